@@ -1,0 +1,54 @@
+"""gated_docs: the questions that retrieval really helps, and the passages that carried the help."""
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.stage import Stage, counted, mean
+from resources.deployment import Deployment
+from resources.engines import GeneratorResource
+from wbrag_pipeline.evaluation import charts
+from wbrag_pipeline.evaluation.drawing import chart_markdown
+from wbrag_pipeline.writeback.gates import document_gate, utility_gate
+from wbrag_pipeline.writeback.scoring import score_passages, select_passages
+
+
+@dg.asset(
+    partitions_def=BENCHMARKS,
+    group_name="training",
+    kinds={"polars"},
+    io_manager_key="tables",
+    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
+)
+def gated_docs(
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    generator: GeneratorResource,
+    retrievals: pl.DataFrame,
+    utility_scores: pl.DataFrame,
+    passages: pl.LazyFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Decisions of the utility gate and the document gate; standalone scores come from the completion cache."""
+    settings = deployment.settings
+    stage = Stage(context, settings)
+    model = generator.load(settings)
+    kept = utility_gate(utility_scores, settings.gates).filter("kept")
+    questions = stage.questions("train").join(kept, on="question_id", how="semi")
+    hits = retrievals.join(kept, on="question_id", how="semi")
+    with counted(model) as calls:
+        scored = score_passages(questions, hits, select_passages(passages, hits), stage.scorer(model))
+    frame = document_gate(kept, scored, settings.gates)
+    by_question = frame.group_by("question_id").agg(pl.col("retained").sum(), pl.col("fallback").first())
+    return stage.result(
+        frame,
+        rows=frame.height,
+        figures={
+            "kept": kept.height,
+            "kept_share": kept.height / max(1, utility_scores.height),
+            "fallback_rate": mean(by_question["fallback"]),
+            "retained_passages": mean(by_question["retained"]),
+            **calls,
+        },
+        preview=frame,
+        pictures={"retained_by_rank": chart_markdown(charts.ranks(frame))} if frame.height else {},
+    )

@@ -1,0 +1,92 @@
+"""knowledge_units: the retained evidence of each kept question, distilled into one short passage."""
+
+from dataclasses import asdict
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.stage import Stage, counted, mean
+from resources.deployment import Deployment
+from resources.engines import GeneratorResource
+from wbrag_pipeline.evaluation import charts
+from wbrag_pipeline.evaluation.drawing import chart_markdown
+from wbrag_pipeline.writeback.distillation import distil
+from wbrag_pipeline.writeback.leaks import leaked_answers
+from wbrag_pipeline.writeback.scoring import select_passages
+
+NO_GOLD_ANSWER = "no_gold_answer_reached_the_distiller"
+COMPRESSION = "compression_is_a_compression"
+
+
+@dg.asset(
+    partitions_def=BENCHMARKS,
+    group_name="training",
+    kinds={"polars"},
+    io_manager_key="tables",
+    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
+    check_specs=[
+        dg.AssetCheckSpec(
+            NO_GOLD_ANSWER, asset="knowledge_units", blocking=True, partitions_def=BENCHMARKS,
+            description="The distiller's tables hold no answers, and no unit holds a gold answer its sources lack.",
+        ),
+        dg.AssetCheckSpec(
+            COMPRESSION, asset="knowledge_units", blocking=True, partitions_def=BENCHMARKS,
+            description="Units are shorter than the passages they were made of.",
+        ),
+    ],
+)
+def knowledge_units(
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    generator: GeneratorResource,
+    gated_docs: pl.DataFrame,
+    passages: pl.LazyFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """One unit a kept question: a title and a paragraph, made from its retained passages and never from an answer."""
+    settings = deployment.settings
+    stage = Stage(context, settings)
+    model = generator.load(settings)
+    sources = select_passages(passages, gated_docs)
+    with counted(model) as calls:
+        frame = distil(gated_docs, sources, model, benchmark=stage.partition)
+    stage.lineage.record_units(
+        context.run_id,
+        settings.variant,
+        stage.partition,
+        stage.benchmark.corpus,
+        units=frame,
+        gated_docs=gated_docs,
+        generator_fingerprint=model.fingerprint,
+        encoder=settings.encoder,
+        method=settings.method,
+        gates=asdict(settings.gates),
+    )
+    leaked = leaked_answers(frame, sources, stage.questions("train"))
+    source_tokens, unit_tokens = mean(frame["source_tokens"]), mean(frame["unit_tokens"])
+    compression = source_tokens / unit_tokens if unit_tokens else 0.0
+    return stage.result(
+        frame,
+        rows=frame.height,
+        figures={
+            "source_tokens": source_tokens,
+            "unit_tokens": unit_tokens,
+            "compression": compression,
+            "fallback_rate": mean(frame["fallback"]),
+            **calls,
+        },
+        preview=frame.select("unit_id", "question", "title", "text"),
+        pictures={"lengths": chart_markdown(charts.lengths(frame))} if frame.height else {},
+        checks=[
+            dg.AssetCheckResult(
+                check_name=NO_GOLD_ANSWER,
+                passed=leaked == 0 and not {"golden_answers"} & {*gated_docs.columns, *sources.columns},
+                metadata={"units_with_an_answer_their_sources_lack": leaked},
+            ),
+            dg.AssetCheckResult(
+                check_name=COMPRESSION,
+                passed=compression > 1.0 or not frame.height,
+                metadata={"compression": compression},
+            ),
+        ],
+    )

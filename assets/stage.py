@@ -1,0 +1,103 @@
+"""What every asset does around its one function call: find its benchmark, time it, report.
+
+A report is figures, a preview, perhaps a picture, checks, and a line in the lineage.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Literal
+
+import dagster as dg
+import polars as pl
+
+from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
+from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.rag.policy import method_named
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.writeback.scoring import Scorer
+
+_PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
+
+
+class Stage:
+    """Times a stage and writes its result: ``stage = Stage(context, settings)`` first, ``stage.result(...)`` last."""
+
+    def __init__(self, context: dg.AssetExecutionContext, settings: Settings) -> None:
+        self.context, self.settings = context, settings
+        self.asset, self.partition = context.asset_key.path[-1], context.partition_key
+        self.registry = Registry.load(settings.home)
+        self.lineage = Lineage(settings.lineage)
+        self._started = time.perf_counter()
+
+    @property
+    def benchmark(self) -> Benchmark:
+        """The benchmark of this partition."""
+        return self.registry.benchmark(self.partition)
+
+    def questions(self, split: Literal["train", "test"]) -> pl.DataFrame:
+        """QUESTIONS of a split, as many as the deployment's limit allows."""
+        return self.registry.questions(self.partition, split, limit=self.settings.limit)
+
+    def scorer(self, generator: Generator) -> Scorer:
+        """Answers by the deployment's method, scored by the benchmark's metric."""
+        task = task_named(self.benchmark.task)
+        return Scorer(generator, method_named(self.settings.method), task, self.benchmark.metric)
+
+    def result(
+        self,
+        value: Any = None,
+        *,
+        rows: int,
+        figures: Mapping[str, float | int | str],
+        preview: pl.DataFrame | None = None,
+        pictures: Mapping[str, str] | None = None,
+        checks: Sequence[dg.AssetCheckResult] = (),
+    ) -> dg.MaterializeResult:
+        """The asset's result with metadata; ``pictures`` are Markdown. Records the stage in the lineage."""
+        seconds = round(time.perf_counter() - self._started, 2)
+        self.lineage.record_stage(
+            self.context.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures
+        )
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if not isinstance(value, str))
+        self.context.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{'; ' + shown if shown else ''}")
+        metadata: dict[str, Any] = {"rows": rows, "seconds": seconds, **figures}
+        if preview is not None:
+            metadata["preview"] = dg.MetadataValue.md(markdown_table(preview))
+        metadata.update({name: dg.MetadataValue.md(picture) for name, picture in (pictures or {}).items()})
+        if value is None:
+            return dg.MaterializeResult(metadata=metadata, check_results=checks)
+        return dg.MaterializeResult(value=value, metadata=metadata, check_results=checks)
+
+
+@contextmanager
+def counted(generator: Generator) -> Iterator[dict[str, int]]:
+    """Fill the yielded dict, at the block's end, with the generator calls in it: asked for, and really sent."""
+    before, figures = replace(generator.usage), dict[str, int]()
+    yield figures
+    spent = generator.usage.since(before)
+    figures.update(generator_calls=spent.calls, generator_calls_sent=spent.sent)
+
+
+def mean(values: pl.Series) -> float:
+    """Mean of a numeric column as a float; 0 for no rows."""
+    return float(values.cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
+
+
+def markdown_table(frame: pl.DataFrame) -> str:
+    """The first rows as a Markdown table; long texts are cut, pipes escaped."""
+    rows = [
+        [_cell(value) for value in row]
+        for row in frame.head(_PREVIEW_ROWS).iter_rows()
+    ]
+    lines = [frame.columns, ["---"] * frame.width, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = " ".join(text.split()).replace("|", "\\|")
+    return text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"

@@ -1,0 +1,44 @@
+"""utility_scores: how well each training question is answered with and without retrieval."""
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.stage import Stage, counted, mean
+from resources.deployment import Deployment
+from resources.engines import GeneratorResource
+from wbrag_pipeline.writeback.scoring import score_utility, select_passages
+
+
+@dg.asset(
+    partitions_def=BENCHMARKS,
+    group_name="training",
+    kinds={"polars"},
+    io_manager_key="tables",
+    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
+)
+def utility_scores(
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    generator: GeneratorResource,
+    retrievals: pl.DataFrame,
+    passages: pl.LazyFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Scores s_nr and s_rag of each training question. Scores only: the thresholds are applied downstream."""
+    stage = Stage(context, deployment.settings)
+    model = generator.load(deployment.settings)
+    with counted(model) as calls:
+        frame = score_utility(
+            stage.questions("train"), retrievals, select_passages(passages, retrievals), stage.scorer(model)
+        )
+    return stage.result(
+        frame,
+        rows=frame.height,
+        figures={
+            "score_no_retrieval": mean(frame["score_no_retrieval"]),
+            "score_rag_where_asked": mean(frame["score_rag"].drop_nulls()),
+            "rag_calls_spared": frame["score_rag"].null_count(),
+            **calls,
+        },
+        preview=frame,
+    )

@@ -1,0 +1,52 @@
+"""writeback_index: the units as a release with a FAISS index of its own, and the pointer swapped to it."""
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import BENCHMARKS
+from assets.stage import Stage
+from resources.deployment import Deployment
+from resources.engines import EncoderResource
+from wbrag_pipeline.storage import sha256_of_file
+from wbrag_pipeline.writeback.releases import publish
+
+UNITS_AND_INDEX_AGREE = "units_and_index_agree"
+
+
+@dg.asset(
+    partitions_def=BENCHMARKS,
+    group_name="training",
+    kinds={"faiss"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            UNITS_AND_INDEX_AGREE, asset="writeback_index", blocking=True, partitions_def=BENCHMARKS,
+            description="The published index, read back from disk, holds exactly the units of the table.",
+        )
+    ],
+)
+def writeback_index(
+    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource, knowledge_units: pl.DataFrame
+) -> dg.MaterializeResult:
+    """An immutable release of the units. The corpus and its index are not touched; rolling back is one rename."""
+    settings = deployment.settings
+    stage = Stage(context, settings)
+    release = publish(knowledge_units, encoder.load(settings), settings.releases(stage.partition))
+    published, indexed = release.units()["unit_id"], release.index(encoder.load(settings)).ids
+    stage.lineage.record_release(
+        context.run_id,
+        settings.variant,
+        stage.partition,
+        release.name,
+        published.to_list(),
+        sha256_of_file(release.folder / "release.json"),
+    )
+    agree = sorted(published) == sorted(indexed) == sorted(knowledge_units["unit_id"])
+    return stage.result(
+        rows=published.len(),
+        figures={"release": release.name},
+        checks=[
+            dg.AssetCheckResult(
+                check_name=UNITS_AND_INDEX_AGREE, passed=agree, metadata={"units": published.len(), "indexed": len(indexed)}
+            )
+        ],
+    )

@@ -1,0 +1,27 @@
+"""Encoder and generator. Both are loaded at first use and kept for the life of the process.
+
+``setup_for_execution`` stays empty on purpose: Dagster calls it for every step, also for those that never ask.
+"""
+
+import dagster as dg
+
+from wbrag_pipeline.generation.engines import load_generator
+from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.retrieval.encoder import Encoder, load_encoder
+from wbrag_pipeline.settings import Settings
+
+
+class EncoderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The sentence encoder, on a GPU where there is one."""
+
+    def load(self, settings: Settings) -> Encoder:
+        """The encoder that the deployment names."""
+        return load_encoder(settings.encoder)
+
+
+class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """What answers and distils: the embedded reader on a CPU, or a language model on a GPU."""
+
+    def load(self, settings: Settings) -> Generator:
+        """The generator that the deployment names, with the deployment's completion cache."""
+        return load_generator(settings.generator, settings.completions)

@@ -1,0 +1,53 @@
+"""The command ``wbrag``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from wbrag_pipeline import __version__
+from wbrag_pipeline.commands import add, ask, demo, doctor, lineage, run, status, ui
+from wbrag_pipeline.errors import WbragError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train the knowledge base of a RAG system.\n\nExample: wbrag demo",
+)
+app.add_typer(add.app, name="add")
+for command in (demo.demo, run.run, ask.ask, status.status, lineage.lineage, doctor.doctor, ui.ui):
+    app.command()(command)
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Train the knowledge base of a RAG system.
+
+    Example: wbrag run sample_nq && wbrag ask "Who discovered radium?"
+    """
+    if version:
+        typer.echo(f"wbrag {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and its exit code, other errors keep their traceback."""
+    try:
+        # --debug is accepted anywhere on the line.
+        arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+        app(args=arguments, prog_name="wbrag")
+    except WbragError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

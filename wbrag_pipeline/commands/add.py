@@ -1,0 +1,66 @@
+"""``wbrag add``: bring an own corpus or benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a corpus or a benchmark to the registry.")
+Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
+
+
+@app.command()
+def corpus(
+    name: Annotated[str, typer.Argument(help="Name of the corpus.")],
+    path: Annotated[Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of .md/.txt files.")],
+    description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
+    replace: Replace = False,
+    home: Home = None,
+) -> None:
+    """Read a corpus whole, check it, and register it.
+
+    Example: wbrag add corpus handbook ./docs
+    """
+    from wbrag_pipeline.benchmarks.adding import add_corpus
+    from wbrag_pipeline.settings import Settings
+
+    added = add_corpus(Settings.from_environment(home=home).home, name, path, description, replace=replace)
+    typer.echo(f"corpus {name}: {added.passages:,} passages ({added.file})")
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
+    corpus: Annotated[str, typer.Option(help="Corpus it is asked over.")],
+    train: Annotated[Path | None, typer.Option(help="Training questions: JSONL, CSV or Parquet.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test questions, none of them in the training file.")] = None,
+    task: Annotated[str, typer.Option(help="Kind of question, see docs/data.md.")] = "open_qa",
+    metric: Annotated[str | None, typer.Option(help="Metric; the task's own if left out.")] = None,
+    hub: Annotated[bool, typer.Option("--hub", help="Fetch the FlashRAG release of that name.")] = False,
+    replace: Replace = False,
+    home: Home = None,
+) -> None:
+    """Read both question files whole, check them, and register the benchmark.
+
+    Example: wbrag add benchmark support --corpus handbook --train log.csv --test held-back.csv
+    """
+    from wbrag_pipeline.benchmarks import adding, hub as flashrag
+    from wbrag_pipeline.settings import Settings
+
+    folder = Settings.from_environment(home=home).home
+    if hub:
+        added = flashrag.add_benchmark_from_hub(folder, name, corpus=corpus, replace=replace)
+    elif train is None or test is None:
+        raise InputError("--train and --test are both needed", mend="or --hub for a FlashRAG benchmark")
+    else:
+        added = adding.add_benchmark(
+            folder, name, task=task, corpus=corpus, train=train, test=test, metric=metric, replace=replace
+        )
+    typer.echo(
+        f"benchmark {name}: {added.train_questions:,} training and {added.test_questions:,} test questions ({added.file})"
+    )

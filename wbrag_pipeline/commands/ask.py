@@ -1,0 +1,78 @@
+"""``wbrag ask``: one question, answered without and with write-back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK
+from wbrag_pipeline.errors import NotBuiltError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", "-b", help="Whose corpus and write-back; the last one trained.")
+    ] = None,
+    top_k: TopK = 5,
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Answer a question with and without write-back, and show the passages with their origin.
+
+    Example: wbrag ask "Who discovered radium?" --benchmark sample_nq
+    """
+    import polars as pl
+
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.benchmarks.tasks import task_named
+    from wbrag_pipeline.generation.engines import load_generator
+    from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.knowledge_base import open_knowledge_base
+    from wbrag_pipeline.settings import Settings
+    from wbrag_pipeline.writeback.releases import current
+    from wbrag_pipeline.writeback.scoring import passages_of
+
+    settings = Settings.from_environment(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
+    name = benchmark or last_trained(settings)
+    entry = Registry.load(settings.home).benchmark(name)
+    task = task_named(entry.task)
+    release = current(settings.releases(name))
+    vectors, model = load_encoder(settings.encoder), load_generator(settings.generator, settings.completions)
+    table = pl.scan_parquet(settings.table("passages", entry.corpus))
+    without = open_knowledge_base(settings.corpus_index(entry.corpus), table, vectors)
+    sides = {
+        "without write-back": without,
+        "with write-back": without.with_writeback(release.units(), release.index(vectors)),
+    }
+    for side, base in sides.items():
+        hits = base.hits_with_text(base.search([question], settings.top_k))
+        (passages,) = passages_of(hits, hits.unique("passage_id"), [0], "query")
+        (answer,) = method_named(settings.method).answer(model, [question], [passages], task)
+        typer.echo(f"{side}: {task.parse(answer.text) or '(no answer)'}")
+        for row in hits.sort("rank").iter_rows(named=True):
+            text = " ".join(row["text"].split())
+            typer.echo(
+                f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "
+                f"{text[:90]}{'…' if len(text) > 90 else ''}"
+            )
+    typer.echo(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
+
+
+def last_trained(settings: Settings) -> str:
+    """The benchmark whose release was published last. Raises NotBuiltError when there is none."""
+    pointers = sorted(
+        settings.releases("x").parent.glob("*/CURRENT"), key=lambda path: (path.stat().st_mtime, str(path))
+    )
+    if not pointers:
+        raise NotBuiltError("a write-back index", "wbrag run BENCHMARK, or wbrag demo")
+    folder: Path = pointers[-1].parent
+    return folder.name

@@ -1,0 +1,21 @@
+"""``wbrag demo``: the built-in sample, end to end."""
+
+from __future__ import annotations
+
+from wbrag_pipeline.commands.options import Home
+
+SAMPLE = ["sample_nq", "sample_boolq", "sample_fever", "sample_zsre", "sample_hotpotqa", "sample_squad"]
+
+
+def demo(home: Home = None) -> None:
+    """Train the built-in sample knowledge base on six small benchmarks; needs no network and no GPU.
+
+    Example: wbrag demo
+    """
+    from wbrag_pipeline.commands.pipeline import run_pipeline
+    from wbrag_pipeline.commands.results import print_overview
+    from wbrag_pipeline.settings import Settings
+
+    settings = Settings.from_environment(home=home)
+    run_pipeline(settings, SAMPLE)
+    print_overview(settings, SAMPLE)

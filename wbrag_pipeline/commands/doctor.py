@@ -1,0 +1,128 @@
+"""``wbrag doctor``: is everything there that a run needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.errors import WbragError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
+
+# A check gives what it found; it raises WbragError with the mend where something is amiss.
+Check = Callable[["Settings"], str]
+
+
+def doctor(home: Home = None) -> None:
+    """Check this machine and this home; leaves with 1 when something must be mended.
+
+    Example: wbrag doctor
+    """
+    from wbrag_pipeline.settings import Settings
+
+    settings = Settings.from_environment(home=home)
+    failed = False
+    for name, check in CHECKS.items():
+        try:
+            typer.echo(f"ok    {name:<10} {check(settings)}")
+        except WbragError as error:
+            failed = True
+            typer.echo(f"MEND  {name:<10} {error}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _python(settings: Settings) -> str:
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def _packages(settings: Settings) -> str:
+    wanted = ("dagster", "polars", "duckdb", "sentence-transformers", "torch")
+    return ", ".join(f"{name} {metadata.version(name)}" for name in wanted)
+
+
+def _faiss(settings: Settings) -> str:
+    from wbrag_pipeline.retrieval.index import import_faiss
+
+    faiss = import_faiss()
+    return f"{faiss.__version__}, GPUs it can use: {faiss.get_num_gpus() if hasattr(faiss, 'get_num_gpus') else 0}"
+
+
+def _gpu(settings: Settings) -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name(0)}"
+    return "none; the embedded reader and the CPU index are used"
+
+
+def _home(settings: Settings) -> str:
+    existing = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise WbragError(f"{existing} is not writable; give another folder with --home or WBRAG_HOME")
+    return f"{settings.home}, {shutil.disk_usage(existing).free / 2**30:.0f} GiB free"
+
+
+def _registry(settings: Settings) -> str:
+    from wbrag_pipeline.benchmarks.registry import Registry
+
+    registry = Registry.load(settings.home)
+    missing = [corpus.path for corpus in registry.corpora.values() if not corpus.path.exists()]
+    missing += [path for entry in registry.benchmarks.values() for path in (entry.train, entry.test) if not path.exists()]
+    if missing:
+        raise WbragError(f"{missing[0]} is not there any more; add it again with wbrag add … --replace")
+    return f"{len(registry.corpora)} corpora, {len(registry.benchmarks)} benchmarks"
+
+
+def _encoder(settings: Settings) -> str:
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+
+    encoder = load_encoder(settings.encoder)
+    return f"{encoder.name}, {encoder.dimension} dimensions"
+
+
+def _generator(settings: Settings) -> str:
+    from wbrag_pipeline.generation.engines import load_generator
+
+    generator = load_generator(settings.generator)
+    return f"{generator.name}, fingerprint {generator.fingerprint}"
+
+
+def _indexes(settings: Settings) -> str:
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.index import open_index
+    from wbrag_pipeline.writeback.releases import current
+
+    encoder = load_encoder(settings.encoder)
+    folders: list[Path] = [settings.corpus_index(name) for name in Registry.load(settings.home).corpora]
+    built = [folder for folder in folders if (folder / "manifest.json").is_file()]
+    for folder in built:
+        open_index(folder, encoder)
+    pointers = list(settings.releases("x").parent.glob("*/CURRENT"))
+    for pointer in pointers:
+        release = current(pointer.parent)
+        release.units(), release.index(encoder)
+    return f"{len(built)} corpus indexes and {len(pointers)} releases verified"
+
+
+CHECKS: dict[str, Check] = {
+    "python": _python,
+    "packages": _packages,
+    "faiss": _faiss,
+    "gpu": _gpu,
+    "home": _home,
+    "registry": _registry,
+    "encoder": _encoder,
+    "generator": _generator,
+    "indexes": _indexes,
+}

@@ -1,0 +1,99 @@
+"""Running the Dagster jobs from the command line, on the instance that the UI shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.settings import Settings
+
+
+def dagster_home(settings: Settings) -> Path:
+    """Dagster's own folder: $DAGSTER_HOME where set, else one under WBRAG_HOME; made when missing."""
+    folder = Path(os.environ.get("DAGSTER_HOME") or settings.home / "dagster").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "dagster.yaml"
+    if not configuration.exists():
+        configuration.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    return folder
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Let the code location, in this process and its children, see the same home."""
+    os.environ["WBRAG_HOME"] = str(settings.home)
+    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
+
+
+def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
+    """Bring the benchmarks' corpora up to date, then train and evaluate each. Raises the stage's own error.
+
+    refresh: read the corpora again even when their files have not changed since.
+    """
+    from wbrag_pipeline.benchmarks.registry import Registry
+
+    registry = Registry.load(settings.home)
+    entries = [registry.benchmark(name) for name in benchmarks]
+    prepare_environment(settings)
+    import dagster as dg
+
+    from wbrag_pipeline.definitions import defs
+
+    with dg.DagsterInstance.get() as instance:
+        for corpus in dict.fromkeys(entry.corpus for entry in entries):
+            if refresh or not is_fresh(settings, corpus, registry.corpus(corpus).path):
+                typer.echo(f"corpus {corpus}", err=True)
+                _execute(defs.resolve_job_def("index_corpus"), instance, corpus, settings)
+        for entry in entries:
+            typer.echo(f"benchmark {entry.name}", err=True)
+            _execute(defs.resolve_job_def("train_knowledge_base"), instance, entry.name, settings)
+
+
+def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
+    """Whether the corpus' table and index exist and are younger than every file they come from."""
+    made = [settings.table("passages", corpus), settings.corpus_index(corpus) / "manifest.json"]
+    if not all(path.is_file() for path in made):
+        return False
+    files = [source, *source.rglob("*")] if source.is_dir() else [source]
+    newest = max((file.stat().st_mtime for file in files if file.exists()), default=float("inf"))
+    return newest < min(path.stat().st_mtime for path in made)
+
+
+def _execute(job: Any, instance: Any, partition: str, settings: Settings) -> None:
+    from dagster import DagsterError
+
+    try:
+        job.execute_in_process(run_config=_run_config(settings), instance=instance, partition_key=partition)
+    except (DagsterError, WbragError) as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, WbragError):
+            cause = cause.__cause__
+        raise cause or error from None
+
+
+def _run_config(settings: Settings) -> Mapping[str, Any]:
+    gates = settings.gates
+    return {
+        "resources": {
+            "deployment": {
+                "config": {
+                    "home": str(settings.home),
+                    "encoder": settings.encoder,
+                    "generator": settings.generator,
+                    "method": settings.method,
+                    "top_k": settings.top_k,
+                    "tau_s": gates.tau_s,
+                    "tau_delta": gates.tau_delta,
+                    "tau_doc": gates.tau_doc,
+                    "n_min": gates.n_min,
+                    "limit": settings.limit or 0,
+                    "seed": settings.seed,
+                }
+            }
+        },
+        "loggers": {"people": {}},
+    }

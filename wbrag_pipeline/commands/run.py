@@ -1,0 +1,47 @@
+"""``wbrag run``: train and evaluate benchmarks, through Dagster."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK
+
+
+def run(
+    benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks to train, see wbrag status.")],
+    limit: Annotated[int | None, typer.Option(help="At most so many questions a split.")] = None,
+    top_k: TopK = 5,
+    tau_s: Annotated[float, typer.Option(help="Least score with retrieval.")] = 0.1,
+    tau_delta: Annotated[float, typer.Option(help="Least gain of retrieval over none.")] = 0.01,
+    tau_doc: Annotated[float, typer.Option(help="Least gain of one passage alone over none.")] = 0.01,
+    n_min: Annotated[int, typer.Option(help="Passages taken by rank when none passes alone.")] = 2,
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
+    home: Home = None,
+) -> None:
+    """Train write-back indexes and compare test scores without and with them.
+
+    What was done before is not done again: passages that did not change keep their vectors, and the generator is
+    never asked twice. The runs show in wbrag ui.
+
+    Example: wbrag run sample_nq sample_fever
+    """
+    from wbrag_pipeline.commands.pipeline import run_pipeline
+    from wbrag_pipeline.commands.results import print_overview
+    from wbrag_pipeline.settings import Gates, Settings
+
+    settings = Settings.from_environment(
+        home=home,
+        encoder=encoder,
+        generator=generator,
+        method=method,
+        top_k=top_k,
+        limit=limit,
+        gates=Gates(tau_s, tau_delta, tau_doc, n_min),
+    )
+    run_pipeline(settings, list(dict.fromkeys(benchmarks)), refresh=refresh)
+    print_overview(settings, list(dict.fromkeys(benchmarks)))

@@ -1,0 +1,68 @@
+"""``wbrag status``: what there is, what was trained, what it gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName
+from wbrag_pipeline.errors import InputError, NotBuiltError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
+
+
+def status(
+    encoder: Encoder = None, generator: GeneratorName = None, method: MethodName = None, home: Home = None
+) -> None:
+    """List corpora and benchmarks with their state under the present settings.
+
+    Example: wbrag status
+    """
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.settings import Settings
+
+    settings = Settings.from_environment(home=home, encoder=encoder, generator=generator, method=method)
+    registry = Registry.load(settings.home)
+    console = Console()
+    console.print(f"home {settings.home}\nencoder {settings.encoder}, generator {settings.generator}, method {settings.method}")
+    corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
+    for corpus in registry.corpora.values():
+        corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), str(corpus.path))
+    benchmarks = Table(title="Benchmarks", title_justify="left")
+    for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
+        benchmarks.add_column(heading, justify="right" if heading in ("units", "without", "with", "gain") else "left")
+    for entry in registry.benchmarks.values():
+        benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
+    console.print(corpora, benchmarks)
+
+
+def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
+    import polars as pl
+
+    table = settings.table("passages", corpus)
+    count = f"{pl.scan_parquet(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
+    return count, "yes" if (settings.corpus_index(corpus) / "manifest.json").is_file() else "-"
+
+
+def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:
+    import polars as pl
+
+    from wbrag_pipeline.evaluation.statistics import summarise
+    from wbrag_pipeline.writeback.releases import current
+
+    try:
+        release = current(settings.releases(benchmark))
+    except NotBuiltError:
+        return ("-",) * 5
+    units = f"{release.units().height:,}"
+    table = settings.table("evaluation", benchmark)
+    if not table.is_file():
+        return release.name, units, "-", "-", "-"
+    try:
+        summary = summarise(pl.read_parquet(table), resamples=1)
+    except InputError:
+        return release.name, units, "-", "-", "-"
+    return release.name, units, f"{summary.score_without:.1f}", f"{summary.score_with:.1f}", f"{summary.gain:+.1f}"

@@ -1,0 +1,64 @@
+"""The one place where assets, resources, jobs and schedules meet. ``workspace.yaml`` loads this module."""
+
+import dagster as dg
+
+from assets.corpus_index import corpus_index
+from assets.evaluation import evaluation
+from assets.gated_docs import gated_docs
+from assets.knowledge_units import knowledge_units
+from assets.partitions import BENCHMARKS, CORPORA
+from assets.passages import passages
+from assets.report import report
+from assets.retrievals import retrievals
+from assets.utility_scores import utility_scores
+from assets.writeback_index import writeback_index
+from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
+from resources.run_log import run_log
+from resources.table_io import table_io_manager
+
+CORPUS_ASSETS = [passages, corpus_index]
+BENCHMARK_ASSETS = [
+    retrievals,
+    utility_scores,
+    gated_docs,
+    knowledge_units,
+    writeback_index,
+    evaluation,
+    report,
+]
+
+index_corpus = dg.define_asset_job(
+    "index_corpus",
+    dg.AssetSelection.assets(*CORPUS_ASSETS),
+    description="Read a corpus and bring its index up to date; unchanged chunks are not encoded again.",
+    partitions_def=CORPORA,
+)
+train_knowledge_base = dg.define_asset_job(
+    "train_knowledge_base",
+    dg.AssetSelection.assets(*BENCHMARK_ASSETS),
+    description="From training questions to a published write-back index, its evaluation and its report.",
+    partitions_def=BENCHMARKS,
+)
+
+
+@dg.schedule(job=index_corpus, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
+def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """Every night at two: one run a corpus. Switch it on in the UI."""
+    return [dg.RunRequest(partition_key=corpus) for corpus in CORPORA.get_partition_keys()]
+
+
+defs = dg.Definitions(
+    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS],
+    jobs=[index_corpus, train_knowledge_base],
+    schedules=[corpora_at_night],
+    resources={
+        "deployment": Deployment(),
+        "encoder": EncoderResource(),
+        "generator": GeneratorResource(),
+        "tables": table_io_manager,
+    },
+    # One process a run: the models are loaded once, where the multiprocess executor would load them at every step.
+    executor=dg.in_process_executor,
+    loggers={"console": dg.colored_console_logger, "people": run_log},
+)

@@ -1,0 +1,81 @@
+"""Every error that this project raises on purpose, as one tree.
+
+::
+
+    WbragError                 what all of them share: a message for people, an exit code
+    ├── InputError        (2)  a file, a flag or a setting is wrong: names file, line, field and the mend
+    ├── MissingPartError  (2)  an optional package is not installed: names the command that installs it
+    ├── NotBuiltError     (2)  something must be made first: names the command that makes it
+    └── IntegrityError    (1)  a stored file is not what its manifest says
+
+The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class WbragError(Exception):
+    """Base of the tree. ``str(error)`` is one message that a person can act on."""
+
+    exit_code = 1
+
+
+class InputError(WbragError):
+    """Something the user gave is wrong.
+
+    Parts that are known come first in the message: ``questions.jsonl, line 7, field 'golden_answers': ...``.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: Path | str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        mend: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.line, self.field, self.mend = problem, file, line, field, mend
+        place = ", ".join(
+            part
+            for part in (
+                str(file) if file is not None else "",
+                f"line {line}" if line is not None else "",
+                f"field '{field}'" if field is not None else "",
+            )
+            if part
+        )
+        message = f"{place}: {problem}" if place else problem
+        super().__init__(f"{message} ({mend})" if mend else message)
+
+
+class MissingPartError(WbragError):
+    """An optional part is not installed; ``install`` is the command that brings it."""
+
+    exit_code = 2
+
+    def __init__(self, part: str, install: str) -> None:
+        self.part, self.install = part, install
+        super().__init__(f"{part} is not installed; install it with: {install}")
+
+
+class NotBuiltError(WbragError):
+    """A table, index or release is asked for that nobody has made yet; ``command`` makes it."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, command: str) -> None:
+        self.what, self.command = what, command
+        super().__init__(f"{what} has not been made yet; make it with: {command}")
+
+
+class IntegrityError(WbragError):
+    """A stored file does not match its manifest (hash, count, encoder); it is refused, never repaired in silence."""
+
+    def __init__(self, file: Path | str, problem: str) -> None:
+        self.file, self.problem = file, problem
+        super().__init__(f"{file}: {problem}")

@@ -1,0 +1,78 @@
+"""From readings of single passages to one answer.
+
+The reader sees one passage at a time, so what a language model does inside one prompt happens here: say which
+passage is to be believed. The constants were chosen on training questions; ``training/README.md`` says how.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.generation.protocol import Answer, Passage
+from wbrag_pipeline.generation.reader.network import VERDICT_LABELS, YES_NO_LABELS, Reading
+
+# Logits a unit of retrieval score is worth when passages compete for the answer.
+COSINE_WEIGHT = 10.0
+_POLAR = re.compile(r"^(is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b", re.IGNORECASE)
+
+
+def is_polar(question: str) -> bool:
+    """Whether a free-text question wants yes or no ("Were both …?"), and offers no alternatives ("… or …?")."""
+    return bool(_POLAR.match(question.strip())) and " or " not in question.lower()
+
+
+def answerability(reading: Reading) -> float:
+    """Probability that the passage settles the question: spans by score against null, labels by 1 - undecided."""
+    if reading.probabilities:
+        return 1.0 - reading.probabilities[2]
+    return 1.0 / (1.0 + math.exp(min(60.0, reading.null_score - reading.score)))
+
+
+def choose_span(readings: Sequence[Reading], passages: Sequence[Passage]) -> Answer:
+    """The span of the passage with the best margin over "no answer" plus weighted retrieval score."""
+    if not passages:
+        return Answer("")
+    margins = [r.score - r.null_score + COSINE_WEIGHT * p.score for r, p in zip(readings, passages, strict=True)]
+    best = max(range(len(margins)), key=lambda i: (margins[i], -i))
+    return Answer(readings[best].text, answerability(readings[best]))
+
+
+def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Task) -> Answer:
+    """Mixture of the passages' label probabilities, each passage weighted by ``weights`` and by how sure it is.
+
+    A passage about something else says "undecided" and so takes little part in True against False; NOT ENOUGH
+    INFO wins only where no passage decides the claim.
+    """
+    decided = [weight * (1.0 - reading.probabilities[2]) for weight, reading in zip(weights, readings, strict=True)]
+    undecided = min((reading.probabilities[2] for reading in readings), default=1.0)
+    mass = sum(decided)
+    mixed = [
+        sum(w * r.probabilities[label] / max(1e-9, 1.0 - r.probabilities[2]) for w, r in zip(decided, readings, strict=True))
+        / max(1e-9, mass)
+        for label in (0, 1)
+    ]
+    if task.kind == "verdict":
+        scores = [*((1.0 - undecided) * value for value in mixed), undecided]
+        names: tuple[str, ...] = VERDICT_LABELS
+    else:
+        scores, names = mixed, YES_NO_LABELS[:2]
+    best = max(range(len(scores)), key=lambda i: scores[i])
+    return Answer(names[best], scores[best], tuple(zip(names, scores, strict=True)))
+
+
+def vote(readings: Sequence[Reading], weights: Sequence[float]) -> Answer:
+    """RePlug over spans: each passage gives its weight times its answerability to the wording it found."""
+    votes: dict[str, float] = defaultdict(float)
+    wording: dict[str, str] = {}
+    for reading, weight in zip(readings, weights, strict=True):
+        key = " ".join(re.findall(r"\w+", reading.text.lower()))
+        votes[key] += weight * answerability(reading)
+        wording.setdefault(key, reading.text)
+    if not votes:
+        return Answer("")
+    best = max(votes, key=lambda key: votes[key])
+    return Answer(wording[best], votes[best])

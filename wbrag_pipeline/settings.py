@@ -1,0 +1,127 @@
+"""What a deployment chooses, and where under ``WBRAG_HOME`` each thing lies.
+
+Three dials name the engines (`encoder`, `generator`, `method`); together they are the *variant*, which is part of
+the path of everything they made, so switching a dial never overwrites what another setting made.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from wbrag_pipeline.errors import InputError
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT_GENERATOR = "reader"
+DEFAULT_METHOD = "naive"
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Thresholds of METHOD (paper, section 3 and table of defaults). Both gates compare strictly.
+
+    tau_s: least score with retrieval, in [0, 1].
+    tau_delta: least gain of retrieval over no retrieval.
+    tau_doc: least gain of one passage alone over no retrieval.
+    n_min: passages taken by rank when none passes the document gate.
+    """
+
+    tau_s: float = 0.1
+    tau_delta: float = 0.01
+    tau_doc: float = 0.01
+    n_min: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("tau_s", "tau_delta", "tau_doc"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InputError(f"must lie in [0, 1], not {getattr(self, name)}", field=name)
+        if self.n_min < 1:
+            raise InputError(f"must be at least 1, not {self.n_min}", field="n_min")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides a run's output, apart from the data."""
+
+    home: Path = field(default_factory=lambda: Path(".wbrag"))
+    encoder: str = DEFAULT_ENCODER
+    generator: str = DEFAULT_GENERATOR
+    method: str = DEFAULT_METHOD
+    top_k: int = 5
+    gates: Gates = field(default_factory=Gates)
+    limit: int | None = None  # at most so many questions a split, the first ones; None is all
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise InputError(f"must be at least 1, not {self.top_k}", field="top_k")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"must be at least 1, not {self.limit}", field="limit")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
+        """Settings from WBRAG_HOME, WBRAG_ENCODER, WBRAG_GENERATOR and WBRAG_METHOD; ``override`` wins where not None."""
+        found: dict[str, Any] = {
+            name: environment[f"WBRAG_{name.upper()}"]
+            for name in ("encoder", "generator", "method")
+            if environment.get(f"WBRAG_{name.upper()}")
+        }
+        found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
+        found.update({name: value for name, value in override.items() if value is not None})
+        found["home"] = Path(found["home"]).expanduser().absolute()
+        return cls(**found)
+
+    def with_(self, **change: Any) -> Settings:
+        """A copy with some fields changed."""
+        return replace(self, **change)
+
+    # Where things lie. One function a kind of thing, so that the layout is read here and nowhere else.
+
+    @property
+    def variant(self) -> str:
+        """Encoder, generator and method as one folder name."""
+        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method)))
+
+    def table(self, asset: str, partition: str) -> Path:
+        """Parquet file of a stage's table. Corpora and retrievals do not depend on the whole variant."""
+        variant = {"passages": "", "retrievals": f"{slug(self.encoder)}~top{self.top_k}"}.get(asset, self.variant)
+        return self.home / "tables" / asset / variant / f"{slug(partition)}.parquet"
+
+    def corpus_index(self, corpus: str) -> Path:
+        """Folder of the corpus' FAISS index: index.faiss and manifest.json."""
+        return self.home / "indexes" / slug(corpus) / slug(self.encoder)
+
+    def releases(self, benchmark: str) -> Path:
+        """Folder of the write-back releases of one benchmark: r000001/ …, and CURRENT."""
+        return self.home / "releases" / self.variant / slug(benchmark)
+
+    def report(self, benchmark: str) -> Path:
+        """HTML report of one benchmark."""
+        return self.home / "reports" / self.variant / f"{slug(benchmark)}.html"
+
+    @property
+    def registry(self) -> Path:
+        """Home itself: the registry keeps corpora/*.yaml and benchmarks/*.yaml there."""
+        return self.home
+
+    @property
+    def completions(self) -> Path:
+        """SQLite file of everything a generator ever answered."""
+        return self.home / "cache" / "completions.sqlite"
+
+    @property
+    def lineage(self) -> Path:
+        """Folder of the append-only event files and of lineage.duckdb."""
+        return self.home / "lineage"
+
+
+def slug(name: str) -> str:
+    """A name as one path component: letters, digits, dot, dash and underscore stay, runs of others become one dash."""
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
+    if not text:
+        raise InputError(f"{name!r} cannot be used as a name", mend="use letters and digits")
+    return text

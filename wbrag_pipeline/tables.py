@@ -1,0 +1,156 @@
+"""The tables that pass between stages: one Polars schema each, checked where a table is stored or loaded.
+
+A stage takes tables and gives a table; these schemas are the whole contract between stages. Gold answers
+(``golden_answers``) stand in QUESTIONS alone: no table downstream of scoring carries them, so the distiller
+cannot be given one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from wbrag_pipeline.errors import IntegrityError
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named schema. ``check`` is the gate that every stored table goes through."""
+
+    name: str
+    schema: pl.Schema
+    key: tuple[str, ...]
+
+    def check(self, frame: pl.DataFrame, where: str = "") -> pl.DataFrame:
+        """Return ``frame`` with the schema's columns in order.
+
+        Raises IntegrityError when a column is missing, has another type, or the key repeats. Extra columns
+        are refused too: a column nobody declared is a column nobody checks.
+        """
+        place = where or f"table {self.name}"
+        if dict(frame.schema) != dict(self.schema):
+            missing = [c for c in self.schema if c not in frame.columns]
+            extra = [c for c in frame.columns if c not in self.schema]
+            wrong = [
+                f"{c} is {frame.schema[c]}, not {self.schema[c]}"
+                for c in self.schema
+                if c in frame.columns and frame.schema[c] != self.schema[c]
+            ]
+            raise IntegrityError(place, f"schema differs: missing {missing}, extra {extra}, types {wrong}")
+        if self.key and frame.select(self.key).is_duplicated().any():
+            raise IntegrityError(place, f"the key {self.key} repeats")
+        return frame.select(list(self.schema))
+
+    def empty(self) -> pl.DataFrame:
+        """A table with no rows."""
+        return pl.DataFrame(schema=self.schema)
+
+
+# A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text).
+PASSAGES = Table(
+    "passages",
+    pl.Schema({"passage_id": pl.String, "title": pl.String, "text": pl.String, "content_hash": pl.String}),
+    ("passage_id",),
+)
+
+# A benchmark split. The only table with gold answers.
+QUESTIONS = Table(
+    "questions",
+    pl.Schema({"question_id": pl.String, "question": pl.String, "golden_answers": pl.List(pl.String)}),
+    ("question_id",),
+)
+
+# Top-K of the training questions over the corpus alone; rank counts from 1, score is the inner product.
+RETRIEVALS = Table(
+    "retrievals",
+    pl.Schema(
+        {
+            "question_id": pl.String,
+            "question": pl.String,
+            "rank": pl.Int32,
+            "passage_id": pl.String,
+            "score": pl.Float32,
+        }
+    ),
+    ("question_id", "rank"),
+)
+
+# Scores, not decisions. Null means "not asked": its value could not change any decision (see utility_gate).
+UTILITY_SCORES = Table(
+    "utility_scores",
+    pl.Schema(
+        {
+            "question_id": pl.String,
+            "question": pl.String,
+            "answer_no_retrieval": pl.String,
+            "score_no_retrieval": pl.Float64,
+            "answer_rag": pl.String,
+            "score_rag": pl.Float64,
+        }
+    ),
+    ("question_id",),
+)
+
+# Decisions of both gates for the kept questions: one row a retrieved passage of a kept question.
+GATED_DOCS = Table(
+    "gated_docs",
+    pl.Schema(
+        {
+            "question_id": pl.String,
+            "question": pl.String,
+            "rank": pl.Int32,
+            "passage_id": pl.String,
+            "score": pl.Float32,  # the retriever's
+            "standalone_score": pl.Float64,  # s_j
+            "score_no_retrieval": pl.Float64,
+            "score_rag": pl.Float64,
+            "retained": pl.Boolean,
+            "fallback": pl.Boolean,  # the question had no passing passage and took its first n_min by rank
+        }
+    ),
+    ("question_id", "rank"),
+)
+
+KNOWLEDGE_UNITS = Table(
+    "knowledge_units",
+    pl.Schema(
+        {
+            "unit_id": pl.String,
+            "benchmark": pl.String,
+            "question_id": pl.String,
+            "question": pl.String,
+            "title": pl.String,
+            "text": pl.String,
+            "source_passage_ids": pl.List(pl.String),
+            "source_hashes": pl.List(pl.String),
+            "source_tokens": pl.Int32,
+            "unit_tokens": pl.Int32,
+            "fallback": pl.Boolean,
+            "distiller": pl.String,
+            "prompt_version": pl.String,
+        }
+    ),
+    ("unit_id",),
+)
+
+# One row a test question. `passages_*` are origin-tagged ids in rank order: "corpus:17", "writeback:u_3f..".
+EVALUATION = Table(
+    "evaluation",
+    pl.Schema(
+        {
+            "question_id": pl.String,
+            "question": pl.String,
+            "golden_answers": pl.List(pl.String),
+            "answer_without": pl.String,
+            "answer_with": pl.String,
+            "score_without": pl.Float64,
+            "score_with": pl.Float64,
+            "passages_without": pl.List(pl.String),
+            "passages_with": pl.List(pl.String),
+        }
+    ),
+    ("question_id",),
+)
+
+ALL = (PASSAGES, QUESTIONS, RETRIEVALS, UTILITY_SCORES, GATED_DOCS, KNOWLEDGE_UNITS, EVALUATION)

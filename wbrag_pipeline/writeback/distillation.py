@@ -1,0 +1,65 @@
+"""Distillation (paper, section 3.4): the retained passages of a kept question become one knowledge unit.
+
+No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the distiller's call has no place for one.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.writeback.scoring import passages_of
+
+
+def distil(
+    gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generator, *, benchmark: str
+) -> pl.DataFrame:
+    """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
+
+    ``unit_id`` is a hash of the question, the sources' contents and the wording, so the same evidence gives the
+    same unit. A distiller that returns no text gives no unit.
+    """
+    retained = gated_docs.filter("retained")
+    kept = retained.group_by("question_id", "question", "fallback").agg(
+        pl.col("passage_id").sort_by("rank").alias("source_passage_ids")
+    ).sort("question_id")
+    sources = passages_of(retained, passages, kept["question_id"].to_list(), "question_id")
+    made = generator.distill(kept["question"].to_list(), sources)
+    hashes = dict(passages.select("passage_id", "content_hash").join(
+        retained.select("passage_id").unique(), on="passage_id", how="semi").iter_rows())
+    source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
+    frame = kept.with_columns(
+        pl.lit(benchmark).alias("benchmark"),
+        pl.Series("title", [unit.title for unit in made], pl.String),
+        pl.Series("text", [unit.text for unit in made], pl.String),
+        pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
+        pl.Series(
+            "source_tokens",
+            _sums(generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
+                  [2 * len(row) for row in sources]),
+            pl.Int32,
+        ),
+        pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),
+        pl.Series(
+            "unit_id",
+            [
+                "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
+                for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
+            ],
+            pl.String,
+        ),
+        pl.lit(generator.name).alias("distiller"),
+        pl.lit(generator.prompt_version).alias("prompt_version"),
+    ).filter(pl.col("text").str.strip_chars() != "")
+    return tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
+
+
+def _sums(values: list[int], sizes: list[int]) -> list[int]:
+    """Sums of consecutive runs of ``sizes`` values."""
+    totals, at = [], 0
+    for size in sizes:
+        totals.append(sum(values[at : at + size]))
+        at += size
+    return totals
