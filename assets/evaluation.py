@@ -11,7 +11,7 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
-from wbrag_pipeline.retrieval.knowledge_base import open_knowledge_base
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.writeback.releases import current
 
 
@@ -20,7 +20,6 @@ from wbrag_pipeline.writeback.releases import current
     group_name="evaluation",
     kinds={"polars", "faiss"},
     io_manager_key="tables",
-    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
     deps=["writeback_index", dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
 )
 def evaluation(
@@ -28,7 +27,6 @@ def evaluation(
     deployment: Deployment,
     encoder: EncoderResource,
     generator: GeneratorResource,
-    passages: pl.LazyFrame,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Answers and scores of each test question on both sides, at the same K, with the passages each side saw."""
     settings = deployment.settings
@@ -36,12 +34,12 @@ def evaluation(
     test = stage.questions("test")
     model, vectors = generator.load(settings), encoder.load(settings)
     release = current(settings.releases(stage.partition))
-    without = open_knowledge_base(settings.corpus_index(stage.benchmark.corpus), passages, vectors)
+    without = open_knowledge_base(settings, stage.benchmark.corpus, vectors)
     with_writeback = without.with_writeback(release.units(), release.index(vectors))
     with counted(model) as calls:
         frame = evaluate(test, without, with_writeback, stage.scorer(model), top_k=settings.top_k)
     stage.lineage.record_evaluation(
-        context.run_id, settings.variant, stage.partition, stage.benchmark.corpus, release.name, frame
+        stage.run_id, settings.variant, stage.partition, stage.benchmark.corpus, release.name, frame
     )
     summary = summarise(frame, seed=settings.seed)
     return stage.result(

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 import polars as pl
 
+from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, counted, mean
 from resources.deployment import Deployment
@@ -24,15 +25,18 @@ COMPRESSION = "compression_is_a_compression"
     group_name="training",
     kinds={"polars"},
     io_manager_key="tables",
+    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame),
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
     check_specs=[
-        dg.AssetCheckSpec(
-            NO_GOLD_ANSWER, asset="knowledge_units", blocking=True, partitions_def=BENCHMARKS,
+        blocking_check(
+            NO_GOLD_ANSWER,
+            asset="knowledge_units",
             description="The distiller's tables hold no answers, and no unit holds a gold answer its sources lack.",
         ),
-        dg.AssetCheckSpec(
-            COMPRESSION, asset="knowledge_units", blocking=True, partitions_def=BENCHMARKS,
-            description="Units are shorter than the passages they were made of.",
+        blocking_check(
+            COMPRESSION,
+            asset="knowledge_units",
+            description="Units are together no longer than the passages they were made of.",
         ),
     ],
 )
@@ -42,7 +46,7 @@ def knowledge_units(
     generator: GeneratorResource,
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> dg.MaterializeResult:
     """One unit a kept question: a title and a paragraph, made from its retained passages and never from an answer."""
     settings = deployment.settings
     stage = Stage(context, settings)
@@ -51,7 +55,7 @@ def knowledge_units(
     with counted(model) as calls:
         frame = distil(gated_docs, sources, model, benchmark=stage.partition)
     stage.lineage.record_units(
-        context.run_id,
+        stage.run_id,
         settings.variant,
         stage.partition,
         stage.benchmark.corpus,
@@ -85,7 +89,7 @@ def knowledge_units(
             ),
             dg.AssetCheckResult(
                 check_name=COMPRESSION,
-                passed=compression > 1.0 or not frame.height,
+                passed=compression >= 1.0 or not frame.height,
                 metadata={"compression": compression},
             ),
         ],

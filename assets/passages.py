@@ -18,6 +18,6 @@ def passages(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.Ma
     return stage.result(
         frame,
         rows=frame.height,
-        figures={"titles": frame["title"].n_unique(), "mean_words": mean(words)}
+        figures={"titles": frame["title"].n_unique(), "mean_words": mean(words)},
         preview=frame.select("passage_id", "title", "text"),
     )

@@ -7,7 +7,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
-from wbrag_pipeline.retrieval.knowledge_base import open_knowledge_base
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.writeback.scoring import retrieve
 
 
@@ -16,21 +16,20 @@ from wbrag_pipeline.writeback.scoring import retrieve
     group_name="training",
     kinds={"faiss", "polars"},
     io_manager_key="tables",
-    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
     deps=[dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
 )
 def retrievals(
-    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource, passages: pl.LazyFrame
+    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Top K of the corpus for each training question. The registry hands out none that is a test question too."""
     settings = deployment.settings
     stage = Stage(context, settings)
     train = stage.questions("train")
-    base = open_knowledge_base(settings.corpus_index(stage.benchmark.corpus), passages, encoder.load(settings))
+    base = open_knowledge_base(settings, stage.benchmark.corpus, encoder.load(settings))
     frame = retrieve(train, base, settings.top_k)
     return stage.result(
         frame,
         rows=frame.height,
-        figures={"questions": train.height, "top_1_score": mean(frame.filter(rank=1)["score"])}
+        figures={"questions": train.height, "top_1_score": mean(frame.filter(rank=1)["score"])},
         preview=frame,
     )

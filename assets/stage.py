@@ -28,6 +28,7 @@ class Stage:
 
     def __init__(self, context: dg.AssetExecutionContext, settings: Settings) -> None:
         self.context, self.settings = context, settings
+        self.run_id = context.run.run_id
         self.asset, self.partition = context.asset_key.path[-1], context.partition_key
         self.registry = Registry.load(settings.home)
         self.lineage = Lineage(settings.lineage)
@@ -60,7 +61,7 @@ class Stage:
         """The asset's result with metadata; ``pictures`` are Markdown. Records the stage in the lineage."""
         seconds = round(time.perf_counter() - self._started, 2)
         self.lineage.record_stage(
-            self.context.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures
+            self.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures
         )
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if not isinstance(value, str))
         self.context.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{'; ' + shown if shown else ''}")

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
@@ -18,8 +19,9 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
     group_name="training",
     kinds={"faiss"},
     check_specs=[
-        dg.AssetCheckSpec(
-            UNITS_AND_INDEX_AGREE, asset="writeback_index", blocking=True, partitions_def=BENCHMARKS,
+        blocking_check(
+            UNITS_AND_INDEX_AGREE,
+            asset="writeback_index",
             description="The published index, read back from disk, holds exactly the units of the table.",
         )
     ],
@@ -33,7 +35,7 @@ def writeback_index(
     release = publish(knowledge_units, encoder.load(settings), settings.releases(stage.partition))
     published, indexed = release.units()["unit_id"], release.index(encoder.load(settings)).ids
     stage.lineage.record_release(
-        context.run_id,
+        stage.run_id,
         settings.variant,
         stage.partition,
         release.name,

@@ -11,17 +11,17 @@ _DEFAULTS = Settings()
 class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     """What this deployment runs with. An empty string takes the environment's value (WBRAG_HOME, ...), then the default."""
 
-    home: str = Field("", description="Folder of all tables, indexes and releases; default $WBRAG_HOME or .wbrag")
-    encoder: str = Field("", description="Encoder of both indexes, a sentence-transformers name")
-    generator: str = Field("", description="What answers and distils, for example: reader")
-    method: str = Field("", description="RAG method for scoring and evaluating, for example: naive")
-    top_k: int = Field(_DEFAULTS.top_k, description="Passages a question (K)")
-    tau_s: float = Field(_DEFAULTS.gates.tau_s, description="Least score with retrieval")
-    tau_delta: float = Field(_DEFAULTS.gates.tau_delta, description="Least gain of retrieval over none")
-    tau_doc: float = Field(_DEFAULTS.gates.tau_doc, description="Least gain of one passage alone over none")
-    n_min: int = Field(_DEFAULTS.gates.n_min, description="Passages taken by rank when none passes alone")
-    limit: int = Field(0, description="At most so many questions a split; 0 is all")
-    seed: int = Field(_DEFAULTS.seed, description="Seed of the bootstrap")
+    home: str = Field(default="", description="Folder of all tables, indexes and releases; default $WBRAG_HOME or .wbrag")
+    encoder: str = Field(default="", description="Encoder of both indexes, a sentence-transformers name")
+    generator: str = Field(default="", description="What answers and distils, for example: reader")
+    method: str = Field(default="", description="RAG method for scoring and evaluating, for example: naive")
+    top_k: int = Field(default=_DEFAULTS.top_k, description="Passages a question (K)")
+    tau_s: float = Field(default=_DEFAULTS.gates.tau_s, description="Least score with retrieval")
+    tau_delta: float = Field(default=_DEFAULTS.gates.tau_delta, description="Least gain of retrieval over none")
+    tau_doc: float = Field(default=_DEFAULTS.gates.tau_doc, description="Least gain of one passage alone over none")
+    n_min: int = Field(default=_DEFAULTS.gates.n_min, description="Passages taken by rank when none passes alone")
+    limit: int = Field(default=0, description="At most so many questions a split; 0 is all")
+    seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
 
     @property
     def settings(self) -> Settings:

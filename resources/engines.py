@@ -3,11 +3,15 @@
 ``setup_for_execution`` stays empty on purpose: Dagster calls it for every step, also for those that never ask.
 """
 
+import os
+
 import dagster as dg
+from pydantic import Field
 
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.protocol import Generator
-from wbrag_pipeline.retrieval.encoder import Encoder, load_encoder
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings
 
 
@@ -20,8 +24,18 @@ class EncoderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """What answers and distils: the embedded reader on a CPU, or a language model on a GPU."""
+    """What answers and distils: the embedded reader on a CPU, or a language model on a GPU or a server.
+
+    Keys of a server are read from WBRAG_API_KEY or OPENAI_API_KEY and never from here: this is shown in the UI.
+    """
+
+    engine_arguments: str = Field(
+        "",
+        description='JSON object for the engine, for example {"tensor_parallel_size": 2} or {"in_flight": 32}; '
+        "default $WBRAG_ENGINE_ARGUMENTS",
+    )
 
     def load(self, settings: Settings) -> Generator:
         """The generator that the deployment names, with the deployment's completion cache."""
-        return load_generator(settings.generator, settings.completions)
+        arguments = self.engine_arguments or os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
+        return load_generator(settings.generator, settings.completions, arguments)

@@ -17,7 +17,7 @@ def _of_a_stage(record: logging.LogRecord) -> bool:
     return getattr(record, "dagster_event", None) is None and record.levelno >= logging.INFO
 
 
-@dg.logger(description="The stages' own lines on stderr, without Dagster's events.")
+@dg.logger(None, description="The stages' own lines on stderr, without Dagster's events.")
 def run_log(context: dg.InitLoggerContext) -> logging.Logger:
     """A logger for ``wbrag run``; the UI shows all events as ever."""
     logger = logging.Logger("wbrag", level=logging.INFO)

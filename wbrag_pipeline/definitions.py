@@ -6,7 +6,7 @@ from assets.corpus_index import corpus_index
 from assets.evaluation import evaluation
 from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units
-from assets.partitions import BENCHMARKS, CORPORA
+from assets.partitions import CORPORA
 from assets.passages import passages
 from assets.report import report
 from assets.retrievals import retrievals
@@ -32,13 +32,11 @@ index_corpus = dg.define_asset_job(
     "index_corpus",
     dg.AssetSelection.assets(*CORPUS_ASSETS),
     description="Read a corpus and bring its index up to date; unchanged chunks are not encoded again.",
-    partitions_def=CORPORA,
 )
 train_knowledge_base = dg.define_asset_job(
     "train_knowledge_base",
     dg.AssetSelection.assets(*BENCHMARK_ASSETS),
     description="From training questions to a published write-back index, its evaluation and its report.",
-    partitions_def=BENCHMARKS,
 )
 
 

@@ -1,38 +1,34 @@
-"""Cutting text into sentences, verbatim: the pieces joined with one blank are the text again, blanks squeezed."""
+"""Cutting text into sentences, verbatim: but for blanks, the pieces joined are the text again."""
 
 from __future__ import annotations
 
 import re
 
-_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+(?=[\"'(\[“‘]?[A-Z0-9])")
-# A full stop after these ends no sentence. Single capital letters (initials) are handled apart.
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st sr jr vs etc no vol gen col lt sgt capt rev hon gov sen rep inc ltd co corp fig ca approx "
-    "u.s u.k e.g i.e a.d b.c jan feb mar apr jun jul aug sep sept oct nov dec".split()
+# A sentence ends at . ! ? … (with closing quotes or brackets) before a blank, or at a full-width mark.
+_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+[」』”’）]*")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"“‘'])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|mr|mrs|ms|dr|prof|st|sr|jr|vs|fig|vol|ed|eds|inc|ltd|co"
+    r"|corp|gen|gov|sen|rep|col|lt|sgt|rev|hon|capt|cf|al|approx|ca|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec)"
+    r"\.$",
+    re.IGNORECASE,
 )
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text in order, each with its closing quotes; a text without an end mark is one sentence."""
+    """The sentences of a text in order, blanks squeezed; initials and common abbreviations end none."""
     squeezed = " ".join(text.split())
     sentences, start = [], 0
-    for match in _END.finditer(squeezed):
-        piece = squeezed[start : match.end()].rstrip()
-        if _ends_in_abbreviation(piece):
+    for end in _END.finditer(squeezed):
+        # The longest abbreviation is short, so only the sentence's last characters are looked at.
+        near = squeezed[max(start, end.end() - 12) : end.end()]
+        if end.group() == "." and end.end() < len(squeezed) and _ABBREVIATION.search(near):
             continue
-        sentences.append(piece)
-        start = match.end()
-    rest = squeezed[start:].strip()
-    return [*sentences, rest] if rest else sentences
+        sentences.append(squeezed[start : end.end()].strip())
+        start = end.end()
+    sentences.append(squeezed[start:].strip())
+    return [sentence for sentence in sentences if sentence]
 
 
 def is_fragment(sentence: str) -> bool:
     """Whether a passage's border cut this sentence: it starts in lower case or has no end mark."""
-    return sentence[:1].islower() or sentence.rstrip("\"')]”’")[-1:] not in (".", "!", "?")
-
-
-def _ends_in_abbreviation(piece: str) -> bool:
-    if not piece.endswith("."):
-        return False
-    word = piece[:-1].rsplit(" ", 1)[-1].lstrip("\"'([“‘")
-    return word.lower() in _ABBREVIATIONS or (len(word) == 1 and word.isupper())
+    return sentence[:1].islower() or sentence.rstrip("\"')]”’")[-1:] not in tuple(".!?…。！？")

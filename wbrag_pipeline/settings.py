@@ -95,6 +95,11 @@ class Settings:
         """Folder of the corpus' FAISS index: index.faiss and manifest.json."""
         return self.home / "indexes" / slug(corpus) / slug(self.encoder)
 
+    @property
+    def embeddings(self) -> Path:
+        """Folder of encoded passages in chunks, shared by corpora and encoders."""
+        return self.home / "indexes" / "embeddings"
+
     def releases(self, benchmark: str) -> Path:
         """Folder of the write-back releases of one benchmark: r000001/ …, and CURRENT."""
         return self.home / "releases" / self.variant / slug(benchmark)

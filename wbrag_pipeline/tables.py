@@ -50,14 +50,14 @@ class Table:
 # A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text).
 PASSAGES = Table(
     "passages",
-    pl.Schema({"passage_id": pl.String, "title": pl.String, "text": pl.String, "content_hash": pl.String}),
+    pl.Schema({"passage_id": pl.String(), "title": pl.String(), "text": pl.String(), "content_hash": pl.String()}),
     ("passage_id",),
 )
 
 # A benchmark split. The only table with gold answers.
 QUESTIONS = Table(
     "questions",
-    pl.Schema({"question_id": pl.String, "question": pl.String, "golden_answers": pl.List(pl.String)}),
+    pl.Schema({"question_id": pl.String(), "question": pl.String(), "golden_answers": pl.List(pl.String())}),
     ("question_id",),
 )
 
@@ -66,11 +66,11 @@ RETRIEVALS = Table(
     "retrievals",
     pl.Schema(
         {
-            "question_id": pl.String,
-            "question": pl.String,
-            "rank": pl.Int32,
-            "passage_id": pl.String,
-            "score": pl.Float32,
+            "question_id": pl.String(),
+            "question": pl.String(),
+            "rank": pl.Int32(),
+            "passage_id": pl.String(),
+            "score": pl.Float32(),
         }
     ),
     ("question_id", "rank"),
@@ -81,12 +81,12 @@ UTILITY_SCORES = Table(
     "utility_scores",
     pl.Schema(
         {
-            "question_id": pl.String,
-            "question": pl.String,
-            "answer_no_retrieval": pl.String,
-            "score_no_retrieval": pl.Float64,
-            "answer_rag": pl.String,
-            "score_rag": pl.Float64,
+            "question_id": pl.String(),
+            "question": pl.String(),
+            "answer_no_retrieval": pl.String(),
+            "score_no_retrieval": pl.Float64(),
+            "answer_rag": pl.String(),
+            "score_rag": pl.Float64(),
         }
     ),
     ("question_id",),
@@ -97,16 +97,16 @@ GATED_DOCS = Table(
     "gated_docs",
     pl.Schema(
         {
-            "question_id": pl.String,
-            "question": pl.String,
-            "rank": pl.Int32,
-            "passage_id": pl.String,
-            "score": pl.Float32,  # the retriever's
-            "standalone_score": pl.Float64,  # s_j
-            "score_no_retrieval": pl.Float64,
-            "score_rag": pl.Float64,
-            "retained": pl.Boolean,
-            "fallback": pl.Boolean,  # the question had no passing passage and took its first n_min by rank
+            "question_id": pl.String(),
+            "question": pl.String(),
+            "rank": pl.Int32(),
+            "passage_id": pl.String(),
+            "score": pl.Float32(),  # the retriever's
+            "standalone_score": pl.Float64(),  # s_j
+            "score_no_retrieval": pl.Float64(),
+            "score_rag": pl.Float64(),
+            "retained": pl.Boolean(),
+            "fallback": pl.Boolean(),  # the question had no passing passage and took its first n_min by rank
         }
     ),
     ("question_id", "rank"),
@@ -116,19 +116,19 @@ KNOWLEDGE_UNITS = Table(
     "knowledge_units",
     pl.Schema(
         {
-            "unit_id": pl.String,
-            "benchmark": pl.String,
-            "question_id": pl.String,
-            "question": pl.String,
-            "title": pl.String,
-            "text": pl.String,
-            "source_passage_ids": pl.List(pl.String),
-            "source_hashes": pl.List(pl.String),
-            "source_tokens": pl.Int32,
-            "unit_tokens": pl.Int32,
-            "fallback": pl.Boolean,
-            "distiller": pl.String,
-            "prompt_version": pl.String,
+            "unit_id": pl.String(),
+            "benchmark": pl.String(),
+            "question_id": pl.String(),
+            "question": pl.String(),
+            "title": pl.String(),
+            "text": pl.String(),
+            "source_passage_ids": pl.List(pl.String()),
+            "source_hashes": pl.List(pl.String()),
+            "source_tokens": pl.Int32(),
+            "unit_tokens": pl.Int32(),
+            "fallback": pl.Boolean(),
+            "distiller": pl.String(),
+            "prompt_version": pl.String(),
         }
     ),
     ("unit_id",),
@@ -139,15 +139,15 @@ EVALUATION = Table(
     "evaluation",
     pl.Schema(
         {
-            "question_id": pl.String,
-            "question": pl.String,
-            "golden_answers": pl.List(pl.String),
-            "answer_without": pl.String,
-            "answer_with": pl.String,
-            "score_without": pl.Float64,
-            "score_with": pl.Float64,
-            "passages_without": pl.List(pl.String),
-            "passages_with": pl.List(pl.String),
+            "question_id": pl.String(),
+            "question": pl.String(),
+            "golden_answers": pl.List(pl.String()),
+            "answer_without": pl.String(),
+            "answer_with": pl.String(),
+            "score_without": pl.Float64(),
+            "score_with": pl.Float64(),
+            "passages_without": pl.List(pl.String()),
+            "passages_with": pl.List(pl.String()),
         }
     ),
     ("question_id",),

@@ -41,6 +41,9 @@ def benchmark(
     test: Annotated[Path | None, typer.Option(help="Test questions, none of them in the training file.")] = None,
     task: Annotated[str, typer.Option(help="Kind of question, see docs/data.md.")] = "open_qa",
     metric: Annotated[str | None, typer.Option(help="Metric; the task's own if left out.")] = None,
+    overlap: Annotated[
+        str, typer.Option(help="Training questions that are test questions too: refuse the files, or drop them.")
+    ] = "refuse",
     hub: Annotated[bool, typer.Option("--hub", help="Fetch the FlashRAG release of that name.")] = False,
     replace: Replace = False,
     home: Home = None,
@@ -55,12 +58,23 @@ def benchmark(
     folder = Settings.from_environment(home=home).home
     if hub:
         added = flashrag.add_benchmark_from_hub(folder, name, corpus=corpus, replace=replace)
+    elif overlap not in ("refuse", "drop"):
+        raise InputError(f"{overlap!r} is no way to treat overlap", field="--overlap", mend="refuse or drop")
     elif train is None or test is None:
         raise InputError("--train and --test are both needed", mend="or --hub for a FlashRAG benchmark")
     else:
         added = adding.add_benchmark(
-            folder, name, task=task, corpus=corpus, train=train, test=test, metric=metric, replace=replace
+            folder,
+            name,
+            task=task,
+            corpus=corpus,
+            train=train,
+            test=test,
+            metric=metric,
+            overlap="drop" if overlap == "drop" else "refuse",
+            replace=replace,
         )
+    dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
     typer.echo(
-        f"benchmark {name}: {added.train_questions:,} training and {added.test_questions:,} test questions ({added.file})"
+        f"benchmark {name}: {added.train_questions:,} training and {added.test_questions:,} test questions{dropped} ({added.file})"
     )

@@ -29,14 +29,12 @@ def ask(
 
     Example: wbrag ask "Who discovered radium?" --benchmark sample_nq
     """
-    import polars as pl
-
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.benchmarks.tasks import task_named
     from wbrag_pipeline.generation.engines import load_generator
     from wbrag_pipeline.rag.policy import method_named
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.retrieval.knowledge_base import open_knowledge_base
+    from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.settings import Settings
     from wbrag_pipeline.writeback.releases import current
     from wbrag_pipeline.writeback.scoring import passages_of
@@ -47,8 +45,7 @@ def ask(
     task = task_named(entry.task)
     release = current(settings.releases(name))
     vectors, model = load_encoder(settings.encoder), load_generator(settings.generator, settings.completions)
-    table = pl.scan_parquet(settings.table("passages", entry.corpus))
-    without = open_knowledge_base(settings.corpus_index(entry.corpus), table, vectors)
+    without = open_knowledge_base(settings, entry.corpus, vectors)
     sides = {
         "without write-back": without,
         "with write-back": without.with_writeback(release.units(), release.index(vectors)),

@@ -51,10 +51,10 @@ def _packages(settings: Settings) -> str:
 
 
 def _faiss(settings: Settings) -> str:
-    from wbrag_pipeline.retrieval.index import import_faiss
+    from wbrag_pipeline.retrieval.faiss_library import installed_builds, load_faiss
 
-    faiss = import_faiss()
-    return f"{faiss.__version__}, GPUs it can use: {faiss.get_num_gpus() if hasattr(faiss, 'get_num_gpus') else 0}"
+    faiss = load_faiss()
+    return f"{' and '.join(installed_builds())} {faiss.__version__}, GPUs it can use: {faiss.get_num_gpus()}"
 
 
 def _gpu(settings: Settings) -> str:

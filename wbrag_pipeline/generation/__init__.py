@@ -1,0 +1,1 @@
+"""What answers and distils: the embedded reader, and language models over their engines."""

@@ -2,18 +2,20 @@
 
 A key is a hash of all that decides the completion (generator fingerprint and the whole input), so an entry
 never goes stale: another model, prompt or passage is another key. A rerun, a resumed run and a threshold sweep
-find what they need here; a killed run has lost at most the batch it was in.
+find what they need here; a killed run has lost at most what was on its way.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wbrag_pipeline.generation import ledger
 from wbrag_pipeline.generation.protocol import Usage
 
 Request = TypeVar("Request")
@@ -21,20 +23,26 @@ Request = TypeVar("Request")
 # SQLite's limit on variables in one statement is at least 999 in every build.
 _KEYS_A_QUERY = 900
 _SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+_PUT = "INSERT OR IGNORE INTO completions VALUES (?, ?)"
 
 
 class CompletionCache:
-    """A SQLite file of key → JSON value, safe for parallel processes (write-ahead log, short transactions)."""
+    """A SQLite file of key → JSON value, safe for parallel processes (write-ahead log, short transactions).
+
+    The file holds the ledger too, see ``generation.ledger``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(self._connect()) as connection, connection:
             connection.execute(_SCHEMA)
+            connection.execute(ledger.SCHEMA)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values that are there, by key; absent keys are left out."""
-        wanted, found = list(dict.fromkeys(keys)), {}
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, str] = {}
         with closing(self._connect()) as connection:
             for first in range(0, len(wanted), _KEYS_A_QUERY):
                 some = wanted[first : first + _KEYS_A_QUERY]
@@ -44,16 +52,43 @@ class CompletionCache:
 
     def put_many(self, values: Mapping[str, Any]) -> None:
         """Store values in one transaction. The first value of a key stays: the same key means the same completion."""
-        rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in values.items()]
         with closing(self._connect()) as connection, connection:
-            connection.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
+            connection.executemany(_PUT, _rows(values))
+
+    @contextmanager
+    def recording(self, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
+        """Yield ``put(values, usage)``: store values and add to the ledger, in one transaction each time.
+
+        The connection stays open over the block, which makes a put a matter of microseconds: each completion can
+        be stored as it arrives. ``put`` may be called from any one thread at a time.
+        """
+        entry = ledger.Entry(engine)
+        with closing(self._connect()) as connection:
+
+            def put(values: Mapping[str, Any], usage: Usage) -> None:
+                with connection:
+                    connection.executemany(_PUT, _rows(values))
+                    entry.add(connection, usage)
+
+            yield put
 
     def _connect(self) -> sqlite3.Connection:
         # One connection a use: it may be any thread's or any forked process' turn.
-        connection = sqlite3.connect(self.path, timeout=60)
+        connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
+        # What is committed survives the process however it ends; only a power cut could take the last moments.
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
+
+
+@contextmanager
+def recording(cache: CompletionCache | None, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
+    """``cache.recording`` where there is a cache, else a ``put`` that does nothing."""
+    if cache is None:
+        yield lambda values, usage: None
+    else:
+        with cache.recording(engine) as put:
+            yield put
 
 
 def complete(
@@ -65,25 +100,40 @@ def complete(
     usage: Usage,
     batch: int,
     advance: Callable[[int], object] = lambda count: None,
+    engine: str = "reader",
 ) -> list[Any]:
     """Answer each request from the cache or, ``batch`` at a time, from ``ask``; equal requests are asked once.
 
-    Each finished batch is stored before the next is asked. Values must survive JSON: what comes back fresh is
-    passed through it too, so that a cached and a fresh answer cannot differ.
+    Each finished batch is stored, and accounted for under ``engine``, before the next is asked. Values must survive
+    JSON: what comes back fresh is passed through it too, so that a cached and a fresh answer cannot differ.
     """
     keys = [key_of(request) for request in requests]
     known = cache.get_many(keys) if cache else {}
     missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-    usage.calls += len(set(keys))
-    usage.cached += len(set(keys)) - len(missing)
+    found = len(set(keys)) - len(missing)
     advance(len(keys) - len(missing))
     waiting = list(missing.items())
-    for first in range(0, len(waiting), batch):
-        some = waiting[first : first + batch]
-        answers = ask([request for _, request in some])
-        fresh = {key: json.loads(json.dumps(answer)) for (key, _), answer in zip(some, answers, strict=True)}
-        if cache:
-            cache.put_many(fresh)
-        known.update(fresh)
-        advance(len(some))
+    with recording(cache, engine) as put:
+        if found:
+            _count(usage, Usage(calls=found, cached=found), {}, put)
+        for first in range(0, len(waiting), batch):
+            some = waiting[first : first + batch]
+            began = time.perf_counter()
+            answers = ask([request for _, request in some])
+            spent = Usage(calls=len(some), attempts=len(some), seconds=time.perf_counter() - began)
+            fresh = {key: json.loads(json.dumps(answer)) for (key, _), answer in zip(some, answers, strict=True)}
+            _count(usage, spent, fresh, put)
+            known.update(fresh)
+            advance(len(some))
     return [known[key] for key in keys]
+
+
+def _count(
+    usage: Usage, spent: Usage, fresh: Mapping[str, Any], put: Callable[[Mapping[str, Any], Usage], None]
+) -> None:
+    put(fresh, spent)
+    usage.add(spent)
+
+
+def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, json.dumps(value, ensure_ascii=False)) for key, value in values.items()]

@@ -2,25 +2,73 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.generation.reader.reader import Reader
+    from wbrag_pipeline.generation.engine_protocol import Engine
+    from wbrag_pipeline.generation.protocol import Generator
 
 
 @lru_cache(maxsize=2)
-def load_generator(name: str, completions: Path | None = None) -> Reader:
-    """The generator of that name, loaded once a process; ``completions`` is its cache file.
+def load_generator(name: str, completions: Path | None = None, arguments: str = "") -> Generator:
+    """The generator of that name, loaded once a process; ``completions`` is the file of its cache and ledger.
 
-    ``reader`` is the embedded reader. Raises InputError for a name that no engine answers to.
+    ``reader`` is the embedded reader; for other names see ``engine_named``, which gets ``arguments``, a JSON object.
+    Raises InputError for a name that no engine answers to, MissingPartError where its library is not installed.
     """
-    if name != "reader":
-        raise InputError(f"there is no generator {name!r}", field="generator", mend="use reader")
     from wbrag_pipeline.generation.completions import CompletionCache
-    from wbrag_pipeline.generation.reader.reader import Reader
 
-    return Reader(CompletionCache(completions) if completions else None)
+    cache = CompletionCache(completions) if completions else None
+    if name == "reader":
+        from wbrag_pipeline.generation.reader.reader import Reader
+
+        return Reader(cache)
+    from wbrag_pipeline.generation.language_model import LanguageModel
+
+    return LanguageModel(engine_named(name, _object(arguments)), cache)
+
+
+def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
+    """The engine behind a language model.
+
+    ``vllm:MODEL[@REVISION]``: in this process; ``arguments`` are vLLM's engine arguments (``tensor_parallel_size``,
+    ``dtype``, …). ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
+    ``replicas.RetryPolicy``, and what else there is goes into every request's body.
+    """
+    kind, found, rest = name.partition(":")
+    if not (found and rest and kind in _ENGINES):
+        known = ", ".join(f"{prefix}:…" for prefix in _ENGINES)
+        raise InputError(f"there is no generator {name!r}", field="generator", mend=f"use reader, {known}")
+    return _ENGINES[kind](name, arguments)
+
+
+def _vllm(name: str, arguments: Mapping[str, Any]) -> Engine:
+    from wbrag_pipeline.generation.vllm_engine import VllmEngine
+
+    return VllmEngine.named(name, arguments)
+
+
+def _openai(name: str, arguments: Mapping[str, Any]) -> Engine:
+    from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
+
+    return OpenAIEndpoint.named(name, arguments)
+
+
+# A further kind of engine is one line here and one file that implements ``engine_protocol.Engine``.
+_ENGINES: dict[str, Callable[[str, Mapping[str, Any]], Engine]] = {"vllm": _vllm, "openai": _openai}
+
+
+def _object(arguments: str) -> dict[str, Any]:
+    try:
+        value = json.loads(arguments or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError("is not a JSON object", field="engine_arguments", mend='for example {"dtype": "bfloat16"}')
+    return value

@@ -16,8 +16,9 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.retrieval.encoder import Encoder
-from wbrag_pipeline.retrieval.index import Index, build_index, open_index
+from wbrag_pipeline.retrieval.index import build_index, open_index
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.search import Index
 from wbrag_pipeline.storage import replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
 
 

@@ -16,6 +16,7 @@ from wbrag_pipeline.rag.policy import Method, NoRetrieval
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 Value = TypeVar("Value")
+Key = TypeVar("Key", str, int)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _unless_failed(answers: Sequence[Answer], values: Sequence[Value]) -> list[V
     return [None if answer.failed else value for answer, value in zip(answers, values, strict=True)]
 
 
-def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[str], by: str) -> list[list[Passage]]:
+def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[Key], by: str) -> list[list[Passage]]:
     """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES."""
     joined = hits.select(by, "rank", "passage_id", "score").join(
         passages.select("passage_id", "title", "text"), on="passage_id", how="inner"

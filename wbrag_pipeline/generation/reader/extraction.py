@@ -63,7 +63,8 @@ def compose(
         if chosen and total >= LEAST_TOKENS:
             break
         tokens = count_tokens(sentences[index].text)
-        if chosen and total + tokens > MOST_TOKENS:
+        # Half a sentence is worth having only where it is the evidence itself.
+        if chosen and (total + tokens > MOST_TOKENS or is_fragment(sentences[index].text)):
             continue
         if any(_overlap(sentences[index].text, sentences[other].text) >= _SAME for other in chosen):
             continue

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["span", "yes_no", "verdict"]
+Progress = Callable[[int, int], None]  # pairs done, pairs in all
 YES_NO_LABELS = ("False", "True", "UNDECIDED")
 VERDICT_LABELS = ("REFUTES", "SUPPORTS", "NOT ENOUGH INFO")
 ADAPTER_DIR = Path(__file__).with_name("adapter")
@@ -94,21 +95,20 @@ class PairEncoder:
     def pieces(self, texts: Sequence[str]) -> list[Pieces]:
         """Word pieces of each text, untruncated."""
         return [
-            Pieces(tuple(e.ids), tuple(e.offsets), tuple(e.word_ids))
+            Pieces(tuple(e.ids), tuple(e.offsets), tuple(word or 0 for word in e.word_ids))
             for e in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         ]
 
     def join(self, question: Pieces, context: Pieces) -> tuple[list[int], list[int]]:
         """Token ids and token types: 0 question, 1 context, 2 context words that the question holds too."""
         asked = {question.ids[a:b] for a, b in question.runs()} - self._dull
-        ids = [_CLS, *question.ids, _SEP, *context.ids, _SEP]
         types = [0] * (len(question.ids) + 2)
         for first, end in context.runs():
             word = context.ids[first:end]
             # One-character words are mostly punctuation, which the question mark alone would light up.
             shared = word in asked and context.offsets[end - 1][1] - context.offsets[first][0] > 1
             types += [2 if shared else 1] * (end - first)
-        return ids, [*types, 1]
+        return [_CLS, *question.ids, _SEP, *context.ids, _SEP], [*types, 1]
 
 
 def base_model_dir() -> Path:
@@ -137,17 +137,15 @@ def load_base() -> dict[str, Tensor]:
         # The base only ever saw type 0, so all three of our types start from it.
         "token_types": stored["embeddings.token_type_embeddings.weight"][:1].repeat(3, 1),
     }
-    norms = {"embeddings.norm": "embeddings.LayerNorm"}
+    renamed = {"embeddings.norm": ["embeddings.LayerNorm"]}
     for layer in range(LAYERS):
         old = f"encoder.layer.{layer}"
-        norms[f"{layer}.attention_norm"] = f"{old}.attention.output.LayerNorm"
-        norms[f"{layer}.norm"] = f"{old}.output.LayerNorm"
-        for name, parts in DENSE.items():
-            for leaf in ("weight", "bias"):
-                weights[f"{layer}.{name}.{leaf}"] = torch.cat([stored[f"{old}.{part}.{leaf}"] for part in parts])
-    for new, old in norms.items():
+        renamed[f"{layer}.attention_norm"] = [f"{old}.attention.output.LayerNorm"]
+        renamed[f"{layer}.norm"] = [f"{old}.output.LayerNorm"]
+        renamed |= {f"{layer}.{name}": [f"{old}.{part}" for part in parts] for name, parts in DENSE.items()}
+    for new, parts in renamed.items():
         for leaf in ("weight", "bias"):
-            weights[f"{new}.{leaf}"] = stored[f"{old}.{leaf}"]
+            weights[f"{new}.{leaf}"] = torch.cat([stored[f"{part}.{leaf}"] for part in parts])
     return weights
 
 
@@ -165,8 +163,8 @@ def encode(
 ) -> Tensor:
     """Last hidden states (batch, tokens, 384) of token ids and types (batch, tokens).
 
-    ``mask`` (batch, 1, 1, tokens) is added to attention logits: 0 where a token may be looked at, else very low. ``dense(name, x)`` stands
-    in for the plain dense layers; training puts the LoRA layers there.
+    ``mask`` (batch, 1, 1, tokens) is added to attention logits: very low at padding. ``dense(name, x)`` stands in
+    for the plain dense layers; training puts the LoRA layers there.
     """
     import torch.nn.functional as functional
 
@@ -181,8 +179,7 @@ def encode(
     x = functional.embedding(ids, weights["words"]) + functional.embedding(types, weights["token_types"])
     x = norm("embeddings.norm", x + weights["positions"][:tokens])
     for layer in range(LAYERS):
-        qkv = apply(f"{layer}.qkv", x).view(batch, tokens, 3, HEADS, WIDTH // HEADS)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        query, key, value = apply(f"{layer}.qkv", x).view(batch, tokens, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
         if mask is None:
             mixed = functional.scaled_dot_product_attention(query, key, value)
         else:  # training: the fused kernel's backward pass is several times slower on a CPU
@@ -198,7 +195,8 @@ def fastest_dtype() -> torch.dtype:
     """bfloat16 where the CPU multiplies it natively (AVX512-BF16 or AMX), else float32."""
     import torch
 
-    found = torch.cpu.get_capabilities()
+    # Older versions of torch cannot tell; float32 is right everywhere.
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return torch.bfloat16 if found.get("avx512_bf16") or found.get("amx_bf16") else torch.float32
 
 
@@ -223,47 +221,43 @@ class ReaderNetwork:
         folder = adapter_dir or ADAPTER_DIR
         stored = (folder / "adapter.safetensors").read_bytes()
         config: dict[str, int] = json.loads((folder / "config.json").read_text())["network"]
-        base, adapter = load_base(), {name: tensor.float() for name, tensor in load_tensors(stored).items()}
-        weights = merge(base, adapter, config["lora_alpha"] / config["lora_rank"])
-        digest = hashlib.sha256(stored)
-        digest.update((base_model_dir() / "model.safetensors").read_bytes())
+        adapter = {name: tensor.float() for name, tensor in load_tensors(stored).items()}
+        weights = merge(load_base(), adapter, config["lora_alpha"] / config["lora_rank"])
         # Readings differ in the last digits between precisions, so a cache must not mix them.
-        digest.update(str(fastest_dtype()).encode())
-        return cls(weights, config, digest.hexdigest()[:16])
+        parts = stored, (base_model_dir() / "model.safetensors").read_bytes(), str(fastest_dtype()).encode()
+        return cls(weights, config, hashlib.sha256(b"".join(parts)).hexdigest()[:16])
 
-    def read(
-        self,
-        kind: Kind,
-        pairs: Sequence[tuple[str, str]],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[Reading]:
-        """One reading per (question, context) pair, in the order given.
+    def read(self, kind: Kind, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Reading]:
+        """One reading per (question, context) pair, in the order given; a context is "title\\ntext".
 
-        A context is cut at ``max_tokens`` of the configuration (192), a question at ``max_question_tokens``.
+        The pair is cut at the configuration's ``max_tokens`` (192), the question at ``max_question_tokens``.
         Every pair runs alone and unpadded: on a CPU that is as fast as a batch, and a reading then depends on
-        its own pair only, to the last bit. ``progress(done, total)`` is called from this thread.
+        its own pair only, to the last bit. ``progress(done, total)`` is called from this thread. Raises
+        ValueError for an unknown ``kind``.
         """
         import torch
 
         if kind not in ("span", "yes_no", "verdict"):
             raise ValueError(f"unknown kind of reading: {kind!r}")
-        threads = torch.get_num_threads()
+        parts = [pairs[at : at + 32] for at in range(0, len(pairs), 32)]
         readings: list[Reading] = []
+        threads = torch.get_num_threads()
         # Torch lets go of the interpreter lock while it computes; one thread a core beats two on one product.
-        with ThreadPoolExecutor(min(2, threads), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for reading in pool.map(lambda pair: self._read_one(kind, *pair), pairs):
-                readings.append(reading)
-                if progress is not None:
-                    progress(len(readings), len(pairs))
-        torch.set_num_threads(threads)
+        with ThreadPoolExecutor(min(threads, 8), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                for part in pool.map(lambda part: [self._read_one(kind, *pair) for pair in part], parts):
+                    readings += part
+                    if progress is not None:
+                        progress(len(readings), len(pairs))
+            finally:
+                torch.set_num_threads(threads)  # the workers' setting is also the default of later threads
         return readings
 
     def _read_one(self, kind: Kind, question: str, context: str) -> Reading:
         import torch
 
         asked = self._pieces(question)[: self._config["max_question_tokens"]]
-        room = self._config["max_tokens"] - len(asked.ids) - 3
-        shown = self._pieces(context)[:room]
+        shown = self._pieces(context)[: self._config["max_tokens"] - len(asked.ids) - 3]
         ids, types = self._pairs.join(asked, shown)
         with torch.inference_mode():
             hidden = encode(self._weights, torch.tensor([ids]), torch.tensor([types]))[0].float()
@@ -279,34 +273,27 @@ class ReaderNetwork:
         """Best pair of a word's first piece and the same or a later word's last piece."""
         import torch
 
-        runs = list(shown.runs())
-        if not runs:  # an empty context answers nothing: well below any logit
-            return Reading("", null_score - 100.0, null_score, (), 0, 0)
-        starts = torch.tensor([first for first, _ in runs])
-        ends = torch.tensor([end - 1 for _, end in runs])
+        starts = torch.tensor([first for first, _ in shown.runs()], dtype=torch.long)
+        ends = torch.tensor([end - 1 for _, end in shown.runs()], dtype=torch.long)
         length = ends[None, :] - starts[:, None] + 1
-        scores = logits[starts, 0][:, None] + logits[ends, 1][None, :]
-        scores[(length < 1) | (length > self._config["max_answer_tokens"])] = -torch.inf
-        best = int(scores.argmax())
-        score = float(scores.flatten()[best])
-        if score == -torch.inf:  # only where every single word is longer than an answer may be
+        fits = (length >= 1) & (length <= self._config["max_answer_tokens"])
+        if not fits.any():  # an empty context answers nothing: far below any logit
             return Reading("", null_score - 100.0, null_score, (), 0, 0)
-        begin, end = (best // len(runs), best % len(runs))
-        start, stop = shown.offsets[int(starts[begin])][0], shown.offsets[int(ends[end])][1]
-        return Reading(context[start:stop], score, null_score, (), start, stop)
+        scores = (logits[starts, 0][:, None] + logits[ends, 1][None, :]).masked_fill(~fits, -torch.inf)
+        first, last = divmod(int(scores.argmax()), len(starts))
+        start, end = shown.offsets[int(starts[first])][0], shown.offsets[int(ends[last])][1]
+        return Reading(context[start:end], float(scores[first, last]), null_score, (), start, end)
 
 
 def merge(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
     """Base weights with the adapter's LoRA deltas added, in :func:`fastest_dtype`; heads stay float32."""
-    dtype = fastest_dtype()
-    merged = dict(base)
-    heads = {}
+    merged, heads = dict(base), {}
     for name, tensor in adapter.items():
-        if name.startswith(("span.", "yes_no.", "verdict.")):
+        layer, _, leaf = name.rpartition(".")
+        if layer in ("span", "yes_no", "verdict"):
             heads[name] = tensor
-        elif name.endswith(".lora_a"):
-            layer = name.removesuffix(".lora_a")
+        elif leaf == "lora_a":
             merged[f"{layer}.weight"] = base[f"{layer}.weight"] + lora_delta(tensor, adapter[f"{layer}.lora_b"], scale)
         elif name == "token_types":
             merged[name] = tensor
-    return {**{name: tensor.to(dtype) for name, tensor in merged.items()}, **heads}
+    return {**{name: tensor.to(fastest_dtype()) for name, tensor in merged.items()}, **heads}

@@ -1,0 +1,73 @@
+# `make` lists the targets. Settings, on the command line or in the environment:
+#   VENV=.venv          where the packages go
+#   EXTRA=cpu|gpu       what to install; found out by asking nvidia-smi
+#   PYTHON=python3.12   which Python (3.11 to 3.14)
+#   JOBS=2              test processes
+#   PYTEST_ARGS="-k gate"
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+PYTEST_ARGS ?=
+ifndef EXTRA
+EXTRA := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+endif
+
+# The stamp says that VENV holds what these files ask for.
+STAMP := $(VENV)/.installed-$(EXTRA)
+SET_UP_FROM := pyproject.toml constraints.txt scripts/setup scripts/uv
+
+# No test, demo or benchmark may reach for a model hub by accident.
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help demo test lint format bench setup constraints clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+demo: $(STAMP) ## Train the sample knowledge base and show what it gained
+	$(BIN)/wbrag demo
+
+test: lint ## Everything that must hold: lint, types, floors, tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Style, types and import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure speed on this machine
+	@[ -d bench ] || { echo "nothing to measure yet: there is no bench/"; exit 1; }
+	$(BIN)/python -m bench
+
+setup: $(STAMP) ## Only install
+
+# One resolution for all platforms and both extras. It must not see find-links: what lies in one machine's folder would
+# decide what everybody gets. The two bounds that sed removes stand in [tool.uv] environments and hold for every line.
+constraints: ## Resolve every version anew and write constraints.txt
+	UV_FIND_LINKS= scripts/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	    --all-extras --group dev --group build --no-annotate --no-header --output-file constraints.new
+	(printf '%s\n' '# Every version that is tested, for pip and uv: --constraint constraints.txt' '# Made by `make constraints`: uv pip compile pyproject.toml --universal --all-extras --group dev --group build'; \
+	    sed -e "s/ and platform_machine != 's390x'//" -e "s/ ; python_full_version < '3.15'$$//" \
+	        -e "s/ ; python_full_version < '3.15' and / ; /" constraints.new) > constraints.txt
+	rm constraints.new
+
+clean: ## Remove environments, caches and build output (never .wbrag/)
+	rm -rf $(VENV) .uv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find wbrag_pipeline assets resources tests training -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): $(SET_UP_FROM)
+	@scripts/setup $(VENV) $(EXTRA)
+	@rm -f $(VENV)/.installed-*
+	@touch $@

@@ -1,0 +1,62 @@
+"""report: one HTML page a benchmark, with what was gained and what was written back."""
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.stage import Stage
+from resources.deployment import Deployment
+from wbrag_pipeline.evaluation import charts
+from wbrag_pipeline.evaluation.drawing import chart_markdown
+from wbrag_pipeline.evaluation.report import write_report
+from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.writeback.scoring import select_passages
+
+
+@dg.asset(
+    partitions_def=BENCHMARKS,
+    group_name="evaluation",
+    kinds={"html"},
+    ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
+)
+def report(
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    utility_scores: pl.DataFrame,
+    gated_docs: pl.DataFrame,
+    knowledge_units: pl.DataFrame,
+    evaluation: pl.DataFrame,
+    passages: pl.LazyFrame,
+) -> dg.MaterializeResult:
+    """The self-contained HTML report and its Markdown twin."""
+    settings = deployment.settings
+    stage = Stage(context, settings)
+    summary = summarise(evaluation, seed=settings.seed)
+    path = write_report(
+        settings.report(stage.partition),
+        title=stage.partition,
+        settings_facts={
+            "corpus": stage.benchmark.corpus,
+            "task": stage.benchmark.task,
+            "metric": stage.benchmark.metric,
+            "encoder": settings.encoder,
+            "generator": settings.generator,
+            "method": settings.method,
+            "passages a question": str(settings.top_k),
+            "gates": f"τ_s {settings.gates.tau_s}, τ_δ {settings.gates.tau_delta}, τ_doc {settings.gates.tau_doc}, "
+            f"n_min {settings.gates.n_min}",
+        },
+        summary=summary,
+        evaluation=evaluation,
+        utility_scores=utility_scores,
+        gated_docs=gated_docs,
+        knowledge_units=knowledge_units,
+        passages=select_passages(passages, gated_docs),
+        stage_seconds=stage.lineage.stage_seconds(settings.variant, stage.partition),
+        units_file=settings.table("knowledge_units", stage.partition),
+    )
+    return stage.result(
+        rows=evaluation.height,
+        figures={"gain": summary.gain, "path": str(path)},
+        pictures={"gains": chart_markdown(charts.gains({stage.partition: summary}))},
+    )

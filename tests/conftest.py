@@ -1,0 +1,54 @@
+"""What holds for every test: a home of its own, no network hub, the same random numbers, warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# Read by libraries when they are imported, so these come before any test module is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many processes as cores: more threads in each would only take turns.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# `default` tries the same examples in every run, so a red CI is red for its change; `nightly` looks for new ones.
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=60, print_blob=True)
+settings.register_profile(
+    "nightly", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+SEED = 20260325
+
+
+@pytest.fixture(autouse=True)
+def _house(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the test an empty WBRAG_HOME and DAGSTER_HOME, no setting of the machine's, and fixed seeds."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("WBRAG_", "DAGSTER_")) and name != "DAGSTER_DISABLE_TELEMETRY":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("WBRAG_HOME", str(home / "wbrag"))
+    (home / "dagster").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    random.seed(SEED)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(SEED)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(SEED)
+    yield
+
+
+@pytest.fixture
+def wbrag_home() -> Path:
+    """The test's own WBRAG_HOME; nothing is there yet."""
+    return Path(os.environ["WBRAG_HOME"])

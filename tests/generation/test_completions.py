@@ -1,0 +1,73 @@
+"""The completion cache: nothing is asked twice, not even by two processes or after a kill."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+from wbrag_pipeline.generation.completions import CompletionCache, complete
+from wbrag_pipeline.generation.protocol import Usage
+
+
+def ask_all(
+    cache: CompletionCache | None, requests: list[str], asked: list[str], usage: Usage, batch: int = 2
+) -> list[str]:
+    def ask(some: list[str]) -> list[str]:
+        asked.extend(some)
+        return [request.upper() for request in some]
+
+    return complete(requests, lambda r: r, ask, cache=cache, usage=usage, batch=batch)
+
+
+def test_equal_requests_are_asked_once_and_answers_keep_their_order(tmp_path: Path) -> None:
+    asked: list[str] = []
+    usage = Usage()
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    assert ask_all(cache, ["b", "a", "b", "c"], asked, usage) == ["B", "A", "B", "C"]
+    assert asked == ["b", "a", "c"]
+    assert ask_all(cache, ["c", "d"], asked, usage) == ["C", "D"]
+    assert asked == ["b", "a", "c", "d"]
+    assert (usage.calls, usage.cached, usage.sent) == (5, 1, 4)
+
+
+def test_a_failure_keeps_the_batches_before_it(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+
+    def ask(some: list[str]) -> list[str]:
+        if "c" in some:
+            raise KeyboardInterrupt
+        return some
+
+    try:
+        complete(["a", "b", "c", "d"], lambda r: r, ask, cache=cache, usage=Usage(), batch=2)
+    except KeyboardInterrupt:
+        pass
+    assert cache.get_many("abcd") == {"a": "a", "b": "b"}
+
+
+def test_fresh_and_cached_answers_are_the_same_value(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+
+    def ask(some: list[str]) -> list[tuple[float, str]]:
+        return [(0.1 + 0.2, "é") for _ in some]
+
+    answers = [complete(["x"], lambda r: r, ask, cache=cache, usage=Usage(), batch=1) for _ in range(2)]
+    assert answers[0] == answers[1] == [[0.1 + 0.2, "é"]]
+
+
+def _store(path: Path, first: int) -> None:
+    cache = CompletionCache(path)
+    for number in range(first, first + 50):
+        cache.put_many({f"{number}-{i}": number for i in range(20)})
+
+
+def test_two_processes_store_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    processes = [multiprocessing.get_context("spawn").Process(target=_store, args=(path, first)) for first in (0, 25)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    wanted = [f"{number}-{i}" for number in range(75) for i in range(20)]
+    assert len(CompletionCache(path).get_many(wanted)) == 1500

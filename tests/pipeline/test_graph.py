@@ -1,0 +1,150 @@
+"""The asset graph through Dagster itself, on a tiny corpus with the real encoder and the real reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from tests.pipeline.conftest import Place
+from wbrag_pipeline import tables
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.writeback.releases import all_releases, current
+
+STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "writeback_index", "evaluation", "report"]
+
+
+@pytest.fixture(scope="module")
+def instance() -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def config(place: Place, **change: Any) -> dict[str, Any]:
+    return {
+        "resources": {"deployment": {"config": {"home": str(place.settings.home), **change}}},
+        "loggers": {"people": {}},
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(place: Place, instance: Any) -> Place:
+    for job in ("index_corpus", "train_knowledge_base"):
+        result = place.definitions.defs.resolve_job_def(job).execute_in_process(
+            run_config=config(place), instance=instance, partition_key="towns"
+        )
+        assert result.success
+    return place
+
+
+def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
+    graph = place.definitions.defs.resolve_asset_graph()
+    keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
+    assert keys == {"passages", "corpus_index", *STAGES}
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert parents["corpus_index"] == {"passages"}
+    assert parents["retrievals"] == {"corpus_index"}
+    assert parents["utility_scores"] == {"retrievals", "passages"}
+    assert parents["gated_docs"] == {"retrievals", "utility_scores", "passages"}
+    # No way leads from anything that holds answers to the distiller.
+    assert parents["knowledge_units"] == {"gated_docs", "passages"}
+    assert parents["writeback_index"] == {"knowledge_units"}
+    assert parents["evaluation"] == {"writeback_index", "corpus_index"}
+
+
+def test_partitions_come_from_the_registry_and_map_corpora_to_benchmarks(place: Place) -> None:
+    graph = place.definitions.defs.resolve_asset_graph()
+    corpora = graph.get(dg.AssetKey("passages")).partitions_def.get_partition_keys()
+    benchmarks = graph.get(dg.AssetKey("retrievals")).partitions_def.get_partition_keys()
+    assert {"towns", "sample"} <= set(corpora)
+    assert {"towns", "sample_nq", "sample_fever"} <= set(benchmarks)
+
+
+def test_every_stage_leaves_a_table_of_its_schema(trained: Place) -> None:
+    for table in tables.ALL:
+        if table.name != "questions":
+            frame = pl.read_parquet(trained.settings.table(table.name, "towns"))
+            assert table.check(frame).height > 0, table.name
+
+
+def test_units_are_verbatim_and_published(trained: Place) -> None:
+    units = current(trained.settings.releases("towns")).units()
+    passages = dict(pl.read_parquet(trained.settings.table("passages", "towns")).select("passage_id", "text").iter_rows())
+    assert units.height > 0
+    for unit in units.iter_rows(named=True):
+        sources = " ".join(passages[name] for name in unit["source_passage_ids"])
+        for sentence in unit["text"].split(". "):
+            assert sentence.rstrip(".") in sources
+
+
+def test_metadata_figures_and_checks_are_recorded(trained: Place, instance: Any) -> None:
+    for asset in STAGES:
+        (record,) = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=["towns"]), limit=1
+        ).records
+        assert record.asset_materialization.metadata["rows"].value >= 0
+    evaluated = instance.get_latest_materialization_event(dg.AssetKey("evaluation")).asset_materialization.metadata
+    assert {"score_without", "score_with", "gain", "gain_low", "gain_high", "helped", "hurt"} <= set(evaluated)
+    assert "![" in evaluated["scores"].value
+    checks = [
+        check
+        for asset in ("knowledge_units", "writeback_index")
+        for check in instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization.metadata
+    ]
+    assert checks
+
+
+def test_a_second_run_asks_the_generator_nothing_and_publishes_nothing(trained: Place, instance: Any) -> None:
+    before = [release.name for release in all_releases(trained.settings.releases("towns"))]
+    units = trained.settings.table("knowledge_units", "towns").read_bytes()
+    result = trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
+        run_config=config(trained), instance=instance, partition_key="towns"
+    )
+    for asset in ("utility_scores", "gated_docs", "knowledge_units", "evaluation"):
+        (event,) = result.asset_materializations_for_node(asset)
+        assert event.metadata["generator_calls"].value > 0
+        assert event.metadata["generator_calls_sent"].value == 0, asset
+    assert [release.name for release in all_releases(trained.settings.releases("towns"))] == before
+    assert trained.settings.table("knowledge_units", "towns").read_bytes() == units
+
+
+def test_moving_a_threshold_recomputes_decisions_only(trained: Place, instance: Any) -> None:
+    job = trained.definitions.defs.resolve_job_def("train_knowledge_base")
+    scores = trained.settings.table("utility_scores", "towns").read_bytes()
+    result = job.execute_in_process(
+        run_config=config(trained, tau_s=0.99, tau_doc=0.5), instance=instance, partition_key="towns"
+    )
+    for asset in ("utility_scores", "gated_docs"):
+        (event,) = result.asset_materializations_for_node(asset)
+        assert event.metadata["generator_calls_sent"].value == 0
+    assert trained.settings.table("utility_scores", "towns").read_bytes() == scores
+    job.execute_in_process(run_config=config(trained), instance=instance, partition_key="towns")
+
+
+def test_lineage_leads_from_a_unit_to_its_passages_and_back(trained: Place) -> None:
+    unit = current(trained.settings.releases("towns")).units().row(0, named=True)
+    lineage = Lineage(trained.settings.lineage)
+    tree = repr(lineage.trace(unit["unit_id"]))
+    assert unit["question"] in tree and unit["source_hashes"][0] in tree
+    assert unit["unit_id"] in repr(lineage.trace(unit["source_passage_ids"][0]))
+
+
+def test_a_check_that_fails_keeps_the_index_from_being_published(
+    trained: Place, instance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import assets.knowledge_units as stage
+
+    published = current(trained.settings.releases("towns")).name
+    monkeypatch.setattr(stage, "leaked_answers", lambda *tables: 1)
+    result = trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
+        run_config=config(trained, n_min=1), instance=instance, partition_key="towns", raise_on_error=False
+    )
+    assert not result.success
+    ran = {event.step_key for event in result.all_node_events if event.is_step_start}
+    assert "knowledge_units" in ran and "writeback_index" not in ran
+    assert current(trained.settings.releases("towns")).name == published

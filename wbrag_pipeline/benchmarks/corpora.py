@@ -1,0 +1,91 @@
+"""Corpora into the table PASSAGES: FlashRAG JSONL, CSV, Parquet, or a folder of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.benchmarks.records import Source, check_ids, check_unicode, id_of, kind_of, records, text_of
+from wbrag_pipeline.benchmarks.text_folder import passages_in_folder
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.tables import PASSAGES
+
+_BATCH = 50_000  # rows that are Python objects at the same time
+
+
+def read_corpus(path: Path) -> pl.DataFrame:
+    """Read a corpus into PASSAGES (passage_id, title, text, content_hash), one row a passage, in file order.
+
+    path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
+        ``contents`` (FlashRAG: the title in double quotes on the first line, then the text) or ``text`` and perhaps
+        ``title``; or a folder of ``.md`` / ``.txt`` files, see ``text_folder``.
+
+    A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``. Raises one InputError that names file,
+    line, field and the mend on anything wrong: no such path, broken row, missing field, repeated id, no passages.
+    """
+    if path.is_dir():
+        found = passages_in_folder(path)
+        frame = _table((number, *passage) for number, passage in enumerate(found, start=1))
+        if frame.is_empty():
+            raise InputError("holds no text in .md or .txt files", file=path, mend="an empty corpus is refused")
+        return PASSAGES.check(frame.drop("number"), str(path))
+    source = Source.at(path)
+    frame = _table(_passages(source))
+    check_ids(source, frame["passage_id"], frame["number"])
+    return PASSAGES.check(frame.drop("number"), str(path))
+
+
+def split_contents(contents: str) -> tuple[str, str]:
+    """``(title, text)`` of FlashRAG's ``contents``: the first line, out of its double quotes, and the rest.
+
+    A passage of one line is all text: its title is empty.
+    """
+    first, _, rest = contents.partition("\n")
+    first, rest = first.strip(), rest.strip()
+    if len(first) > 1 and first[0] == first[-1] == '"':
+        first = first[1:-1].strip()
+    return (first, rest) if rest else ("", first)
+
+
+def _passages(source: Source) -> Iterator[tuple[int, str, str, str]]:
+    for number, fields in records(source):
+        passage_id = id_of(source, number, fields)
+        if "contents" in fields:
+            title, text = split_contents(text_of(source, number, fields, "contents"))
+            if not text:
+                raise source.error("is empty", number, "contents", mend="fill it in or take the row out")
+        elif "text" in fields:
+            title, text = _title(source, number, fields), text_of(source, number, fields, "text")
+        else:
+            there = ", ".join(fields)
+            mend = f"a row has either contents or text; fields on this {source.place(number)}: {there}"
+            raise source.error("is missing", number, "contents", mend=mend)
+        yield number, passage_id, title, text
+
+
+def _title(source: Source, number: int, fields: dict[str, Any]) -> str:
+    value = fields.get("title")
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise source.error(f"must be text, not {kind_of(value)}", number, "title", mend="put the value in quotes")
+    check_unicode(source, number, "title", value)
+    return value.strip()
+
+
+def _table(rows: Iterable[tuple[int, str, str, str]]) -> pl.DataFrame:
+    """PASSAGES with a column ``number`` in front. Rows become columns a batch at a time, so few are Python objects."""
+    schema = pl.Schema({"number": pl.UInt32(), **PASSAGES.schema})
+    parts: list[pl.DataFrame] = []
+    batch: list[tuple[int, str, str, str, str]] = []
+    for number, passage_id, title, text in rows:
+        batch.append((number, passage_id, title, text, sha256_of_text(title, text)))
+        if len(batch) == _BATCH:
+            parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
+            batch = []
+    parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
+    return pl.concat(parts)

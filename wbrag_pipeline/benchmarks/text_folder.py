@@ -1,0 +1,94 @@
+"""A folder of Markdown and plain text files as passages of at most 100 words, cut at sentence ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.sentences import split_sentences
+
+WORDS = 100  # most words of a passage, as in FlashRAG's wiki18_100w
+SUFFIXES = (".md", ".markdown", ".txt")
+
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(?=\S)(.+)\n(?:=+|-{2,})[ \t]*$", re.MULTILINE)
+_MARKUP = (
+    (re.compile(r"\A---\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL), ""),  # front matter
+    (re.compile(r"<!--.*?-->", re.DOTALL), " "),
+    (re.compile(r"^ {0,3}(?:```|~~~).*$", re.MULTILINE), ""),  # fences go, what they fence stays
+    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"(\*\*|__|`)(\S(?:.*?\S)?)\1"), r"\2"),
+    (re.compile(r"^[ \t]*(?:[-*+]|>)[ \t]+", re.MULTILINE), ""),
+)
+
+
+def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield ``(passage_id, title, text)`` of every ``.md`` and ``.txt`` file under ``folder``, sorted by path.
+
+    The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
+    change in one file leaves the ids of all others alone. The title is the file's first heading, else its name.
+    Hidden files and folders are passed over. Raises InputError on a file that is not UTF-8.
+    """
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}
+    for name in sorted(files):
+        if any(part.startswith(".") for part in name.split("/")) or not files[name].is_file():
+            continue
+        title, text = _plain(_read(files[name]), files[name])
+        for number, passage in enumerate(cut_into_passages(text), start=1):
+            yield f"{name}#{number}", title, passage
+
+
+def cut_into_passages(text: str, words: int = WORDS) -> list[str]:
+    """``text`` as passages of at most ``words`` words (split at blanks), each ending where a sentence ends.
+
+    A sentence of more than ``words`` words is cut after each ``words`` of them: no word is ever lost.
+    """
+    passages: list[str] = []
+    current: list[str] = []
+    for piece in _pieces(_sentences(text), words):
+        if len(current) + len(piece) > words:
+            passages.append(" ".join(current))
+            current = []
+        current += piece
+    if current:
+        passages.append(" ".join(current))
+    return passages
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of ``text``; a blank line ends one too."""
+    return [sentence for paragraph in re.split(r"\n[ \t]*\n", text) for sentence in split_sentences(paragraph)]
+
+
+def _pieces(found: Iterable[str], words: int) -> Iterator[list[str]]:
+    for sentence in found:
+        tokens = sentence.split()
+        for start in range(0, len(tokens), words):
+            yield tokens[start : start + words]
+
+
+def _plain(text: str, file: Path) -> tuple[str, str]:
+    """Title and text without markup. Headings stay in the text as paragraphs of their own, the title's excepted."""
+    if file.suffix.lower() == ".txt":
+        return file.stem, text
+    for pattern, replacement in _MARKUP:
+        text = pattern.sub(replacement, text)
+    first = _HEADING.search(text)
+    title = file.stem
+    if first:
+        title = (first.group(1) or first.group(2)).strip()
+        text = text[: first.start()] + "\n\n" + text[first.end() :]
+    return title, _HEADING.sub(lambda heading: f"\n\n{heading.group(1) or heading.group(2)}\n\n", text)
+
+
+def _read(file: Path) -> str:
+    data = file.read_bytes()
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} of the file"
+        mend = "save the file as UTF-8, for example with: iconv -f latin1 -t utf-8"
+        raise InputError(problem, file=file, line=line, mend=mend) from None

@@ -1,0 +1,32 @@
+"""The table that ends a run: score without → with write-back, a line a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from wbrag_pipeline.settings import Settings
+
+
+def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
+    """Print the table of these benchmarks and write the overview page that links their reports."""
+    import polars as pl
+
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.evaluation.report import BenchmarkLine, overview_table, write_overview
+    from wbrag_pipeline.evaluation.statistics import summarise
+
+    registry = Registry.load(settings.home)
+    lines = [
+        BenchmarkLine(
+            name,
+            registry.benchmark(name).metric,
+            summarise(pl.read_parquet(settings.table("evaluation", name)), seed=settings.seed),
+            settings.report(name),
+        )
+        for name in benchmarks
+    ]
+    page = write_overview(settings.report("overview"), lines)
+    typer.echo(overview_table(lines))
+    typer.echo(f"report: {page}")

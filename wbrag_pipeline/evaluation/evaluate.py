@@ -1,0 +1,37 @@
+"""The comparison that everything else is for: the same questions with and without the write-back index."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.writeback.scoring import Scorer, passages_of
+
+
+def evaluate(
+    questions: pl.DataFrame, without: KnowledgeBase, with_writeback: KnowledgeBase, scorer: Scorer, *, top_k: int
+) -> pl.DataFrame:
+    """QUESTIONS (the test split) to EVALUATION. Both knowledge bases share the encoder and the corpus.
+
+    Failed answers count as wrong here, on both sides alike: a system that gives no answer has not answered.
+    """
+    asked = questions["question"].to_list()
+    vectors = without.encoder.encode_queries(asked)
+    columns: dict[str, pl.Series] = {}
+    for side, base in (("without", without), ("with", with_writeback)):
+        hits = base.hits_with_text(base.search(asked, top_k, query_vectors=vectors))
+        passages = passages_of(hits, hits.unique("passage_id"), list(range(len(asked))), "query")
+        answers, scores = scorer.score(questions, passages)
+        ids = hits.sort("query", "rank").group_by("query", maintain_order=True).agg(
+            (pl.col("origin") + ":" + pl.col("passage_id")).alias("ids")
+        )
+        tagged = pl.DataFrame({"query": range(len(asked))}, schema={"query": pl.Int32}).join(
+            ids, on="query", how="left", maintain_order="left"
+        )
+        columns[f"answer_{side}"] = pl.Series(answers, dtype=pl.String).fill_null("")
+        columns[f"score_{side}"] = pl.Series(scores, dtype=pl.Float64).fill_null(0.0)
+        columns[f"passages_{side}"] = tagged["ids"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+    frame = questions.with_columns(**columns).select(list(tables.EVALUATION.schema))
+    return tables.EVALUATION.check(frame)
+

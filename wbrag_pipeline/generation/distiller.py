@@ -1,0 +1,89 @@
+"""The paper's distiller (section 3.4) on a language model: evidence word for word, then one encyclopedic unit.
+
+What the model returns is believed only where it can be checked: evidence lines must stand in the passages, and a
+unit must look like one. It gets one chance to mend a unit; then the extractive distiller writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
+from wbrag_pipeline.generation.fitting import Incidents, ask_fitting
+from wbrag_pipeline.generation.protocol import Distillate, Passage
+from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.unit_wording import extracted, read_unit, verbatim
+from wbrag_pipeline.sentences import split_sentences
+
+_EVIDENCE_TOKENS, _UNIT_TOKENS = 768, 256
+
+
+@dataclass(frozen=True)
+class TwoStepDistiller:
+    """Distils batches through ``asker``; ``count_tokens`` measures the extractive units."""
+
+    asker: RecordedEngine
+    count_tokens: Callable[[Sequence[str]], list[int]]
+    incidents: Incidents
+
+    def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
+        """One unit a question, in order; ``failed`` where the engine failed for good, "" where there is no passage."""
+        units = {i: Distillate("", "") for i, row in enumerate(passages) if not row}
+        evidence = self._evidence(questions, passages, units)
+        asked = {i: prompts.rewrite_prompt(questions[i], lines) for i, lines in evidence.items()}
+        drafts = self._write(asked, "writing units")
+        repairs: dict[int, tuple[Message, ...]] = {}
+        for i, draft in drafts.items():
+            unit, problems = self._read(draft)
+            if draft.failed:
+                units[i] = Distillate("", "", failed=True)
+            elif problems and draft.text.strip():
+                repairs[i] = prompts.repair_prompt(asked[i], draft.text, problems)
+            elif not problems:
+                units[i] = unit
+        for i, draft in self._write(repairs, "mending units").items():
+            unit, problems = self._read(draft)
+            if not problems and not draft.failed:
+                units[i] = unit
+                self.incidents.units_repaired += 1
+        for i in range(len(questions)):
+            if i not in units:
+                units[i] = extracted(questions[i], passages[i], self.count_tokens)
+                self.incidents.units_extractive += 1
+        return [units[i] for i in range(len(questions))]
+
+    def _evidence(
+        self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], units: dict[int, Distillate]
+    ) -> dict[int, list[str]]:
+        """Evidence sentences by row; rows whose call failed for good go to ``units`` instead."""
+        rows = [i for i in range(len(questions)) if i not in units]
+        found = ask_fitting(
+            self.asker,
+            [passages[i] for i in rows],
+            lambda at, given: Request(prompts.extract_prompt(questions[rows[at]], given), _EVIDENCE_TOKENS),
+            self.incidents,
+            "finding evidence",
+        )
+        evidence = {}
+        for i, completion in zip(rows, found, strict=True):
+            if completion.failed:
+                units[i] = Distillate("", "", failed=True)
+                continue
+            evidence[i] = verbatim(completion.text, passages[i])
+            if not evidence[i]:
+                evidence[i] = split_sentences(extracted(questions[i], passages[i], self.count_tokens).text)
+                self.incidents.evidence_selected += 1
+        return evidence
+
+    def _write(self, asked: dict[int, tuple[Message, ...]], label: str) -> dict[int, Completion]:
+        requests = [Request(messages, _UNIT_TOKENS) for messages in asked.values()]
+        return dict(zip(asked, self.asker.ask(requests, label), strict=True))
+
+    @staticmethod
+    def _read(draft: Completion) -> tuple[Distillate, list[str]]:
+        unit, problems = read_unit(draft.text)
+        if draft.finish_reason == "length":
+            problems.append("it is cut in the middle: write less")
+        return unit, problems

@@ -1,0 +1,182 @@
+"""What runs a language model: prompts in, completions with log-probabilities out.
+
+``LanguageModel`` speaks to this protocol; ``vllm_engine`` and ``openai_endpoint`` implement it. A further engine (a
+cluster, say) is one more file that does the same. Requests come in batches as large as the stage has them, and an
+engine hands each completion over as it arrives, so that a killed run has lost only what was on its way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from wbrag_pipeline.errors import InputError
+
+Role = Literal["system", "user", "assistant"]
+# How a completion ended. "context": the prompt does not fit; nothing was generated, and a shorter prompt may.
+Finish = Literal["stop", "length", "context", "failed"]
+# A next-token distribution, or the head of one: token id → probability.
+Distribution = Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion that is wanted.
+
+    prefix: the beginning of the assistant's turn, which the engine goes on from.
+    choices: the only texts that may come back, or () for free text. An engine without structured output
+        (``Capabilities.structured``) leaves them aside, and the task reads the free text.
+    logprobs: None for none, 0 for the chosen tokens' own, n for the n likeliest alternatives beside them.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    prefix: str = ""
+    temperature: float = 0.0
+    seed: int = 0
+    choices: tuple[str, ...] = ()
+    logprobs: int | None = None
+    stop: tuple[str, ...] = ()
+
+    @property
+    def sampling(self) -> str:
+        """All that decides the completion beside model and prompt, as one string for the cache's key."""
+        values = asdict(self)
+        del values["messages"], values["prefix"]
+        return json.dumps(values, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A generated token with its natural log-probability, and the likeliest ones at its place (itself included)."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What came back. ``failed``: it never did, after all the tries that the engine's policy allows."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: Finish = "stop"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the row is to be recorded as failed. A prompt that does not fit is not: it can be shortened."""
+        return self.finish_reason == "failed"
+
+    @property
+    def settled(self) -> bool:
+        """Whether asking again would bring the same: only such completions are worth keeping."""
+        return self.finish_reason in ("stop", "length")
+
+    def to_json(self) -> list[Any]:
+        """As JSON values, see ``from_json``."""
+        tokens = [[token.text, token.logprob, [list(pair) for pair in token.top]] for token in self.tokens]
+        return [self.text, tokens, self.prompt_tokens, self.completion_tokens, self.finish_reason]
+
+    @classmethod
+    def from_json(cls, value: Sequence[Any]) -> Completion:
+        """The completion that ``to_json`` was made of."""
+        text, tokens, prompt_tokens, completion_tokens, finish = value
+        made = tuple(Token(piece, logprob, tuple((t, p) for t, p in top)) for piece, logprob, top in tokens)
+        return cls(text, made, prompt_tokens, completion_tokens, finish)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do beside plain text; found out once and said.
+
+    logprobs: the likeliest alternatives a token that can be had; 0 the chosen tokens' own; None no probabilities.
+    structured: answers can be held to ``Request.choices``.
+    continues: ``Request.prefix`` is gone on from.
+    distributions: ``encode``, ``next_tokens``, ``decode`` and ``ends`` work.
+    """
+
+    logprobs: int | None
+    structured: bool
+    continues: bool
+    distributions: bool
+
+
+# Which RAG method wants what: named where an engine lacks it.
+NEEDED_BY = {
+    "logprobs": ("log-probabilities", "self_rag, flare and the judge need them"),
+    "structured": ("structured output", "without it the answers of choice tasks are read from free text"),
+    "continues": ("continuing a given beginning", "flare needs it"),
+    "distributions": ("next-token distributions", "replug needs them"),
+}
+
+
+def require(engine: Engine, capability: str) -> None:
+    """Raise InputError, naming the method, where ``engine`` lacks a field of ``Capabilities``."""
+    if getattr(engine.capabilities, capability) in (None, False):
+        what, who = NEEDED_BY[capability]
+        raise InputError(
+            f"{engine.name} offers no {what}: {who}",
+            field="generator",
+            mend="take an engine that does, such as vllm:MODEL or an endpoint run by `vllm serve`, or another method",
+        )
+
+
+class Engine(Protocol):
+    """See the module's docstring."""
+
+    @property
+    def name(self) -> str:
+        """The dial's string."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of model and revision, and of the engine's settings that change its output."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What can be had beside plain text."""
+
+    @property
+    def attempts(self) -> int:
+        """Requests really made so far, repeated ones, probes and single steps included."""
+
+    def render(self, requests: Sequence[Request]) -> list[str]:
+        """Each prompt as the model gets it, prefix included: chat template applied, or the messages as JSON."""
+
+    def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
+        """Call ``arrived(index, completion)`` once for each request, in any order, from this very call.
+
+        A request that fails for good arrives with ``finish_reason`` "failed", one that does not fit the context with
+        "context". Raises InputError or WbragError only for what is wrong with the whole engine.
+        """
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without special ones."""
+
+    def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
+        """Token ids of each prompt as the model gets it, prefix included; () for one that leaves no room."""
+
+    def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
+        """The next-token distribution after each prompt of token ids: its ``top`` likeliest, or all for ``top`` None.
+
+        None in the list is a call that failed for good, or a whole distribution that the engine does not hand out.
+        """
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of generated tokens, special ones left out."""
+
+    def ends(self, token: int) -> bool:
+        """Whether this token ends the assistant's turn."""

@@ -1,0 +1,85 @@
+"""An engine with a memory: what it completed before is not asked again, and every call is counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.generation.completions import CompletionCache, recording
+from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
+from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.progress import progress_bar
+from wbrag_pipeline.storage import sha256_of_text
+
+
+class Recorder:
+    """Stores what arrives and adds to usage and ledger, all three at once."""
+
+    def __init__(self, engine: Engine, usage: Usage, put: Callable[[Mapping[str, Any], Usage], None]) -> None:
+        self._engine, self._usage, self._put = engine, usage, put
+        self._at, self._attempts = time.perf_counter(), engine.attempts
+
+    def __call__(self, values: Mapping[str, Any], spent: Usage) -> None:
+        """Count ``spent``, with the seconds and attempts since the last call added, and store ``values``."""
+        now, attempts = time.perf_counter(), self._engine.attempts
+        spent.seconds += now - self._at
+        spent.attempts += attempts - self._attempts
+        self._at, self._attempts = now, attempts
+        self._put(values, spent)
+        self._usage.add(spent)
+
+
+class RecordedEngine:
+    """Puts the completion cache and the ledger in front of an engine."""
+
+    def __init__(self, engine: Engine, cache: CompletionCache | None, usage: Usage) -> None:
+        self.engine, self.cache, self.usage = engine, cache, usage
+
+    @contextmanager
+    def recorder(self) -> Iterator[Recorder]:
+        """A recorder on this engine's account."""
+        with recording(self.cache, self.engine.name) as put:
+            yield Recorder(self.engine, self.usage, put)
+
+    def ask(self, requests: Sequence[Request], label: str) -> list[Completion]:
+        """One completion a request, in order; equal requests are asked once.
+
+        Each completion is stored the moment it arrives. One that failed, or did not fit, is not stored, so that a
+        rerun asks for it again.
+        """
+        if not requests:
+            return []
+        keys = [
+            sha256_of_text("complete", self.engine.fingerprint, prompt, request.sampling)
+            for prompt, request in zip(self.engine.render(requests), requests, strict=True)
+        ]
+        stored = self.cache.get_many(keys) if self.cache else {}
+        known = {key: Completion.from_json(value) for key, value in stored.items()}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
+        waiting = list(missing)
+        with progress_bar(label, len(set(keys))) as advance, self.recorder() as record:
+            if known:
+                record({}, Usage(calls=len(known), cached=len(known)))
+                advance(len(known))
+
+            def arrived(index: int, completion: Completion) -> None:
+                key = waiting[index]
+                known[key] = completion
+                spent = Usage(
+                    calls=1,
+                    failed=int(completion.failed),
+                    prompt_tokens=completion.prompt_tokens,
+                    completion_tokens=completion.completion_tokens,
+                )
+                record({key: completion.to_json()} if completion.settled else {}, spent)
+                advance(1)
+
+            if waiting:
+                self.engine.complete(list(missing.values()), arrived)
+        lost = sum(key not in known for key in waiting)
+        if lost:
+            raise WbragError(f"{self.engine.name} left {lost} of {len(waiting)} requests without an outcome")
+        return [known[key] for key in keys]

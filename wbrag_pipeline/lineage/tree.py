@@ -1,0 +1,399 @@
+"""One id followed through the lineage views, as a tree, and the tree as text."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wbrag_pipeline.errors import InputError, NotBuiltError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Fact = str | int | float | bool
+Row = dict[str, Any]
+
+_UNIT_KEY = ("variant", "benchmark", "unit_id")
+_BY_ID = "SELECT variant, benchmark, unit_id FROM units WHERE unit_id = $id"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing and what is known of it; ``children`` are the things it came from or went into."""
+
+    label: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    children: tuple[Node, ...] = ()
+
+
+def render(node: Node, children_at_most: int | None = 20) -> str:
+    """The tree drawn with box characters, one line a fact; beyond ``children_at_most`` children, how many more."""
+    return "\n".join(_lines(node, "", "", children_at_most))
+
+
+def trace(connection: DuckDBPyConnection, identifier: str) -> Node:
+    """The node of ``identifier`` (see ``Lineage.trace``), from the lineage views of ``connection``."""
+    origin, _, bare = identifier.partition(":")
+    nodes: list[Node] = []
+    if origin == "writeback":
+        nodes = _units(connection, _BY_ID, {"id": bare})
+    elif origin == "corpus":
+        nodes = _passages(connection, bare)
+    if not nodes:  # no origin given, or a passage whose own id begins like one
+        bare = identifier
+        nodes = [
+            *_units(connection, _BY_ID, {"id": bare}),
+            *_passages(connection, bare),
+            *_training_questions(connection, bare),
+            *_test_questions(connection, bare),
+        ]
+    if not nodes:
+        raise _unknown(connection, identifier)
+    if len(nodes) == 1:
+        return nodes[0]
+    return Node(bare, {"names": f"{len(nodes)} things"}, tuple(nodes))
+
+
+# Units. All related rows are fetched for all asked-for units at once (a popular passage has hundreds of them) and by
+# a plain list of ids: joined to a choice made by SQL, the views are unfolded into each other and take minutes.
+
+
+def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str, str | list[str]]) -> list[Node]:
+    """Nodes of the units that ``chosen`` selects as (variant, benchmark, unit_id), by benchmark, variant and id."""
+    keys = {_unit_key(row) for row in _rows(connection, chosen, parameters)}
+    if not keys:
+        return []
+    ids = {"ids": sorted({unit_id for *_, unit_id in keys})}
+    rows = _rows(
+        connection,
+        "SELECT * FROM units WHERE unit_id IN (SELECT unnest($ids)) ORDER BY benchmark, variant, unit_id",
+        ids,
+    )
+    sources = _rows(
+        connection, "SELECT * FROM unit_sources WHERE unit_id IN (SELECT unnest($ids)) ORDER BY position", ids
+    )
+    releases = _rows(
+        connection,
+        """
+        SELECT variant, benchmark, held.unit_id, release, whole.recorded_at, whole.run_id, whole.manifest_sha256,
+            whole.units
+        FROM (SELECT * FROM release_units WHERE unit_id IN (SELECT unnest($ids))) AS held
+        JOIN releases AS whole USING (variant, benchmark, release)
+        ORDER BY release""",
+        ids,
+    )
+    questions = _rows(
+        connection,
+        """
+        SELECT benchmark, variant AS tried_under, release, question_id, got.passage_id AS unit_id, got.rank,
+            asked.question, asked.score_without, asked.score_with
+        FROM (
+            SELECT * FROM evaluation_passages
+            WHERE origin = 'writeback' AND passage_id IN (SELECT unnest($ids))) AS got
+        JOIN evaluations AS asked USING (variant, benchmark, release, question_id)
+        ORDER BY release, variant, question_id, got.rank""",
+        ids,
+    )
+    # The unit's variant need not be the evaluation's: a write-back corpus can be tried under another method.
+    sources_of, releases_of = _grouped(sources, *_UNIT_KEY), _grouped(releases, *_UNIT_KEY)
+    questions_of = _grouped(questions, "benchmark", "unit_id")
+    return [
+        _unit(
+            row,
+            sources_of.get(_unit_key(row), []),
+            releases_of.get(_unit_key(row), []),
+            questions_of.get((row["benchmark"], row["unit_id"]), []),
+        )
+        for row in rows
+        if _unit_key(row) in keys
+    ]
+
+
+def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row]) -> Node:
+    gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
+    facts = _facts(
+        {
+            "title": row["title"],
+            "benchmark": row["benchmark"],
+            "made from": f"training question {row['question_id']}: {row['question']}",
+            "score": _change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
+            "document gate": gate,
+            "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
+            "made again": None if row["is_current"] else "no: the newest run did not make it",
+        }
+    )
+    children = [_source(source, row["corpus"]) for source in sources]
+    made_by = {
+        "generator": row["generator_fingerprint"],
+        "distiller": row["distiller"],
+        "prompt version": row["prompt_version"],
+        "encoder": row["encoder"],
+        "method": row["method"],
+        "gates": ", ".join(f"{name} {_text(value)}" for name, value in json.loads(row["gates"]).items()),
+        "variant": row["variant"],
+        "recorded": _moment(row),
+    }
+    children.append(Node(f"made by run {row['run_id']}", _facts(made_by)))
+    children.extend(
+        Node(
+            f"in release {release['release']}",
+            _facts(
+                {
+                    "units": release["units"],
+                    "manifest sha256": release["manifest_sha256"],
+                    "run": release["run_id"],
+                    "recorded": _moment(release),
+                }
+            ),
+        )
+        for release in releases
+    )
+    if questions:
+        tested = tuple(
+            Node(
+                f"test question {question['question_id']}: {question['question']}",
+                _facts(
+                    {
+                        "release": question["release"],
+                        "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
+                        "rank of the unit": question["rank"],
+                        "score": _effect(question),
+                    }
+                ),
+            )
+            for question in questions
+        )
+        children.append(Node(f"retrieved for {_count(len(tested), 'test question')}", {}, tested))
+    return Node(f"unit {row['unit_id']}", facts, tuple(children))
+
+
+def _source(source: Row, corpus: str) -> Node:
+    return Node(
+        f"from passage {source['passage_id']} of corpus {corpus}",
+        _facts(
+            {
+                "content sha256": source["content_hash"],
+                "retrieval rank": source["rank"],
+                "retrieval score": source["retrieval_score"],
+                "score alone": source["standalone_score"],
+            }
+        ),
+    )
+
+
+# Passages and questions
+
+
+def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
+    """One node a corpus that has a passage of this id: the units made from it and the test questions that got it."""
+    parameters = {"id": passage_id}
+    hashes = _rows(
+        connection,
+        """
+        SELECT corpus, string_agg(DISTINCT content_hash, ', ' ORDER BY content_hash) AS hashes,
+            count(DISTINCT content_hash) AS versions, count(DISTINCT (variant, benchmark, unit_id)) AS units
+        FROM unit_sources
+        WHERE passage_id = $id
+        GROUP BY corpus""",
+        parameters,
+    )
+    questions = _rows(
+        connection,
+        """
+        SELECT got.corpus, benchmark, variant, release, question_id, got.rank_without, got.rank_with,
+            asked.question, asked.score_without, asked.score_with
+        FROM (
+            SELECT corpus, benchmark, variant, release, question_id,
+                min(rank) FILTER (side = 'without') AS rank_without, min(rank) FILTER (side = 'with') AS rank_with
+            FROM evaluation_passages
+            WHERE origin = 'corpus' AND passage_id = $id
+            GROUP BY ALL) AS got
+        JOIN evaluations AS asked USING (variant, benchmark, release, question_id)
+        ORDER BY got.corpus, benchmark, variant, release, question_id""",
+        parameters,
+    )
+    found = {row["corpus"]: row for row in hashes}
+    nodes = []
+    for corpus in sorted({*found, *(row["corpus"] for row in questions)}):
+        known = found.get(corpus)
+        chosen = "SELECT variant, benchmark, unit_id FROM unit_sources WHERE passage_id = $id AND corpus = $corpus"
+        made = _units(connection, chosen, {**parameters, "corpus": corpus}) if known else []
+        got = tuple(_got(row) for row in questions if row["corpus"] == corpus)
+        facts = {
+            "content sha256": known["hashes"] if known else None,
+            "changed": f"{known['versions']} versions were distilled" if known and known["versions"] > 1 else None,
+            "made into": _count(known["units"] if known else 0, "unit"),
+        }
+        if got:
+            made.append(Node(f"retrieved for {_count(len(got), 'test question')}", {}, got))
+        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", _facts(facts), tuple(made)))
+    return nodes
+
+
+def _got(row: Row) -> Node:
+    return Node(
+        f"test question {row['question_id']}: {row['question']}",
+        _facts(
+            {
+                "benchmark": row["benchmark"],
+                "variant": row["variant"],
+                "release": row["release"],
+                "rank without write-back": row["rank_without"],
+                "rank with write-back": row["rank_with"],
+                "score": _effect(row),
+            }
+        ),
+    )
+
+
+def _training_questions(connection: DuckDBPyConnection, question_id: str) -> list[Node]:
+    """One node a benchmark whose training question of this id became units."""
+    benchmarks = _rows(
+        connection,
+        "SELECT benchmark, max(question) AS question FROM units WHERE question_id = $id GROUP BY ALL ORDER BY ALL",
+        {"id": question_id},
+    )
+    return [
+        Node(
+            f"training question {question_id} of benchmark {row['benchmark']}",
+            _facts({"question": row["question"]}),
+            tuple(
+                _units(
+                    connection,
+                    """
+                    SELECT variant, benchmark, unit_id FROM units
+                    WHERE question_id = $id AND benchmark = $benchmark""",
+                    {"id": question_id, "benchmark": row["benchmark"]},
+                )
+            ),
+        )
+        for row in benchmarks
+    ]
+
+
+def _test_questions(connection: DuckDBPyConnection, question_id: str) -> list[Node]:
+    """One node an evaluation that asked the question: what it got, and where the units among that came from."""
+    asked = _rows(
+        connection,
+        "SELECT * FROM evaluations WHERE question_id = $id ORDER BY benchmark, variant, release",
+        {"id": question_id},
+    )
+    return [
+        Node(
+            f"test question {question_id} of benchmark {row['benchmark']}",
+            _facts(
+                {
+                    "question": row["question"],
+                    "variant": row["variant"],
+                    "release": row["release"],
+                    "run": row["run_id"],
+                    "score": _effect(row),
+                    "got without write-back": ", ".join(row["passages_without"]),
+                    "got with write-back": ", ".join(row["passages_with"]),
+                }
+            ),
+            tuple(_retrieved_units(connection, row)),
+        )
+        for row in asked
+    ]
+
+
+def _retrieved_units(connection: DuckDBPyConnection, asked: Row) -> list[Node]:
+    """The write-back units that one row of ``evaluations`` got, under whatever variant they were made."""
+    got = [passage.partition(":")[2] for passage in asked["passages_with"] if passage.startswith("writeback:")]
+    chosen = """
+        SELECT variant, benchmark, unit_id FROM units
+        WHERE benchmark = $benchmark AND unit_id IN (SELECT unnest($got))"""
+    return _units(connection, chosen, {"benchmark": asked["benchmark"], "got": got}) if got else []
+
+
+def _unknown(connection: DuckDBPyConnection, identifier: str) -> InputError | NotBuiltError:
+    if not _rows(connection, "SELECT 1 FROM events LIMIT 1", {}):
+        return NotBuiltError("lineage", "wbrag run BENCHMARK")
+    bare = identifier.partition(":")[2] or identifier
+    # DuckDB narrows the field: difflib alone would take minutes over a large corpus.
+    nearest = _rows(
+        connection,
+        """
+        SELECT id FROM (
+            SELECT unit_id AS id FROM units
+            UNION SELECT question_id FROM units
+            UNION SELECT question_id FROM evaluations
+            UNION SELECT passage_id FROM unit_sources
+            UNION SELECT passage_id FROM evaluation_passages)
+        ORDER BY jaro_winkler_similarity(id, $id) DESC, id
+        LIMIT 100""",
+        {"id": bare},
+    )
+    close = difflib.get_close_matches(bare, [row["id"] for row in nearest])
+    kinds = "an id is a unit's, a passage's or a question's, as u_ab12, writeback:u_ab12, corpus:17 or nq_17"
+    return InputError(
+        f"lineage knows no unit, passage or question {identifier!r}",
+        mend=f"{kinds}; close ones: {', '.join(close)}" if close else kinds,
+    )
+
+
+# Rows, facts and lines
+
+
+def _rows(connection: DuckDBPyConnection, sql: str, parameters: Mapping[str, str | list[str]]) -> list[Row]:
+    rows: list[Row] = connection.sql(sql, params=dict(parameters)).pl().to_dicts()
+    return rows
+
+
+def _unit_key(row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in _UNIT_KEY)
+
+
+def _grouped(rows: list[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
+
+
+def _facts(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _change(before: float | None, before_word: str, after: float | None, after_word: str) -> str:
+    """Two scores as "0 without, 1 with"; a null score is one that nobody had to ask for."""
+    scores = (("not asked" if score is None else _text(score)) for score in (before, after))
+    return ", ".join(f"{score} {word}" for score, word in zip(scores, (before_word, after_word), strict=True))
+
+
+def _effect(row: Row) -> str:
+    return _change(row["score_without"], "without write-back", row["score_with"], "with")
+
+
+def _moment(row: Row) -> str:
+    return f"{row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _text(value: Fact) -> str:
+    """A fact on one line, without control characters: stored text must not steer the reader's terminal."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> Iterator[str]:
+    yield first + _text(node.label)
+    children = node.children[:children_at_most]
+    more = len(node.children) - len(children)
+    width = max(map(len, node.facts), default=0)
+    stem = rest + ("│  " if node.children else "   ")
+    for name, value in node.facts.items():
+        yield f"{stem}{name:<{width}}  {_text(value)}"
+    for position, child in enumerate(children, start=1):
+        last = position == len(children) and not more
+        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), children_at_most)
+    if more:
+        yield f"{rest}└─ … {more} more"

@@ -1,0 +1,147 @@
+"""What a question is searched in: the corpus and, beside it, what write-back has added.
+
+The two indexes are searched independently, with one encoding of the question, and merged into one top-K by score:
+``Top-K(R(q, K) ∪ R(q, K_wb))`` (WriteBack-RAG, section 3.5). The corpus' index is never touched, so a second view with
+other write-back units, or none, costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.progress import progress_bar
+from wbrag_pipeline.retrieval.passage_texts import PassageTexts
+from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
+from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.tables import KNOWLEDGE_UNITS
+
+CORPUS = "corpus"
+WRITEBACK = "writeback"
+
+# The columns of hits. `query` is the question's row in the call; `rank` counts from 1 within it.
+HITS = pl.Schema(
+    {"query": pl.Int32, "rank": pl.Int32, "origin": pl.String, "passage_id": pl.String, "score": pl.Float32}
+)
+
+
+class KnowledgeBase:
+    """A corpus' index, its texts, and write-back units where there are some.
+
+    encoder: the one that both indexes were made with.
+    corpus_index: the corpus, opened with ``open_index``.
+    corpus_passages: the Parquet file of the corpus' table (tables.PASSAGES); read when texts are first asked for.
+    writeback: the units (tables.KNOWLEDGE_UNITS) and their index. None searches the corpus alone.
+
+    Raises IntegrityError when the units and their index are not of one making.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        corpus_index: Index,
+        corpus_passages: Path,
+        writeback: tuple[pl.DataFrame, Index] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self._corpus = corpus_index
+        self._texts = PassageTexts(corpus_passages)
+        self._layers: list[tuple[str, Index]] = [(CORPUS, corpus_index)]
+        self._units = KNOWLEDGE_UNITS.empty()
+        if writeback is not None:
+            self._units, index = KNOWLEDGE_UNITS.check(writeback[0], "write-back units"), writeback[1]
+            if not self._units["unit_id"].sort().equals(index.ids.sort(), check_names=False):
+                raise IntegrityError(
+                    "write-back index", f"its {len(index)} vectors are not those of the {self._units.height} units"
+                )
+            self._layers.append((WRITEBACK, index))
+
+    def with_writeback(self, units: pl.DataFrame, index: Index) -> KnowledgeBase:
+        """Another view of the same corpus, with these units beside it instead of what this one has.
+
+        Raises IntegrityError when the units and their index are not of one making.
+        """
+        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, (units, index))
+        view._texts = self._texts  # once read, for both
+        return view
+
+    def without_writeback(self) -> KnowledgeBase:
+        """A view of the corpus alone."""
+        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file)
+        view._texts = self._texts
+        return view
+
+    def query_vectors(self, questions: Sequence[str]) -> Vectors:
+        """Vectors [questions, dimension], for ``search`` over several views without encoding again."""
+        with progress_bar("Encoding questions", len(questions), unit="question") as advance:
+            return self.encoder.encode_queries(questions, advance)
+
+    def search(self, questions: Sequence[str], top_k: int, *, query_vectors: Vectors | None = None) -> pl.DataFrame:
+        """The top ``top_k`` of each question over all that is here, as a table of schema ``HITS``.
+
+        Fewer come back for a question when there are fewer passages in all. Equal scores: the corpus before
+        write-back, and within each what was indexed first.
+
+        query_vectors: what ``query_vectors(questions)`` gave, when that is already known.
+
+        Raises ValueError for top_k under 1 or vectors that are not one a question.
+        """
+        vectors = self.query_vectors(questions) if query_vectors is None else query_vectors
+        if len(vectors) != len(questions):
+            raise ValueError(f"{len(vectors)} vectors for {len(questions)} questions")
+        found = [_candidates(origin, index, vectors, top_k) for origin, index in self._layers]
+        return merge_by_score(pl.concat(found), top_k)
+
+    def hits_with_text(self, hits: pl.DataFrame) -> pl.DataFrame:
+        """``hits`` in its order with two columns more, ``title`` and ``text``.
+
+        Raises IntegrityError when a hit's passage is in no table here.
+        """
+        hits = hits.with_row_index("_row")
+        from_corpus = hits.filter(pl.col("origin") == CORPUS)
+        from_units = hits.filter(pl.col("origin") != CORPUS)
+        units = self._units.select(pl.col("unit_id").alias("passage_id"), "title", "text")
+        if (strange := from_units.join(units, on="passage_id", how="anti")).height:
+            raise IntegrityError("write-back units", f"there is no unit {strange['passage_id'][0]!r}")
+        corpus = self._texts.of(from_corpus["passage_id"]) if from_corpus.height else units.clear()
+        return (
+            pl.concat([from_corpus.join(corpus, on="passage_id"), from_units.join(units, on="passage_id")])
+            .sort("_row")
+            .drop("_row")
+        )
+
+
+def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
+    """One top-K a query out of the candidates of several indexes: the paper's merge.
+
+    candidates: columns query, origin, passage_id, score, in any order of queries but best first within each query and
+    origin. Where scores are equal, the row that comes first in ``candidates`` comes first in the result.
+
+    Returns a table of schema ``HITS``, ordered by query and rank.
+    """
+    return (
+        candidates.sort(["query", "score"], descending=[False, True], maintain_order=True)
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
+        .filter(pl.col("rank") <= top_k)
+        .select(HITS.names())
+        .cast(HITS)
+    )
+
+
+def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int) -> pl.DataFrame:
+    scores, positions = index.search(vectors, top_k)
+    there = positions.ravel() >= 0
+    queries = np.repeat(np.arange(len(vectors), dtype=np.int32), positions.shape[1])[there]
+    return pl.DataFrame(
+        {
+            "query": queries,
+            "origin": pl.repeat(origin, len(queries), dtype=pl.String, eager=True),
+            "passage_id": index.ids.gather(positions.ravel()[there]),
+            "score": scores.ravel()[there],
+        },
+        schema_overrides={"query": pl.Int32, "score": pl.Float32},
+    )

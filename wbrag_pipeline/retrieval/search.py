@@ -1,0 +1,104 @@
+"""Searching one index so that the same vectors always give the same results.
+
+FAISS alone does not: it adds up an inner product in another order for one query than for a batch of them, so the last
+bits of a score depend on the company, and among equal scores it keeps whichever its heap happened to keep. Here a few
+more candidates are fetched than are wanted, an exact index' scores are computed again in float64, and ties go to the
+vector that was added first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from wbrag_pipeline.retrieval.faiss_library import load_faiss
+from wbrag_pipeline.retrieval.protocol import Vectors
+
+Positions = npt.NDArray[np.int64]
+
+# Candidates beyond the wanted ones: enough that equal scores at the border are rarely cut.
+_MARGIN = 16
+# More copies of one passage than this are not told apart by position; also FAISS' limit on a GPU.
+_MOST_CANDIDATES = 2048
+# Scores closer than this may have come from FAISS in either order: ten times the rounding of a float32 sum.
+_ROUNDING = 1e-5
+# Numbers of candidate vectors in memory at a time, as float64: 64 MiB.
+_RESCORED_AT_ONCE = 8 * 1024 * 1024
+
+
+class Index:
+    """Vectors and their ids, opened by ``open_index``.
+
+    dimension: length of a vector.
+    ids: the id of each vector, by position.
+    """
+
+    def __init__(self, dimension: int, ids: pl.Series, index: Any) -> None:
+        faiss = load_faiss()
+        self.dimension = dimension
+        self.ids = ids
+        # Only an index that keeps the vectors as they were can say what their exact products are.
+        self._exact = index if isinstance(index, faiss.IndexFlat) else None
+        _widen_approximate_search(faiss, index)
+        self._index = faiss.index_cpu_to_all_gpus(index) if faiss.get_num_gpus() > 0 else index
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def search(self, vectors: Vectors, top_k: int) -> tuple[Vectors, Positions]:
+        """The nearest by inner product: scores and positions, both [queries, min(top_k, len(self))].
+
+        Rows are ordered by score, highest first, and then by position. Where an approximate index finds fewer,
+        the position is -1 and the score minus infinity.
+
+        Raises ValueError for vectors of another dimension, or top_k under 1.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
+            raise ValueError(f"query vectors of shape {vectors.shape}, not [queries, {self.dimension}]")
+        if top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {top_k}")
+        wanted = min(top_k, len(self))
+        scores = np.full((len(vectors), wanted), -np.inf, dtype=np.float32)
+        positions = np.full((len(vectors), wanted), -1, dtype=np.int64)
+        rows = np.arange(len(vectors))
+        width = wanted + _MARGIN
+        while wanted and len(rows):
+            width = min(width, len(self))
+            found, where, undecided = self._candidates(vectors[rows], wanted, width)
+            scores[rows], positions[rows] = found, where
+            if width >= min(len(self), max(_MOST_CANDIDATES, wanted + _MARGIN)):
+                break
+            rows, width = rows[undecided], min(width * 4, max(_MOST_CANDIDATES, wanted + _MARGIN))
+        return scores, positions
+
+    def _candidates(
+        self, vectors: Vectors, wanted: int, width: int
+    ) -> tuple[Vectors, Positions, npt.NDArray[np.bool_]]:
+        """The best ``wanted`` among ``width`` candidates, and whether others could have had the last one's score."""
+        found = np.empty((len(vectors), width), dtype=np.float32)
+        where = np.empty((len(vectors), width), dtype=np.int64)
+        step = max(1, _RESCORED_AT_ONCE // (width * self.dimension))
+        for start in range(0, len(vectors), step):
+            block = slice(start, start + step)
+            queries = np.ascontiguousarray(vectors[block], dtype=np.float32)
+            found[block], where[block] = self._index.search(queries, width)
+            if self._exact is not None:
+                candidates = self._exact.reconstruct_batch(where[block].ravel())
+                candidates = candidates.reshape(len(queries), width, self.dimension).astype(np.float64)
+                found[block] = np.einsum("qd,qkd->qk", queries.astype(np.float64), candidates)
+        found[where < 0] = -np.inf
+        order = np.lexsort((where, -found), axis=-1)
+        found, where = np.take_along_axis(found, order, axis=1), np.take_along_axis(where, order, axis=1)
+        undecided = (found[:, -1] > -np.inf) & (found[:, wanted - 1] <= found[:, -1] + _ROUNDING)
+        return found[:, :wanted], where[:, :wanted], undecided
+
+
+def _widen_approximate_search(faiss: Any, index: Any) -> None:
+    """Have IVF and HNSW look further than FAISS' defaults, which are set for speed records (1 list, 16 nodes)."""
+    if (lists := faiss.try_extract_index_ivf(index)) is not None:
+        lists.nprobe = min(lists.nlist, max(16, lists.nlist // 32))
+    elif isinstance(index, faiss.IndexHNSW):
+        index.hnsw.efSearch = 256
