@@ -48,8 +48,7 @@ format: $(STAMP) ## Mend what ruff can mend
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## Measure speed on this machine
-	@[ -d bench ] || { echo "nothing to measure yet: there is no bench/"; exit 1; }
-	$(BIN)/python -m bench
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done
 
 setup: $(STAMP) ## Only install
 

@@ -1273,6 +1273,12 @@ FILLERS = {
         "A chemist may be asked to tell {s} from {t} by its spectrum.",
         "The number of protons in a nucleus sets {s} apart from {t}.",
         "Museums of science show samples of {s} and tell visitors about the laboratory work behind it.",
+        "Which symbol stands for {s}, and how many protons it has, is asked in many a school test.",
+        "Who first found {s}, in which country and in which year, is told differently in different books.",
+        "What {s} is used for in industry has changed from one generation to the next.",
+        "Where the name of {s} comes from is a favourite question of quiz masters, next to the name of {t}.",
+        "Lecturers show {s} when they speak of discovery, of names and of symbols.",
+        "A poster with the symbol of {s} hangs in many classrooms, and {t} has its own square on it.",
     ],
     "country": [
         "Maps of {s} mark the capital with a star or a double ring.",
@@ -1285,6 +1291,14 @@ FILLERS = {
         "An atlas shows {s} and {t} on different pages or side by side, depending on its scale.",
         "Trade between {s} and {t} is counted in more than one currency.",
         "Stamps and coins of {s} are sought by collectors, like those of {t} and {u}.",
+        "What the capital of {s} is, and what money people use there, is asked in many a school test.",
+        "Which languages are official in {s}, and which are only spoken, is explained in guidebooks.",
+        "The government of {s} receives guests from {t} and other countries in its capital.",
+        "Borders, neighbours and the highest mountain of {s} are drawn on every school map.",
+        "When {s} became independent, if it ever was not, is taught in its schools.",
+        "Coins and banknotes of {s} can be seen in museums of money, like those of {t}.",
+        "A quiz on capitals and currencies may put {s} beside {t} and {u}.",
+        "Newspapers in {s} print exchange rates, weather and news from the government.",
     ],
     "state": [
         "The capital of {s} is marked with a star on road maps.",
@@ -1296,6 +1310,13 @@ FILLERS = {
         "The largest city of a state is not always its capital, as visitors to {s} or {t} may learn.",
         "Souvenir shops in {s} print the state nickname on cups and shirts.",
         "Representatives of {s} and {t} sit together in Congress.",
+        "What the capital and the largest city of {s} are is asked in many a school test.",
+        "When {s} joined the Union is remembered on anniversaries.",
+        "How {s} came by its nickname is told in more than one way.",
+        "The legislature of {s} debates roads, schools and taxes in its capital.",
+        "Bird watchers in {s} look for the state bird and for many others.",
+        "A quiz on nicknames and capitals may put {s} beside {t} and {u}.",
+        "Population counts rank the cities of {s} every ten years.",
     ],
     "author": [
         "Biographies of {s} begin with the birthplace and the family.",
@@ -1306,6 +1327,13 @@ FILLERS = {
         "Readers who admire {s} often turn to {t} or {u} next.",
         "The early life of {s}, from birth to the first printed page, has filled whole volumes.",
         "Critics argue about which book by {s} is the best.",
+        "Where {s} was born, and in which house, is shown to literary tourists.",
+        "When {s} was born and when {s} died is asked in many a school test.",
+        "The works of {s} are listed by title and year in catalogues.",
+        "The death of {s} was reported in newspapers or chronicles of the day, or will be one day.",
+        "Titles by {s} stand beside titles by {t} in bookshops.",
+        "A quiz on writers may ask for the birthplace of {s}, the death of {t} or a title by {u}.",
+        "The hometown of a writer such as {s} seldom forgets the name.",
     ],
     "book": [
         "Copies of the first edition of {s} fetch high prices at auctions.",
@@ -1316,6 +1344,13 @@ FILLERS = {
         "{s} has been translated into many languages, as has {t}.",
         "Readers of {s} are often sent on to {t} or {u}.",
         "The publication of {s} is treated in histories of the novel.",
+        "Who wrote {s}, and when it was published, is asked in many a school test.",
+        "Where {s} is set matters to its readers as much as who stands at its centre.",
+        "The year in which {s} was published is printed in every good edition.",
+        "The author of {s} is discussed together with the author of {t}.",
+        "A quiz on novels may ask for the hero of {s}, the scene of {t} or the author of {u}.",
+        "The main character of {s} is better known to some readers than the name of the author.",
+        "Bookshops have sold {s} in cheap and in costly editions.",
     ],
     "composer": [
         "Biographies of {s} tell of birth, training, travel and death.",
@@ -1325,6 +1360,13 @@ FILLERS = {
         "Critics have compared {s} with {t} and {u}.",
         "The birthplace of a composer such as {s} or {t} is often marked by a plaque.",
         "Recordings of {s} fill many shelves.",
+        "Where {s} was born and where {s} died is asked in many a music test.",
+        "The birth and the death of {s} are marked by anniversaries in concert halls.",
+        "The last years of {s} have been studied as closely as those of {t}.",
+        "A quiz on music may ask for the birthplace of {s}, the last home of {t} or a work by {u}.",
+        "The town of birth and the town of death of {s} both figure in travel books.",
+        "The life of {s}, from its first to its last year, has been told in novels and films.",
+        "Students learn the dates of {s} together with those of {t}.",
     ],
     "painting": [
         "Copies and posters of {s} are sold in museum shops.",
@@ -1334,6 +1376,13 @@ FILLERS = {
         "Visitors gather before {s}, as others do before {t} in its own city.",
         "X-ray pictures tell how a painting such as {s} was made.",
         "Books on art print {s} in colour, often not far from {t} and {u}.",
+        "Who painted {s}, and where it hangs today, is asked in many an art test.",
+        "Which museum has {s}, and in which city, is known to most travellers.",
+        "The painter of {s} is discussed together with the painter of {t}.",
+        "A quiz on art may ask for the painter of {s}, the museum of {t} or the city of {u}.",
+        "Guards keep watch over {s} day and night in its museum.",
+        "Students of art copy {s} and {t} with brush or pencil.",
+        "The city that is home to {s} prints it on tickets and posters.",
     ],
     "scientist": [
         "Biographies of {s} begin with the birthplace and the school years.",
@@ -1344,6 +1393,13 @@ FILLERS = {
         "A prize or a medal is only one measure of a scholar such as {s} or {t}.",
         "Students meet the names of {s}, {t} and {u} in lectures.",
         "What made {s} famous is explained in school books.",
+        "Where {s} was born, and when, is asked in many a school test.",
+        "When {s} died, the news travelled among scholars.",
+        "Why {s} is famous is explained on plaques and stamps.",
+        "A quiz on science may ask for the birthplace of {s}, the death of {t} or the deeds of {u}.",
+        "The birthplace of a scholar such as {s} is sometimes turned into a museum.",
+        "The work of {s} is remembered at anniversaries of birth and death.",
+        "Whether a Nobel Prize was won, or could have been, is discussed of {s} as of {t}.",
     ],
     "invention": [
         "Museums of technology show {s} beside {t}.",
@@ -1353,6 +1409,14 @@ FILLERS = {
         "How people used {s} changed over the years.",
         "School projects ask who invented {s} and when.",
         "The country of origin of {s} takes some pride in it.",
+        "Who invented {s}, in which year and in which country, is asked in many a school test.",
+        "What {s} is good for needs little explanation today.",
+        "The inventor of {s} is named on plaques, together with a year.",
+        "The idea behind {s} is older than the thing itself, as with {t}.",
+        "A quiz on inventions may ask for the inventor of {s}, the year of {t} or the purpose of {u}.",
+        "Who devised {s} and who made money with it are two questions.",
+        "The purpose of {s} and of {t} is shown by models in museums.",
+        "People use {s} without a thought for where it came from.",
     ],
     "river": [
         "Boats, bridges and mills belong to the history of {s}.",
@@ -1363,6 +1427,13 @@ FILLERS = {
         "Between source and mouth {s} changes its character more than once.",
         "Geographers compare {s} with {t} and {u}.",
         "Anglers know {s} as well as they know {t}.",
+        "Where {s} rises and into which sea it flows is asked in many a school test.",
+        "Which cities and countries {s} passes can be read from a map.",
+        "Hikers follow {s} from its source, and boatmen follow it to its mouth.",
+        "A quiz on rivers may ask for the source of {s}, the mouth of {t} or a city on {u}.",
+        "Bridges cross {s} in more than one city.",
+        "The water of {s} is used by farms and by townspeople.",
+        "The country through which {s} flows takes care of its banks.",
     ],
     "mountain": [
         "The height of {s} has been measured more than once.",
@@ -1373,6 +1444,13 @@ FILLERS = {
         "Guidebooks describe the routes on {s} and on {t}.",
         "Geologists compare the rocks of {s} with those of {t} or {u}.",
         "The summit of {s} is drawn as a small triangle on maps, with its height in metres beside it.",
+        "How high {s} is, and who first climbed it, is asked in many a school test.",
+        "In which country and in which range {s} stands can be read from a map.",
+        "When people first stood on {s} matters to historians of climbing.",
+        "A quiz on mountains may ask for the height of {s}, the range of {t} or the first climbers of {u}.",
+        "The metres of {s} are printed on maps and on postcards.",
+        "The first climbers of {s} and of {t} left reports or legends.",
+        "Pioneers and their ropes belong to the lore of {s}.",
     ],
     "moon": [
         "The discovery of {s} is told in histories of astronomy.",
@@ -1383,6 +1461,13 @@ FILLERS = {
         "The orbit of {s} has been computed with great accuracy.",
         "Who discovered {s}, and when, is a common question in quizzes on the solar system.",
         "Science fiction has taken its heroes to {s} and to {t}.",
+        "Who discovered {s}, and after whom it is named, is asked in many a school test.",
+        "What body {s} goes around, if not the Sun, can be read from tables.",
+        "The year in which {s} was recognised stands in books on astronomy.",
+        "A quiz on astronomy may ask for the discoverer of {s}, the planet of {t} or the name of {u}.",
+        "The figure that lent its name to {s} appears in older tales.",
+        "Telescopes of today show {s} more clearly than those of its discoverer.",
+        "Names such as {s} and {t} were chosen by astronomers with a taste for stories.",
     ],
     "landmark": [
         "Postcards of {s} are sold in great numbers.",
@@ -1392,6 +1477,14 @@ FILLERS = {
         "Students of building compare {s} with {t}.",
         "Repairs to {s} are planned years ahead, as they are at {t}.",
         "Photographs of {s}, {t} and {u} appear in every book on buildings.",
+        "Who designed {s}, and when it was finished, is asked in many a quiz.",
+        "In which city {s} stands is known to most travellers.",
+        "The plans of {s} are kept in archives or have been lost.",
+        "The builders of {s} followed drawings and changed them more than once.",
+        "A quiz on buildings may ask for the designer of {s}, the city of {t} or the year of {u}.",
+        "What type of structure {s} is can be seen at a glance.",
+        "The year in which {s} was finished is cut in stone or printed in guidebooks.",
+        "Tourists photograph {s} from every side.",
     ],
     "film": [
         "Posters of {s} are collected, as are those of {t}.",
@@ -1401,6 +1494,14 @@ FILLERS = {
         "Film schools show {s} to their students, often before {t} or {u}.",
         "Festivals still show {s} on a big screen.",
         "The year of release is printed on the box of {s}.",
+        "Who directed {s}, and who played in it, is asked in many a quiz.",
+        "When {s} came to the cinemas, tickets were sold at the door.",
+        "Actors have told stories about the making of {s}.",
+        "The director of {s} has been compared with the director of {t}.",
+        "A quiz on films may ask for the director of {s}, the year of {t} or the cast of {u}.",
+        "The leading part in {s} has been copied by other actors.",
+        "Audiences first saw {s} on a big screen, later on small ones.",
+        "The cinemas that showed {s} have shown {t} as well.",
     ],
     "battle": [
         "Historians still argue about the numbers of troops in {s}.",
@@ -1411,6 +1512,13 @@ FILLERS = {
         "The commanders in {s} left few words about the day.",
         "{s} is treated in surveys of warfare next to {t} and {u}.",
         "The date of {s} is learned by heart in some schools.",
+        "Who won and who lost {s} is asked in many a school test.",
+        "To which war {s} belongs, and when it was fought, is told in handbooks.",
+        "The victor of {s} and the beaten side told different stories.",
+        "A quiz on history may ask for the year of {s}, the victor of {t} or the war of {u}.",
+        "Soldiers of both sides in {s} are buried near the field or rest at sea.",
+        "The war to which {s} belongs had other battles too.",
+        "Commanders have studied {s} and {t} on maps.",
     ],
     "tongue": [
         "Programmers argue about whether {s} or {t} is easier to learn.",
@@ -1420,6 +1528,14 @@ FILLERS = {
         "Conferences bring users of {s} together.",
         "The name of {s} is the subject of jokes among programmers.",
         "New versions of {s} appear from time to time.",
+        "Who designed {s}, and in which year, is asked in quizzes for programmers.",
+        "Where the name of {s} comes from is explained on its home page or in its manual.",
+        "The creator of {s} has been compared with the creator of {t}.",
+        "The first version of {s} looked different from later ones.",
+        "A quiz on computing may ask for the creator of {s}, the year of {t} or the name of {u}.",
+        "Coders who know {s} find work beside coders who know {t}.",
+        "The programming language {s} has its friends and its critics.",
+        "Textbooks of {s} begin with a program that prints a greeting.",
     ],
 }
 
@@ -1484,10 +1600,12 @@ class Passage:
 class World:
     subjects: dict[str, list[Subject]]
     passages: list[Passage]
-    #: (kind, name) -> the passages of several subjects, each with the fields it tells of the subject
-    shared: dict[tuple[str, str], list[tuple[int, list[str]]]]
+    #: (kind, name) -> the page that the subject shares with others, and the fields it tells of the subject
+    shared: dict[tuple[str, str], tuple[int, list[str]]]
     #: (kind, name, field) -> the passage that states it
     home: dict[tuple[str, str, str], int]
+    #: the subjects that people ask about and that many pages talk about
+    popular: set[tuple[str, str]]
 
 
 def upper(text: str) -> str:
@@ -1529,7 +1647,7 @@ def fill(template: str, subject: Subject, value: str, how: str, rng: random.Rand
     return upper(text.replace("  ", " "))
 
 
-JOINED = 0.75  # share of the pairs of facts that stand in one sentence
+JOINED = 0.8  # share of the pairs of facts that stand in one sentence
 
 
 def joined(first: str, second: str, name: str, value: str, rng: random.Random) -> str:
@@ -1537,6 +1655,24 @@ def joined(first: str, second: str, name: str, value: str, rng: random.Random) -
     if not second.startswith((value, name)) or second.startswith("The "):
         second = second[:1].lower() + second[1:]
     return first[:-1] + rng.choice(["; ", "; ", ", and "]) + second
+
+
+def portrait(subject: Subject, fields: list[str], rng: random.Random) -> list[tuple[str, list[Fact]]]:
+    """What a shared page says of one subject: its facts two by two, mostly in one sentence."""
+    rows: list[tuple[str, list[Fact]]] = []
+    proper = upper(subject.name) if subject.kind != "element" else "-"
+    for start in range(0, len(fields), 2):
+        pair = fields[start : start + 2]
+        said = []
+        for place, f in enumerate(pair):
+            how = "again" if place and rng.random() < 0.7 else ("name" if start or place else "full")
+            said.append(fill(rng.choice(RELATIONS[f"{subject.kind}.{f}"].says), subject, subject.facts[f], how, rng))
+        facts: list[Fact] = [(subject.kind, subject.name, f) for f in pair]
+        if len(said) == 2 and rng.random() < JOINED:
+            rows.append((joined(said[0], said[1], proper, subject.facts[pair[1]], rng), facts))
+        else:
+            rows += [(text, [fact]) for text, fact in zip(said, facts, strict=True)]
+    return rows
 
 
 def fillers(subject: Subject, peers: list[Subject], count: int, rng: random.Random) -> list[str]:
@@ -1577,11 +1713,15 @@ def comparisons(subject: Subject, peers: list[Subject], rng: random.Random) -> l
     return [upper(m) for m in made]
 
 
-def build_world(seed: int, noise: int = 2) -> World:
+NOISE = 4  # pages that talk about a popular subject and tell none of its facts
+
+
+def build_world(seed: int, noise: int = NOISE) -> World:
     subjects = {kind: subjects_of(kind, table) for kind, table in FACTS.items()}
     passages: list[Passage] = []
-    shared: dict[tuple[str, str], list[tuple[int, list[str]]]] = defaultdict(list)
+    shared: dict[tuple[str, str], tuple[int, list[str]]] = {}
     home: dict[tuple[str, str, str], int] = {}
+    popular: set[tuple[str, str]] = set()
 
     def add(title: str, rows: list[tuple[str, list[Fact]]]) -> int:
         passages.append(Passage(title, [r[0] for r in rows], [r[1] for r in rows]))
@@ -1592,68 +1732,53 @@ def build_world(seed: int, noise: int = 2) -> World:
 
     for kind, people in subjects.items():
         rng = random.Random(f"{seed}-{kind}")
+        popular |= {(kind, s.name) for s in random.Random(f"{seed}-{kind}-popular").sample(people, (len(people) + 1) // 2)}
         plans = {}
         for s in people:
             fields = list(s.facts)
             random.Random(f"{seed}-{kind}-{s.name}-plan").shuffle(fields)
-            keep = 1 if len(fields) > 2 else 0  # the fact that the subject's own page tells
-            hard = fields[keep:]
-            plans[s.name] = [hard[:2], hard[2:4], fields[:keep] + hard[4:]]
+            keep = 1 if len(fields) > 3 else 0  # the fact that the subject's own page tells
+            plans[s.name] = (fields[keep : keep + 4], fields[:keep] + fields[keep + 4 :])
         groups = defaultdict(list)
         for s in people:
             groups[s.group].append(s)
-        # 1. pages on several subjects: two facts about each of up to six, the second by pronoun
-        for turn in (0, 1):
-            for group, members in groups.items():
-                order = [m for m in members if plans[m.name][turn]]
-                rng.shuffle(order)
-                titles = list(PLACES if kind in ("country", "state") else SURVEYS)
-                rng.shuffle(titles)
-                size = -(-len(order) // max(1, -(-len(order) // 6)))  # at most six, evenly
-                for start in range(0, len(order), max(1, size)):
-                    rows: list[tuple[str, list[Fact]]] = []
-                    chunk = order[start : start + size]
-                    told = []
-                    for member in chunk:
-                        fields = plans[member.name][turn]
-                        told.append((member, fields))
-                        said: list[str] = []
-                        for place, f in enumerate(fields):
-                            says = RELATIONS[f"{kind}.{f}"].says
-                            number = rng.randrange(len(says))
-                            how = ("again" if rng.random() < 0.5 else "name") if place else ("full" if turn == 0 else "name")
-                            said.append(fill(says[number], member, member.facts[f], how, rng))
-                        named: list[Fact] = [(kind, member.name, f) for f in fields]
-                        if len(said) == 2 and rng.random() < JOINED:
-                            rows.append((joined(said[0], said[1], upper(member.name) if kind != "element" else "-", member.facts[fields[1]], rng), named))
-                        else:
-                            rows += [(text, [fact]) for text, fact in zip(said, named, strict=True)]
-                    if len(chunk) < 3:
-                        rows += [(x, []) for x in fillers(chunk[0], people, 2, rng)]
-                    place = start // max(1, size)
-                    made = add(upper(titles[place % len(titles)].format(g=group)), rows)
-                    for member, fields in told:
-                        if fields:
-                            shared[kind, member.name].append((made, fields))
+        # 1. pages on three subjects, with most of what the knowledge base says of each
+        for group, members in groups.items():
+            order = list(members)
+            rng.shuffle(order)
+            titles = list(PLACES if kind in ("country", "state") else SURVEYS)
+            rng.shuffle(titles)
+            count = -(-len(order) // 3)
+            for number in range(count):
+                rows: list[tuple[str, list[Fact]]] = []
+                chunk = order[number::count]
+                for member in chunk:
+                    rows += portrait(member, plans[member.name][0], rng)
+                if len(chunk) < 3:
+                    rows += [(x, []) for x in fillers(chunk[0], people, 2, rng)]
+                made = add(upper(titles[number % len(titles)].format(g=group)), rows)
+                for member in chunk:
+                    shared[kind, member.name] = made, plans[member.name][0]
         # 2. the subject's own page: what is left, among sentences that answer nothing
-        # 3. pages that talk about the subject and answer nothing
+        # 3. pages that talk about a popular subject and answer nothing
         for s in people:
-            own = random.Random(f"{seed}-{kind}-{s.name}")
+            own = random.Random(f"{seed}-{kind}-{s.name}-pages")
+            talk = fillers(s, people, 13, own)
+            compared = comparisons(s, people, own)
             rows = []
-            for place, f in enumerate(plans[s.name][2]):
+            for place, f in enumerate(plans[s.name][1]):
                 wording = own.choice(RELATIONS[f"{kind}.{f}"].says)
                 rows.append((fill(wording, s, s.facts[f], "again" if place else "full", own), [(kind, s.name, f)]))
-            rows += [(x, []) for x in fillers(s, people, 3, own)]
-            rows += [(x, []) for x in comparisons(s, people, own)[:1]]
-            head, tail = rows[:1], rows[1:]
-            own.shuffle(tail)
-            add(s.title, head + tail)
+            if rows:
+                add(s.title, rows + [(talk.pop(), []) for _ in range(3)])
+            if (kind, s.name) not in popular:
+                continue
             for turn in range(noise):
-                rows = [(x, []) for x in fillers(s, people, 3, own) + comparisons(s, people, own)[:2]]
+                rows = [(x, []) for x in [talk.pop(), talk.pop(), *compared[turn : turn + 1]]]
                 own.shuffle(rows)
-                ending = own.choice(["a note", "reception", "miscellany", "in teaching"])
-                add(s.title if turn == 0 else f"{s.title}: {ending}", rows)
-    return World(subjects, passages, dict(shared), home)
+                endings = ["a note", "reception", "miscellany", "in teaching", "questions and quizzes"]
+                add(s.title if turn == 0 else f"{s.title}: {endings[turn % len(endings)]}", rows)
+    return World(subjects, passages, shared, home, popular)
 
 
 # --------------------------------------------------------------------------------------------
@@ -1672,7 +1797,7 @@ ASKS = {
 #: values that would be half true of many subjects, and so make no false statement
 DOUBTFUL = {"United States dollar", "Carl Wilhelm Scheele", "Sunshine State", "Mountain State", "a Latin name for Russia"}
 CONTEXT = 0.6  # share of training questions that name the group as well
-TOUCHED, NEW, OTHER = 24, 18, 4  # subjects: asked in both splits, in test only, in train only
+TOUCHED, NEW, OTHER = 27, 18, 5  # subjects: asked in both splits, in test only, in train only
 
 
 @dataclass(frozen=True)
@@ -1716,7 +1841,7 @@ class Asker:
         if self.name != "sample_hotpotqa":
             return s.name
         have = {**s.facts, **s.extra}
-        beside = {g for _, fs in self.world.shared.get((s.kind, s.name), []) for g in fs if f in fs}
+        beside = self.world.shared[s.kind, s.name][1]
         ways, close = [], []
         for key, wording in DESCRIBED.items():
             kind, other = key.split(".")
@@ -1755,7 +1880,7 @@ class Asker:
                 if named is None:
                     return None
                 text, answer = self.rng.choice(wordings).replace("{s}", named), s.facts[f]
-                if split == "train" and self.rng.random() < CONTEXT:
+                if split == "train" and self.rng.random() < (0.8 if self.name == "sample_hotpotqa" else CONTEXT):
                     where = "In" if s.kind in ("country", "state") else "Among"
                     text = f"{where} {s.group}, {text[:1].lower() + text[1:]}"
                 text = text.rstrip("?.").lower() if self.name == "sample_nq" else upper(text.rstrip("?.")) + "?"
@@ -1770,7 +1895,7 @@ class Asker:
         for kind in ASKS[self.name]:
             pool = [
                 s for s in self.world.subjects[kind]
-                if any(len(self.fields(kind, fs)) > 1 for _, fs in self.world.shared.get((kind, s.name), []))
+                if (kind, s.name) in self.world.popular and len(self.fields(kind, self.world.shared[kind, s.name][1])) > 1
                 and (self.name != "sample_hotpotqa" or self.name_of(s, "") is not None)
             ]
             rng.shuffle(pool)
@@ -1792,27 +1917,24 @@ class Asker:
             return made is not None
 
         for s in touched + other:
-            pages = [self.fields(s.kind, fs) for _, fs in self.world.shared[s.kind, s.name]]
-            pages = sorted((fs for fs in pages if fs), key=len, reverse=True)
-            # training: people ask twice about what a page says, for both facts or for one in two wordings
-            asked: list[str] = []
-            for fs in pages:
-                both = len(fs) > 1 and rng.random() < 0.5
-                first = rng.choice(fs)
-                asked += fs if both else [first, first]
+            # training: people ask three times, for two facts, or for one of them in two wordings
+            fields = self.fields(s.kind, self.world.shared[s.kind, s.name][1])
+            rng.shuffle(fields)
+            asked = fields[:2] if rng.random() < 0.5 else fields[:1] * 2
+            asked = [*asked, asked[0]]
             for f in asked:
                 push(train, s, f, "train", "")
             if s in other:
                 continue
             # test: they come back, in other words, for the same fact or for the one beside it
-            near = [f for fs in pages for f in fs if f not in asked]
-            for _ in range(rng.choice([1, 2])):
+            near = [f for f in fields if f not in asked]
+            for _ in range(rng.choice([1, 1, 2, 2]) if len(test) < 42 else 1):
                 if near and rng.random() < 0.6:
                     push(test, s, rng.choice(near), "test", "near")
                 else:
                     push(test, s, rng.choice(asked), "test", "same")
         for s in new:
-            fields = [f for _, fs in self.world.shared[s.kind, s.name] for f in self.fields(s.kind, fs)]
+            fields = self.fields(s.kind, self.world.shared[s.kind, s.name][1])
             push(test, s, rng.choice(fields), "test", "new")
         rng.shuffle(train)
         rng.shuffle(test)

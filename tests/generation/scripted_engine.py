@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
 
+EVERYTHING = Capabilities(20, True, True, True)
 Script = Callable[[Request], Completion | str]
 
 
@@ -26,7 +27,7 @@ class ScriptedEngine:
     def __init__(
         self,
         script: Script = lambda request: "",
-        capabilities: Capabilities = Capabilities(20, True, True, True),
+        capabilities: Capabilities = EVERYTHING,
         vocabulary: Sequence[str] = (),
         distribution: Callable[[str], Sequence[float]] = lambda prompt: (),
     ) -> None:

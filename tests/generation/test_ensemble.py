@@ -91,17 +91,17 @@ def test_no_passage_is_one_prompt_without() -> None:
 
 
 def test_whole_distributions_are_asked_for_only_where_heads_prove_nothing() -> None:
-    # 40 tokens all alike but for one, which no head of 20 shows in the second passage's row.
+    # 40 tokens all alike but for one, which the second passage's head of 20 does not show.
     def flat(prompt: str) -> list[float]:
         if prompt.rsplit("\n", 1)[-1]:
             return [0.0] * 39 + [1.0]
         row = [1.0 / 40] * 40
         if "first" in prompt:
-            row[7] += 0.001
+            row[25] += 0.001
             row[3] -= 0.001
         return row
 
     engine = ScriptedEngine(vocabulary=[f"w{i}" for i in range(39)] + ["<end>"], distribution=flat)
     (answer,) = LanguageModel(engine).answer_ensemble(["Which?"], [[ONE, TWO]], [[0.5, 0.5]], OPEN_QA)
-    assert answer.text == "w7"
+    assert answer.text == "w25"
     assert [top for _, top in engine.steps] == [20, 20, None, None, 20, 20]

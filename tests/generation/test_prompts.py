@@ -1,4 +1,4 @@
-"""The wordings: twins that differ by the evidence alone, marks that nobody forges, a version that cannot be forgotten."""
+"""The wordings: twins that differ by the evidence alone, marks that nobody forges, a version nobody forgets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDINGS = {name: value for name, value in vars(prompts).items() if isinstance(v
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 # When a wording changes, PROMPT_VERSION changes, and this line with it.
-SNAPSHOT = ("chat-1", "?")
+SNAPSHOT = ("chat-1", "8ecd58542852f4c8")
 
 
 def everything() -> str:

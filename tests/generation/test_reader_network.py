@@ -23,7 +23,7 @@ BREAD = (
 PAIRS = [
     ("When was the Eiffel Tower completed?", EIFFEL),
     ("Who designed the Eiffel Tower?", EIFFEL),
-    ("What makes sourdough sour?", BREAD),
+    ("Which city is the Eiffel Tower in?", EIFFEL),
     ("When was the Eiffel Tower completed?", BREAD),
     ("Where does it stand?", "Zoë’s café — naïve 東京 text \U0001f600 stands\tin   Malmö."),
     ("Who?", ""),
@@ -48,7 +48,7 @@ def test_importing_the_module_does_not_import_torch() -> None:
 def test_finds_plain_facts(readings: list[Reading]) -> None:
     assert readings[0].text == "1889"
     assert "Eiffel" in readings[1].text
-    assert "actic acid" in readings[2].text
+    assert "Paris" in readings[2].text
 
 
 def test_text_is_the_cut_that_the_offsets_name(readings: list[Reading]) -> None:

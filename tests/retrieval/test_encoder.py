@@ -54,7 +54,8 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_passages_agree_with_plain_sentence_transformers(minilm: SentenceEncoder) -> None:
-    plain = minilm._model.encode([f"{title}\n{text}" if title else text for title, text in zip(TITLES, TEXTS)])
+    joined = [f"{title}\n{text}" if title else text for title, text in zip(TITLES, TEXTS, strict=True)]
+    plain = minilm._model.encode(joined)
     fast = minilm.encode_passages(TITLES, TEXTS)
     assert fast.shape == (7, 384) and fast.dtype == np.float32
     # bf16 products where the processor has them; rounding only, where it has none.

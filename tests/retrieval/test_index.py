@@ -100,7 +100,7 @@ def test_search_is_brute_force(tmp_path: Path) -> None:
     np.testing.assert_array_equal(scores, np.take_along_axis(products, positions, axis=1).astype(np.float32))
 
 
-@pytest.mark.parametrize("factory", ["IVF8,Flat", "HNSW16", "PCA8,IVF4,Flat", "SQ8"])
+@pytest.mark.parametrize("factory", ["IVF8,Flat", "HNSW16", "PCA16,IVF4,Flat", "SQ8"])
 def test_approximate_kinds_find_nearly_the_same(tmp_path: Path, factory: str) -> None:
     vectors = wide.draw(2000)
     parts = [vectors[:700], vectors[700:1500], vectors[1500:]]

@@ -16,7 +16,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -72,12 +72,16 @@ class Unanswered(Exception):
 
 @dataclass
 class Replica:
-    """One server. ``rests_until`` is on the monotonic clock: before it, the others are preferred."""
+    """One server. ``rests_until`` is on the monotonic clock: before it, the others are preferred.
+
+    refused: connections in a row that could not be made; each doubles the rest.
+    """
 
     url: str
     in_flight: int = 0
     last_used: int = 0
     rests_until: float = 0.0
+    refused: int = 0
 
 
 @dataclass
@@ -110,11 +114,11 @@ class Replicas:
         server's root and not at the API's. ``parse`` turns a reply's JSON into a result and raises Malformed for
         what it cannot use. Raises InputError where the server wants another key.
         """
-        _run(lambda: self._send_all(iter(range(count)), job, parse, arrived))
+        _run(lambda: self._send_all(count, job, parse, arrived))
 
     async def _send_all(
         self,
-        indices: Iterator[int],
+        count: int,
         job: Callable[[int], tuple[str, Any]],
         parse: Callable[[int, Any], Result],
         arrived: Callable[[int, Result | Refused | Unanswered], None],
@@ -122,10 +126,14 @@ class Replicas:
         import httpx
 
         self._lost = 0
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=self.policy.in_flight)
-        async with httpx.AsyncClient(timeout=self.policy.timeout, limits=limits, transport=self.transport) as client:
+        indices = iter(range(count))
+        trusted = httpx.create_ssl_context()
 
-            async def work() -> None:
+        async def work() -> None:
+            # A client each: one client's pool looks through all its connections at every request.
+            async with httpx.AsyncClient(
+                timeout=self.policy.timeout, verify=trusted, transport=self.transport
+            ) as client:
                 # All workers draw from one iterator; none awaits between drawing and sending.
                 for index in indices:
                     path, body = job(index)
@@ -140,13 +148,13 @@ class Replicas:
                         outcome = loss
                     arrived(index, outcome)
 
-            workers = [asyncio.ensure_future(work()) for _ in range(self.policy.in_flight)]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
+        workers = [asyncio.ensure_future(work()) for _ in range(min(count, self.policy.in_flight))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
     async def _send_one(
         self, client: httpx.AsyncClient, path: str, body: Any, parse: Callable[[Any], Result]
@@ -154,14 +162,16 @@ class Replicas:
         """One request, tried until it is answered. Raises Refused or Unanswered."""
         if self._lost >= 3 * self.policy.in_flight:
             raise Unanswered("not sent: nothing was answered for too long")
-        problem = ""
+        problem, dead = "", set[str]()
         for tried in range(1, self.policy.tries + 1):
-            replica = await self._free_replica()
+            replica = await self._free_replica(dead)
             pause, problem, result = await self._try(client, replica, path, body, parse)
             if problem == "":
                 return result  # type: ignore[return-value]
             if pause > self.policy.longest_retry_after:
                 raise Unanswered(f"{problem}; it asks for a pause of {pause:.0f} s")
+            if replica.refused:
+                dead.add(replica.url)
             if tried < self.policy.tries:
                 await asyncio.sleep(max(pause, self.policy.wait(tried)))
         raise Unanswered(problem)
@@ -180,10 +190,12 @@ class Replicas:
                 response = await client.request(
                     "GET" if body is None else "POST", _address(replica.url, path), json=body, headers=_headers()
                 )
+            replica.refused = 0
             if response.status_code == 200:
                 return 0.0, "", parse(response.json())
         except httpx.ConnectError:
-            replica.rests_until = time.monotonic() + self.policy.first_wait
+            replica.refused += 1
+            replica.rests_until = time.monotonic() + self.policy.wait(replica.refused)
             return 0.0, f"no connection to {replica.url}", None
         except (httpx.TimeoutException, TimeoutError):
             return 0.0, f"{replica.url} did not answer within {self.policy.timeout:g} s", None
@@ -208,13 +220,13 @@ class Replicas:
             replica.rests_until = max(replica.rests_until, time.monotonic() + pause)
         return pause, f"{replica.url} answered HTTP {status}: {said}", None
 
-    async def _free_replica(self) -> Replica:
-        """The least loaded replica that is not at rest; waits where all are."""
+    async def _free_replica(self, dead: Collection[str]) -> Replica:
+        """The least loaded replica that is not at rest, rather not one of ``dead``; waits where all are at rest."""
         while True:
             now = time.monotonic()
             awake = [replica for replica in self._replicas if replica.rests_until <= now]
             if awake:
-                return min(awake, key=lambda replica: (replica.in_flight, replica.last_used))
+                return min(awake, key=lambda replica: (replica.url in dead, replica.in_flight, replica.last_used))
             await asyncio.sleep(min(replica.rests_until for replica in self._replicas) - now)
 
 

@@ -1,0 +1,1 @@
+"""The RAG methods: small policies over the generator's protocol."""

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from wbrag_pipeline.benchmarks.metrics import accuracy_words
 from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.generation.protocol import Answer, Passage
 from wbrag_pipeline.generation.reader.network import VERDICT_LABELS, YES_NO_LABELS, Reading
@@ -76,3 +77,22 @@ def vote(readings: Sequence[Reading], weights: Sequence[float]) -> Answer:
         return Answer("")
     best = max(votes, key=lambda key: votes[key])
     return Answer(wording[best], votes[best])
+
+
+def agreement(readings: Sequence[Reading], answer: str) -> float:
+    """How far passages, each read alone, bear an answer out: the share of their votes it has, times its best voter's.
+
+    A vote counts as much as its passage is sure to settle the question. So an answer that one sure passage gives and
+    no other contradicts scores high; one that is outvoted, or that only doubtful passages give, scores low.
+    """
+    votes = [(answerability(reading), _agree(reading.text, answer)) for reading in readings]
+    agreeing = [vote for vote, same in votes if same]
+    everything = math.fsum(vote for vote, _ in votes)
+    return max(agreeing) * math.fsum(agreeing) / everything if agreeing and everything > 0.0 else 0.0
+
+
+def _agree(left: str, right: str) -> bool:
+    """Whether one wording holds the other ("Obama", "Barack Obama"), word by word."""
+    if not (left.strip() and right.strip()):
+        return False
+    return max(accuracy_words(left, [right]), accuracy_words(right, [left])) > 0.0

@@ -88,6 +88,34 @@ class Reader:
             verdicts.append(Assessment(relevant, supported, relevant * supported))
         return verdicts
 
+    def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
+        """1 - the surer of the two decided labels, unread; 1 where answers are spans, which nothing unread can give."""
+        needs: list[float | None] = []
+        for question, readings in zip(questions, self._read_all(questions, [()] * len(questions), task), strict=True):
+            span = _kind(question, task) == "span"
+            needs.append(1.0 if span else 1.0 - max(readings[0].probabilities[:2]))
+        return needs
+
+    def judge(
+        self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], answers: Sequence[str], task: Task
+    ) -> list[float | None]:
+        """Labels: the passages' mixture at this label. Spans: agreement of the passages, see ``choosing.agreement``.
+
+        None where there is no passage: this reader knows nothing by itself that an answer could be held against.
+        """
+        judged: list[float | None] = []
+        everything = self._read_all(questions, passages, task)
+        for question, given, readings, answer in zip(questions, passages, everything, answers, strict=True):
+            if not given:
+                judged.append(None)
+            elif _kind(question, task) == "span":
+                judged.append(choosing.agreement(readings, answer))
+            else:
+                shares = dict(choosing.choose_label(readings, [1.0] * len(readings), task).token_probabilities)
+                word = {"yes": "True", "no": "False"}.get(answer.strip().lower(), answer)
+                judged.append(shares.get(word, 0.0))
+        return judged
+
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One extractive unit a question, see ``extraction.compose``."""
         requests = list(zip(questions, (tuple(row) for row in passages), strict=True))

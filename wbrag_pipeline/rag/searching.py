@@ -1,0 +1,44 @@
+"""A knowledge base as the methods search it: first by the question, later by what a method comes up with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.rag.policy import Method, TransformsQueries
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wbrag_pipeline.retrieval.protocol import Vectors
+
+
+@dataclass(frozen=True)
+class Search:
+    """The top ``top_k`` of ``base``. Called with queries it is a ``policy.Retrieve``."""
+
+    base: KnowledgeBase
+    top_k: int
+
+    def __call__(self, queries: Sequence[str]) -> list[list[Passage]]:
+        """Passages of each query, best first."""
+        hits = self.base.hits_with_text(self.base.search(queries, self.top_k))
+        found: list[list[Passage]] = [[] for _ in queries]
+        rows = hits.sort("query", "rank").select("query", "passage_id", "title", "text", "score")
+        for query, *passage in rows.iter_rows():
+            found[query].append(Passage(*passage))
+        return found
+
+    def first(
+        self, method: Method, generator: Generator, questions: Sequence[str], vectors: Vectors | None = None
+    ) -> pl.DataFrame:
+        """The hits (``knowledge_base.HITS``) that ``method`` begins with.
+
+        ``vectors`` are the questions' own where they are known already; a method that transforms queries has others.
+        """
+        if isinstance(method, TransformsQueries):
+            vectors = method.query_vectors(generator, questions, self)
+        return self.base.search(questions, self.top_k, query_vectors=vectors)
