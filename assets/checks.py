@@ -12,6 +12,4 @@ def blocking_check(name: str, *, asset: str, description: str) -> dg.AssetCheckS
     with warnings.catch_warnings():
         # Partitions on a check are in preview since Dagster 1.12; without them the UI mixes all partitions' results.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return dg.AssetCheckSpec(
-            name, asset=asset, description=description, blocking=True, partitions_def=BENCHMARKS
-        )
+        return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True, partitions_def=BENCHMARKS)

@@ -90,10 +90,7 @@ def mean(values: pl.Series) -> float:
 
 def markdown_table(frame: pl.DataFrame) -> str:
     """The first rows as a Markdown table; long texts are cut, pipes escaped."""
-    rows = [
-        [_cell(value) for value in row]
-        for row in frame.head(_PREVIEW_ROWS).iter_rows()
-    ]
+    rows = [[_cell(value) for value in row] for row in frame.head(_PREVIEW_ROWS).iter_rows()]
     lines = [frame.columns, ["---"] * frame.width, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -48,7 +48,9 @@ def writeback_index(
         figures={"release": release.name},
         checks=[
             dg.AssetCheckResult(
-                check_name=UNITS_AND_INDEX_AGREE, passed=agree, metadata={"units": published.len(), "indexed": len(indexed)}
+                check_name=UNITS_AND_INDEX_AGREE,
+                passed=agree,
+                metadata={"units": published.len(), "indexed": len(indexed)},
             )
         ],
     )

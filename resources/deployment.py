@@ -9,9 +9,11 @@ _DEFAULTS = Settings()
 
 
 class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """What this deployment runs with. An empty string takes the environment's value (WBRAG_HOME, ...), then the default."""
+    """What this deployment runs with. An empty string takes the environment's value (WBRAG_HOME, …) or the default."""
 
-    home: str = Field(default="", description="Folder of all tables, indexes and releases; default $WBRAG_HOME or .wbrag")
+    home: str = Field(
+        default="", description="Folder of all tables, indexes and releases; default $WBRAG_HOME or .wbrag"
+    )
     encoder: str = Field(default="", description="Encoder of both indexes, a sentence-transformers name")
     generator: str = Field(default="", description="What answers and distils, for example: reader")
     method: str = Field(default="", description="RAG method for scoring and evaluating, for example: naive")

@@ -837,29 +837,49 @@ R = Relation
 RELATIONS: dict[str, Relation] = {
     # elements
     "element.symbol": R(
-        ["{p} chemical symbol is {v}.", "Chemists write {s} as {v} for short.", "The letters {v} stand for {s} in formulas."],
+        [
+            "{p} chemical symbol is {v}.",
+            "Chemists write {s} as {v} for short.",
+            "The letters {v} stand for {s} in formulas.",
+        ],
         ["what is the chemical symbol of {s}", "which symbol do chemists write for {s}"],
         ["how is {s} abbreviated in a formula", "letters that stand for {s} on the periodic table"],
     ),
     "element.number": R(
-        ["{p} atomic number is {v}.", "With {v} protons in the nucleus, {s} has its fixed place in the table.", "A nucleus of {s} always holds {v} protons."],
+        [
+            "{p} atomic number is {v}.",
+            "With {v} protons in the nucleus, {s} has its fixed place in the table.",
+            "A nucleus of {s} always holds {v} protons.",
+        ],
         ["what is the atomic number of {s}", "how many protons does a nucleus of {s} hold"],
         ["at which position does {s} stand in the periodic table", "how many positive particles sit in an atom of {s}"],
     ),
     "element.finder": R(
-        ["It was {v} who first identified {s}.", "{s} was first obtained by {v}.", "The credit for finding {s} goes to {v}."],
+        [
+            "It was {v} who first identified {s}.",
+            "{s} was first obtained by {v}.",
+            "The credit for finding {s} goes to {v}.",
+        ],
         ["who first identified the element {s}", "who gets the credit for finding {s}"],
         ["whose laboratory work gave the world {s}", "name of the scientist behind the discovery of {s}"],
         polar=["was {s} first found by {v}", "did {v} discover {s}"],
     ),
     "element.year": R(
-        ["The discovery of {s} dates from {v}.", "Since {v} {s} has been known to science.", "{s} entered the textbooks after experiments made in {v}."],
+        [
+            "The discovery of {s} dates from {v}.",
+            "Since {v} {s} has been known to science.",
+            "{s} entered the textbooks after experiments made in {v}.",
+        ],
         ["when was {s} discovered", "from which year does the discovery of {s} date"],
         ["how long has science known {s}, since what year", "what year did {s} become known"],
         polar=["has {s} been known since {v}", "was {s} discovered in {v}"],
     ),
     "element.land": R(
-        ["The first samples of {s} came from work done in {v}.", "The laboratory where {s} was found stood in {v}.", "{s} was a find made in {v}."],
+        [
+            "The first samples of {s} came from work done in {v}.",
+            "The laboratory where {s} was found stood in {v}.",
+            "{s} was a find made in {v}.",
+        ],
         ["in which country was {s} found", "where did the first work on {s} take place"],
         ["which country was the birthplace of {s} as a known element", "in what land did chemists come upon {s}"],
     ),
@@ -870,7 +890,11 @@ RELATIONS: dict[str, Relation] = {
         polar=["did {s} take its name from {v}", "is {s} named after {v}"],
     ),
     "element.use": R(
-        ["{s} is used for {v}.", "Industry needs {s} for {v}.", "Among the things made with the help of {s}, {v} may be mentioned first."],
+        [
+            "{s} is used for {v}.",
+            "Industry needs {s} for {v}.",
+            "Among the things made with the help of {s}, {v} may be mentioned first.",
+        ],
         ["what is {s} used for in industry", "for what does industry need {s}"],
         ["give an application of {s}", "what do people do with {s}"],
     ),
@@ -888,67 +912,111 @@ RELATIONS: dict[str, Relation] = {
         polar=["is the {v} the money of {s}", "do people in {s} pay with the {v}"],
     ),
     "country.language": R(
-        ["{v} has official status in {s}.", "Laws in {s} are published in {v}.", "The official language policy of {s} favours {v}."],
+        [
+            "{v} has official status in {s}.",
+            "Laws in {s} are published in {v}.",
+            "The official language policy of {s} favours {v}.",
+        ],
         ["What is the official language of {s}?", "In which language are the laws of {s} published?"],
         ["What tongue do officials use in {s}?", "What would a clerk in {s} speak at work?"],
         polar=["is {v} official in {s}", "are the laws of {s} published in {v}"],
     ),
     "country.peak": R(
-        ["{p} highest mountain is {v}.", "No summit in {s} rises above {v}.", "The land of {s} reaches its greatest height on {v}."],
+        [
+            "{p} highest mountain is {v}.",
+            "No summit in {s} rises above {v}.",
+            "The land of {s} reaches its greatest height on {v}.",
+        ],
         ["What is the highest mountain of {s}?", "Which summit is the highest in {s}?"],
         ["What is the top of {s} for climbers?", "On which peak does one stand above everything else in {s}?"],
         polar=["is {v} the highest mountain in {s}", "is {v} the tallest peak of {s}"],
     ),
     "country.free": R(
-        ["{s} became an independent state in {v}.", "Independence came to {s} in {v}.", "{p} independence dates from {v}."],
+        [
+            "{s} became an independent state in {v}.",
+            "Independence came to {s} in {v}.",
+            "{p} independence dates from {v}.",
+        ],
         ["In which year did {s} become independent?", "When did independence come to {s}?"],
         ["How long has {s} been a sovereign nation, since what year?", "In what year did foreign rule over {s} end?"],
     ),
     "country.neighbour": R(
-        ["{s} shares a land border with {v}.", "One of the neighbours of {s} is {v}.", "A frontier divides {s} from {v}."],
+        [
+            "{s} shares a land border with {v}.",
+            "One of the neighbours of {s} is {v}.",
+            "A frontier divides {s} from {v}.",
+        ],
         ["Which country shares a border with {s}?", "Which state is a neighbour of {s}?"],
         ["Name a land on the other side of the frontier of {s}.", "Into which country can one walk from {s}?"],
     ),
     # states
     "state.capital": R(
-        ["{v} is the state capital of {s}.", "The legislature of {s} meets in {v}.", "The governor of {s} works in {v}."],
+        [
+            "{v} is the state capital of {s}.",
+            "The legislature of {s} meets in {v}.",
+            "The governor of {s} works in {v}.",
+        ],
         ["what is the capital of the state of {s}", "where does the legislature of {s} meet"],
         ["from which town is {s} governed", "in which city would one find the governor of {s}"],
         polar=["is {v} the capital of {s}", "does the legislature of {s} meet in {v}"],
     ),
     "state.year": R(
-        ["{s} became a state of the Union in {v}.", "Statehood came to {s} in {v}.", "The year {v} saw {s} become one of the United States."],
+        [
+            "{s} became a state of the Union in {v}.",
+            "Statehood came to {s} in {v}.",
+            "The year {v} saw {s} become one of the United States.",
+        ],
         ["when did {s} become a state", "in what year did statehood come to {s}"],
         ["since when has {s} had a place in the Union", "year {s} was let into the United States"],
         polar=["did {s} become a state in {v}", "has {s} belonged to the union since {v}"],
     ),
     "state.largest": R(
-        ["{v} has more inhabitants than any other city of {s}.", "The largest city of {s} is {v}.", "By population {v} comes first among the cities of {s}."],
+        [
+            "{v} has more inhabitants than any other city of {s}.",
+            "The largest city of {s} is {v}.",
+            "By population {v} comes first among the cities of {s}.",
+        ],
         ["what is the largest city of {s}", "which city of {s} has the most inhabitants"],
         ["where in {s} do the most people live", "biggest town in {s} by population"],
         polar=["is {v} the biggest city in {s}", "does {v} have more people than any other city of {s}"],
     ),
     "state.nickname": R(
-        ["{s} is known by the nickname {v}.", "Number plates and brochures call {s} the {v}.", "A well-worn byname of {s} is {v}."],
+        [
+            "{s} is known by the nickname {v}.",
+            "Number plates and brochures call {s} the {v}.",
+            "A well-worn byname of {s} is {v}.",
+        ],
         ["what is the nickname of {s}", "by which nickname is {s} known"],
         ["what do brochures like to call {s}", "popular byname of {s}"],
         polar=["is {s} called the {v}", "is the {v} a nickname of {s}"],
     ),
     "state.bird": R(
-        ["The state bird of {s} is the {v}.", "Among birds, {s} chose the {v} as its emblem.", "{s} honours the {v} as its official bird."],
+        [
+            "The state bird of {s} is the {v}.",
+            "Among birds, {s} chose the {v} as its emblem.",
+            "{s} honours the {v} as its official bird.",
+        ],
         ["what is the state bird of {s}", "which bird did {s} choose as its emblem"],
         ["what feathered symbol stands for {s}", "which winged animal represents {s}"],
         polar=["is the {v} the state bird of {s}", "did {s} choose the {v} as its bird"],
     ),
     # people
     "author.born": R(
-        ["{s} was born in {v}.", "The birth of {s} fell in the year {v}.", "{v} is the year in which {s} came into the world."],
+        [
+            "{s} was born in {v}.",
+            "The birth of {s} fell in the year {v}.",
+            "{v} is the year in which {s} came into the world.",
+        ],
         ["When was {s} born?", "In which year did the birth of {s} fall?"],
         ["What is the birth year of {s}?", "How old would {s} be today, counting from what year?"],
         claims=["{s} came into the world in {v}.", "{v} is the birth year of {s}."],
     ),
     "author.place": R(
-        ["{p} birthplace was {v}.", "{s} was a native of {v}.", "The family of {s} lived in {v} at the time of the birth."],
+        [
+            "{p} birthplace was {v}.",
+            "{s} was a native of {v}.",
+            "The family of {s} lived in {v} at the time of the birth.",
+        ],
         ["Where was {s} born?", "What was the birthplace of {s}?"],
         ["Which place can call {s} its own child?", "In which town did the life of {s} begin?"],
         claims=["{s} was born in {v}.", "The town where the life of {s} began is {v}."],
@@ -972,7 +1040,11 @@ RELATIONS: dict[str, Relation] = {
         claims=["{v} wrote {s}.", "{s} is a book by {v}."],
     ),
     "book.year": R(
-        ["{s} was first published in {v}.", "The first readers held {s} in their hands in {v}.", "{p} first publication was in {v}."],
+        [
+            "{s} was first published in {v}.",
+            "The first readers held {s} in their hands in {v}.",
+            "{p} first publication was in {v}.",
+        ],
         ["When was {s} first published?", "In which year did {s} first appear?"],
         ["How old is {s}, counting from which year?", "When did bookshops first sell {s}?"],
         claims=["{s} was published for the first time in {v}.", "{s} appeared in {v}."],
@@ -1036,7 +1108,11 @@ RELATIONS: dict[str, Relation] = {
         claims=["{s} passed away in {v}.", "The last year of {s} was {v}."],
     ),
     "scientist.prize": R(
-        ["The Nobel Prize went to {s} for the year {v}.", "{s} was honoured with a Nobel Prize in {v}.", "Stockholm gave {s} the Nobel Prize of {v}."],
+        [
+            "The Nobel Prize went to {s} for the year {v}.",
+            "{s} was honoured with a Nobel Prize in {v}.",
+            "Stockholm gave {s} the Nobel Prize of {v}.",
+        ],
         ["In which year was {s} honoured with a Nobel Prize?", "Which year's Nobel Prize went to {s}?"],
         ["When did the Swedish academy reward {s}?", "What is the year on the Nobel medal of {s}?"],
         claims=["{s} won a Nobel Prize in {v}.", "The Nobel Prize of {v} was given to {s}."],
@@ -1055,7 +1131,11 @@ RELATIONS: dict[str, Relation] = {
         claims=["{s} can be seen in {v}.", "{s} belongs to {v}."],
     ),
     "painting.city": R(
-        ["To see {s} one travels to {v}.", "{p} home today is the city of {v}.", "{v} is the city where {s} is on view."],
+        [
+            "To see {s} one travels to {v}.",
+            "{p} home today is the city of {v}.",
+            "{v} is the city where {s} is on view.",
+        ],
         ["In which city is {s} on view?", "To which city does one travel to see {s}?"],
         ["Where should a traveller go who wants to stand before {s}?", "Which town has {s} among its treasures?"],
         claims=["{s} is on show in {v}.", "{s} is kept in the city of {v}."],
@@ -1067,7 +1147,11 @@ RELATIONS: dict[str, Relation] = {
         claims=["{v} directed {s}.", "{s} is a film by {v}."],
     ),
     "film.year": R(
-        ["{s} reached the cinemas in {v}.", "The first showing of {s} was in {v}.", "{s} is a production of the year {v}."],
+        [
+            "{s} reached the cinemas in {v}.",
+            "The first showing of {s} was in {v}.",
+            "{s} is a production of the year {v}.",
+        ],
         ["When did {s} reach the cinemas?", "In which year was the first showing of {s}?"],
         ["How old is {s}, counting from which year?", "When could audiences first buy tickets for {s}?"],
         claims=["{s} was released in {v}.", "{s} was first shown in {v}."],
@@ -1105,8 +1189,15 @@ RELATIONS: dict[str, Relation] = {
         ["Which computer scientist do coders thank for {s}?", "Whose brainchild is the language {s}?"],
     ),
     "tongue.year": R(
-        ["{s} first appeared in {v}.", "The first version of {s} dates from {v}.", "Programmers have had {s} since {v}."],
-        ["In which year did the programming language {s} first appear?", "From when does the first version of {s} date?"],
+        [
+            "{s} first appeared in {v}.",
+            "The first version of {s} dates from {v}.",
+            "Programmers have had {s} since {v}.",
+        ],
+        [
+            "In which year did the programming language {s} first appear?",
+            "From when does the first version of {s} date?",
+        ],
         ["How long have coders been able to use {s}, since what year?", "What year was the language {s} born?"],
     ),
     "tongue.namesake": R(
@@ -1139,7 +1230,11 @@ RELATIONS: dict[str, Relation] = {
         ["In what country can one stand on the bank of {s}?", "Whose land does {s} drain?"],
     ),
     "mountain.height": R(
-        ["{s} is {v} metres high.", "The summit of {s} lies {v} metres above the sea.", "Surveyors give {s} a height of {v} metres."],
+        [
+            "{s} is {v} metres high.",
+            "The summit of {s} lies {v} metres above the sea.",
+            "Surveyors give {s} a height of {v} metres.",
+        ],
         ["How many metres high is {s}?", "What height do surveyors give {s}?"],
         ["How far above the sea does one stand on top of {s}?", "What is the elevation of {s}?"],
     ),
@@ -1154,12 +1249,20 @@ RELATIONS: dict[str, Relation] = {
         ["Which nation has {s} on its soil?", "Where on the map of the world is {s}?"],
     ),
     "mountain.year": R(
-        ["The first ascent of {s} was made in {v}.", "{s} was first climbed in {v}.", "Nobody is known to have reached the top of {s} before {v}."],
+        [
+            "The first ascent of {s} was made in {v}.",
+            "{s} was first climbed in {v}.",
+            "Nobody is known to have reached the top of {s} before {v}.",
+        ],
         ["When was {s} first climbed?", "In which year was the first ascent of {s} made?"],
         ["When did people first set foot on top of {s}?", "Since when has {s} been conquered?"],
     ),
     "mountain.climber": R(
-        ["{v} made the first ascent of {s}.", "The summit of {s} was first reached by {v}.", "{s} was first climbed by {v}."],
+        [
+            "{v} made the first ascent of {s}.",
+            "The summit of {s} was first reached by {v}.",
+            "{s} was first climbed by {v}.",
+        ],
         ["Who made the first ascent of {s}?", "By whom was {s} first climbed?"],
         ["Who conquered {s}?", "Which pioneers got to the top of {s} before all others?"],
     ),
@@ -1174,7 +1277,11 @@ RELATIONS: dict[str, Relation] = {
         ["whose telescope first showed {s}", "which astronomer do we thank for {s}"],
     ),
     "moon.year": R(
-        ["Astronomers have known {s} since {v}.", "The discovery of {s} dates from {v}.", "{s} was first recognised in {v}."],
+        [
+            "Astronomers have known {s} since {v}.",
+            "The discovery of {s} dates from {v}.",
+            "{s} was first recognised in {v}.",
+        ],
         ["when was {s} recognised by astronomers", "from when does the discovery of {s} date"],
         ["since what year has {s} been on the list of known bodies", "year that {s} was spotted"],
     ),
@@ -1191,7 +1298,10 @@ RELATIONS: dict[str, Relation] = {
     "landmark.year": R(
         ["{s} was finished in {v}.", "The completion of {s} came in {v}.", "{s} has stood complete since {v}."],
         ["When was {s} finished?", "In which year did the completion of {s} come?"],
-        ["When did the builders of {s} put down their tools?", "Since what year has the public known {s} as a finished work?"],
+        [
+            "When did the builders of {s} put down their tools?",
+            "Since what year has the public known {s} as a finished work?",
+        ],
     ),
     "landmark.maker": R(
         ["The designer of {s} was {v}.", "{s} was designed by {v}.", "The plans of {s} came from {v}."],
@@ -1199,7 +1309,11 @@ RELATIONS: dict[str, Relation] = {
         ["Whose drawings did the builders of {s} follow?", "Which creative mind was behind {s}?"],
     ),
     "landmark.kind": R(
-        ["{s} may be described as a work of this kind: {v}.", "In guidebooks {s} is listed under the words {v}.", "As to type, {s} is classed as {v}."],
+        [
+            "{s} may be described as a work of this kind: {v}.",
+            "In guidebooks {s} is listed under the words {v}.",
+            "As to type, {s} is classed as {v}.",
+        ],
         ["What type of structure is {s}?", "How is {s} listed in guidebooks?"],
         ["What sort of thing is {s}?", "How would one describe {s} in two or three words?"],
     ),
@@ -1244,21 +1358,45 @@ DESCRIBED = {
 }
 
 NOUN = {
-    "element": ["the element", "the substance"], "country": ["the country", "the state"], "state": ["the state"],
-    "author": ["the writer"], "book": ["the book", "the story"], "composer": ["the composer"],
-    "painting": ["the picture", "the canvas"], "scientist": ["the scholar", "the scientist"],
-    "invention": ["the invention", "the device"], "river": ["the river", "the stream"],
-    "mountain": ["the mountain", "the peak"], "moon": ["the body", "the object"],
-    "landmark": ["the structure", "the landmark"], "film": ["the film", "the picture"],
-    "battle": ["the battle", "the engagement"], "tongue": ["the language"],
+    "element": ["the element", "the substance"],
+    "country": ["the country", "the state"],
+    "state": ["the state"],
+    "author": ["the writer"],
+    "book": ["the book", "the story"],
+    "composer": ["the composer"],
+    "painting": ["the picture", "the canvas"],
+    "scientist": ["the scholar", "the scientist"],
+    "invention": ["the invention", "the device"],
+    "river": ["the river", "the stream"],
+    "mountain": ["the mountain", "the peak"],
+    "moon": ["the body", "the object"],
+    "landmark": ["the structure", "the landmark"],
+    "film": ["the film", "the picture"],
+    "battle": ["the battle", "the engagement"],
+    "tongue": ["the language"],
 }
 
 #: Titles of the pages that tell of several subjects ({g} is the group).
 SURVEYS = [
-    "Notes on {g}", "A short survey of {g}", "{g}", "{g} at a glance", "Facts about {g}", "From the history of {g}",
-    "{g} compared", "A reader's guide to {g}", "Some {g}", "On {g}",
+    "Notes on {g}",
+    "A short survey of {g}",
+    "{g}",
+    "{g} at a glance",
+    "Facts about {g}",
+    "From the history of {g}",
+    "{g} compared",
+    "A reader's guide to {g}",
+    "Some {g}",
+    "On {g}",
 ]
-PLACES = ["Notes on {g}", "A short survey of {g}", "{g}", "{g} at a glance", "Facts about {g}", "Lands and places of {g}"]
+PLACES = [
+    "Notes on {g}",
+    "A short survey of {g}",
+    "{g}",
+    "{g} at a glance",
+    "Facts about {g}",
+    "Lands and places of {g}",
+]
 
 #: True sentences that use the words of the questions and answer none of them ({t}: another
 #: subject of the same kind, {u}: a third one).
@@ -1542,28 +1680,40 @@ FILLERS = {
 #: Claims that the knowledge base does not decide.
 UNDECIDED = {
     "book": [
-        "{s} was printed on blue paper in its second edition.", "{s} was read aloud on the radio in Lisbon in 1961.",
-        "The manuscript of {s} was insured for a large sum.", "{s} outsold every other book in Toronto for a year.",
+        "{s} was printed on blue paper in its second edition.",
+        "{s} was read aloud on the radio in Lisbon in 1961.",
+        "The manuscript of {s} was insured for a large sum.",
+        "{s} outsold every other book in Toronto for a year.",
     ],
     "author": [
-        "{s} learned to play the flute as a child.", "{s} kept a parrot while writing.",
-        "{s} owned a red writing desk.", "{s} once lost a manuscript on a train to Geneva.",
+        "{s} learned to play the flute as a child.",
+        "{s} kept a parrot while writing.",
+        "{s} owned a red writing desk.",
+        "{s} once lost a manuscript on a train to Geneva.",
     ],
     "composer": [
-        "{s} disliked the taste of coffee.", "{s} was fond of playing billiards in the evening.",
-        "{s} collected butterflies.", "{s} preferred to write in green ink.",
+        "{s} disliked the taste of coffee.",
+        "{s} was fond of playing billiards in the evening.",
+        "{s} collected butterflies.",
+        "{s} preferred to write in green ink.",
     ],
     "painting": [
-        "{s} was cleaned with bread crumbs before a royal visit.", "{s} was once shown upside down by mistake.",
-        "The frame of {s} is made of cherry wood.", "{s} was sketched on the back of a letter.",
+        "{s} was cleaned with bread crumbs before a royal visit.",
+        "{s} was once shown upside down by mistake.",
+        "The frame of {s} is made of cherry wood.",
+        "{s} was sketched on the back of a letter.",
     ],
     "film": [
-        "{s} was shown on a ship crossing the Indian Ocean.", "{s} had a working title with three words.",
-        "The costumes of {s} were sold to a theatre in Ghent.", "A cat belonging to the crew can be seen in {s}.",
+        "{s} was shown on a ship crossing the Indian Ocean.",
+        "{s} had a working title with three words.",
+        "The costumes of {s} were sold to a theatre in Ghent.",
+        "A cat belonging to the crew can be seen in {s}.",
     ],
     "scientist": [
-        "{s} was a keen swimmer.", "{s} could not stand the smell of lilies.",
-        "{s} kept bees in the garden.", "{s} played chess by mail with a cousin.",
+        "{s} was a keen swimmer.",
+        "{s} could not stand the smell of lilies.",
+        "{s} kept bees in the garden.",
+        "{s} played chess by mail with a cousin.",
     ],
 }
 
@@ -1688,13 +1838,23 @@ def comparisons(subject: Subject, peers: list[Subject], rng: random.Random) -> l
     made = []
     years = [f for f in ("year", "born", "died", "free", "prize") if f in subject.facts]
     words = {
-        ("element", "year"): "was discovered", ("country", "free"): "became independent",
-        ("state", "year"): "became a state", ("author", "born"): "was born", ("author", "died"): "died",
-        ("book", "year"): "was published", ("composer", "born"): "was born", ("composer", "died"): "died",
-        ("scientist", "born"): "was born", ("scientist", "died"): "died",
-        ("scientist", "prize"): "won a Nobel Prize", ("film", "year"): "reached the cinemas",
-        ("invention", "year"): "was invented", ("tongue", "year"): "appeared", ("moon", "year"): "was discovered",
-        ("mountain", "year"): "was first climbed", ("landmark", "year"): "was finished",
+        ("element", "year"): "was discovered",
+        ("country", "free"): "became independent",
+        ("state", "year"): "became a state",
+        ("author", "born"): "was born",
+        ("author", "died"): "died",
+        ("book", "year"): "was published",
+        ("composer", "born"): "was born",
+        ("composer", "died"): "died",
+        ("scientist", "born"): "was born",
+        ("scientist", "died"): "died",
+        ("scientist", "prize"): "won a Nobel Prize",
+        ("film", "year"): "reached the cinemas",
+        ("invention", "year"): "was invented",
+        ("tongue", "year"): "appeared",
+        ("moon", "year"): "was discovered",
+        ("mountain", "year"): "was first climbed",
+        ("landmark", "year"): "was finished",
         ("battle", "year"): "was fought",
     }
     for f in years:
@@ -1706,9 +1866,23 @@ def comparisons(subject: Subject, peers: list[Subject], rng: random.Random) -> l
             if a == b:
                 made.append(f"{subject.name} {verb} in the same year as {other.name}.")
             elif a < b:
-                made.append(rng.choice([f"{subject.name} {verb} before {other.name}.", f"{subject.name} {verb} earlier than {other.name}."]))
+                made.append(
+                    rng.choice(
+                        [
+                            f"{subject.name} {verb} before {other.name}.",
+                            f"{subject.name} {verb} earlier than {other.name}.",
+                        ]
+                    )
+                )
             else:
-                made.append(rng.choice([f"{subject.name} {verb} after {other.name}.", f"{subject.name} {verb} later than {other.name}."]))
+                made.append(
+                    rng.choice(
+                        [
+                            f"{subject.name} {verb} after {other.name}.",
+                            f"{subject.name} {verb} later than {other.name}.",
+                        ]
+                    )
+                )
     rng.shuffle(made)
     return [upper(m) for m in made]
 
@@ -1732,7 +1906,9 @@ def build_world(seed: int, noise: int = NOISE) -> World:
 
     for kind, people in subjects.items():
         rng = random.Random(f"{seed}-{kind}")
-        popular |= {(kind, s.name) for s in random.Random(f"{seed}-{kind}-popular").sample(people, (len(people) + 1) // 2)}
+        popular |= {
+            (kind, s.name) for s in random.Random(f"{seed}-{kind}-popular").sample(people, (len(people) + 1) // 2)
+        }
         plans = {}
         for s in people:
             fields = list(s.facts)
@@ -1795,7 +1971,13 @@ ASKS = {
     "sample_squad": ["landmark", "scientist", "battle", "invention", "composer"],
 }
 #: values that would be half true of many subjects, and so make no false statement
-DOUBTFUL = {"United States dollar", "Carl Wilhelm Scheele", "Sunshine State", "Mountain State", "a Latin name for Russia"}
+DOUBTFUL = {
+    "United States dollar",
+    "Carl Wilhelm Scheele",
+    "Sunshine State",
+    "Mountain State",
+    "a Latin name for Russia",
+}
 CONTEXT = 0.6  # share of training questions that name the group as well
 TOUCHED, NEW, OTHER = 27, 18, 5  # subjects: asked in both splits, in test only, in train only
 
@@ -1830,7 +2012,11 @@ class Asker:
     def wrong(self, s: Subject, f: str) -> str:
         right = s.facts[f]
         others = sorted({o.facts[f] for o in self.world.subjects[s.kind] if f in o.facts})
-        others = [v for v in others if v not in right and right not in v and not set(v.split()) & set(right.split()) - {"the", "of", "and"}]
+        others = [
+            v
+            for v in others
+            if v not in right and right not in v and not set(v.split()) & set(right.split()) - {"the", "of", "and"}
+        ]
         others = [v for v in others if v not in DOUBTFUL]
         if right.isdigit():
             others = [v for v in others if v.isdigit() and 3 <= abs(int(v) - int(right)) <= 90] or others
@@ -1894,8 +2080,10 @@ class Asker:
         pools = []
         for kind in ASKS[self.name]:
             pool = [
-                s for s in self.world.subjects[kind]
-                if (kind, s.name) in self.world.popular and len(self.fields(kind, self.world.shared[kind, s.name][1])) > 1
+                s
+                for s in self.world.subjects[kind]
+                if (kind, s.name) in self.world.popular
+                and len(self.fields(kind, self.world.shared[kind, s.name][1])) > 1
                 and (self.name != "sample_hotpotqa" or self.name_of(s, "") is not None)
             ]
             rng.shuffle(pool)
@@ -1960,19 +2148,28 @@ class Sample:
         out = {"corpus.jsonl": lines(rows)}
         for name, splits in self.benchmarks.items():
             for split, items in zip(("train", "test"), splits, strict=True):
-                out[f"{name}/{split}.jsonl"] = lines([
-                    {
-                        "id": f"{split}_{i}", "question": item.question, "golden_answers": golden(item.answer),
-                        "metadata": {"seen": item.relation} if item.relation else {},
-                    }
-                    for i, item in enumerate(items)
-                ])
+                out[f"{name}/{split}.jsonl"] = lines(
+                    [
+                        {
+                            "id": f"{split}_{i}",
+                            "question": item.question,
+                            "golden_answers": golden(item.answer),
+                            "metadata": {"seen": item.relation} if item.relation else {},
+                        }
+                        for i, item in enumerate(items)
+                    ]
+                )
         return out
 
 
 def golden(answer: str) -> list[str]:
     answers = [answer]
-    for shorter in (r"^(?:the|a|an) (?:brothers )?(.+)$", r"^.+ led by (.+)$", r"^(.+) and colleagues$", r"^(.+)'s company$"):
+    for shorter in (
+        r"^(?:the|a|an) (?:brothers )?(.+)$",
+        r"^.+ led by (.+)$",
+        r"^(.+) and colleagues$",
+        r"^(.+)'s company$",
+    ):
         found = re.match(shorter, answer)
         if found and found[1] not in answers:
             answers.append(found[1])

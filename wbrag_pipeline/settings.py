@@ -64,7 +64,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
-        """Settings from WBRAG_HOME, WBRAG_ENCODER, WBRAG_GENERATOR and WBRAG_METHOD; ``override`` wins where not None."""
+        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR and _METHOD; ``override`` wins where not None."""
         found: dict[str, Any] = {
             name: environment[f"WBRAG_{name.upper()}"]
             for name in ("encoder", "generator", "method")

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.benchmarks.corpora import read_corpus
-from wbrag_pipeline.benchmarks.text_folder import _sentences as sentences, cut_into_passages
+from wbrag_pipeline.benchmarks.text_folder import _sentences as sentences
+from wbrag_pipeline.benchmarks.text_folder import cut_into_passages
 from wbrag_pipeline.errors import InputError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from contextlib import suppress
 from pathlib import Path
 
 from wbrag_pipeline.generation.completions import CompletionCache, complete
@@ -38,10 +39,8 @@ def test_a_failure_keeps_the_batches_before_it(tmp_path: Path) -> None:
             raise KeyboardInterrupt
         return some
 
-    try:
+    with suppress(KeyboardInterrupt):
         complete(["a", "b", "c", "d"], lambda r: r, ask, cache=cache, usage=Usage(), batch=2)
-    except KeyboardInterrupt:
-        pass
     assert cache.get_many("abcd") == {"a": "a", "b": "b"}
 
 

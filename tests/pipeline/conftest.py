@@ -35,7 +35,10 @@ def write_tiny(folder: Path) -> tuple[Path, Path, Path]:
     passages, train, test = [], [], []
     for name, (founder, year, goods, river) in PLACES.items():
         passages += [
-            (name, f"{name} is a town on the river {river}. It was founded by {founder} in {year}. It has a small port."),
+            (
+                name,
+                f"{name} is a town on the river {river}. It was founded by {founder} in {year}. It has a small port.",
+            ),
             (f"Trade of {name}", f"For two centuries {name} lived from {goods}. Ships carried {goods} to the coast."),
             (f"{founder}", f"{founder} was a merchant. The house of {founder} stands on the market square."),
         ]

@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             os.environ["DAGSTER_HOME"] = str(home / "dagster")
-            sys.stderr = open(os.devnull, "w")
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the child's life
             read = network.ReaderNetwork.read
 
             def logged(self, kind, pairs, progress=None):  # type: ignore[no-untyped-def]
@@ -94,7 +94,9 @@ def main(folder: Path) -> None:
         return (pointer.parent / pointer.read_text().strip() / "units.parquet").read_bytes().hex()
 
     status, pairs = run("undisturbed", None)
-    print(json.dumps({"name": "undisturbed", "status": status, "pairs": sorted(pairs), "units": released("undisturbed")}))
+    print(
+        json.dumps({"name": "undisturbed", "status": status, "pairs": sorted(pairs), "units": released("undisturbed")})
+    )
     # One home is killed over and over, each time a little further on.
     deaths = [when_stage_ends(stage) for stage in STAGES[:3]]
     deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[3:6])]

@@ -74,7 +74,9 @@ def test_every_stage_leaves_a_table_of_its_schema(trained: Place) -> None:
 
 def test_units_are_verbatim_and_published(trained: Place) -> None:
     units = current(trained.settings.releases("towns")).units()
-    passages = dict(pl.read_parquet(trained.settings.table("passages", "towns")).select("passage_id", "text").iter_rows())
+    passages = dict(
+        pl.read_parquet(trained.settings.table("passages", "towns")).select("passage_id", "text").iter_rows()
+    )
     assert units.height > 0
     for unit in units.iter_rows(named=True):
         sources = " ".join(passages[name] for name in unit["source_passage_ids"])

@@ -76,7 +76,9 @@ def test_the_same_evidence_gives_the_same_unit_byte_for_byte() -> None:
 def test_a_changed_source_is_another_unit() -> None:
     changed = PASSAGES.with_columns(content_hash=pl.col("content_hash").str.reverse())
     first = distil(GATED, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b")
-    assert not set(first["unit_id"]) & set(distil(GATED, changed, Scripted(lambda q, ids: ""), benchmark="b")["unit_id"])
+    assert not set(first["unit_id"]) & set(
+        distil(GATED, changed, Scripted(lambda q, ids: ""), benchmark="b")["unit_id"]
+    )
 
 
 def test_the_distiller_is_never_given_a_gold_answer() -> None:

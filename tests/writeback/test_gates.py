@@ -106,7 +106,9 @@ outcome = st.sampled_from([RIGHT, WRONG, f"{RIGHT} {WRONG}", None])
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, dict[tuple[str, tuple[str, ...]], str | None]]:
+def worlds(
+    draw: st.DrawFn,
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, dict[tuple[str, tuple[str, ...]], str | None]]:
     """Random questions, retrievals and passages with a random answer to every call that could be made."""
     count, k = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     questions = pl.DataFrame(
@@ -150,7 +152,9 @@ def test_sparing_calls_changes_no_decision(world, first, metric, tau_s, tau_delt
         kept = utility_gate(score_utility(questions, retrievals, passages, scorer, first=order), gates).filter("kept")
         asked = generator.usage.calls
         return document_gate(
-            kept, score_passages(questions.join(kept, on="question_id", how="semi"), retrievals, passages, scorer), gates
+            kept,
+            score_passages(questions.join(kept, on="question_id", how="semi"), retrievals, passages, scorer),
+            gates,
         ), asked
 
     (lazy, lazy_calls), (plain, plain_calls) = decide(first), decide("both")

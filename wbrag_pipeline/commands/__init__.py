@@ -1,1 +1,1 @@
-"""The commands of ``wbrag``, one file each. Heavy imports stand inside the functions: ``--help`` must not pay for them."""
+"""The commands of ``wbrag``, one file each. Heavy imports stand inside functions: ``--help`` must not pay for them."""

@@ -17,7 +17,9 @@ Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of
 @app.command()
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
-    path: Annotated[Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of .md/.txt files.")],
+    path: Annotated[
+        Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of .md/.txt files.")
+    ],
     description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
     replace: Replace = False,
     home: Home = None,
@@ -52,7 +54,8 @@ def benchmark(
 
     Example: wbrag add benchmark support --corpus handbook --train log.csv --test held-back.csv
     """
-    from wbrag_pipeline.benchmarks import adding, hub as flashrag
+    from wbrag_pipeline.benchmarks import adding
+    from wbrag_pipeline.benchmarks import hub as flashrag
     from wbrag_pipeline.settings import Settings
 
     folder = Settings.from_environment(home=home).home
@@ -75,6 +78,5 @@ def benchmark(
             replace=replace,
         )
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
-    typer.echo(
-        f"benchmark {name}: {added.train_questions:,} training and {added.test_questions:,} test questions{dropped} ({added.file})"
-    )
+    counts = f"{added.train_questions:,} training and {added.test_questions:,} test questions"
+    typer.echo(f"benchmark {name}: {counts}{dropped} ({added.file})")

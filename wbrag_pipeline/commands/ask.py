@@ -33,8 +33,8 @@ def ask(
     from wbrag_pipeline.benchmarks.tasks import task_named
     from wbrag_pipeline.generation.engines import load_generator
     from wbrag_pipeline.rag.policy import method_named
-    from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+    from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.settings import Settings
     from wbrag_pipeline.writeback.releases import current
     from wbrag_pipeline.writeback.scoring import passages_of

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of everything that is stored.", envvar="WBRAG_HOME")
-]
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of everything that is stored.", envvar="WBRAG_HOME")]
 Encoder = Annotated[str | None, typer.Option("--encoder", help="Sentence encoder of both indexes.")]
 GeneratorName = Annotated[str | None, typer.Option("--generator", help="What answers and distils.")]
 MethodName = Annotated[str | None, typer.Option("--method", help="RAG method: none, naive.")]

@@ -27,7 +27,9 @@ def status(
     settings = Settings.from_environment(home=home, encoder=encoder, generator=generator, method=method)
     registry = Registry.load(settings.home)
     console = Console()
-    console.print(f"home {settings.home}\nencoder {settings.encoder}, generator {settings.generator}, method {settings.method}")
+    console.print(
+        f"home {settings.home}\nencoder {settings.encoder}, generator {settings.generator}, method {settings.method}"
+    )
     corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
     for corpus in registry.corpora.values():
         corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), str(corpus.path))

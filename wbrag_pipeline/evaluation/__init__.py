@@ -1,0 +1,1 @@
+"""With and without write-back: the comparison, its statistics, pictures and report."""

@@ -23,8 +23,10 @@ def evaluate(
         hits = base.hits_with_text(base.search(asked, top_k, query_vectors=vectors))
         passages = passages_of(hits, hits.unique("passage_id"), list(range(len(asked))), "query")
         answers, scores = scorer.score(questions, passages)
-        ids = hits.sort("query", "rank").group_by("query", maintain_order=True).agg(
-            (pl.col("origin") + ":" + pl.col("passage_id")).alias("ids")
+        ids = (
+            hits.sort("query", "rank")
+            .group_by("query", maintain_order=True)
+            .agg((pl.col("origin") + ":" + pl.col("passage_id")).alias("ids"))
         )
         tagged = pl.DataFrame({"query": range(len(asked))}, schema={"query": pl.Int32}).join(
             ids, on="query", how="left", maintain_order="left"
@@ -34,4 +36,3 @@ def evaluate(
         columns[f"passages_{side}"] = tagged["ids"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
     frame = questions.with_columns(**columns).select(list(tables.EVALUATION.schema))
     return tables.EVALUATION.check(frame)
-

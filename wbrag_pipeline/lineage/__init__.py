@@ -22,7 +22,7 @@ import polars as pl
 
 from wbrag_pipeline.lineage import events, tree, views
 from wbrag_pipeline.lineage.events import Number
-from wbrag_pipeline.lineage.tree import Node, render
+from wbrag_pipeline.lineage.node import Node, render
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -1,37 +1,20 @@
-"""One id followed through the lineage views, as a tree, and the tree as text."""
+"""One id followed through the lineage views, as a tree."""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, known, moment, one_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Fact = str | int | float | bool
-Row = dict[str, Any]
-
 _UNIT_KEY = ("variant", "benchmark", "unit_id")
 _BY_ID = "SELECT variant, benchmark, unit_id FROM units WHERE unit_id = $id"
-
-
-@dataclass(frozen=True)
-class Node:
-    """One thing and what is known of it; ``children`` are the things it came from or went into."""
-
-    label: str
-    facts: Mapping[str, Fact] = field(default_factory=dict)
-    children: tuple[Node, ...] = ()
-
-
-def render(node: Node, children_at_most: int | None = 20) -> str:
-    """The tree drawn with box characters, one line a fact; beyond ``children_at_most`` children, how many more."""
-    return "\n".join(_lines(node, "", "", children_at_most))
 
 
 def trace(connection: DuckDBPyConnection, identifier: str) -> Node:
@@ -114,12 +97,12 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
 
 def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row]) -> Node:
     gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
-    facts = _facts(
+    facts = known(
         {
             "title": row["title"],
             "benchmark": row["benchmark"],
             "made from": f"training question {row['question_id']}: {row['question']}",
-            "score": _change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
+            "score": change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
             "document gate": gate,
             "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
             "made again": None if row["is_current"] else "no: the newest run did not make it",
@@ -132,20 +115,20 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
         "prompt version": row["prompt_version"],
         "encoder": row["encoder"],
         "method": row["method"],
-        "gates": ", ".join(f"{name} {_text(value)}" for name, value in json.loads(row["gates"]).items()),
+        "gates": ", ".join(f"{name} {one_line(value)}" for name, value in json.loads(row["gates"]).items()),
         "variant": row["variant"],
-        "recorded": _moment(row),
+        "recorded": moment(row),
     }
-    children.append(Node(f"made by run {row['run_id']}", _facts(made_by)))
+    children.append(Node(f"made by run {row['run_id']}", known(made_by)))
     children.extend(
         Node(
             f"in release {release['release']}",
-            _facts(
+            known(
                 {
                     "units": release["units"],
                     "manifest sha256": release["manifest_sha256"],
                     "run": release["run_id"],
-                    "recorded": _moment(release),
+                    "recorded": moment(release),
                 }
             ),
         )
@@ -155,25 +138,25 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
         tested = tuple(
             Node(
                 f"test question {question['question_id']}: {question['question']}",
-                _facts(
+                known(
                     {
                         "release": question["release"],
                         "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
                         "rank of the unit": question["rank"],
-                        "score": _effect(question),
+                        "score": effect(question),
                     }
                 ),
             )
             for question in questions
         )
-        children.append(Node(f"retrieved for {_count(len(tested), 'test question')}", {}, tested))
+        children.append(Node(f"retrieved for {count_of(len(tested), 'test question')}", {}, tested))
     return Node(f"unit {row['unit_id']}", facts, tuple(children))
 
 
 def _source(source: Row, corpus: str) -> Node:
     return Node(
         f"from passage {source['passage_id']} of corpus {corpus}",
-        _facts(
+        known(
             {
                 "content sha256": source["content_hash"],
                 "retrieval rank": source["rank"],
@@ -225,25 +208,25 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         facts = {
             "content sha256": known["hashes"] if known else None,
             "changed": f"{known['versions']} versions were distilled" if known and known["versions"] > 1 else None,
-            "made into": _count(known["units"] if known else 0, "unit"),
+            "made into": count_of(known["units"] if known else 0, "unit"),
         }
         if got:
-            made.append(Node(f"retrieved for {_count(len(got), 'test question')}", {}, got))
-        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", _facts(facts), tuple(made)))
+            made.append(Node(f"retrieved for {count_of(len(got), 'test question')}", {}, got))
+        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", known(facts), tuple(made)))
     return nodes
 
 
 def _got(row: Row) -> Node:
     return Node(
         f"test question {row['question_id']}: {row['question']}",
-        _facts(
+        known(
             {
                 "benchmark": row["benchmark"],
                 "variant": row["variant"],
                 "release": row["release"],
                 "rank without write-back": row["rank_without"],
                 "rank with write-back": row["rank_with"],
-                "score": _effect(row),
+                "score": effect(row),
             }
         ),
     )
@@ -259,7 +242,7 @@ def _training_questions(connection: DuckDBPyConnection, question_id: str) -> lis
     return [
         Node(
             f"training question {question_id} of benchmark {row['benchmark']}",
-            _facts({"question": row["question"]}),
+            known({"question": row["question"]}),
             tuple(
                 _units(
                     connection,
@@ -284,13 +267,13 @@ def _test_questions(connection: DuckDBPyConnection, question_id: str) -> list[No
     return [
         Node(
             f"test question {question_id} of benchmark {row['benchmark']}",
-            _facts(
+            known(
                 {
                     "question": row["question"],
                     "variant": row["variant"],
                     "release": row["release"],
                     "run": row["run_id"],
-                    "score": _effect(row),
+                    "score": effect(row),
                     "got without write-back": ", ".join(row["passages_without"]),
                     "got with write-back": ", ".join(row["passages_with"]),
                 }
@@ -336,7 +319,7 @@ def _unknown(connection: DuckDBPyConnection, identifier: str) -> InputError | No
     )
 
 
-# Rows, facts and lines
+# Rows
 
 
 def _rows(connection: DuckDBPyConnection, sql: str, parameters: Mapping[str, str | list[str]]) -> list[Row]:
@@ -353,47 +336,3 @@ def _grouped(rows: list[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
     return groups
-
-
-def _facts(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
-    return {name: value for name, value in facts.items() if value is not None}
-
-
-def _change(before: float | None, before_word: str, after: float | None, after_word: str) -> str:
-    """Two scores as "0 without, 1 with"; a null score is one that nobody had to ask for."""
-    scores = (("not asked" if score is None else _text(score)) for score in (before, after))
-    return ", ".join(f"{score} {word}" for score, word in zip(scores, (before_word, after_word), strict=True))
-
-
-def _effect(row: Row) -> str:
-    return _change(row["score_without"], "without write-back", row["score_with"], "with")
-
-
-def _moment(row: Row) -> str:
-    return f"{row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _text(value: Fact) -> str:
-    """A fact on one line, without control characters: stored text must not steer the reader's terminal."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-
-
-def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> Iterator[str]:
-    yield first + _text(node.label)
-    children = node.children[:children_at_most]
-    more = len(node.children) - len(children)
-    width = max(map(len, node.facts), default=0)
-    stem = rest + ("│  " if node.children else "   ")
-    for name, value in node.facts.items():
-        yield f"{stem}{name:<{width}}  {_text(value)}"
-    for position, child in enumerate(children, start=1):
-        last = position == len(children) and not more
-        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), children_at_most)
-    if more:
-        yield f"{rest}└─ … {more} more"

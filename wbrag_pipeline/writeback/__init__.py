@@ -1,0 +1,1 @@
+"""Write-back: scoring, the two gates, distillation and releases."""

@@ -13,22 +13,25 @@ from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.scoring import passages_of
 
 
-def distil(
-    gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generator, *, benchmark: str
-) -> pl.DataFrame:
+def distil(gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generator, *, benchmark: str) -> pl.DataFrame:
     """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
 
     ``unit_id`` is a hash of the question, the sources' contents and the wording, so the same evidence gives the
     same unit. A distiller that returns no text gives no unit.
     """
     retained = gated_docs.filter("retained")
-    kept = retained.group_by("question_id", "question", "fallback").agg(
-        pl.col("passage_id").sort_by("rank").alias("source_passage_ids")
-    ).sort("question_id")
+    kept = (
+        retained.group_by("question_id", "question", "fallback")
+        .agg(pl.col("passage_id").sort_by("rank").alias("source_passage_ids"))
+        .sort("question_id")
+    )
     sources = passages_of(retained, passages, kept["question_id"].to_list(), "question_id")
     made = generator.distill(kept["question"].to_list(), sources)
-    hashes = dict(passages.select("passage_id", "content_hash").join(
-        retained.select("passage_id").unique(), on="passage_id", how="semi").iter_rows())
+    hashes = dict(
+        passages.select("passage_id", "content_hash")
+        .join(retained.select("passage_id").unique(), on="passage_id", how="semi")
+        .iter_rows()
+    )
     source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
     frame = kept.with_columns(
         pl.lit(benchmark).alias("benchmark"),
@@ -37,8 +40,10 @@ def distil(
         pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
         pl.Series(
             "source_tokens",
-            _sums(generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
-                  [2 * len(row) for row in sources]),
+            _sums(
+                generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
+                [2 * len(row) for row in sources],
+            ),
             pl.Int32,
         ),
         pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),

@@ -30,9 +30,7 @@ def document_gate(kept: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.
     frame = (
         rows.with_columns(passes.alias("passes"))
         .with_columns((~pl.col("passes").any().over("question_id")).alias("fallback"))
-        .with_columns(
-            (pl.col("passes") | (pl.col("fallback") & (pl.col("rank") <= gates.n_min))).alias("retained")
-        )
+        .with_columns((pl.col("passes") | (pl.col("fallback") & (pl.col("rank") <= gates.n_min))).alias("retained"))
         .select(list(tables.GATED_DOCS.schema))
         .sort("question_id", "rank")
     )

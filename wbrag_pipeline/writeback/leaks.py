@@ -23,10 +23,13 @@ def leaked_answers(units: pl.DataFrame, sources: pl.DataFrame, questions: pl.Dat
         .join(questions.select("question_id", "golden_answers"), on="question_id", how="inner")
     )
     return sum(
-        any(_holds(f"{row['title']} {row['text']}", answer) and not _holds(row["given"], answer) for answer in row["golden_answers"])
-        for row in joined.with_columns(pl.concat_str("question", "source_text", separator=" ").alias("given")).iter_rows(
-            named=True
+        any(
+            _holds(f"{row['title']} {row['text']}", answer) and not _holds(row["given"], answer)
+            for answer in row["golden_answers"]
         )
+        for row in joined.with_columns(
+            pl.concat_str("question", "source_text", separator=" ").alias("given")
+        ).iter_rows(named=True)
     )
 
 

@@ -71,7 +71,11 @@ def publish(units: pl.DataFrame, encoder: Encoder, folder: Path) -> Release:
                 build_index(vectors, units["unit_id"].to_list(), temporary / "index", encoder)
                 write_json(
                     temporary / "release.json",
-                    {"content": content, "units": units.height, "units_sha256": sha256_of_file(temporary / "units.parquet")},
+                    {
+                        "content": content,
+                        "units": units.height,
+                        "units_sha256": sha256_of_file(temporary / "units.parquet"),
+                    },
                 )
             break
         except FileExistsError:

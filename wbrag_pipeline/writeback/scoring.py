@@ -107,7 +107,9 @@ def score_utility(
     order = ("rag", "no_retrieval") if first == "rag" else ("no_retrieval", "rag")
     take(order[0], everything)
     settled = {"no_retrieval": 1.0, "rag": 0.0}[order[0]]
-    open_still = everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (settled, None)]
+    open_still = (
+        everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (settled, None)]
+    )
     take(order[1], open_still)
     frame = questions.select("question_id", "question").with_columns(
         pl.Series("answer_no_retrieval", answers["no_retrieval"], pl.String),

@@ -1,0 +1,1 @@
+"""The embedded reader: a small extractive model that answers on a CPU."""

@@ -52,7 +52,10 @@ def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Ta
     undecided = min((reading.probabilities[2] for reading in readings), default=1.0)
     mass = sum(decided)
     mixed = [
-        sum(w * r.probabilities[label] / max(1e-9, 1.0 - r.probabilities[2]) for w, r in zip(decided, readings, strict=True))
+        sum(
+            w * r.probabilities[label] / max(1e-9, 1.0 - r.probabilities[2])
+            for w, r in zip(decided, readings, strict=True)
+        )
         / max(1e-9, mass)
         for label in (0, 1)
     ]

@@ -53,9 +53,7 @@ def compose(
     """
     if not sentences:
         return Distillate(passages[0].title if passages else "", "")
-    ranked = sorted(
-        range(len(sentences)), key=lambda i: (-relevance[i] + 0.1 * is_fragment(sentences[i].text), i)
-    )
+    ranked = sorted(range(len(sentences)), key=lambda i: (-relevance[i] + 0.1 * is_fragment(sentences[i].text), i))
     title = passages[sentences[ranked[0]].passage].title
     chosen: list[int] = []
     total = count_tokens(title)

@@ -9,7 +9,7 @@ from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.generation.completions import CompletionCache, complete
 from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage
 from wbrag_pipeline.generation.reader import choosing, extraction
-from wbrag_pipeline.generation.reader.network import Kind, Reading, ReaderNetwork
+from wbrag_pipeline.generation.reader.network import Kind, ReaderNetwork, Reading
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
@@ -66,9 +66,7 @@ class Reader:
     ) -> list[Answer]:
         """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans."""
         answers = []
-        for question, row, readings in zip(
-            questions, weights, self._read_all(questions, passages, task), strict=True
-        ):
+        for question, row, readings in zip(questions, weights, self._read_all(questions, passages, task), strict=True):
             if _kind(question, task) == "span":
                 answers.append(choosing.vote(readings[: len(row)], row))
             else:
@@ -168,7 +166,9 @@ class Reader:
                 batch=_PAIRS_A_BATCH,
                 advance=advance,
             )
-        return [Reading(text, score, null, tuple(shares), start, end) for text, score, null, shares, start, end in found]
+        return [
+            Reading(text, score, null, tuple(shares), start, end) for text, score, null, shares, start, end in found
+        ]
 
     def _read_batch(self, requests: list[tuple[Kind, str, str]]) -> list[list[Any]]:
         values: list[list[Any]] = [[] for _ in requests]
@@ -193,7 +193,9 @@ class Reader:
             ("span", question, f"{p.title}\n{p.text}") for question, passages in requests for p in passages
         ]
         readings = iter(self._read(pairs))
-        wordings = sorted({wording for pair in flat for wording in pair} | {p.title for _, row in requests for p in row})
+        wordings = sorted(
+            {wording for pair in flat for wording in pair} | {p.title for _, row in requests for p in row}
+        )
         tokens = dict(zip(wordings, self.count_tokens(wordings), strict=True))
         units = []
         for (_, passages), found, query in zip(requests, sentences, asked, strict=True):

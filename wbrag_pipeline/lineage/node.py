@@ -1,0 +1,72 @@
+"""A thing with what is known of it and what it came from, and its drawing as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Fact = str | int | float | bool
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing and what is known of it; ``children`` are the things it came from or went into."""
+
+    label: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    children: tuple[Node, ...] = ()
+
+
+def render(node: Node, children_at_most: int | None = 20) -> str:
+    """The tree drawn with box characters, one line a fact; beyond ``children_at_most`` children, how many more."""
+    return "\n".join(_lines(node, "", "", children_at_most))
+
+
+def known(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
+    """The facts that there are."""
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def change(before: float | None, before_word: str, after: float | None, after_word: str) -> str:
+    """Two scores as "0 without, 1 with"; a null score is one that nobody had to ask for."""
+    scores = (("not asked" if score is None else one_line(score)) for score in (before, after))
+    return ", ".join(f"{score} {word}" for score, word in zip(scores, (before_word, after_word), strict=True))
+
+
+def effect(row: Row) -> str:
+    """What write-back did to a test question's score."""
+    return change(row["score_without"], "without write-back", row["score_with"], "with")
+
+
+def moment(row: Row) -> str:
+    """When a row was recorded."""
+    return f"{row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number and its noun, in the plural where it is not one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def one_line(value: Fact) -> str:
+    """A fact on one line, without control characters: stored text must not steer the reader's terminal."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> Iterator[str]:
+    yield first + one_line(node.label)
+    children = node.children[:children_at_most]
+    more = len(node.children) - len(children)
+    width = max(map(len, node.facts), default=0)
+    stem = rest + ("│  " if node.children else "   ")
+    for name, value in node.facts.items():
+        yield f"{stem}{name:<{width}}  {one_line(value)}"
+    for position, child in enumerate(children, start=1):
+        last = position == len(children) and not more
+        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), children_at_most)
+    if more:
+        yield f"{rest}└─ … {more} more"
