@@ -7,9 +7,11 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, counted
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from wbrag_pipeline.benchmarks.tasks import task_named
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.evaluate import evaluate
+from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.writeback.releases import current
@@ -41,6 +43,12 @@ def evaluation(
     stage.lineage.record_evaluation(
         stage.run_id, settings.variant, stage.partition, stage.benchmark.corpus, release.name, frame
     )
+    recalled = {}
+    if not task_named(stage.benchmark.task).choices:
+        texts = pl.scan_parquet(settings.table("passages", stage.benchmark.corpus))
+        recalled = dict(
+            zip(("recall_without", "recall_with"), answer_recall(frame, texts, release.units()), strict=True)
+        )
     summary = summarise(frame, seed=settings.seed)
     return stage.result(
         frame,
@@ -53,6 +61,7 @@ def evaluation(
             "gain_high": summary.ci_high,
             "helped": summary.helped,
             "hurt": summary.hurt,
+            **recalled,
             "units_in_top_k": summary.units_in_top_k,
             "release": release.name,
             **calls,

@@ -35,7 +35,10 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     refresh: read the corpora again even when their files have not changed since.
     """
     from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.generation.engines import check_generator
+    from wbrag_pipeline.rag.policy import method_named
 
+    method_named(settings.method), check_generator(settings.generator)
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
     prepare_environment(settings)

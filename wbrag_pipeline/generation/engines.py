@@ -34,6 +34,14 @@ def load_generator(name: str, completions: Path | None = None, arguments: str = 
     return LanguageModel(engine_named(name, _object(arguments)), cache)
 
 
+def check_generator(name: str) -> None:
+    """Raise InputError for a name that no engine answers to, before anything is loaded."""
+    kind, found, rest = name.partition(":")
+    if name != "reader" and not (found and rest and kind in _ENGINES):
+        known = ", ".join(f"{prefix}:…" for prefix in _ENGINES)
+        raise InputError(f"there is no generator {name!r}", field="generator", mend=f"use reader, {known}")
+
+
 def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
     """The engine behind a language model.
 
@@ -41,11 +49,8 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
     ``dtype``, …). ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
     ``replicas.RetryPolicy``, and what else there is goes into every request's body.
     """
-    kind, found, rest = name.partition(":")
-    if not (found and rest and kind in _ENGINES):
-        known = ", ".join(f"{prefix}:…" for prefix in _ENGINES)
-        raise InputError(f"there is no generator {name!r}", field="generator", mend=f"use reader, {known}")
-    return _ENGINES[kind](name, arguments)
+    check_generator(name)
+    return _ENGINES[name.partition(":")[0]](name, arguments)
 
 
 def _vllm(name: str, arguments: Mapping[str, Any]) -> Engine:

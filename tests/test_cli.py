@@ -1,0 +1,92 @@
+"""The command line: help, exit codes, and messages that a person can act on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from wbrag_pipeline.cli import app
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wbrag_pipeline.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_commands_are_the_documented_ones() -> None:
+    assert COMMANDS == ["add", "ask", "demo", "doctor", "lineage", "run", "status", "ui"]
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"
+
+
+@pytest.mark.parametrize("command", [*([name] for name in COMMANDS), ["add", "corpus"], ["add", "benchmark"]])
+def test_every_help_has_an_example(command: list[str]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    if command != ["add"]:
+        assert f"Example: wbrag {' '.join(command)}" in " ".join(result.output.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, contextlib, io\n"
+        "from typer.testing import CliRunner\n"
+        "from wbrag_pipeline.cli import app\n"
+        "CliRunner().invoke(app, ['--help'])\n"
+        "print([m for m in ('torch', 'dagster', 'faiss', 'polars', 'transformers', 'altair') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["add", "corpus", "c", "/no/such/file.jsonl"], "/no/such/file.jsonl"),
+        (["add", "corpus", "bad/name", "x"], "name"),
+        (["add", "benchmark", "b", "--corpus", "sample"], "--train and --test"),
+        (["add", "benchmark", "b", "--corpus", "none", "--train", "x", "--test", "y"], "no corpus 'none'"),
+        (["run", "nope"], "no benchmark 'nope'"),
+        (["run", "sample_nq", "--tau-s", "7"], "tau_s"),
+        (["run", "sample_nq", "--method", "none-such"], "no RAG method"),
+        (["run", "sample_nq", "--generator", "none-such"], "none-such"),
+        (["ask", "Who?"], "wbrag demo"),
+        (["lineage", "u_x"], "wbrag run"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, wbrag_home: Path) -> None:
+    done = wbrag(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ") and said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(wbrag_home.rglob("*.yaml"))
+
+
+def test_debug_shows_the_traceback() -> None:
+    assert "Traceback" in wbrag("run", "nope", "--debug").stderr
+
+
+def test_a_refused_corpus_changes_nothing_that_is_there(tmp_path: Path, wbrag_home: Path) -> None:
+    corpus = tmp_path / "c.jsonl"
+    corpus.write_text('{"id": "1", "contents": "\\"T\\"\\ntext"}\n', encoding="utf-8")
+    assert wbrag("add", "corpus", "c", str(corpus)).returncode == 0
+    before = {path: path.read_bytes() for path in wbrag_home.rglob("*") if path.is_file()}
+    (tmp_path / "broken.jsonl").write_text('{"id": "1", "contents": "x"}\n{"id": \n', encoding="utf-8")
+    done = wbrag("add", "corpus", "c", str(tmp_path / "broken.jsonl"), "--replace")
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert {path: path.read_bytes() for path in wbrag_home.rglob("*") if path.is_file()} == before

@@ -1,0 +1,3 @@
+"""The encoder that can be worked by hand."""
+
+from tests.retrieval.conftest import compass as compass

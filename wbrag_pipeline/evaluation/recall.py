@@ -1,0 +1,42 @@
+"""Answer recall: how often the passages that were retrieved hold an answer at all, read or not."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from wbrag_pipeline.benchmarks.metrics import accuracy_words
+
+
+def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame) -> tuple[float, float]:
+    """Share of questions with a gold answer in some passage of the top K, as whole words: (without, with) write-back.
+
+    EVALUATION, PASSAGES and KNOWLEDGE_UNITS to two shares in [0, 1]. It says nothing for tasks whose answers are
+    labels: "True" stands in few passages.
+    """
+    shown = pl.concat(
+        [
+            evaluation.select("question_id", pl.lit(side).alias("side"), pl.col(f"passages_{side}").alias("tagged"))
+            for side in ("without", "with")
+        ]
+    ).explode("tagged")
+    wanted = shown.select("tagged").unique().lazy()
+    text = pl.concat_str("title", "text", separator="\n").alias("seen")
+    corpus = passages.select(pl.concat_str(pl.lit("corpus:"), "passage_id").alias("tagged"), text)
+    written = units.lazy().select(pl.concat_str(pl.lit("writeback:"), "unit_id").alias("tagged"), text)
+    texts = pl.concat([corpus, written]).join(wanted, on="tagged", how="semi").collect(engine="streaming")
+    read = (
+        shown.join(texts, on="tagged", how="left")
+        .group_by("question_id", "side")
+        .agg(pl.col("seen").drop_nulls().str.join("\n"))
+        .join(evaluation.select("question_id", "golden_answers"), on="question_id")
+    )
+    found = read.select(
+        "side",
+        pl.Series(
+            "found",
+            [accuracy_words(seen, gold) for seen, gold in read.select("seen", "golden_answers").iter_rows()],
+            pl.Float64,
+        ),
+    )
+    shares = dict(found.group_by("side").agg(pl.col("found").mean()).iter_rows())
+    return float(shares.get("without", 0.0)), float(shares.get("with", 0.0))
