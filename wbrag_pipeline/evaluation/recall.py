@@ -38,5 +38,7 @@ def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.Da
             pl.Float64,
         ),
     )
-    shares = dict(found.group_by("side").agg(pl.col("found").mean()).iter_rows())
-    return float(shares.get("without", 0.0)), float(shares.get("with", 0.0))
+    # Over all questions: one that was shown nothing has no row here, and was not answered.
+    held = dict(found.group_by("side").agg(pl.col("found").sum()).iter_rows())
+    asked = max(1, evaluation.height)
+    return held.get("without", 0.0) / asked, held.get("with", 0.0) / asked
