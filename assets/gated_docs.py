@@ -35,8 +35,9 @@ def gated_docs(
     kept = utility_gate(utility_scores, settings.gates).filter("kept")
     questions = stage.questions("train").join(kept, on="question_id", how="semi")
     hits = retrievals.join(kept, on="question_id", how="semi")
+    texts = select_passages(passages, hits)
     with counted(model) as calls:
-        scored = score_passages(questions, hits, select_passages(passages, hits), stage.scorer(model))
+        scored = score_passages(questions, hits, texts, stage.gate_scorer(model, hits, texts))
     frame = document_gate(kept, scored, settings.gates)
     by_question = frame.group_by("question_id").agg(pl.col("retained").sum(), pl.col("fallback").first())
     return stage.result(

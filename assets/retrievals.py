@@ -6,7 +6,8 @@ import polars as pl
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
-from resources.engines import EncoderResource
+from resources.engines import EncoderResource, GeneratorResource
+from wbrag_pipeline.rag.policy import TransformsQueries, method_named
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.writeback.scoring import retrieve
 
@@ -19,14 +20,20 @@ from wbrag_pipeline.writeback.scoring import retrieve
     deps=[dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
 )
 def retrievals(
-    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Top K of the corpus for each training question. The registry hands out none that is a test question too."""
     settings = deployment.settings
     stage = Stage(context, settings)
     train = stage.questions("train")
     base = open_knowledge_base(settings, stage.benchmark.corpus, encoder.load(settings))
-    frame = retrieve(train, base, settings.top_k)
+    method = method_named(settings.method)
+    # Only a query transform needs the generator here, and loading one can take minutes.
+    model = generator.load(settings) if isinstance(method, TransformsQueries) else None
+    frame = retrieve(train, base, settings.top_k, method, model)
     return stage.result(
         frame,
         rows=frame.height,

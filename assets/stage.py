@@ -4,9 +4,10 @@ A report is figures, a preview, perhaps a picture, checks, and a line in the lin
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 import dagster as dg
@@ -14,11 +15,15 @@ import polars as pl
 
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import task_named
-from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.generation.protocol import Generator, Passage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.rag.policy import method_named
+from wbrag_pipeline.rag.policy import Retrieve, method_named
+from wbrag_pipeline.rag.searching import Search
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.writeback.scoring import Scorer
+from wbrag_pipeline.writeback.judging import JudgingScorer
+from wbrag_pipeline.writeback.scoring import Scorer, Scores
 
 _PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
 
@@ -47,6 +52,25 @@ class Stage:
         """Answers by the deployment's method, scored by the benchmark's metric."""
         task = task_named(self.benchmark.task)
         return Scorer(generator, method_named(self.settings.method), task, self.benchmark.metric)
+
+    def gate_scorer(self, generator: Generator, retrievals: pl.DataFrame, passages: pl.DataFrame) -> Scores:
+        """What the gates go by: gold answers, or the generator's own verdict where the deployment says so."""
+        if self.settings.scorer == "gold":
+            return self.scorer(generator)
+        task = task_named(self.benchmark.task)
+        return JudgingScorer.over(retrievals, passages, generator, method_named(self.settings.method), task)
+
+    def search(self, encoder: Callable[[], Encoder]) -> Retrieve:
+        """Searches the benchmark's corpus; neither encoder nor index is loaded before a method asks."""
+
+        @cache
+        def opened() -> Search:
+            return Search(open_knowledge_base(self.settings, self.benchmark.corpus, encoder()), self.settings.top_k)
+
+        def search(queries: Sequence[str]) -> list[list[Passage]]:
+            return opened()(queries)
+
+        return search
 
     def result(
         self,

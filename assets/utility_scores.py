@@ -6,7 +6,8 @@ import polars as pl
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, counted, mean
 from resources.deployment import Deployment
-from resources.engines import GeneratorResource
+from resources.engines import EncoderResource, GeneratorResource
+from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.scoring import score_utility, select_passages
 
 
@@ -20,6 +21,7 @@ from wbrag_pipeline.writeback.scoring import score_utility, select_passages
 def utility_scores(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
     generator: GeneratorResource,
     retrievals: pl.DataFrame,
     passages: pl.LazyFrame,
@@ -27,10 +29,11 @@ def utility_scores(
     """Scores s_nr and s_rag of each training question. Scores only: the thresholds are applied downstream."""
     stage = Stage(context, deployment.settings)
     model = generator.load(deployment.settings)
+    texts = select_passages(passages, retrievals)
+    scorer = stage.gate_scorer(model, retrievals, texts)
+    again = stage.search(lambda: encoder.load(deployment.settings))
     with counted(model) as calls:
-        frame = score_utility(
-            stage.questions("train"), retrievals, select_passages(passages, retrievals), stage.scorer(model)
-        )
+        frame = score_utility(stage.questions("train"), retrievals, texts, scorer, again=again)
     return stage.result(
         frame,
         rows=frame.height,
@@ -38,6 +41,7 @@ def utility_scores(
             "score_no_retrieval": mean(frame["score_no_retrieval"]),
             "score_rag_where_asked": mean(frame["score_rag"].drop_nulls()),
             "rag_calls_spared": frame["score_rag"].null_count(),
+            **({"judge_failed": scorer.judged.failed} if isinstance(scorer, JudgingScorer) else {}),
             **calls,
         },
         preview=frame,

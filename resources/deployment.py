@@ -17,6 +17,9 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     encoder: str = Field(default="", description="Encoder of both indexes, a sentence-transformers name")
     generator: str = Field(default="", description="What answers and distils, for example: reader")
     method: str = Field(default="", description="RAG method for scoring and evaluating, for example: naive")
+    scorer: str = Field(
+        default="", description="What the gates go by: gold (the default) or judge, for unlabelled questions"
+    )
     top_k: int = Field(default=_DEFAULTS.top_k, description="Passages a question (K)")
     tau_s: float = Field(default=_DEFAULTS.gates.tau_s, description="Least score with retrieval")
     tau_delta: float = Field(default=_DEFAULTS.gates.tau_delta, description="Least gain of retrieval over none")
@@ -33,6 +36,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             encoder=self.encoder or None,
             generator=self.generator or None,
             method=self.method or None,
+            scorer=self.scorer or None,
             top_k=self.top_k,
             gates=Gates(self.tau_s, self.tau_delta, self.tau_doc, self.n_min),
             limit=self.limit or None,

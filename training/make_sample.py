@@ -18,6 +18,7 @@ import random
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -1950,7 +1951,9 @@ def build_world(seed: int, noise: int = NOISE) -> World:
             if (kind, s.name) not in popular:
                 continue
             for turn in range(noise):
-                rows = [(x, []) for x in [talk.pop(), talk.pop(), *compared[turn : turn + 1]]]
+                said = [talk.pop(), talk.pop(), *compared[2 * turn : 2 * turn + 2]]
+                said += [x for x in fillers(s, people, 4, own) if x not in said][: 4 - len(said)]
+                rows = [(x, []) for x in said]
                 own.shuffle(rows)
                 endings = ["a note", "reception", "miscellany", "in teaching", "questions and quizzes"]
                 add(s.title if turn == 0 else f"{s.title}: {endings[turn % len(endings)]}", rows)
@@ -1979,7 +1982,8 @@ DOUBTFUL = {
     "a Latin name for Russia",
 }
 CONTEXT = 0.6  # share of training questions that name the group as well
-TOUCHED, NEW, OTHER = 27, 18, 5  # subjects: asked in both splits, in test only, in train only
+MOST_TESTS = 60
+TOUCHED, NEW, OTHER = 28, 18, 5  # subjects: asked in both splits, in test only, in train only
 
 
 @dataclass(frozen=True)
@@ -2028,7 +2032,8 @@ class Asker:
             return s.name
         have = {**s.facts, **s.extra}
         beside = self.world.shared[s.kind, s.name][1]
-        ways, close = [], []
+        ways: list[str] = []
+        close: list[str] = []
         for key, wording in DESCRIBED.items():
             kind, other = key.split(".")
             if kind != s.kind or other not in have or other == f or (other, f) == ("climber", "year"):
@@ -2050,6 +2055,8 @@ class Asker:
                     value = s.facts[f] if truth == "yes" else self.wrong(s, f)
                     text, answer = self.rng.choice(r.claims), "SUPPORTS" if truth == "yes" else "REFUTES"
                     text = text.replace("{s}", s.name).replace("{v}", value)
+                if split == "train" and s.kind != "scientist" and self.rng.random() < 0.5:
+                    text = f"Among {s.group}, {text}"
                 text = upper(text)
             elif self.name == "sample_boolq":
                 assert r is not None
@@ -2116,7 +2123,7 @@ class Asker:
                 continue
             # test: they come back, in other words, for the same fact or for the one beside it
             near = [f for f in fields if f not in asked]
-            for _ in range(rng.choice([1, 1, 2, 2]) if len(test) < 42 else 1):
+            for _ in range(min(rng.choice([1, 2]), MOST_TESTS - NEW - len(test))):
                 if near and rng.random() < 0.6:
                     push(test, s, rng.choice(near), "test", "near")
                 else:
@@ -2176,7 +2183,7 @@ def golden(answer: str) -> list[str]:
     return answers
 
 
-def lines(rows: list[dict[str, object]]) -> str:
+def lines(rows: Sequence[Mapping[str, object]]) -> str:
     return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
 
 

@@ -51,6 +51,7 @@ class Settings:
     encoder: str = DEFAULT_ENCODER
     generator: str = DEFAULT_GENERATOR
     method: str = DEFAULT_METHOD
+    scorer: str = "gold"  # what the gates go by: "gold" answers, or "judge", the generator's own verdict
     top_k: int = 5
     gates: Gates = field(default_factory=Gates)
     limit: int | None = None  # at most so many questions a split, the first ones; None is all
@@ -59,15 +60,17 @@ class Settings:
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise InputError(f"must be at least 1, not {self.top_k}", field="top_k")
+        if self.scorer not in ("gold", "judge"):
+            raise InputError(f"must be gold or judge, not {self.scorer!r}", field="scorer")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"must be at least 1, not {self.limit}", field="limit")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
-        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR and _METHOD; ``override`` wins where not None."""
+        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR, _METHOD and _SCORER; ``override`` wins where not None."""
         found: dict[str, Any] = {
             name: environment[f"WBRAG_{name.upper()}"]
-            for name in ("encoder", "generator", "method")
+            for name in ("encoder", "generator", "method", "scorer")
             if environment.get(f"WBRAG_{name.upper()}")
         }
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
@@ -83,12 +86,17 @@ class Settings:
 
     @property
     def variant(self) -> str:
-        """Encoder, generator and method as one folder name."""
-        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method)))
+        """Encoder, generator and method as one folder name, and the scorer where it is not the gold answers."""
+        judged = () if self.scorer == "gold" else (self.scorer,)
+        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged))
 
     def table(self, asset: str, partition: str) -> Path:
         """Parquet file of a stage's table. Corpora and retrievals do not depend on the whole variant."""
-        variant = {"passages": "", "retrievals": f"{slug(self.encoder)}~top{self.top_k}"}.get(asset, self.variant)
+        searched = f"{slug(self.encoder)}~top{self.top_k}"
+        transform, plus, _ = self.method.partition("+")
+        if plus:  # what a query transform finds depends on who imagines (HyDE)
+            searched += f"~{slug(self.generator)}~{slug(transform)}"
+        variant = {"passages": "", "retrievals": searched}.get(asset, self.variant)
         return self.home / "tables" / asset / variant / f"{slug(partition)}.parquet"
 
     def corpus_index(self, corpus: str) -> Path:

@@ -33,6 +33,7 @@ def ask(
     from wbrag_pipeline.benchmarks.tasks import task_named
     from wbrag_pipeline.generation.engines import load_generator
     from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.rag.searching import Search
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.settings import Settings
@@ -50,10 +51,12 @@ def ask(
         "without write-back": without,
         "with write-back": without.with_writeback(release.units(), release.index(vectors)),
     }
+    policy = method_named(settings.method)
     for side, base in sides.items():
-        hits = base.hits_with_text(base.search([question], settings.top_k))
+        search = Search(base, settings.top_k)
+        hits = base.hits_with_text(search.first(policy, model, [question]))
         (passages,) = passages_of(hits, hits.unique("passage_id"), [0], "query")
-        (answer,) = method_named(settings.method).answer(model, [question], [passages], task)
+        (answer,) = policy.answer(model, [question], [passages], task, search)
         typer.echo(f"{side}: {task.parse(answer.text) or '(no answer)'}")
         for row in hits.sort("rank").iter_rows(named=True):
             text = " ".join(row["text"].split())

@@ -88,6 +88,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "encoder": settings.encoder,
                     "generator": settings.generator,
                     "method": settings.method,
+                    "scorer": settings.scorer,
                     "top_k": settings.top_k,
                     "tau_s": gates.tau_s,
                     "tau_delta": gates.tau_delta,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.writeback.scoring import Scorer, passages_of
 
@@ -20,9 +21,10 @@ def evaluate(
     vectors = without.encoder.encode_queries(asked)
     columns: dict[str, pl.Series] = {}
     for side, base in (("without", without), ("with", with_writeback)):
-        hits = base.hits_with_text(base.search(asked, top_k, query_vectors=vectors))
+        search = Search(base, top_k)
+        hits = base.hits_with_text(search.first(scorer.method, scorer.generator, asked, vectors))
         passages = passages_of(hits, hits.unique("passage_id"), list(range(len(asked))), "query")
-        answers, scores = scorer.score(questions, passages)
+        answers, scores = scorer.score(questions, passages, search)
         ids = (
             hits.sort("query", "rank")
             .group_by("query", maintain_order=True)

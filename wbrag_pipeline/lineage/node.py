@@ -24,7 +24,7 @@ def render(node: Node, children_at_most: int | None = 20) -> str:
     return "\n".join(_lines(node, "", "", children_at_most))
 
 
-def known(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
+def present(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
     """The facts that there are."""
     return {name: value for name, value in facts.items() if value is not None}
 

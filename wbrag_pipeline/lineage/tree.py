@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import InputError, NotBuiltError
-from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, known, moment, one_line
+from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, moment, one_line, present
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -97,7 +97,7 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
 
 def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row]) -> Node:
     gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
-    facts = known(
+    facts = present(
         {
             "title": row["title"],
             "benchmark": row["benchmark"],
@@ -119,11 +119,11 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
         "variant": row["variant"],
         "recorded": moment(row),
     }
-    children.append(Node(f"made by run {row['run_id']}", known(made_by)))
+    children.append(Node(f"made by run {row['run_id']}", present(made_by)))
     children.extend(
         Node(
             f"in release {release['release']}",
-            known(
+            present(
                 {
                     "units": release["units"],
                     "manifest sha256": release["manifest_sha256"],
@@ -138,7 +138,7 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
         tested = tuple(
             Node(
                 f"test question {question['question_id']}: {question['question']}",
-                known(
+                present(
                     {
                         "release": question["release"],
                         "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
@@ -156,7 +156,7 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
 def _source(source: Row, corpus: str) -> Node:
     return Node(
         f"from passage {source['passage_id']} of corpus {corpus}",
-        known(
+        present(
             {
                 "content sha256": source["content_hash"],
                 "retrieval rank": source["rank"],
@@ -212,14 +212,14 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         }
         if got:
             made.append(Node(f"retrieved for {count_of(len(got), 'test question')}", {}, got))
-        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", known(facts), tuple(made)))
+        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", present(facts), tuple(made)))
     return nodes
 
 
 def _got(row: Row) -> Node:
     return Node(
         f"test question {row['question_id']}: {row['question']}",
-        known(
+        present(
             {
                 "benchmark": row["benchmark"],
                 "variant": row["variant"],
@@ -242,7 +242,7 @@ def _training_questions(connection: DuckDBPyConnection, question_id: str) -> lis
     return [
         Node(
             f"training question {question_id} of benchmark {row['benchmark']}",
-            known({"question": row["question"]}),
+            present({"question": row["question"]}),
             tuple(
                 _units(
                     connection,
@@ -267,7 +267,7 @@ def _test_questions(connection: DuckDBPyConnection, question_id: str) -> list[No
     return [
         Node(
             f"test question {question_id} of benchmark {row['benchmark']}",
-            known(
+            present(
                 {
                     "question": row["question"],
                     "variant": row["variant"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import polars as pl
 
@@ -12,11 +12,24 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks import metrics
 from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
-from wbrag_pipeline.rag.policy import Method, NoRetrieval
+from wbrag_pipeline.rag.policy import Method, NoRetrieval, Retrieve
+from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 Value = TypeVar("Value")
 Key = TypeVar("Key", str, int)
+
+
+class Scores(Protocol):
+    """What turns questions into scored answers: ``Scorer`` by gold answers, ``judging.JudgingScorer`` without."""
+
+    def score(
+        self,
+        questions: pl.DataFrame,
+        passages: Sequence[Sequence[Passage]] | None,
+        retrieve: Retrieve | None = None,
+    ) -> tuple[list[str | None], list[float | None]]:
+        """See ``Scorer.score``."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +45,18 @@ class Scorer:
         self,
         questions: pl.DataFrame,
         passages: Sequence[Sequence[Passage]] | None,
+        retrieve: Retrieve | None = None,
     ) -> tuple[list[str | None], list[float | None]]:
         """Answers and scores for rows of QUESTIONS; ``passages`` None means no retrieval.
 
+        ``retrieve`` is for methods that search again; without it the passages are all there is.
         A failed answer is None in both lists: it is unknown, not wrong.
         """
         asked = questions["question"].to_list()
         if passages is None:
             answers = NoRetrieval().answer(self.generator, asked, [()] * len(asked), self.task)
         else:
-            answers = self.method.answer(self.generator, asked, passages, self.task)
+            answers = self.method.answer(self.generator, asked, passages, self.task, retrieve)
         texts = [self.task.parse(answer.text) for answer in answers]
         scores = metrics.score(self.metric, texts, questions["golden_answers"].to_list())
         return _unless_failed(answers, texts), _unless_failed(answers, scores)
@@ -69,9 +84,22 @@ def select_passages(passages: pl.LazyFrame, hits: pl.DataFrame) -> pl.DataFrame:
     return passages.join(wanted, on="passage_id", how="semi").collect(engine="streaming").sort("passage_id")
 
 
-def retrieve(questions: pl.DataFrame, base: KnowledgeBase, top_k: int) -> pl.DataFrame:
-    """QUESTIONS to RETRIEVALS: the top K of each over the corpus alone."""
-    hits = base.search(questions["question"].to_list(), top_k)
+def retrieve(
+    questions: pl.DataFrame,
+    base: KnowledgeBase,
+    top_k: int,
+    method: Method | None = None,
+    generator: Generator | None = None,
+) -> pl.DataFrame:
+    """QUESTIONS to RETRIEVALS: the top K of each over the corpus alone.
+
+    ``method`` and ``generator`` matter to a method that transforms queries (HyDE), and are needed by it alone.
+    """
+    asked = questions["question"].to_list()
+    if method is None or generator is None:
+        hits = base.search(asked, top_k)
+    else:
+        hits = Search(base, top_k).first(method, generator, asked)
     rows = questions.select("question_id", "question").with_row_index("query").cast({"query": pl.Int32})
     frame = hits.join(rows, on="query", how="left", maintain_order="left")
     return tables.RETRIEVALS.check(frame.select(list(tables.RETRIEVALS.schema)))
@@ -81,16 +109,18 @@ def score_utility(
     questions: pl.DataFrame,
     retrievals: pl.DataFrame,
     passages: pl.DataFrame,
-    scorer: Scorer,
+    scorer: Scores,
     *,
     first: Literal["no_retrieval", "rag", "both"] = "no_retrieval",
+    again: Retrieve | None = None,
 ) -> pl.DataFrame:
     """QUESTIONS, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
 
     Scores lie in [0, 1] and both thresholds are at least 0 and strict, so whatever the thresholds are, a question
     with ``s_nr`` = 1 can gain nothing (its RAG score stays null), and one with ``s_rag`` = 0 is not kept (its
     no-retrieval score stays null). ``first`` says which score is taken for all: the short prompts by default,
-    since they spare long ones. "both" is the plain algorithm.
+    since they spare long ones. "both" is the plain algorithm. ``again`` searches the corpus, for methods that do so in
+    the middle of an answer.
     """
     keys = questions["question_id"].to_list()
     top_k = passages_of(retrievals, passages, keys, "question_id")
@@ -99,7 +129,7 @@ def score_utility(
 
     def take(kind: str, wanted: list[int]) -> None:
         given = None if kind == "no_retrieval" else [top_k[i] for i in wanted]
-        texts, values = scorer.score(questions[wanted], given)
+        texts, values = scorer.score(questions[wanted], given, again if given is not None else None)
         answers[kind] = _spread(wanted, texts, len(keys))
         scores[kind] = _spread(wanted, values, len(keys))
 
@@ -129,9 +159,9 @@ def _spread(places: Sequence[int], values: Sequence[Value | None], size: int) ->
 
 
 def score_passages(
-    questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.DataFrame, scorer: Scorer
+    questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.DataFrame, scorer: Scores
 ) -> pl.DataFrame:
-    """Standalone score of every retrieved passage of the given QUESTIONS.
+    """Standalone score of every retrieved passage of the given QUESTIONS; no method searches again here.
 
     Gives RETRIEVALS' rows of these questions with ``standalone_score`` (null where the call failed).
     """
