@@ -10,6 +10,7 @@ from assets.partitions import CORPORA
 from assets.passages import passages
 from assets.report import report
 from assets.retrievals import retrievals
+from assets.stored_tables import SCHEMA_CHECKS
 from assets.utility_scores import utility_scores
 from assets.writeback_index import writeback_index
 from resources.deployment import Deployment
@@ -48,6 +49,7 @@ def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
 
 defs = dg.Definitions(
     assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS],
+    asset_checks=SCHEMA_CHECKS,
     jobs=[index_corpus, train_knowledge_base],
     schedules=[corpora_at_night],
     resources={

@@ -93,12 +93,19 @@ def test_metadata_figures_and_checks_are_recorded(trained: Place, instance: Any)
     evaluated = instance.get_latest_materialization_event(dg.AssetKey("evaluation")).asset_materialization.metadata
     assert {"score_without", "score_with", "gain", "gain_low", "gain_high", "helped", "hurt"} <= set(evaluated)
     assert "![" in evaluated["scores"].value
-    checks = [
-        check
-        for asset in ("knowledge_units", "writeback_index")
-        for check in instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization.metadata
-    ]
-    assert checks
+
+
+def test_checks_pass_and_are_of_this_partition(trained: Place, instance: Any) -> None:
+    wanted = {("knowledge_units", "no_gold_answer_reached_the_distiller"), ("writeback_index", "units_and_index_agree")}
+    wanted |= {("knowledge_units", "compression_is_a_compression")}
+    wanted |= {(table.name, "schema") for table in tables.ALL if table.name != "questions"}
+    for asset, name in wanted:
+        key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+        records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert records, (asset, name)
+        evaluation = records[0].event.dagster_event.event_specific_data
+        assert evaluation.passed, (asset, name)
+        assert evaluation.partition == "towns", (asset, name)
 
 
 def test_a_second_run_asks_the_generator_nothing_and_publishes_nothing(trained: Place, instance: Any) -> None:

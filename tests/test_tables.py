@@ -1,0 +1,35 @@
+"""The schemas that every stored table goes through."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.errors import IntegrityError
+
+ROWS = pl.DataFrame(
+    [("q1", "?", 1, "p1", 0.5), ("q1", "?", 2, "p2", 0.4)], schema=tables.RETRIEVALS.schema, orient="row"
+)
+
+
+def test_a_table_of_its_schema_passes_with_its_columns_in_order() -> None:
+    assert tables.RETRIEVALS.check(ROWS.select(reversed(ROWS.columns))).columns == ROWS.columns
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (ROWS.drop("score"), "missing \\['score'\\]"),
+        (ROWS.with_columns(gold=pl.lit("x")), "extra \\['gold'\\]"),
+        (ROWS.cast({"rank": pl.Int64}), "rank is Int64"),
+        (pl.concat([ROWS, ROWS]), "repeats"),
+    ],
+)
+def test_what_is_not_of_the_schema_is_refused(frame: pl.DataFrame, said: str) -> None:
+    with pytest.raises(IntegrityError, match=said):
+        tables.RETRIEVALS.check(frame, "here")
+
+
+def test_only_questions_and_evaluations_hold_gold_answers() -> None:
+    assert [table.name for table in tables.ALL if "golden_answers" in table.schema] == ["questions", "evaluation"]
