@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from wbrag_pipeline.rag.policy import method_named
 from wbrag_pipeline.settings import Gates, Settings
 
 _DEFAULTS = Settings()
@@ -31,7 +32,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def settings(self) -> Settings:
         """The same as the package's own ``Settings``. Raises InputError for values out of range."""
-        return Settings.from_environment(
+        settings = Settings.from_environment(
             home=self.home or None,
             encoder=self.encoder or None,
             generator=self.generator or None,
@@ -42,3 +43,5 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             limit=self.limit or None,
             seed=self.seed,
         )
+        # One spelling of a method: it is part of every path.
+        return settings.with_(method=method_named(settings.method).name)

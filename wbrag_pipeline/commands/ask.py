@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
 from wbrag_pipeline.errors import NotBuiltError
 
 if TYPE_CHECKING:
@@ -36,11 +36,10 @@ def ask(
     from wbrag_pipeline.rag.searching import Search
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.settings import Settings
     from wbrag_pipeline.writeback.releases import current
     from wbrag_pipeline.writeback.scoring import passages_of
 
-    settings = Settings.from_environment(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
+    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)
     task = task_named(entry.task)

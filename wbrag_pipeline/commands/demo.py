@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.commands.options import Home, settings_of
 
 SAMPLE = ["sample_nq", "sample_boolq", "sample_fever", "sample_zsre", "sample_hotpotqa", "sample_squad"]
 
@@ -14,8 +14,6 @@ def demo(home: Home = None) -> None:
     """
     from wbrag_pipeline.commands.pipeline import run_pipeline
     from wbrag_pipeline.commands.results import print_overview
-    from wbrag_pipeline.settings import Settings
-
-    settings = Settings.from_environment(home=home)
+    settings = settings_of(home=home)
     run_pipeline(settings, SAMPLE)
     print_overview(settings, SAMPLE)

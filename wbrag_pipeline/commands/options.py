@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of everything that is stored.", envvar="WBRAG_HOME")]
 Encoder = Annotated[str | None, typer.Option("--encoder", help="Sentence encoder of both indexes.")]
@@ -17,3 +20,12 @@ MethodName = Annotated[
     ),
 ]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]
+
+
+def settings_of(**given: Any) -> Settings:
+    """Settings from the environment and these flags, the method in its one spelling: it is part of every path."""
+    from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.settings import Settings
+
+    settings = Settings.from_environment(**given)
+    return settings.with_(method=method_named(settings.method).name)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
 
 
 def run(
@@ -20,6 +20,7 @@ def run(
     encoder: Encoder = None,
     generator: GeneratorName = None,
     method: MethodName = None,
+    scorer: Annotated[str | None, typer.Option(help="What the gates go by: gold answers, or judge.")] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     home: Home = None,
 ) -> None:
@@ -32,13 +33,14 @@ def run(
     """
     from wbrag_pipeline.commands.pipeline import run_pipeline
     from wbrag_pipeline.commands.results import print_overview
-    from wbrag_pipeline.settings import Gates, Settings
+    from wbrag_pipeline.settings import Gates
 
-    settings = Settings.from_environment(
+    settings = settings_of(
         home=home,
         encoder=encoder,
         generator=generator,
         method=method,
+        scorer=scorer,
         top_k=top_k,
         limit=limit,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def status(
     Example: wbrag status
     """
     from wbrag_pipeline.benchmarks.registry import Registry
-    from wbrag_pipeline.settings import Settings
-
-    settings = Settings.from_environment(home=home, encoder=encoder, generator=generator, method=method)
+    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
     registry = Registry.load(settings.home)
     console = Console()
     console.print(
