@@ -204,7 +204,7 @@ def test_long_passages_are_left_out_and_units_are_made(model: LanguageModel) -> 
     )
     # A random model writes nothing that looks like a unit, so this one shows the way to the end.
     (unit,) = model.distill(QUESTIONS[:1], [PASSAGES])
-    assert unit.extractive and unit.text in " ".join(passage.text for passage in PASSAGES) or unit.text
+    assert (unit.extractive and unit.text in " ".join(passage.text for passage in PASSAGES)) or unit.text
 
 
 def test_one_model_a_process(model: LanguageModel, gemma: Path) -> None:

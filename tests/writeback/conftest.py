@@ -1,3 +1,10 @@
 """The encoder that can be worked by hand."""
 
-from tests.retrieval.conftest import compass as compass
+import pytest
+
+from tests.retrieval.conftest import CompassEncoder
+
+
+@pytest.fixture
+def compass() -> CompassEncoder:
+    return CompassEncoder()

@@ -14,6 +14,7 @@ def demo(home: Home = None) -> None:
     """
     from wbrag_pipeline.commands.pipeline import run_pipeline
     from wbrag_pipeline.commands.results import print_overview
+
     settings = settings_of(home=home)
     run_pipeline(settings, SAMPLE)
     print_overview(settings, SAMPLE)

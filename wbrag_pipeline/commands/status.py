@@ -22,6 +22,7 @@ def status(
     Example: wbrag status
     """
     from wbrag_pipeline.benchmarks.registry import Registry
+
     settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
     registry = Registry.load(settings.home)
     console = Console()
