@@ -38,7 +38,8 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.policy import method_named
 
-    method_named(settings.method), check_generator(settings.generator)
+    method_named(settings.method)
+    check_generator(settings.generator)
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
     prepare_environment(settings)
