@@ -29,7 +29,8 @@ class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     Keys of a server are read from WBRAG_API_KEY or OPENAI_API_KEY and never from here: this is shown in the UI.
     """
 
-    engine_arguments: str = Field(default="",
+    engine_arguments: str = Field(
+        default="",
         description='JSON object for the engine, for example {"tensor_parallel_size": 2} or {"in_flight": 32}; '
         "default $WBRAG_ENGINE_ARGUMENTS",
     )
