@@ -23,6 +23,8 @@ os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The first log-probabilities would wait for a C++ compiler, a minute on an idle machine and five on a busy one.
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 HERE = Path(__file__).parent
 # float32, so that the comparison with Hugging Face is one of arithmetic and not of rounding.

@@ -161,12 +161,10 @@ class VllmEngine:
             # The end token is no part of the text.
             if token in self._ends:
                 break
-            likeliest = sorted(seen.values(), key=lambda value: value.rank or 0)
-            top = (
-                tuple((value.decoded_token or "", float(value.logprob)) for value in likeliest)
-                if request.logprobs
-                else ()
-            )
+            # An engine held to choices lists the others too, as impossible.
+            possible = [value for value in seen.values() if value.logprob > -math.inf] if request.logprobs else []
+            likeliest = sorted(possible, key=lambda value: value.rank or 0)
+            top = tuple((value.decoded_token or "", float(value.logprob)) for value in likeliest)
             tokens.append(Token(seen[token].decoded_token or "", float(seen[token].logprob), top))
         return Completion(
             made.text,

@@ -17,7 +17,9 @@ from wbrag_pipeline.generation.protocol import Answer, Passage
 from wbrag_pipeline.generation.reader.network import VERDICT_LABELS, YES_NO_LABELS, Reading
 
 # Logits a unit of retrieval score is worth when passages compete for the answer.
-COSINE_WEIGHT = 10.0
+COSINE_WEIGHT = 20.0
+# Difference in retrieval score that makes a passage count e times as much for a label.
+LABEL_TEMPERATURE = 0.1
 _POLAR = re.compile(r"^(is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b", re.IGNORECASE)
 
 
@@ -40,6 +42,12 @@ def choose_span(readings: Sequence[Reading], passages: Sequence[Passage]) -> Ans
     margins = [r.score - r.null_score + COSINE_WEIGHT * p.score for r, p in zip(readings, passages, strict=True)]
     best = max(range(len(margins)), key=lambda i: (margins[i], -i))
     return Answer(readings[best].text, answerability(readings[best]))
+
+
+def label_weights(passages: Sequence[Passage]) -> list[float]:
+    """Weight of each passage for a label: the best-scored one counts 1, the others less; one weight with none."""
+    best = max((passage.score for passage in passages), default=0.0)
+    return [math.exp((passage.score - best) / LABEL_TEMPERATURE) for passage in passages] or [1.0]
 
 
 def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Task) -> Answer:

@@ -54,7 +54,7 @@ class Reader:
             if _kind(question, task) == "span":
                 answers.append(choosing.choose_span(readings, given))
             else:
-                answers.append(_label(question, readings, [1.0] * len(readings), task))
+                answers.append(_label(question, readings, choosing.label_weights(given), task))
         return answers
 
     def answer_ensemble(
