@@ -76,7 +76,7 @@ class Reference:
 
     def text(self, tokens: list[int]) -> str:
         decoded: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        return decoded.strip()
+        return decoded.rstrip("\ufffd").strip()
 
 
 @pytest.fixture(scope="module")

@@ -237,14 +237,19 @@ def _answer(completion: Completion) -> Answer:
         return Answer("", failed=True)
     pieces = tuple((token.text, math.exp(token.logprob)) for token in completion.tokens)
     whole = math.exp(math.fsum(token.logprob for token in completion.tokens)) if pieces else 0.0
-    return Answer(completion.text.strip(), whole, pieces, finished=completion.finish_reason == "stop")
+    return Answer(_tidy(completion.text), whole, pieces, finished=completion.finish_reason == "stop")
 
 
 def _ensemble_answer(text: str, pieces: Sequence[tuple[str, float]], outcome: str) -> Answer:
     if outcome == "failed":
         return Answer("", failed=True)
     whole = math.prod(probability for _, probability in pieces)
-    return Answer(text.strip(), whole, tuple((t, p) for t, p in pieces), finished=outcome == "stop")
+    return Answer(_tidy(text), whole, tuple((t, p) for t, p in pieces), finished=outcome == "stop")
+
+
+def _tidy(text: str) -> str:
+    """``text`` without blanks around it, or the half of a character at which an answer was cut."""
+    return text.rstrip("\ufffd").strip()
 
 
 def yes_probability(completion: Completion) -> float | None:

@@ -8,7 +8,6 @@ API: docs.vllm.ai, "LLM class", "Sampling parameters", "Structured outputs".
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import json
 import logging
 import math
@@ -50,7 +49,6 @@ class VllmEngine:
         self.name = f"{_PREFIX}{model}" + (f"@{revision}" if revision else "")
         self._model, self._revision, self._arguments = model, revision, dict(arguments or {})
         self._template_arguments = self._arguments.get("chat_template_kwargs") or {}
-        self._ids = itertools.count()
         self.attempts = 0
 
     @classmethod
@@ -136,15 +134,15 @@ class VllmEngine:
 
         ``LLM.generate`` would return only when all have; the loop is the same as the one inside it.
         """
+        # Sorted by tokens, prompts with a common beginning are neighbours and find each other's in the cache.
+        ordered = sorted(jobs, key=lambda job: job[1])
+        names = self._llm.enqueue(
+            [{"prompt_token_ids": list(ids)} for _, ids, _ in ordered], [how for _, _, how in ordered], use_tqdm=False
+        )
+        self.attempts += len(names)
+        going = dict(zip(names, (index for index, _, _ in ordered), strict=True))
         engine = self._llm.llm_engine
-        going: dict[str, int] = {}
         try:
-            # Sorted by tokens, prompts with a common beginning are neighbours and find each other's in the cache.
-            for index, ids, sampling in sorted(jobs, key=lambda job: job[1]):
-                name = f"wbrag-{next(self._ids)}"
-                engine.add_request(name, {"prompt_token_ids": list(ids)}, sampling)
-                going[name] = index
-                self.attempts += 1
             while engine.has_unfinished_requests():
                 for output in engine.step():
                     if output.finished:
