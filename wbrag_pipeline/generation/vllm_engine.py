@@ -49,6 +49,7 @@ class VllmEngine:
         self.name = f"{_PREFIX}{model}" + (f"@{revision}" if revision else "")
         self._model, self._revision, self._arguments = model, revision, dict(arguments or {})
         self._template_arguments = self._arguments.get("chat_template_kwargs") or {}
+        self._rendered: dict[Request, str] = {}
         self.attempts = 0
 
     @classmethod
@@ -65,7 +66,10 @@ class VllmEngine:
 
     def render(self, requests: Sequence[Request]) -> list[str]:
         """With the model's chat template, or a plain one where it has none."""
-        return [self._template.render(request) for request in requests]
+        # Asked for twice, by the cache's key and by ``complete``.
+        texts = [self._rendered.get(request) or self._template.render(request) for request in requests]
+        self._rendered = dict(zip(requests, texts, strict=True))
+        return texts
 
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol."""
