@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, counted
+from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.benchmarks.tasks import task_named
@@ -38,7 +38,7 @@ def evaluation(
     release = current(settings.releases(stage.partition))
     without = open_knowledge_base(settings, stage.benchmark.corpus, vectors)
     with_writeback = without.with_writeback(release.units(), release.index(vectors))
-    with counted(model) as calls:
+    with stage.counted(model) as calls:
         frame = evaluate(test, without, with_writeback, stage.scorer(model), top_k=settings.top_k)
     stage.lineage.record_evaluation(
         stage.run_id, settings.variant, stage.partition, stage.benchmark.corpus, release.name, frame

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, counted, mean
+from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
@@ -36,7 +36,7 @@ def gated_docs(
     questions = stage.questions("train").join(kept, on="question_id", how="semi")
     hits = retrievals.join(kept, on="question_id", how="semi")
     texts = select_passages(passages, hits)
-    with counted(model) as calls:
+    with stage.counted(model) as calls:
         scored = score_passages(questions, hits, texts, stage.gate_scorer(model, hits, texts))
     frame = document_gate(kept, scored, settings.gates)
     by_question = frame.group_by("question_id").agg(pl.col("retained").sum(), pl.col("fallback").first())

@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, counted, mean
+from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
@@ -52,7 +52,7 @@ def knowledge_units(
     stage = Stage(context, settings)
     model = generator.load(settings)
     sources = select_passages(passages, gated_docs)
-    with counted(model) as calls:
+    with stage.counted(model) as calls:
         frame = distil(gated_docs, sources, model, benchmark=stage.partition)
     stage.lineage.record_units(
         stage.run_id,

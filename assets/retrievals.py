@@ -7,7 +7,8 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.rag.policy import TransformsQueries, method_named
+from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.writeback.scoring import retrieve
 

@@ -15,9 +15,11 @@ import polars as pl
 
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.generation.protocol import Generator, Passage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.rag.policy import Retrieve, method_named
+from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.protocol import Encoder
@@ -72,6 +74,19 @@ class Stage:
 
         return search
 
+    @contextmanager
+    def counted(self, generator: Generator) -> Iterator[dict[str, int]]:
+        """Put the block's generator calls on this stage's account, and fill the yielded dict with them at its end."""
+        before, figures = replace(generator.usage), dict[str, int]()
+        with accounting(self.asset, run=self.run_id, partition=self.partition):
+            yield figures
+        spent = generator.usage.since(before)
+        figures.update(generator_calls=spent.calls, generator_calls_sent=spent.sent)
+        if spent.prompt_tokens:
+            figures.update(prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
+        if spent.failed:
+            figures.update(generator_calls_failed=spent.failed)
+
     def result(
         self,
         value: Any = None,
@@ -96,15 +111,6 @@ class Stage:
         if value is None:
             return dg.MaterializeResult(metadata=metadata, check_results=checks)
         return dg.MaterializeResult(value=value, metadata=metadata, check_results=checks)
-
-
-@contextmanager
-def counted(generator: Generator) -> Iterator[dict[str, int]]:
-    """Fill the yielded dict, at the block's end, with the generator calls in it: asked for, and really sent."""
-    before, figures = replace(generator.usage), dict[str, int]()
-    yield figures
-    spent = generator.usage.since(before)
-    figures.update(generator_calls=spent.calls, generator_calls_sent=spent.sent)
 
 
 def mean(values: pl.Series) -> float:

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, counted, mean
+from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.writeback.judging import JudgingScorer
@@ -32,7 +32,7 @@ def utility_scores(
     texts = select_passages(passages, retrievals)
     scorer = stage.gate_scorer(model, retrievals, texts)
     again = stage.search(lambda: encoder.load(deployment.settings))
-    with counted(model) as calls:
+    with stage.counted(model) as calls:
         frame = score_utility(stage.questions("train"), retrievals, texts, scorer, again=again)
     return stage.result(
         frame,

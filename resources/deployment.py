@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from wbrag_pipeline.rag.policy import method_named
+from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.settings import Gates, Settings
 
 _DEFAULTS = Settings()

@@ -11,7 +11,7 @@ from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA
 from wbrag_pipeline.evaluation.evaluate import evaluate
-from wbrag_pipeline.rag.policy import method_named
+from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.writeback.scoring import Scorer

@@ -57,6 +57,7 @@ TROUBLE = [
 ]
 
 
+@pytest.mark.slow
 def test_ten_thousand_requests_end_complete_and_correct() -> None:
     hung = 25
 
@@ -266,6 +267,7 @@ assert [answer.text for answer in answers] == [f"echo {i}" for i in range(300)]
 """
 
 
+@pytest.mark.slow
 def test_a_killed_stage_sends_no_completed_prompt_again(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     with ScriptedServer(delay=0.01) as server:

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.rag.policy import METHODS, TRANSFORMS, Flare, Hyde, NaiveRag, RePlug, SelfRag, method_named
+from wbrag_pipeline.rag.flare import Flare
+from wbrag_pipeline.rag.hyde import Hyde
+from wbrag_pipeline.rag.methods import METHODS, TRANSFORMS, method_named
+from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.rag.replug import RePlug
+from wbrag_pipeline.rag.self_rag import SelfRag
 from wbrag_pipeline.settings import Settings, slug
 
 

@@ -10,8 +10,8 @@ from tests.rag.scripted_voices import Foresighted, Searched, passage, said
 from tests.scripted import Scripted
 from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, OPEN_QA
 from wbrag_pipeline.generation.protocol import Answer
-from wbrag_pipeline.rag.flare import sentences_of
-from wbrag_pipeline.rag.policy import Flare, NaiveRag
+from wbrag_pipeline.rag.flare import Flare, sentences_of
+from wbrag_pipeline.rag.naive import NaiveRag
 
 TOP = [[passage("d0"), passage("d1")]]
 WHO = "Who found radium?"

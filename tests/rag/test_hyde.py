@@ -12,7 +12,10 @@ from tests.rag.scripted_voices import Dreamer
 from tests.retrieval.conftest import CompassEncoder, MakeIndex, compass, make_index, passages_of
 from tests.scripted import Scripted
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA
-from wbrag_pipeline.rag.policy import Hyde, Method, NaiveRag, method_named
+from wbrag_pipeline.rag.hyde import Hyde
+from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 

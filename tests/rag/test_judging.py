@@ -10,7 +10,7 @@ from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.rag.policy import NaiveRag
+from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.settings import Gates
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.gates import document_gate, utility_gate

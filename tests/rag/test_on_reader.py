@@ -11,7 +11,12 @@ from wbrag_pipeline.generation.protocol import Decides, Imagines, Judges, LooksA
 from wbrag_pipeline.generation.reader.choosing import agreement, answerability
 from wbrag_pipeline.generation.reader.network import ADAPTER_DIR, Reading
 from wbrag_pipeline.generation.reader.reader import Reader
-from wbrag_pipeline.rag.policy import METHODS, Flare, Hyde, NaiveRag, RePlug, SelfRag, method_named
+from wbrag_pipeline.rag.flare import Flare
+from wbrag_pipeline.rag.hyde import Hyde
+from wbrag_pipeline.rag.methods import METHODS, method_named
+from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.rag.replug import RePlug
+from wbrag_pipeline.rag.self_rag import SelfRag
 
 CURIE = Passage("c", "Marie Curie", "Marie Curie discovered radium in 1898 together with her husband Pierre.", 0.6)
 TOWER = Passage("t", "Eiffel Tower", "The Eiffel Tower stands in Paris and was finished in 1889.", 0.4)

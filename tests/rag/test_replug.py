@@ -13,8 +13,8 @@ from tests.rag.scripted_voices import passage
 from tests.scripted import Scripted
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA, Task
 from wbrag_pipeline.generation.protocol import Answer, Passage
-from wbrag_pipeline.rag.policy import NaiveRag, RePlug
-from wbrag_pipeline.rag.replug import weights
+from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.rag.replug import RePlug, weights
 
 scores = st.lists(st.floats(-50, 50), min_size=1, max_size=8)
 temperatures = st.floats(0.01, 100)

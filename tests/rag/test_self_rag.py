@@ -11,7 +11,7 @@ from tests.scripted import Scripted
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.protocol import Assessment
-from wbrag_pipeline.rag.policy import SelfRag
+from wbrag_pipeline.rag.self_rag import SelfRag
 
 P1, P2, P3 = passage("p1"), passage("p2"), passage("p3")
 BLANK = Assessment(0.0, 0.0, 0.0)

@@ -14,7 +14,9 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.tasks import OPEN_QA, Task
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
-from wbrag_pipeline.rag.policy import Hyde, NaiveRag, Retrieve
+from wbrag_pipeline.rag.hyde import Hyde
+from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings

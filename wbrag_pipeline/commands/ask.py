@@ -32,7 +32,7 @@ def ask(
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.benchmarks.tasks import task_named
     from wbrag_pipeline.generation.engines import load_generator
-    from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.rag.methods import method_named
     from wbrag_pipeline.rag.searching import Search
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder

@@ -24,7 +24,7 @@ TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")
 
 def settings_of(**given: Any) -> Settings:
     """Settings from the environment and these flags, the method in its one spelling: it is part of every path."""
-    from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.rag.methods import method_named
     from wbrag_pipeline.settings import Settings
 
     settings = Settings.from_environment(**given)

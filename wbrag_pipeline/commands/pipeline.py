@@ -36,7 +36,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     """
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.generation.engines import check_generator
-    from wbrag_pipeline.rag.policy import method_named
+    from wbrag_pipeline.rag.methods import method_named
 
     method_named(settings.method)
     check_generator(settings.generator)

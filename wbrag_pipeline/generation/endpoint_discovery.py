@@ -84,7 +84,7 @@ def capabilities_of(dialect: Dialect) -> Capabilities:
 def say_what_is_lacking(name: str, found: Capabilities) -> None:
     """One warning a missing ability, with the methods that need it."""
     for field, (what, who) in NEEDED_BY.items():
-        if getattr(found, field) in (None, False):
+        if found.lacks(field):
             _log.warning("%s offers no %s; %s", name, what, who)
 
 

@@ -113,6 +113,11 @@ class Capabilities:
     continues: bool
     distributions: bool
 
+    def lacks(self, name: str) -> bool:
+        """Whether this one cannot be had; ``logprobs`` 0 can."""
+        value = getattr(self, name)
+        return value is None or value is False
+
 
 # Which RAG method wants what: named where an engine lacks it.
 NEEDED_BY = {
@@ -125,7 +130,7 @@ NEEDED_BY = {
 
 def require(engine: Engine, capability: str) -> None:
     """Raise InputError, naming the method, where ``engine`` lacks a field of ``Capabilities``."""
-    if getattr(engine.capabilities, capability) in (None, False):
+    if engine.capabilities.lacks(capability):
         what, who = NEEDED_BY[capability]
         raise InputError(
             f"{engine.name} offers no {what}: {who}",

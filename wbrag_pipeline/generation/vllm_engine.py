@@ -8,6 +8,7 @@ API: docs.vllm.ai, "LLM class", "Sampling parameters", "Structured outputs".
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import logging
 import math
@@ -49,6 +50,7 @@ class VllmEngine:
         self.name = f"{_PREFIX}{model}" + (f"@{revision}" if revision else "")
         self._model, self._revision, self._arguments = model, revision, dict(arguments or {})
         self._template_arguments = self._arguments.get("chat_template_kwargs") or {}
+        self._ids = itertools.count()
         self._rendered: dict[Request, str] = {}
         self.attempts = 0
 
@@ -74,7 +76,7 @@ class VllmEngine:
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol."""
         from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
+        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
         prompts = self.encode(requests)
         jobs = []
@@ -90,6 +92,7 @@ class VllmEngine:
                 stop=list(request.stop),
                 logprobs=request.logprobs,
                 structured_outputs=held,
+                output_kind=RequestOutputKind.FINAL_ONLY,
             )
             jobs.append((index, ids, sampling))
 
@@ -114,8 +117,14 @@ class VllmEngine:
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """One step each; what a prompt shares with the one before it by a token is in the prefix cache."""
         from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
-        sampling = SamplingParams(max_tokens=1, temperature=0.0, logprobs=-1 if top is None else top)
+        sampling = SamplingParams(
+            max_tokens=1,
+            temperature=0.0,
+            logprobs=-1 if top is None else top,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
         found: list[Distribution | None] = [None] * len(prompts)
 
         def done(index: int, output: Any) -> None:
@@ -138,15 +147,17 @@ class VllmEngine:
 
         ``LLM.generate`` would return only when all have; the loop is the same as the one inside it.
         """
-        # Sorted by tokens, prompts with a common beginning are neighbours and find each other's in the cache.
-        ordered = sorted(jobs, key=lambda job: job[1])
-        names = self._llm.enqueue(
-            [{"prompt_token_ids": list(ids)} for _, ids, _ in ordered], [how for _, _, how in ordered], use_tqdm=False
-        )
-        self.attempts += len(names)
-        going = dict(zip(names, (index for index, _, _ in ordered), strict=True))
+        from vllm.inputs import tokens_input
+
         engine = self._llm.llm_engine
+        going: dict[str, int] = {}
         try:
+            # Sorted by tokens, prompts with a common beginning are neighbours and find each other's in the cache.
+            for index, ids, sampling in sorted(jobs, key=lambda job: job[1]):
+                name = f"wbrag-{next(self._ids)}"
+                engine.add_request(name, tokens_input(list(ids)), sampling)
+                going[name] = index
+                self.attempts += 1
             while engine.has_unfinished_requests():
                 for output in engine.step():
                     if output.finished:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from wbrag_pipeline.generation.protocol import Generator, Passage
-from wbrag_pipeline.rag.policy import Method, TransformsQueries
+from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 if TYPE_CHECKING:
     import polars as pl
 
     from wbrag_pipeline.retrieval.protocol import Vectors
+
+
+@runtime_checkable
+class TransformsQueries(Protocol):
+    """A method whose questions are searched by another vector than their own."""
+
+    def query_vectors(self, generator: Generator, questions: Sequence[str], search: Search) -> Vectors:
+        """One vector a question, of length 1."""
 
 
 @dataclass(frozen=True)

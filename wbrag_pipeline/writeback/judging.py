@@ -10,8 +10,9 @@ import polars as pl
 from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.protocol import Generator, Judges, Passage
+from wbrag_pipeline.rag.none import NoRetrieval
 from wbrag_pipeline.rag.options import require_share
-from wbrag_pipeline.rag.policy import Method, NoRetrieval, Retrieve
+from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.writeback.scoring import passages_of
 
 

@@ -12,7 +12,8 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks import metrics
 from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
-from wbrag_pipeline.rag.policy import Method, NoRetrieval, Retrieve
+from wbrag_pipeline.rag.none import NoRetrieval
+from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 

@@ -1,0 +1,110 @@
+"""What an endpoint can do is found out from what it does, not from what it says."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from wbrag_pipeline.benchmarks.tasks import OPEN_QA, YES_NO
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.generation.endpoint_discovery import say_what_is_lacking
+from wbrag_pipeline.generation.engine_protocol import Capabilities
+from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.protocol import Passage
+
+PASSAGE = Passage("1", "Radium", "Radium was found in 1898.")
+Chat = Callable[[dict[str, Any]], Any]
+
+
+def endpoint(chat: Chat, models: Any = None) -> tuple[OpenAIEndpoint, list[dict[str, Any]]]:
+    """An endpoint behind a function; the bodies of its chat requests are collected."""
+    bodies: list[dict[str, Any]] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/models"):
+            return httpx.Response(200, json=models) if models else httpx.Response(404)
+        if not request.url.path.endswith("/chat/completions"):
+            return httpx.Response(404)
+        bodies.append(json.loads(request.content))
+        made = chat(bodies[-1])
+        return made if isinstance(made, httpx.Response) else httpx.Response(200, json=made)
+
+    return OpenAIEndpoint(["http://test/v1"], "tiny", transport=httpx.MockTransport(handle)), bodies
+
+
+def reply(text: str, **choice: Any) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": text}, "finish_reason": "stop", **choice}]}
+
+
+def test_a_bare_endpoint_answers_and_its_lacks_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    engine, bodies = endpoint(lambda body: reply("True, I think"))
+    model = LanguageModel(engine)
+    assert engine.capabilities == Capabilities(None, False, False, False)
+    (answer,) = model.answer(["Is it?"], [[PASSAGE]], YES_NO)
+    assert YES_NO.parse(answer.text) == "True" and answer.probability == 0.0
+    model.answer(["Was it?"], [[PASSAGE]], YES_NO)
+    assert len(caplog.messages) == 4
+    assert all(method in caplog.text for method in ("self_rag", "flare", "replug"))
+    assert not {"logprobs", "structured_outputs", "response_format", "top_k"} & set(bodies[-1])
+    with pytest.raises(InputError, match="replug"):
+        model.answer_ensemble(["Where?"], [[PASSAGE]], [[1.0]], OPEN_QA)
+
+
+@pytest.mark.parametrize("most", [20, 5, 0])
+def test_as_many_alternatives_are_asked_for_as_can_be_had(most: int) -> None:
+    def chat(body: dict[str, Any]) -> Any:
+        top = body.get("top_logprobs", 0)
+        if top > most:
+            return httpx.Response(400, json={"error": f"top_logprobs must be at most {most}"})
+        tops = [{"token": "yes", "logprob": -0.1}, {"token": "no", "logprob": -2.4}][:top]
+        tokens = [{"token": "yes", "logprob": -0.1, "top_logprobs": tops}]
+        return reply("yes", logprobs={"content": tokens} if body.get("logprobs") else None)
+
+    engine, bodies = endpoint(chat)
+    model = LanguageModel(engine)
+    assert engine.capabilities.logprobs == most
+    (verdict,) = model.assess(["Where?"], [PASSAGE], ["here"], OPEN_QA)
+    assert verdict.relevant == pytest.approx(0.909 if most else 0.905, abs=2e-3)
+    assert bodies[-1].get("top_logprobs", 0) == most
+
+
+def test_a_server_without_a_system_role_gets_its_text_in_the_first_turn() -> None:
+    def chat(body: dict[str, Any]) -> Any:
+        if body["messages"][0]["role"] == "system":
+            return httpx.Response(400, json={"error": "System role not supported"})
+        return reply("1898")
+
+    engine, bodies = endpoint(chat)
+    assert LanguageModel(engine).answer(["When?"], [[PASSAGE]], OPEN_QA)[0].text == "1898"
+    assert [turn["role"] for turn in bodies[-1]["messages"]] == ["user"]
+    assert OPEN_QA.instruction in bodies[-1]["messages"][0]["content"]
+
+
+def test_choices_by_json_schema_where_nothing_else_is_understood() -> None:
+    def chat(body: dict[str, Any]) -> Any:
+        if "response_format" not in body:
+            return reply("Well.")
+        schema = body["response_format"]["json_schema"]["schema"]
+        return reply(json.dumps({"choice": schema["properties"]["choice"]["enum"][-1]}))
+
+    engine, _ = endpoint(chat)
+    assert engine.capabilities.structured
+    assert LanguageModel(engine).answer(["Is it?"], [[PASSAGE]], YES_NO)[0].text == "False"
+
+
+def test_another_model_than_the_one_served_is_refused() -> None:
+    engine, _ = endpoint(lambda body: reply("x"), models={"data": [{"id": "other"}]})
+    with pytest.raises(InputError, match="serves 'other'"):
+        _ = engine.capabilities
+
+
+def test_no_log_probability_but_the_tokens_own_is_none_lacking(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        say_what_is_lacking("x", Capabilities(0, True, True, True))
+    assert not caplog.messages
