@@ -64,7 +64,7 @@ def main() -> None:
         recall = [f"{100 * judged[key]:.1f}" if key in judged else "–" for key in ("recall_without", "recall_with")]
         scores.append(
             [name, registry.benchmark(name).metric, str(s.questions), f"{s.score_without:.2f}", f"{s.score_with:.2f}"]
-            + [f"{s.gain:+.2f}", f"[{s.ci_low:+.2f}, {s.ci_high:+.2f}]", f"{s.p:.2f}", f"{s.helped} / {s.hurt}"]
+            + [f"{s.gain:+.2f}", f"[{s.ci_low:+.2f}, {s.ci_high:+.2f}]", f"{s.p:.3f}", f"{s.helped} / {s.hurt}"]
             + [*recall, f"{s.units_in_top_k:.2f}", PAPER_GAIN[name]]
         )
         built.append(
