@@ -133,7 +133,7 @@ def serve(folder: Path, log: Path) -> Iterator[str]:
     environment = {**os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=environment) as process:
         try:
-            until = time.monotonic() + 240
+            until = time.monotonic() + 600
             while True:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):

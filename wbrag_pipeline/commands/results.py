@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -29,4 +30,5 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     ]
     page = write_overview(settings.report("overview"), lines)
     typer.echo(overview_table(lines))
-    typer.echo(f"report: {page}")
+    # As short as it can be told from here.
+    typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
