@@ -29,7 +29,7 @@ def options(
 ) -> None:
     """Train the knowledge base of a RAG system.
 
-    Example: wbrag run sample_nq && wbrag ask "Who discovered radium?"
+    Example: wbrag run sample_nq && wbrag ask "Whose idea was Velcro?"
     """
     if version:
         typer.echo(f"wbrag {__version__}")

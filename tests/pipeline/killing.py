@@ -22,6 +22,10 @@ STAGES += ["writeback_index", "evaluation", "report"]
 def main(folder: Path) -> None:
     template = folder / "template"
     os.environ["WBRAG_HOME"] = str(template)
+    import altair  # noqa: F401
+    import faiss  # noqa: F401
+    import sentence_transformers  # noqa: F401
+
     import assets.stage
     import wbrag_pipeline.definitions  # noqa: F401
     from wbrag_pipeline.generation import completions
@@ -48,13 +52,16 @@ def main(folder: Path) -> None:
                 return readings
 
             network.ReaderNetwork.read = logged  # type: ignore[method-assign]
-            if die:
-                die()
-            from wbrag_pipeline.commands.pipeline import run_pipeline
-            from wbrag_pipeline.settings import Settings
+            try:
+                if die:
+                    die()
+                from wbrag_pipeline.commands.pipeline import run_pipeline
+                from wbrag_pipeline.settings import Settings
 
-            run_pipeline(Settings.from_environment(home=home), ["towns"])
-            os._exit(0)
+                run_pipeline(Settings.from_environment(home=home), ["towns"])
+                os._exit(0)
+            finally:
+                os._exit(1)  # never back into the parent's code, nor its buffers
         _, status = os.waitpid(child, 0)
         return status, log.read_text().splitlines() if log.exists() else []
 
@@ -77,15 +84,15 @@ def main(folder: Path) -> None:
         """Die in the middle of a stage, right after so many batches of answers were stored."""
 
         def die() -> None:
-            put, stored = completions.CompletionCache.put_many, [0]
+            store, stored = completions._count, [0]
 
-            def kill(self, values):  # type: ignore[no-untyped-def]
-                put(self, values)
-                stored[0] += 1
+            def kill(usage, spent, fresh, put):  # type: ignore[no-untyped-def]
+                store(usage, spent, fresh, put)
+                stored[0] += bool(fresh)
                 if stored[0] == number:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            completions.CompletionCache.put_many = kill  # type: ignore[method-assign]
+            completions._count = kill
 
         return die
 

@@ -144,7 +144,10 @@ def serve(folder: Path, log: Path) -> Iterator[str]:
             yield f"openai:http://127.0.0.1:{port}/v1#tiny"
         finally:
             process.terminate()
-            process.wait(60)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @pytest.fixture(scope="session")

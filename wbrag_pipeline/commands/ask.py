@@ -27,7 +27,7 @@ def ask(
 ) -> None:
     """Answer a question with and without write-back, and show the passages with their origin.
 
-    Example: wbrag ask "Who discovered radium?" --benchmark sample_nq
+    Example: wbrag ask "Whose idea was Velcro?" --benchmark sample_squad
     """
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.benchmarks.tasks import task_named

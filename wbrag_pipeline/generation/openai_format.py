@@ -95,8 +95,12 @@ def parse_chat(reply: Any, request: Request, dialect: Dialect) -> Completion:
     logprobs = choice.get("logprobs")
     tokens = _tokens(logprobs.get("content")) if isinstance(logprobs, dict) else ()
     usage = reply.get("usage") or {}
-    if finish == "stop" and tokens and "".join(token.text for token in tokens[:-1]) == text:
-        tokens = tokens[:-1]  # the end token, which some servers list and which is no part of the text
+    # The end token, which some servers list, is no part of the text. vLLM says what stopped it: a stop string is one.
+    listed = "".join(token.text for token in tokens[:-1]) == text
+    if dialect.vllm:
+        listed = not isinstance(choice.get("stop_reason"), str)
+    if finish == "stop" and listed:
+        tokens = tokens[:-1]
     return Completion(text, tokens, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), finish)
 
 
