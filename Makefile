@@ -26,7 +26,7 @@ SET_UP_FROM := pyproject.toml constraints.txt scripts/setup scripts/uv
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test lint format bench setup constraints clean
+.PHONY: help demo test test-vllm lint format bench setup constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -36,6 +36,10 @@ demo: $(STAMP) ## Train the sample knowledge base and show what it gained
 
 test: lint ## Everything that must hold: lint, types, floors, tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+test-vllm: ## The real vLLM, on a CPU, in an environment of its own: engine against Hugging Face, engine against server
+	scripts/setup-vllm .venv-vllm
+	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider
 
 lint: $(STAMP) ## Style, types and import floors
 	$(BIN)/ruff check .
