@@ -6,6 +6,7 @@ import polars as pl
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.report import write_report
@@ -52,7 +53,7 @@ def report(
         gated_docs=gated_docs,
         knowledge_units=knowledge_units,
         passages=select_passages(passages, gated_docs),
-        stage_seconds=stage.lineage.stage_seconds(settings.variant, stage.partition),
+        stage_seconds=_seconds(stage),
         units_file=settings.table("knowledge_units", stage.partition),
     )
     return stage.result(
@@ -60,3 +61,12 @@ def report(
         figures={"gain": summary.gain, "path": str(path)},
         pictures={"gains": chart_markdown(charts.gains({stage.partition: summary}))},
     )
+
+
+def _seconds(stage: Stage) -> dict[str, float]:
+    """Times from the lineage; a damaged event file costs the page its times, not the run its report."""
+    try:
+        return stage.lineage.stage_seconds(stage.settings.variant, stage.partition)
+    except IntegrityError as error:
+        stage.context.log.warning(str(error))
+        return {}

@@ -34,8 +34,8 @@ class TableIOManager(dg.IOManager):
         if not path.is_file():
             raise NotBuiltError(f"{asset} of {partition}", f"wbrag run {partition}")
         if context.dagster_type.typing_type is pl.LazyFrame:
-            return pl.scan_parquet(path)
-        return _TABLES[asset].check(pl.read_parquet(path), str(path))
+            return _TABLES[asset].scan(path)
+        return _TABLES[asset].read(path)
 
 
 def _settings(context: dg.InputContext | dg.OutputContext) -> Settings:

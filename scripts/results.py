@@ -60,11 +60,17 @@ def main() -> None:
     for name in names:
         figures, seconds = figures_of(settings, name)
         s = summarise(pl.read_parquet(settings.table("evaluation", name)), seed=settings.seed)
+        p = f"{s.p:.3f}" if s.p >= 0.001 else "< 0.001"
         made, gated, judged = figures["knowledge_units"], figures["gated_docs"], figures["evaluation"]
         recall = [f"{100 * judged[key]:.1f}" if key in judged else "–" for key in ("recall_without", "recall_with")]
         scores.append(
             [name, registry.benchmark(name).metric, str(s.questions), f"{s.score_without:.2f}", f"{s.score_with:.2f}"]
-            + [f"{s.gain:+.2f}", f"[{s.ci_low:+.2f}, {s.ci_high:+.2f}]", f"{s.p:.3f}", f"{s.helped} / {s.hurt}"]
+            + [
+                f"{s.gain:+.2f}",
+                f"[{s.ci_low:+.2f}, {s.ci_high:+.2f}]",
+                p,
+                f"{s.helped} / {s.hurt}",
+            ]
             + [*recall, f"{s.units_in_top_k:.2f}", PAPER_GAIN[name]]
         )
         built.append(

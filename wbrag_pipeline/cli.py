@@ -22,18 +22,23 @@ for command in (demo.demo, run.run, ask.ask, status.status, cost.cost, lineage.l
     app.command()(command)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wbrag {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True, callback=_show_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Train the knowledge base of a RAG system.
 
     Example: wbrag run sample_nq && wbrag ask "Whose idea was Velcro?"
     """
-    if version:
-        typer.echo(f"wbrag {__version__}")
-        raise typer.Exit
 
 
 def main() -> None:
@@ -47,6 +52,12 @@ def main() -> None:
             raise
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        # A folder that cannot be written, a full disk: the system's own words and the file are what helps.
+        if "--debug" in sys.argv or error.filename is None:
+            raise
+        typer.echo(f"error: {error.filename}: {error.strerror} (is the folder yours to write, and not full?)", err=True)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -103,6 +103,10 @@ class Settings:
         """Folder of the corpus' FAISS index: index.faiss and manifest.json."""
         return self.home / "indexes" / slug(corpus) / slug(self.encoder)
 
+    def source_note(self, corpus: str) -> Path:
+        """Small text file: fingerprint of the source files that the passages' table was read from."""
+        return self.table("passages", corpus).with_suffix(".source")
+
     @property
     def embeddings(self) -> Path:
         """Folder of encoded passages in chunks, shared by corpora and encoders."""
@@ -115,6 +119,11 @@ class Settings:
     def report(self, benchmark: str) -> Path:
         """HTML report of one benchmark."""
         return self.home / "reports" / self.variant / f"{slug(benchmark)}.html"
+
+    @property
+    def overview(self) -> Path:
+        """HTML page over several benchmarks; no benchmark's name begins with an underscore."""
+        return self.home / "reports" / self.variant / "_overview.html"
 
     @property
     def registry(self) -> Path:

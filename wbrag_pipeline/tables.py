@@ -8,6 +8,7 @@ cannot be given one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -42,9 +43,30 @@ class Table:
             raise IntegrityError(place, f"the key {self.key} repeats")
         return frame.select(list(self.schema))
 
+    def read(self, file: Path) -> pl.DataFrame:
+        """The stored table. Raises IntegrityError when the file is damaged or not of this schema."""
+        try:
+            return self.check(pl.read_parquet(file), str(file))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _damaged(file, error) from error
+
+    def scan(self, file: Path) -> pl.LazyFrame:
+        """The stored table, to be read by need. Raises IntegrityError when not even its schema can be read."""
+        try:
+            frame = pl.scan_parquet(file)
+            frame.collect_schema()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _damaged(file, error) from error
+        return frame
+
     def empty(self) -> pl.DataFrame:
         """A table with no rows."""
         return pl.DataFrame(schema=self.schema)
+
+
+def _damaged(file: Path, error: Exception) -> IntegrityError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return IntegrityError(file, f"cannot be read ({reason}); make it again with wbrag run, corpora with --refresh")
 
 
 # A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text).

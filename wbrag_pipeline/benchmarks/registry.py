@@ -166,7 +166,7 @@ def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, sh
         file=entry.train,
         line=number(train, first["train_id"]),
         field="question",
-        mend="take shared questions out of one split, or drop them from training with `overlap: drop`",
+        mend="take shared questions out of one split, or leave them out of training: --overlap drop",
     )
 
 

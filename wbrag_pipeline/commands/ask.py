@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
-from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
@@ -39,6 +39,8 @@ def ask(
     from wbrag_pipeline.writeback.releases import current
     from wbrag_pipeline.writeback.scoring import passages_of
 
+    if not question.strip():
+        raise InputError("the question is empty", field="question")
     settings = settings_of(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Home, settings_of
+from wbrag_pipeline.commands.options import Home, settings_of, wide_console
 from wbrag_pipeline.errors import NotBuiltError
 
 
@@ -14,37 +14,44 @@ def cost(
     benchmark: Annotated[str | None, typer.Argument(help="Only this benchmark; all if left out.")] = None,
     home: Home = None,
 ) -> None:
-    """List generator calls by stage: asked for, found in the cache, really sent, tokens and seconds.
+    """List generator calls by stage over all runs: asked for, found in the cache, really sent, tokens and seconds.
 
-    Beside them stands what the plain algorithm would have sent: 2N + |kept|·K + |kept|.
+    Beside them stands what one plain run would send: 2N + |kept|·K + |kept|. The reader's calls are question-passage
+    pairs, K of them an answer; a language model's are prompts.
 
     Example: wbrag cost sample_nq
     """
     import polars as pl
-    from rich.console import Console
     from rich.table import Table
 
+    from wbrag_pipeline import tables
+    from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.generation.ledger import costs, paper_calls
+    from wbrag_pipeline.generation.protocol import Usage
 
     settings = settings_of(home=home)
+    if benchmark is not None:
+        Registry.load(settings.home).benchmark(benchmark)
     spent = costs(settings.completions, partition=benchmark)
     if not spent:
         raise NotBuiltError("a ledger of generator calls", f"wbrag run {benchmark or 'BENCHMARK'}")
     table = Table("benchmark", "stage", "engine")
     for heading in ("asked", "cached", "sent", "failed", "prompt tokens", "completion tokens", "seconds"):
         table.add_column(heading, justify="right")
+    sums: dict[tuple[str, str, str], Usage] = {}
     for row in spent:
-        u = row.usage
+        sums.setdefault((row.partition, row.stage, row.engine), Usage()).add(row.usage)
+    for names, u in sums.items():
         counts = (u.calls, u.cached, u.sent, u.failed, u.prompt_tokens, u.completion_tokens)
-        table.add_row(row.partition, row.stage, row.engine, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
-    console = Console()
+        table.add_row(*names, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
+    console = wide_console()
     console.print(table)
     for name in dict.fromkeys(row.partition for row in spent if row.partition):
         scores, gated = settings.table("utility_scores", name), settings.table("gated_docs", name)
         if not (scores.is_file() and gated.is_file()):
             continue
-        questions = pl.scan_parquet(scores).select(pl.len()).collect().item()
-        kept = pl.read_parquet(gated, columns=["question_id"])["question_id"].n_unique()
+        questions = tables.UTILITY_SCORES.scan(scores).select(pl.len()).collect().item()
+        kept = tables.GATED_DOCS.read(gated)["question_id"].n_unique()
         plain = paper_calls(questions, kept, settings.top_k)
         shown = " + ".join(f"{count:,} {stage}" for stage, count in plain.items())
-        console.print(f"{name}: the plain algorithm makes {sum(plain.values()):,} calls ({shown})")
+        console.print(f"{name}: one plain run makes {sum(plain.values()):,} calls ({shown})")

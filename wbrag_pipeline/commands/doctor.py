@@ -67,8 +67,8 @@ def _gpu(settings: Settings) -> str:
 
 def _home(settings: Settings) -> str:
     existing = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        raise WbragError(f"{existing} is not writable; give another folder with --home or WBRAG_HOME")
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise WbragError(f"{existing} is no folder that can be written; give another folder with --home or WBRAG_HOME")
     return f"{settings.home}, {shutil.disk_usage(existing).free / 2**30:.0f} GiB free"
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from wbrag_pipeline.settings import Settings
 
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of everything that is stored.", envvar="WBRAG_HOME")]
@@ -20,6 +22,14 @@ MethodName = Annotated[
     ),
 ]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]
+
+
+def wide_console() -> Console:
+    """A console that cuts no table where nobody reads at a terminal's width."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
 
 
 def settings_of(**given: Any) -> Settings:

@@ -37,6 +37,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
+    from wbrag_pipeline.retrieval.corpus import is_fresh
 
     method_named(settings.method)
     check_generator(settings.generator)
@@ -55,16 +56,6 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
         for entry in entries:
             typer.echo(f"benchmark {entry.name}", err=True)
             _execute(defs.resolve_job_def("train_knowledge_base"), instance, entry.name, settings)
-
-
-def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
-    """Whether the corpus' table and index exist and are younger than every file they come from."""
-    made = [settings.table("passages", corpus), settings.corpus_index(corpus) / "manifest.json"]
-    if not all(path.is_file() for path in made):
-        return False
-    files = [source, *source.rglob("*")] if source.is_dir() else [source]
-    newest = max((file.stat().st_mtime for file in files if file.exists()), default=float("inf"))
-    return newest < min(path.stat().st_mtime for path in made)
 
 
 def _execute(job: Any, instance: Any, partition: str, settings: Settings) -> None:

@@ -12,8 +12,7 @@ from wbrag_pipeline.settings import Settings
 
 def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     """Print the table of these benchmarks and write the overview page that links their reports."""
-    import polars as pl
-
+    from wbrag_pipeline import tables
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.evaluation.report import BenchmarkLine, overview_table, write_overview
     from wbrag_pipeline.evaluation.statistics import summarise
@@ -23,12 +22,12 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
         BenchmarkLine(
             name,
             registry.benchmark(name).metric,
-            summarise(pl.read_parquet(settings.table("evaluation", name)), seed=settings.seed),
+            summarise(tables.EVALUATION.read(settings.table("evaluation", name)), seed=settings.seed),
             settings.report(name),
         )
         for name in benchmarks
     ]
-    page = write_overview(settings.report("overview"), lines)
+    page = write_overview(settings.overview, lines)
     typer.echo(overview_table(lines))
     # As short as it can be told from here.
     typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of, wide_console
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def status(
 
     settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
     registry = Registry.load(settings.home)
-    console = Console()
+    console = wide_console()
     console.print(
         f"home {settings.home}\nencoder {settings.encoder}, generator {settings.generator}, method {settings.method}"
     )
@@ -34,7 +33,9 @@ def status(
         corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), str(corpus.path))
     benchmarks = Table(title="Benchmarks", title_justify="left")
     for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
-        benchmarks.add_column(heading, justify="right" if heading in ("units", "without", "with", "gain") else "left")
+        # Names must be there whole: they are what is typed.
+        right = heading in ("units", "without", "with", "gain")
+        benchmarks.add_column(heading, justify="right" if right else "left", no_wrap=heading == "benchmark")
     for entry in registry.benchmarks.values():
         benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
     console.print(corpora, benchmarks)
@@ -43,14 +44,15 @@ def status(
 def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
     import polars as pl
 
+    from wbrag_pipeline import tables
+
     table = settings.table("passages", corpus)
-    count = f"{pl.scan_parquet(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
+    count = f"{tables.PASSAGES.scan(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
     return count, "yes" if (settings.corpus_index(corpus) / "manifest.json").is_file() else "-"
 
 
 def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:
-    import polars as pl
-
+    from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.statistics import summarise
     from wbrag_pipeline.writeback.releases import current
 
@@ -63,7 +65,7 @@ def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str,
     if not table.is_file():
         return release.name, units, "-", "-", "-"
     try:
-        summary = summarise(pl.read_parquet(table), resamples=1)
+        summary = summarise(tables.EVALUATION.read(table), resamples=1)
     except InputError:
         return release.name, units, "-", "-", "-"
     return release.name, units, f"{summary.score_without:.1f}", f"{summary.score_with:.1f}", f"{summary.gain:+.1f}"

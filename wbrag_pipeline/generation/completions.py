@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation import ledger
 from wbrag_pipeline.generation.protocol import Usage
 
@@ -75,7 +76,14 @@ class CompletionCache:
     def _connect(self) -> sqlite3.Connection:
         # One connection a use: it may be any thread's or any forked process' turn.
         connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise IntegrityError(self.path, f"{error}; move it away, answers will then be asked for again") from error
         # What is committed survives the process however it ends; only a power cut could take the last moments.
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection

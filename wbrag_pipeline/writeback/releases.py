@@ -39,7 +39,7 @@ class Release:
         """KNOWLEDGE_UNITS of this release. Raises IntegrityError when the file is not the one published."""
         path = self.folder / "units.parquet"
         if not path.is_file() or sha256_of_file(path) != self.units_sha256:
-            raise IntegrityError(path, "is not the file that was published; roll back or publish again")
+            raise IntegrityError(path, "is not the file that was published; publish again with wbrag run")
         return tables.KNOWLEDGE_UNITS.check(pl.read_parquet(path), str(path))
 
     def index(self, encoder: Encoder) -> Index:
@@ -54,10 +54,9 @@ def publish(units: pl.DataFrame, encoder: Encoder, folder: Path) -> Release:
     """
     units = tables.KNOWLEDGE_UNITS.check(units).sort("unit_id")
     content = sha256_of_text(encoder.fingerprint, units.write_json())
-    if (folder / "CURRENT").exists():
-        now = current(folder)
-        if now.content == content:
-            return now
+    now = _sound(folder, encoder)
+    if now is not None and now.content == content:
+        return now
     vectors = (
         encoder.encode_passages(units["title"].to_list(), units["text"].to_list())
         if units.height
@@ -96,7 +95,21 @@ def current(folder: Path) -> Release:
     pointer = folder / "CURRENT"
     if not pointer.is_file():
         raise NotBuiltError(f"a write-back release of {folder.name}", f"wbrag run {folder.name}")
-    return _open(folder / pointer.read_text(encoding="utf-8").strip())
+    name = pointer.read_text(encoding="utf-8").strip()
+    if not name:
+        raise IntegrityError(pointer, f"names no release; publish again with: wbrag run {folder.name}")
+    return _open(folder / name)
+
+
+def _sound(folder: Path, encoder: Encoder) -> Release | None:
+    """The current release if there is one and its files are whole: a damaged one is published anew, never reused."""
+    try:
+        release = current(folder)
+        release.units()
+        release.index(encoder)
+    except (NotBuiltError, IntegrityError):
+        return None
+    return release
 
 
 def all_releases(folder: Path) -> list[Release]:
@@ -109,4 +122,4 @@ def _open(folder: Path) -> Release:
         manifest = json.loads((folder / "release.json").read_text(encoding="utf-8"))
         return Release(folder, manifest["content"], manifest["units_sha256"])
     except (OSError, ValueError, KeyError) as error:
-        raise IntegrityError(folder / "release.json", "is missing or damaged") from error
+        raise IntegrityError(folder / "release.json", "is missing or damaged; publish again with wbrag run") from error
