@@ -90,3 +90,17 @@ def test_a_refused_corpus_changes_nothing_that_is_there(tmp_path: Path, wbrag_ho
     assert done.returncode == 2
     assert "line 2" in done.stderr
     assert {path: path.read_bytes() for path in wbrag_home.rglob("*") if path.is_file()} == before
+
+
+def test_version_stands_alone() -> None:
+    done = wbrag("--version")
+    assert done.returncode == 0 and done.stdout.startswith("wbrag ")
+
+
+def test_a_home_that_cannot_be_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    corpus = tmp_path / "c.jsonl"
+    corpus.write_text('{"id": "1", "contents": "\\"T\\"\\ntext"}\n', encoding="utf-8")
+    done = wbrag("add", "corpus", "c", str(corpus), WBRAG_HOME=str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr

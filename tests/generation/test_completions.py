@@ -6,6 +6,9 @@ import multiprocessing
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.completions import CompletionCache, complete
 from wbrag_pipeline.generation.protocol import Usage
 
@@ -70,3 +73,10 @@ def test_two_processes_store_at_once(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
     wanted = [f"{number}-{i}" for number in range(75) for i in range(20)]
     assert len(CompletionCache(path).get_many(wanted)) == 1500
+
+
+def test_a_damaged_cache_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(IntegrityError, match="move it away"):
+        CompletionCache(path)

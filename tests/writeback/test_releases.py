@@ -78,3 +78,13 @@ def test_a_publish_that_dies_leaves_the_old_release(
         publish(units_of(SECOND), compass, folder)
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
     assert current(folder).name == "r000001"
+
+
+def test_a_damaged_release_is_published_anew(folder: Path, compass: CompassEncoder) -> None:
+    release = publish(units_of(FIRST), compass, folder)
+    (release.folder / "units.parquet").unlink()
+    assert publish(units_of(FIRST), compass, folder).name == "r000002" == current(folder).name
+    (folder / "CURRENT").write_text("", encoding="utf-8")
+    with pytest.raises(IntegrityError, match="CURRENT"):
+        current(folder)
+    assert publish(units_of(FIRST), compass, folder).name == "r000003"
