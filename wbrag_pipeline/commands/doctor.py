@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -101,15 +100,15 @@ def _generator(settings: Settings) -> str:
 
 def _indexes(settings: Settings) -> str:
     from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.retrieval.index import open_index
     from wbrag_pipeline.writeback.releases import current
 
     encoder = load_encoder(settings.encoder)
-    folders: list[Path] = [settings.corpus_index(name) for name in Registry.load(settings.home).corpora]
-    built = [folder for folder in folders if (folder / "manifest.json").is_file()]
-    for folder in built:
-        open_index(folder, encoder)
+    names = Registry.load(settings.home).corpora
+    built = [name for name in names if (settings.corpus_index(name) / "manifest.json").is_file()]
+    for name in built:
+        open_knowledge_base(settings, name, encoder)
     pointers = list(settings.releases("x").parent.glob("*/CURRENT"))
     for pointer in pointers:
         release = current(pointer.parent)
