@@ -31,7 +31,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def figures_of(settings: Settings, benchmark: str) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Figures and wall seconds of each stage; seconds are those of the run that asked the generator most."""
+    """Figures and wall seconds of each stage; seconds are those of its first recorded run."""
     with Lineage(settings.lineage).connect() as connection:
         rows = connection.execute(
             'SELECT asset, figures, seconds FROM recorded_stages WHERE variant = $v AND "partition" = $b '

@@ -126,11 +126,6 @@ class Settings:
         return self.home / "reports" / self.variant / "_overview.html"
 
     @property
-    def registry(self) -> Path:
-        """Home itself: the registry keeps corpora/*.yaml and benchmarks/*.yaml there."""
-        return self.home
-
-    @property
     def completions(self) -> Path:
         """SQLite file of everything a generator ever answered."""
         return self.home / "cache" / "completions.sqlite"

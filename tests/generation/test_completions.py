@@ -60,7 +60,8 @@ def test_fresh_and_cached_answers_are_the_same_value(tmp_path: Path) -> None:
 def _store(path: Path, first: int) -> None:
     cache = CompletionCache(path)
     for number in range(first, first + 50):
-        cache.put_many({f"{number}-{i}": number for i in range(20)})
+        with cache.recording("test") as put:
+            put({f"{number}-{i}": number for i in range(20)}, Usage())
 
 
 def test_two_processes_store_at_once(tmp_path: Path) -> None:

@@ -51,11 +51,6 @@ class CompletionCache:
                 found.update(connection.execute(f"SELECT key, value FROM completions WHERE key IN ({marks})", some))
         return {key: json.loads(value) for key, value in found.items()}
 
-    def put_many(self, values: Mapping[str, Any]) -> None:
-        """Store values in one transaction. The first value of a key stays: the same key means the same completion."""
-        with closing(self._connect()) as connection, connection:
-            connection.executemany(_PUT, _rows(values))
-
     @contextmanager
     def recording(self, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
         """Yield ``put(values, usage)``: store values and add to the ledger, in one transaction each time.
