@@ -47,6 +47,7 @@ def units(*rows: tuple[str, str, list[str]], benchmark: str = "nq", fallback: bo
                 "fallback": fallback,
                 "distiller": "reader-1",
                 "prompt_version": "p3",
+                "labels": [],
             }
             for unit, question, sources in rows
         ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -29,6 +31,14 @@ def test_a_table_of_its_schema_passes_with_its_columns_in_order() -> None:
 def test_what_is_not_of_the_schema_is_refused(frame: pl.DataFrame, said: str) -> None:
     with pytest.raises(IntegrityError, match=said):
         tables.RETRIEVALS.check(frame, "here")
+
+
+def test_a_table_of_an_earlier_version_says_how_to_make_it_again(tmp_path: Path) -> None:
+    rows = tables.PASSAGES.empty().drop("labels", "source")
+    rows.write_parquet(tmp_path / "old.parquet")
+    for read in (tables.PASSAGES.read, tables.PASSAGES.scan):
+        with pytest.raises(IntegrityError, match=r"old\.parquet: .*'labels', 'source'.* make it again with wbrag run"):
+            read(tmp_path / "old.parquet")
 
 
 def test_only_questions_and_evaluations_hold_gold_answers() -> None:

@@ -30,18 +30,21 @@ class Table:
         are refused too: a column nobody declared is a column nobody checks.
         """
         place = where or f"table {self.name}"
-        if dict(frame.schema) != dict(self.schema):
-            missing = [c for c in self.schema if c not in frame.columns]
-            extra = [c for c in frame.columns if c not in self.schema]
-            wrong = [
-                f"{c} is {frame.schema[c]}, not {self.schema[c]}"
-                for c in self.schema
-                if c in frame.columns and frame.schema[c] != self.schema[c]
-            ]
-            raise IntegrityError(place, f"schema differs: missing {missing}, extra {extra}, types {wrong}")
+        self._check_schema(frame.schema, place)
         if self.key and frame.select(self.key).is_duplicated().any():
             raise IntegrityError(place, f"the key {self.key} repeats")
         return frame.select(list(self.schema))
+
+    def _check_schema(self, found: pl.Schema, place: str) -> None:
+        if dict(found) == dict(self.schema):
+            return
+        missing = [c for c in self.schema if c not in found]
+        extra = [c for c in found if c not in self.schema]
+        wrong = [
+            f"{c} is {found[c]}, not {self.schema[c]}" for c in self.schema if c in found and found[c] != self.schema[c]
+        ]
+        problem = f"schema differs: missing {missing}, extra {extra}, types {wrong}"
+        raise IntegrityError(place, f"{problem}; if an earlier version made it, {_AGAIN}")
 
     def read(self, file: Path) -> pl.DataFrame:
         """The stored table. Raises IntegrityError when the file is damaged or not of this schema."""
@@ -51,12 +54,13 @@ class Table:
             raise _damaged(file, error) from error
 
     def scan(self, file: Path) -> pl.LazyFrame:
-        """The stored table, to be read by need. Raises IntegrityError when not even its schema can be read."""
+        """The stored table, to be read by need. Raises IntegrityError when its schema is another or unreadable."""
         try:
             frame = pl.scan_parquet(file)
-            frame.collect_schema()
+            found = frame.collect_schema()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise _damaged(file, error) from error
+        self._check_schema(found, str(file))
         return frame
 
     def empty(self) -> pl.DataFrame:
@@ -66,13 +70,25 @@ class Table:
 
 def _damaged(file: Path, error: Exception) -> IntegrityError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return IntegrityError(file, f"cannot be read ({reason}); make it again with wbrag run, corpora with --refresh")
+    return IntegrityError(file, f"cannot be read ({reason}); {_AGAIN}")
 
 
-# A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text).
+_AGAIN = "make it again with wbrag run, corpora with --refresh"
+
+# A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text): a passage that is
+# relabelled or moved is not encoded again.
 PASSAGES = Table(
     "passages",
-    pl.Schema({"passage_id": pl.String(), "title": pl.String(), "text": pl.String(), "content_hash": pl.String()}),
+    pl.Schema(
+        {
+            "passage_id": pl.String(),
+            "title": pl.String(),
+            "text": pl.String(),
+            "content_hash": pl.String(),
+            "labels": pl.List(pl.String()),  # who may see it: readers with all of these; sorted, none is everybody
+            "source": pl.String(),  # the document that the passage was cut from
+        }
+    ),
     ("passage_id",),
 )
 
@@ -151,6 +167,7 @@ KNOWLEDGE_UNITS = Table(
             "fallback": pl.Boolean(),
             "distiller": pl.String(),
             "prompt_version": pl.String(),
+            "labels": pl.List(pl.String()),  # the union of its sources' labels; a reader must have all of them
         }
     ),
     ("unit_id",),

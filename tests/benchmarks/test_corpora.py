@@ -81,7 +81,7 @@ def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
     FORMATS[name](tmp_path / name, ROWS)
     frame = read_corpus(tmp_path / name)
     assert dict(frame.schema) == dict(PASSAGES.schema)
-    assert frame.rows() == [(i, title, text, sha256_of_text(title, text)) for i, title, text in ROWS]
+    assert frame.rows() == [(i, title, text, sha256_of_text(title, text), [], title or i) for i, title, text in ROWS]
 
 
 # Whatever is written comes back. Blanks around a field are not kept; a first line in quotes is the title.
@@ -163,6 +163,27 @@ BAD_JSONL = {
         '{"id": "1", "title": "\\ud83d", "text": "x"}',
         "line 1, field 'title': holds half of a surrogate",
     ),
+    "labels as text": (
+        '{"id": "1", "text": "x", "labels": "hr"}',
+        "line 1, field 'labels': must be a list of text, not",
+    ),
+    "labels of null": (
+        '{"id": "1", "text": "x", "labels": null}',
+        "field 'labels': must be a list of text, not nothing",
+    ),
+    "a number as label": (
+        '{"id": "1", "text": "x", "labels": ["a", 5]}',
+        "'labels': must hold text only, not a number",
+    ),
+    "an empty label": (
+        '{"id": "1", "text": "x", "labels": [" "]}',
+        "field 'labels': holds an empty label (write a list",
+    ),
+    "two labels in one": (
+        '{"id": "1", "text": "x", "labels": ["a,b"]}',
+        "field 'labels': holds the label 'a,b': a label",
+    ),
+    "a number as source": ('{"id": "1", "text": "x", "source": 7}', "field 'source': must be text, not a number"),
     "same id": (
         GOOD + "\n" + GOOD.replace('"1"', '"2"') + GOOD,
         "line 4, field 'id': the id '1' was already used on line 1 (give every row its own id)",
@@ -265,3 +286,25 @@ def test_paths_that_are_no_corpus(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
         with pytest.raises(InputError, match=r"the format is not known by this name \(use one of \.jsonl"):
             read_corpus(tmp_path / name)
+
+
+def test_labels_and_source_come_from_every_format_alike(tmp_path: Path) -> None:
+    given = [("1", ["hr", "finance", " hr "], "a.pdf"), ("2", [], ""), ("3", ["e\u0301", "\u00e9"], "b.pdf")]
+    rows = [{"id": i, "text": f"text {i}", "labels": labels, "source": source} for i, labels, source in given]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    with (tmp_path / "a.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(
+            [("id", "text", "labels", "source"), *((i, f"text {i}", ";".join(labels), s) for i, labels, s in given)]
+        )
+    for name in ("a.jsonl", "a.parquet", "a.csv"):
+        frame = read_corpus(tmp_path / name)
+        assert frame["labels"].to_list() == [["finance", "hr"], [], ["\u00e9"]], name
+        assert frame["source"].to_list() == ["a.pdf", "2", "b.pdf"], name
+
+
+def test_labels_do_not_change_what_a_passage_says(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "text": "x", "labels": ["hr"]}')
+    (tmp_path / "b.jsonl").write_text('{"id": "1", "text": "x", "source": "elsewhere"}')
+    labelled, plain = read_corpus(tmp_path / "a.jsonl"), read_corpus(tmp_path / "b.jsonl")
+    assert labelled["content_hash"].equals(plain["content_hash"])

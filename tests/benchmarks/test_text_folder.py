@@ -84,3 +84,41 @@ def test_a_file_that_is_not_utf8_names_line_and_offset(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes("# Füße\n\ngrün".encode("latin1"))
     with pytest.raises(InputError, match=r"a\.md, line 1: not UTF-8: byte 0xfc at offset 3 of the file \(save .*iconv"):
         read_corpus(tmp_path)
+
+
+def test_labels_come_from_front_matter_and_from_the_folders_above(tmp_path: Path) -> None:
+    (tmp_path / "hr" / "pay").mkdir(parents=True)
+    (tmp_path / "hr" / ".labels").write_text("hr  # everything below\n\nstaff\n")
+    (tmp_path / "hr" / "pay" / ".labels").write_text("pay\n")
+    (tmp_path / "hr" / "pay" / "bands.txt").write_text("Bands.")
+    (tmp_path / "hr" / "leave.md").write_text("---\nlayout: x\nlabels: [hr, managers]\n---\n# Leave\n\nDays.")
+    (tmp_path / "one.md").write_text("---\nlabels: legal; board\n---\nText.")
+    (tmp_path / "none.md").write_text("---\nlayout: the labels\n---\nText.")
+    (tmp_path / "loose.md").write_text("---\n: : not yaml [\n---\nText.")
+    frame = read_corpus(tmp_path)
+    assert dict(frame.select("source", "labels").iter_rows()) == {
+        "hr/leave.md": ["hr", "managers", "staff"],
+        "hr/pay/bands.txt": ["hr", "pay", "staff"],
+        "loose.md": [],
+        "none.md": [],
+        "one.md": ["board", "legal"],
+    }
+    assert not frame["text"].str.contains("labels").any()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.md", "---\nlabels: [hr\n---\nText.", r"a\.md, line 1, field 'labels': the front matter is no YAML"),
+        ("a.md", "---\nlabels: 5\n---\nText.", "must be a list of text, not a number"),
+        ("a.md", "---\nlabels: [5]\n---\nText.", "must hold text only, not a number"),
+        ("a.md", "---\nlabels: hr, pay\n---\nText.", "holds the label 'hr, pay'"),
+        ("a.md", "---\nlabels:\n---\nText.", r"must be a list of text, not nothing"),
+        (".labels", "hr\na, b\n", r"\.labels, line 2, field 'labels': holds the label"),
+    ],
+)
+def test_labels_that_cannot_be_read_are_refused(tmp_path: Path, name: str, content: str, said: str) -> None:
+    (tmp_path / "b.md").write_text("Text.")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=said):
+        read_corpus(tmp_path)

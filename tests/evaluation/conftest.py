@@ -65,7 +65,7 @@ def make_benchmark(*, towns: int = 90, training: int = 300, tests: int = 400, se
             text = " ".join(texts + ["The road inland is closed in winter."] * int(rng.integers(0, 6)))
             passages.append(
                 {"passage_id": f"p{2 * i + part}", "title": title, "text": text}
-                | {"content_hash": sha256_of_text(title, text)}
+                | {"content_hash": sha256_of_text(title, text), "labels": [], "source": title}
             )
     passage = {row["passage_id"]: row for row in passages}
 
@@ -100,7 +100,7 @@ def make_benchmark(*, towns: int = 90, training: int = 300, tests: int = 400, se
             | {"source_passage_ids": sources, "source_hashes": [passage[s]["content_hash"] for s in sources]}
             | {"source_tokens": sum(60 + 9 * count for count in evidence), "fallback": fallback}
             | {"unit_tokens": 30 + 16 * len(sources) + int(rng.integers(0, 25))}
-            | {"distiller": "reader", "prompt_version": "extractive-1"}
+            | {"distiller": "reader", "prompt_version": "extractive-1", "labels": []}
         )
 
     tested = []

@@ -28,7 +28,9 @@ RETRIEVALS = pl.DataFrame(
     orient="row",
 )
 PASSAGES = pl.DataFrame(
-    [(name, "T", name, sha256_of_text("T", name)) for name in NAMES], schema=tables.PASSAGES.schema, orient="row"
+    [(name, "T", name, sha256_of_text("T", name), [], "T") for name in NAMES],
+    schema=tables.PASSAGES.schema,
+    orient="row",
 )
 MARKS: dict[str, float | None] = {"good": 0.9, "even": 0.5, "bad": 0.1, "odd": None}
 

@@ -71,7 +71,10 @@ def make_index(tmp_path: Path, compass: CompassEncoder) -> MakeIndex:
 
 
 def passages_of(angles: dict[str, float]) -> pl.DataFrame:
-    rows = [{"passage_id": i, "title": f"T {i}", "text": str(a), "content_hash": f"h{i}"} for i, a in angles.items()]
+    rows = [
+        {"passage_id": i, "title": f"T {i}", "text": str(a), "content_hash": f"h{i}", "labels": [], "source": f"T {i}"}
+        for i, a in angles.items()
+    ]
     return pl.DataFrame(rows, schema=PASSAGES.schema)
 
 
@@ -91,6 +94,7 @@ def units_of(angles: dict[str, float]) -> pl.DataFrame:
             "fallback": False,
             "distiller": "by hand",
             "prompt_version": "1",
+            "labels": [],
         }
         for i, angle in angles.items()
     ]

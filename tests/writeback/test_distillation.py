@@ -17,13 +17,13 @@ from wbrag_pipeline.writeback.leaks import leaked_answers
 PASSAGES = tables.PASSAGES.check(
     pl.DataFrame(
         [
-            ("p1", "Radium", "Radium was found in 1898. It glows."),
-            ("p2", "Curie", "Marie Curie was born in Warsaw. She moved."),
-            ("p3", "Noise", "Nothing to see here. Move on."),
+            ("p1", "Radium", "Radium was found in 1898. It glows.", sha256_of_text("0"), [], "Radium"),
+            ("p2", "Curie", "Marie Curie was born in Warsaw. She moved.", sha256_of_text("1"), [], "Curie"),
+            ("p3", "Noise", "Nothing to see here. Move on.", sha256_of_text("2"), [], "Noise"),
         ],
-        schema=["passage_id", "title", "text"],
+        schema=tables.PASSAGES.schema,
         orient="row",
-    ).with_columns(content_hash=pl.Series([sha256_of_text(str(i)) for i in range(3)]))
+    )
 )
 QUESTIONS = pl.DataFrame(
     [("q1", "When was radium found?", ["1898", "GOLDMARK"]), ("q2", "Where was Curie born?", ["Warsaw"])],
@@ -79,6 +79,15 @@ def test_a_changed_source_is_another_unit() -> None:
     assert not set(first["unit_id"]) & set(
         distil(GATED, changed, Scripted(lambda q, ids: ""), benchmark="b")["unit_id"]
     )
+
+
+def test_a_unit_has_the_labels_of_all_its_sources() -> None:
+    plain = distil(GATED, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b")
+    assert plain["labels"].to_list() == [[], []]
+    labelled = PASSAGES.with_columns(labels=pl.Series([["hr", "it"], ["hr", "finance"], ["secret"]]))
+    units = distil(GATED, labelled, Scripted(lambda q, ids: ""), benchmark="b")
+    assert units["labels"].to_list() == [["finance", "hr", "it"], ["finance", "hr"]]
+    assert units["unit_id"].to_list() == plain["unit_id"].to_list()
 
 
 def test_the_distiller_is_never_given_a_gold_answer() -> None:

@@ -120,7 +120,7 @@ def worlds(
         orient="row",
     )
     passages = pl.DataFrame(
-        [(name, "T", name, sha256_of_text("T", name)) for name in retrievals["passage_id"]],
+        [(name, "T", name, sha256_of_text("T", name), [], "T") for name in retrievals["passage_id"]],
         schema=tables.PASSAGES.schema,
         orient="row",
     )

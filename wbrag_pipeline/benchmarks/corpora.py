@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from wbrag_pipeline.benchmarks.access_labels import labels_of
 from wbrag_pipeline.benchmarks.records import Source, check_ids, check_unicode, id_of, kind_of, records, text_of
 from wbrag_pipeline.benchmarks.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
@@ -18,18 +19,19 @@ _BATCH = 50_000  # rows that are Python objects at the same time
 
 
 def read_corpus(path: Path) -> pl.DataFrame:
-    """Read a corpus into PASSAGES (passage_id, title, text, content_hash), one row a passage, in file order.
+    """Read a corpus into PASSAGES, one row a passage, in file order.
 
     path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
         ``contents`` (FlashRAG: the title in double quotes on the first line, then the text) or ``text`` and perhaps
-        ``title``; or a folder of ``.md`` / ``.txt`` files, see ``text_folder``.
+        ``title``, and perhaps ``labels`` and ``source``; or a folder of ``.md`` / ``.txt`` files, see ``text_folder``.
 
-    A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``. Raises one InputError that names file,
-    line, field and the mend on anything wrong: no such path, broken row, missing field, repeated id, no passages.
+    A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
+    names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
+    the mend on anything wrong: no such path, broken row, missing field, repeated id, no passages.
     """
     if path.is_dir():
         found = passages_in_folder(path)
-        frame = _table((number, *passage) for number, passage in enumerate(found, start=1))
+        frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
             raise InputError("holds no text in .md or .txt files", file=path, mend="an empty corpus is refused")
         return PASSAGES.check(frame.drop("number"), str(path))
@@ -51,7 +53,16 @@ def split_contents(contents: str) -> tuple[str, str]:
     return (first, rest) if rest else ("", first)
 
 
-def _passages(source: Source) -> Iterator[tuple[int, str, str, str]]:
+class _Row(NamedTuple):
+    number: int
+    passage_id: str
+    title: str
+    text: str
+    labels: list[str]
+    source: str
+
+
+def _passages(source: Source) -> Iterator[_Row]:
     for number, fields in records(source):
         passage_id = id_of(source, number, fields)
         if "contents" in fields:
@@ -59,31 +70,34 @@ def _passages(source: Source) -> Iterator[tuple[int, str, str, str]]:
             if not text:
                 raise source.error("is empty", number, "contents", mend="fill it in or take the row out")
         elif "text" in fields:
-            title, text = _title(source, number, fields), text_of(source, number, fields, "text")
+            title, text = _optional(source, number, fields, "title"), text_of(source, number, fields, "text")
         else:
             there = ", ".join(fields)
             mend = f"a row has either contents or text; fields on this {source.place(number)}: {there}"
             raise source.error("is missing", number, "contents", mend=mend)
-        yield number, passage_id, title, text
+        document = _optional(source, number, fields, "source") or title or passage_id
+        yield _Row(number, passage_id, title, text, labels_of(source, number, fields), document)
 
 
-def _title(source: Source, number: int, fields: dict[str, Any]) -> str:
-    value = fields.get("title")
+def _optional(source: Source, number: int, fields: dict[str, Any], field: str) -> str:
+    """The text in ``field``, stripped; empty where there is none."""
+    value = fields.get(field)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise source.error(f"must be text, not {kind_of(value)}", number, "title", mend="put the value in quotes")
-    check_unicode(source, number, "title", value)
+        raise source.error(f"must be text, not {kind_of(value)}", number, field, mend="put the value in quotes")
+    check_unicode(source, number, field, value)
     return value.strip()
 
 
-def _table(rows: Iterable[tuple[int, str, str, str]]) -> pl.DataFrame:
+def _table(rows: Iterable[_Row]) -> pl.DataFrame:
     """PASSAGES with a column ``number`` in front. Rows become columns a batch at a time, so few are Python objects."""
     schema = pl.Schema({"number": pl.UInt32(), **PASSAGES.schema})
     parts: list[pl.DataFrame] = []
-    batch: list[tuple[int, str, str, str, str]] = []
-    for number, passage_id, title, text in rows:
-        batch.append((number, passage_id, title, text, sha256_of_text(title, text)))
+    batch: list[tuple[int, str, str, str, str, list[str], str]] = []
+    for row in rows:
+        content_hash = sha256_of_text(row.title, row.text)
+        batch.append((row.number, row.passage_id, row.title, row.text, content_hash, row.labels, row.source))
         if len(batch) == _BATCH:
             parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
             batch = []

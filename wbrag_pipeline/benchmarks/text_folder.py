@@ -6,15 +6,21 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import yaml
+
+from wbrag_pipeline.benchmarks.access_labels import cut_labels, problem_of_label, tidy_labels
+from wbrag_pipeline.benchmarks.records import kind_of
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.sentences import split_sentences
 
 WORDS = 100  # most words of a passage, as in FlashRAG's wiki18_100w
 SUFFIXES = (".md", ".markdown", ".txt")
+LABELS_FILE = ".labels"
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(?=\S)(.+)\n(?:=+|-{2,})[ \t]*$", re.MULTILINE)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _MARKUP = (
-    (re.compile(r"\A---\n.*?\n---[ \t]*(?:\n|\Z)", re.DOTALL), ""),  # front matter
+    (_FRONT_MATTER, ""),
     (re.compile(r"<!--.*?-->", re.DOTALL), " "),
     (re.compile(r"^ {0,3}(?:```|~~~).*$", re.MULTILINE), ""),  # fences go, what they fence stays
     (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
@@ -24,20 +30,24 @@ _MARKUP = (
 )
 
 
-def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield ``(passage_id, title, text)`` of every ``.md`` and ``.txt`` file under ``folder``, sorted by path.
+def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str, list[str], str]]:
+    """Yield ``(passage_id, title, text, labels, source)`` for ``.md`` and ``.txt`` files under ``folder``, by path.
 
     The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
-    change in one file leaves the ids of all others alone. The title is the file's first heading, else its name.
-    Hidden files and folders are passed over. Raises InputError on a file that is not UTF-8.
+    change in one file leaves the ids of all others alone. The title is the file's first heading, else its name; the
+    source is the path. Labels are those of the file's front matter (``labels:``) and those in the file ``.labels``,
+    one a line, of its folder and of every folder above it up to ``folder``. Other hidden files and folders are passed
+    over. Raises InputError on a file that is not UTF-8 and on labels that are none.
     """
     files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}
     for name in sorted(files):
         if any(part.startswith(".") for part in name.split("/")) or not files[name].is_file():
             continue
-        title, text = _plain(_read(files[name]), files[name])
+        text = _read(files[name])
+        labels = tidy_labels(_labels_above(folder, name) + _labels_within(text, files[name]))
+        title, text = _plain(text, files[name])
         for number, passage in enumerate(cut_into_passages(text), start=1):
-            yield f"{name}#{number}", title, passage
+            yield f"{name}#{number}", title, passage, labels, name
 
 
 def cut_into_passages(text: str, words: int = WORDS) -> list[str]:
@@ -67,6 +77,47 @@ def _pieces(found: Iterable[str], words: int) -> Iterator[list[str]]:
         tokens = sentence.split()
         for start in range(0, len(tokens), words):
             yield tokens[start : start + words]
+
+
+def _labels_above(folder: Path, name: str) -> list[str]:
+    """Labels in the ``.labels`` files between ``folder`` and the file ``name`` in it."""
+    found: list[str] = []
+    for parent in (folder / name).relative_to(folder).parents:
+        file = folder / parent / LABELS_FILE
+        if file.exists():
+            lines = [line.split("#", 1)[0] for line in _read(file).split("\n")]
+            for number, line in enumerate(lines, start=1):
+                found += _checked([line] if line.strip() else [], file, number)
+    return found
+
+
+def _labels_within(text: str, file: Path) -> list[str]:
+    """``labels`` of a Markdown file's front matter: a list, or text with ``;`` between them."""
+    front = None if file.suffix.lower() == ".txt" else _FRONT_MATTER.match(text)
+    if front is None or "labels" not in (front.group(1) or ""):
+        return []
+    mend = "write labels: [hr, finance]"
+    try:
+        fields = yaml.safe_load(front.group(1))
+    except yaml.YAMLError as error:
+        problem = f"the front matter is no YAML: {str(error).splitlines()[0]}"
+        raise InputError(problem, file=file, line=1, field="labels", mend=mend) from None
+    if not isinstance(fields, dict) or "labels" not in fields:
+        return []
+    value = fields["labels"]
+    if isinstance(value, str):
+        value = cut_labels(value)
+    if not isinstance(value, list):
+        problem = f"must be a list of text, not {kind_of(value)}"
+        raise InputError(problem, file=file, line=1, field="labels", mend=mend)
+    return _checked(value, file, 1)
+
+
+def _checked(labels: list[str], file: Path, line: int) -> list[str]:
+    for label in labels:
+        if problem := problem_of_label(label):
+            raise InputError(problem, file=file, line=line, field="labels", mend="write one label a line, or a list")
+    return labels
 
 
 def _plain(text: str, file: Path) -> tuple[str, str]:

@@ -78,6 +78,7 @@ SCHEMAS: dict[str, pl.Schema] = {
             "encoder": pl.String,
             "method": pl.String,
             "gates": pl.String,  # JSON object
+            "labels": pl.List(pl.String),
             "sources": pl.List(_SOURCE),
         }
     ),

@@ -17,7 +17,8 @@ def distil(gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generato
     """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
 
     ``unit_id`` is a hash of the question, the sources' contents and the wording, so the same evidence gives the
-    same unit. A distiller that returns no text gives no unit.
+    same unit, whatever its labels: these are the union of the sources' labels. A distiller that returns no text gives
+    no unit.
     """
     retained = gated_docs.filter("retained")
     kept = (
@@ -33,31 +34,40 @@ def distil(gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generato
         .iter_rows()
     )
     source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
-    frame = kept.with_columns(
-        pl.lit(benchmark).alias("benchmark"),
-        pl.Series("title", [unit.title for unit in made], pl.String),
-        pl.Series("text", [unit.text for unit in made], pl.String),
-        pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
-        pl.Series(
-            "source_tokens",
-            _sums(
-                generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
-                [2 * len(row) for row in sources],
+    labels = (
+        retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left")
+        .group_by("question_id")
+        .agg(pl.col("labels").list.explode(keep_nulls=False, empty_as_null=False).unique().sort())
+    )
+    frame = (
+        kept.join(labels, on="question_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.lit(benchmark).alias("benchmark"),
+            pl.Series("title", [unit.title for unit in made], pl.String),
+            pl.Series("text", [unit.text for unit in made], pl.String),
+            pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
+            pl.Series(
+                "source_tokens",
+                _sums(
+                    generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
+                    [2 * len(row) for row in sources],
+                ),
+                pl.Int32,
             ),
-            pl.Int32,
-        ),
-        pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),
-        pl.Series(
-            "unit_id",
-            [
-                "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
-                for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
-            ],
-            pl.String,
-        ),
-        pl.lit(generator.name).alias("distiller"),
-        pl.lit(generator.prompt_version).alias("prompt_version"),
-    ).filter(pl.col("text").str.strip_chars() != "")
+            pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),
+            pl.Series(
+                "unit_id",
+                [
+                    "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
+                    for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
+                ],
+                pl.String,
+            ),
+            pl.lit(generator.name).alias("distiller"),
+            pl.lit(generator.prompt_version).alias("prompt_version"),
+        )
+        .filter(pl.col("text").str.strip_chars() != "")
+    )
     return tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
 
 
