@@ -16,8 +16,8 @@ def _schema_check(table: tables.Table, partitions: dg.PartitionsDefinition) -> d
         name="schema",
         asset=table.name,
         partitions_def=partitions,
-        # Units are what gets published, so theirs stands in the way of it.
-        blocking=table is tables.KNOWLEDGE_UNITS,
+        # Units are what gets published, so theirs stand in the way of it.
+        blocking=table in (tables.KNOWLEDGE_UNITS, tables.CURATED_UNITS),
         description="The stored file has the declared columns and types, and its key does not repeat.",
     )
     def check(context: dg.AssetCheckExecutionContext, deployment: Deployment) -> dg.AssetCheckResult:

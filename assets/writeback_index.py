@@ -8,6 +8,7 @@ from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.storage import sha256_of_file
 from wbrag_pipeline.writeback.releases import publish
 
@@ -22,35 +23,36 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
         blocking_check(
             UNITS_AND_INDEX_AGREE,
             asset="writeback_index",
-            description="The published index, read back from disk, holds exactly the units of the table.",
+            description="The published index, read back from disk, holds exactly the published units.",
         )
     ],
 )
 def writeback_index(
-    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource, knowledge_units: pl.DataFrame
+    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource, curated_units: pl.DataFrame
 ) -> dg.MaterializeResult:
-    """An immutable release of the units. The corpus and its index are not touched; rolling back is one rename."""
+    """An immutable release of the published units. The corpus is not touched; rolling back is one rename."""
     settings = deployment.settings
     stage = Stage(context, settings)
-    release = publish(knowledge_units, encoder.load(settings), settings.releases(stage.partition))
-    published, indexed = release.units()["unit_id"], release.index(encoder.load(settings)).ids
+    units = published(curated_units)
+    release = publish(units, encoder.load(settings), settings.releases(stage.partition))
+    released, indexed = release.units()["unit_id"], release.index(encoder.load(settings)).ids
     stage.lineage.record_release(
         stage.run_id,
         settings.variant,
         stage.partition,
         release.name,
-        published.to_list(),
+        released.to_list(),
         sha256_of_file(release.folder / "release.json"),
     )
-    agree = sorted(published) == sorted(indexed) == sorted(knowledge_units["unit_id"])
+    agree = sorted(released) == sorted(indexed) == sorted(units["unit_id"])
     return stage.result(
-        rows=published.len(),
+        rows=released.len(),
         figures={"release": release.name},
         checks=[
             dg.AssetCheckResult(
                 check_name=UNITS_AND_INDEX_AGREE,
                 passed=agree,
-                metadata={"units": published.len(), "indexed": len(indexed)},
+                metadata={"units": released.len(), "indexed": len(indexed)},
             )
         ],
     )

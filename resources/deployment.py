@@ -21,6 +21,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     scorer: str = Field(
         default="", description="What the gates go by: gold (the default) or judge, for unlabelled questions"
     )
+    curate: str = Field(default="", description="Units are curated before they are published: on (the default) or off")
     top_k: int = Field(default=_DEFAULTS.top_k, description="Passages a question (K)")
     tau_s: float = Field(default=_DEFAULTS.gates.tau_s, description="Least score with retrieval")
     tau_delta: float = Field(default=_DEFAULTS.gates.tau_delta, description="Least gain of retrieval over none")
@@ -38,6 +39,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             generator=self.generator or None,
             method=self.method or None,
             scorer=self.scorer or None,
+            curate=self.curate or None,
             top_k=self.top_k,
             gates=Gates(self.tau_s, self.tau_delta, self.tau_doc, self.n_min),
             limit=self.limit or None,

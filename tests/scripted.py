@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage
+from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 
 Script = Callable[[str, tuple[str, ...]], str | None]
 
@@ -25,6 +25,7 @@ class Scripted:
         self.script = script
         self.usage = Usage()
         self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.verified: list[tuple[str, tuple[str, ...]]] = []
         self.distilled: list[tuple[str, tuple[Passage, ...]]] = []
 
     def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task) -> list[Answer]:
@@ -50,6 +51,16 @@ class Scripted:
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
     ) -> list[Assessment]:
         return [Assessment(1.0, 1.0, 1.0) for _ in questions]
+
+    def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
+        """``script`` says SUPPORTS or REFUTES; anything else is undecided, None a failed call."""
+        verdicts = []
+        for claim, row in zip(claims, passages, strict=True):
+            self.verified.append((claim, tuple(passage.passage_id for passage in row)))
+            said = self.script(*self.verified[-1])
+            failed, supports, refutes = said is None, float(said == "SUPPORTS"), float(said == "REFUTES")
+            verdicts.append(Verdict(supports, refutes, 1.0 - supports - refutes, failed))
+        return verdicts
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         self.distilled += [(question, tuple(row)) for question, row in zip(questions, passages, strict=True)]

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.corpus_index import corpus_index
+from assets.curated_units import curated_units
 from assets.evaluation import evaluation
 from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units
@@ -24,6 +25,7 @@ BENCHMARK_ASSETS = [
     utility_scores,
     gated_docs,
     knowledge_units,
+    curated_units,
     writeback_index,
     evaluation,
     report,

@@ -52,6 +52,7 @@ class Settings:
     generator: str = DEFAULT_GENERATOR
     method: str = DEFAULT_METHOD
     scorer: str = "gold"  # what the gates go by: "gold" answers, or "judge", the generator's own verdict
+    curate: str = "on"  # "off" publishes every unit as it was distilled, as the paper does
     top_k: int = 5
     gates: Gates = field(default_factory=Gates)
     limit: int | None = None  # at most so many questions a split, the first ones; None is all
@@ -62,15 +63,17 @@ class Settings:
             raise InputError(f"must be at least 1, not {self.top_k}", field="top_k")
         if self.scorer not in ("gold", "judge"):
             raise InputError(f"must be gold or judge, not {self.scorer!r}", field="scorer")
+        if self.curate not in ("on", "off"):
+            raise InputError(f"must be on or off, not {self.curate!r}", field="curate")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"must be at least 1, not {self.limit}", field="limit")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
-        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR, _METHOD and _SCORER; ``override`` wins where not None."""
+        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR, …; ``override`` wins where it is not None."""
         found: dict[str, Any] = {
             name: environment[f"WBRAG_{name.upper()}"]
-            for name in ("encoder", "generator", "method", "scorer")
+            for name in ("encoder", "generator", "method", "scorer", "curate")
             if environment.get(f"WBRAG_{name.upper()}")
         }
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
@@ -86,9 +89,10 @@ class Settings:
 
     @property
     def variant(self) -> str:
-        """Encoder, generator and method as one folder name, and the scorer where it is not the gold answers."""
+        """Encoder, generator and method as one folder name; scorer and curation where they are not the usual ones."""
         judged = () if self.scorer == "gold" else (self.scorer,)
-        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged))
+        plain = () if self.curate == "on" else ("uncurated",)
+        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged, *plain))
 
     def table(self, asset: str, partition: str) -> Path:
         """Parquet file of a stage's table. Corpora and retrievals do not depend on the whole variant."""

@@ -173,6 +173,29 @@ KNOWLEDGE_UNITS = Table(
     ("unit_id",),
 )
 
+# Every knowledge unit and what became of it; only rows in state "published" are searched. `text` is the final text,
+# without `cut_sentences`. Survivors of a merge hold the union of sources and questions; `kept_by` names the unit (or
+# "corpus:ID", a passage) that a merged or superseded one gave way to. `valid_*` is when the sources said it,
+# `known_*` when the system held it; null is unknown, or not over.
+CURATED_UNITS = Table(
+    "curated_units",
+    pl.Schema(
+        {
+            **KNOWLEDGE_UNITS.schema,
+            "state": pl.String(),
+            "reason": pl.String(),
+            "question_ids": pl.List(pl.String()),
+            "kept_by": pl.String(),
+            "cut_sentences": pl.List(pl.String()),
+            "valid_from": pl.Datetime("us", "UTC"),
+            "valid_until": pl.Datetime("us", "UTC"),
+            "known_from": pl.Datetime("us", "UTC"),
+            "known_until": pl.Datetime("us", "UTC"),
+        }
+    ),
+    ("unit_id",),
+)
+
 # One row a test question. `passages_*` are origin-tagged ids in rank order: "corpus:17", "writeback:u_3f..".
 EVALUATION = Table(
     "evaluation",
@@ -192,4 +215,4 @@ EVALUATION = Table(
     ("question_id",),
 )
 
-ALL = (PASSAGES, QUESTIONS, RETRIEVALS, UTILITY_SCORES, GATED_DOCS, KNOWLEDGE_UNITS, EVALUATION)
+ALL = (PASSAGES, QUESTIONS, RETRIEVALS, UTILITY_SCORES, GATED_DOCS, KNOWLEDGE_UNITS, CURATED_UNITS, EVALUATION)

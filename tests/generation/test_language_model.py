@@ -246,3 +246,20 @@ def test_an_empty_draft_is_not_repaired_and_a_failed_call_gives_no_unit() -> Non
     (failed, empty) = model.distill(["Q?", "Q?"], [[CURIE], []])
     assert failed.failed and not failed.text
     assert not empty.failed and not empty.text
+
+
+def test_a_claim_is_verified_by_its_passages_alone_and_without_any_nothing_is_decided() -> None:
+    said = {"A.": "SUPPORTS", "B.": "REFUTES.", "C.": "I cannot tell", "E.": Completion("", finish_reason="failed")}
+    engine = ScriptedEngine(lambda request: said[request.messages[-1].content.rpartition("Claim: ")[2]])
+    model = LanguageModel(engine)
+    passage = Passage("1", "T", "Text.")
+    verdicts = model.verify(["A.", "B.", "C.", "D.", "E."], [[passage], [passage], [passage], [], [passage]])
+    assert [(v.supports, v.refutes, v.undecided, v.failed) for v in verdicts] == [
+        (1.0, 0.0, 0.0, False),
+        (0.0, 1.0, 0.0, False),
+        (0.0, 0.0, 1.0, False),
+        (0.0, 0.0, 1.0, False),
+        (0.0, 0.0, 1.0, True),
+    ]
+    assert len(engine.asked) == 4
+    assert all("by the passages alone" in request.messages[0].content for request in engine.asked)

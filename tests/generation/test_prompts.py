@@ -22,7 +22,7 @@ WORDINGS = {name: value for name, value in vars(prompts).items() if isinstance(v
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 # When a wording changes, PROMPT_VERSION changes, and this line with it.
-SNAPSHOT = ("chat-1", "8ecd58542852f4c8")
+SNAPSHOT = ("chat-2", "a659b8c353b686f8")
 
 
 def everything() -> str:
@@ -32,6 +32,7 @@ def everything() -> str:
         shown += prompts.verdict_prompts("Q?", CURIE, "A", task)
         shown += [prompts.judge_prompt("Q?", row, "A", task) for row in ([CURIE], [])]
         shown.append(prompts.retrieve_prompt("Q?", task))
+    shown.append(prompts.verify_prompt("C.", [CURIE], ("A", "B")))
     shown += [prompts.imagine_prompt("Q?"), prompts.extract_prompt("Q?", [CURIE])]
     rewrite = prompts.rewrite_prompt("Q?", ["One.", "Two."])
     shown += [rewrite, prompts.repair_prompt(rewrite, "Title: x", ["it has a label", "it is short"])]

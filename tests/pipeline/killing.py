@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 STAGES = ["passages", "corpus_index", "retrievals", "utility_scores", "gated_docs", "knowledge_units"]
-STAGES += ["writeback_index", "evaluation", "report"]
+STAGES += ["curated_units", "writeback_index", "evaluation", "report"]
 
 
 def main(folder: Path) -> None:
@@ -109,8 +109,8 @@ def main(folder: Path) -> None:
     )
     # One home is killed over and over, each time a little further on.
     deaths = [when_stage_ends(stage) for stage in STAGES[:3]]
-    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[3:6])]
-    deaths += [*(when_stage_ends(stage) for stage in STAGES[6:8]), when_stage_ends(STAGES[8])]
+    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[3:7])]
+    deaths += [*(when_stage_ends(stage) for stage in STAGES[7:9]), when_stage_ends(STAGES[9])]
     killed, pairs = [], []
     for die in deaths:
         status, read = run("killed", die)

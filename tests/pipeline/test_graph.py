@@ -13,7 +13,8 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.writeback.releases import all_releases, current
 
-STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "writeback_index", "evaluation", "report"]
+STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "writeback_index"]
+STAGES += ["evaluation", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,8 @@ def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
     assert parents["gated_docs"] == {"retrievals", "utility_scores", "passages"}
     # No way leads from anything that holds answers to the distiller.
     assert parents["knowledge_units"] == {"gated_docs", "passages"}
-    assert parents["writeback_index"] == {"knowledge_units"}
+    assert parents["curated_units"] == {"knowledge_units", "gated_docs", "passages"}
+    assert parents["writeback_index"] == {"curated_units"}
     assert parents["evaluation"] == {"writeback_index", "corpus_index"}
 
 

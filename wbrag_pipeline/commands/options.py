@@ -21,6 +21,10 @@ MethodName = Annotated[
         "--method", help="RAG method: none, naive, replug, self_rag, flare, hyde+naive; options as flare:theta=0.6."
     ),
 ]
+Curate = Annotated[
+    bool | None,
+    typer.Option("--curate/--no-curate", help="Curate units before publishing, or publish them as distilled."),
+]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]
 
 

@@ -81,6 +81,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "generator": settings.generator,
                     "method": settings.method,
                     "scorer": settings.scorer,
+                    "curate": settings.curate,
                     "top_k": settings.top_k,
                     "tau_s": gates.tau_s,
                     "tau_delta": gates.tau_delta,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
+from wbrag_pipeline.commands.options import Curate, Encoder, GeneratorName, Home, MethodName, TopK, settings_of
 
 
 def run(
@@ -21,6 +21,7 @@ def run(
     generator: GeneratorName = None,
     method: MethodName = None,
     scorer: Annotated[str | None, typer.Option(help="What the gates go by: gold answers, or judge.")] = None,
+    curate: Curate = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     home: Home = None,
 ) -> None:
@@ -41,6 +42,7 @@ def run(
         generator=generator,
         method=method,
         scorer=scorer,
+        curate=None if curate is None else "on" if curate else "off",
         top_k=top_k,
         limit=limit,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),

@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Sequence
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, Task
 from wbrag_pipeline.generation import ensemble, prompts
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.fitting import Incidents, ask_fitting, say_dropped
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage
+from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
@@ -122,6 +122,17 @@ class LanguageModel:
         """HyDE's hypothetical passage for each question; "" where the call failed."""
         requests = [Request(prompts.imagine_prompt(question), _PASSAGE_TOKENS) for question in questions]
         return [completion.text.strip() for completion in self._asker.ask(requests, "imagining")]
+
+    def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
+        """The word that the model chose, for certain: engines differ in what they tell of the others."""
+        choices = FACT_VERIFICATION.choices
+        asked = [(claim, row) for claim, row in zip(claims, passages, strict=True) if row]
+
+        def build(index: int, given: Sequence[Passage]) -> Request:
+            return Request(prompts.verify_prompt(asked[index][0], given, choices), _CHOICE_TOKENS, choices=choices)
+
+        completions = iter(ask_fitting(self._asker, [row for _, row in asked], build, self.incidents, "verifying"))
+        return [_verdict(next(completions)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """Two steps, validated; see ``generation.distiller``."""
@@ -238,6 +249,14 @@ def _answer(completion: Completion) -> Answer:
     pieces = tuple((token.text, math.exp(token.logprob)) for token in completion.tokens)
     whole = math.exp(math.fsum(token.logprob for token in completion.tokens)) if pieces else 0.0
     return Answer(_tidy(completion.text), whole, pieces, finished=completion.finish_reason == "stop")
+
+
+def _verdict(completion: Completion) -> Verdict:
+    if not completion.settled:
+        return Verdict(0.0, 0.0, 1.0, failed=True)
+    word = FACT_VERIFICATION.parse(completion.text)
+    supports, refutes = float(word == "SUPPORTS"), float(word == "REFUTES")
+    return Verdict(supports, refutes, 1.0 - supports - refutes)
 
 
 def _ensemble_answer(text: str, pieces: Sequence[tuple[str, float]], outcome: str) -> Answer:

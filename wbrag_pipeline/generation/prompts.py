@@ -21,7 +21,7 @@ from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.protocol import Passage
 
 # Raised by hand whenever a wording below changes; a test compares a hash of all wordings with the one kept for it.
-PROMPT_VERSION = "chat-1"
+PROMPT_VERSION = "chat-2"
 
 YES, NO = "yes", "no"
 
@@ -102,6 +102,18 @@ JUDGE = Wording(
     ),
     (_PASSAGES, _ASKED, Line("Proposed answer: {answer}"), Line("Is the proposed answer correct?")),
 )
+# Whether a sentence follows from its sources: unlike a fact-checking benchmark's claims, by the passages alone.
+VERIFY = Wording(
+    (
+        Line("Say what the passages say of the claim, with exactly one of {choices}."),
+        Line(
+            "Go by the passages alone: SUPPORTS only where they state all of the claim, REFUTES only where they state "
+            "what cannot be true together with it."
+        ),
+        _QUOTED,
+    ),
+    (_PASSAGES, Line("Claim: {claim}")),
+)
 # HyDE (Gao et al., section 3): the passage need not be true, only look like one that answers.
 IMAGINE = Wording(
     (Line("Write a passage of three to five sentences, as an encyclopedia would have it, that answers the question."),),
@@ -162,6 +174,11 @@ def retrieve_prompt(question: str, task: Task) -> tuple[Message, ...]:
 def judge_prompt(question: str, passages: Sequence[Passage], answer: str, task: Task) -> tuple[Message, ...]:
     """Whether an answer is right, where there is no gold answer to compare it with."""
     return JUDGE.fill(passages, asked=_asked(task), question=question, answer=answer)
+
+
+def verify_prompt(claim: str, passages: Sequence[Passage], choices: Sequence[str]) -> tuple[Message, ...]:
+    """Whether passages bear a claim out, by themselves."""
+    return VERIFY.fill(passages, claim=claim, choices=", ".join(choices))
 
 
 def imagine_prompt(question: str) -> tuple[Message, ...]:

@@ -52,6 +52,19 @@ class Assessment:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What passages say of a claim: each a probability, the three sum to 1.
+
+    failed: the call failed for good; the numbers say nothing.
+    """
+
+    supports: float
+    refutes: float
+    undecided: float
+    failed: bool = False
+
+
+@dataclass(frozen=True)
 class Distillate:
     """A knowledge unit's wording: a title line and one paragraph.
 
@@ -134,6 +147,9 @@ class Generator(Protocol):
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
     ) -> list[Assessment]:
         """Self-RAG: the verdicts on each answer, given one passage each."""
+
+    def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
+        """What each claim's passages say of it, by themselves and not by what the generator knows."""
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One knowledge unit a question, from its passages."""

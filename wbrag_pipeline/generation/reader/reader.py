@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, Task
 from wbrag_pipeline.generation.completions import CompletionCache, complete
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage
+from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
 from wbrag_pipeline.generation.reader.network import Kind, ReaderNetwork, Reading
 from wbrag_pipeline.progress import progress_bar
@@ -113,6 +113,16 @@ class Reader:
                 word = {"yes": "True", "no": "False"}.get(answer.strip().lower(), answer)
                 judged.append(shares.get(word, 0.0))
         return judged
+
+    def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
+        """The verdict head's mixture over the passages; without any, nothing is decided."""
+        verdicts = []
+        for given, readings in zip(passages, self._read_all(claims, passages, FACT_VERIFICATION), strict=True):
+            chosen = choosing.choose_label(readings, [1.0] * len(readings), FACT_VERIFICATION)
+            shares = dict(chosen.token_probabilities)
+            supports, refutes, undecided = (shares[label] for label in FACT_VERIFICATION.choices)
+            verdicts.append(Verdict(supports, refutes, undecided) if given else Verdict(0.0, 0.0, 1.0))
+        return verdicts
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One extractive unit a question, see ``extraction.compose``."""

@@ -1,0 +1,1 @@
+"""Between distilling and publishing: which units may be searched, and why the others may not."""
