@@ -52,5 +52,4 @@ class Unit:
 def unit_of(row: Mapping[str, Any]) -> Unit:
     """A row of KNOWLEDGE_UNITS."""
     sources = dict(zip(row["source_passage_ids"], row["source_hashes"], strict=True))
-    labels = tuple(row.get("labels") or ())
-    return Unit(row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], labels)
+    return Unit(row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], tuple(row["labels"]))
