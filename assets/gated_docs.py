@@ -10,6 +10,7 @@ from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.writeback.gates import document_gate, utility_gate
+from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.scoring import score_passages, select_passages
 
 
@@ -36,8 +37,9 @@ def gated_docs(
     questions = stage.questions("train").join(kept, on="question_id", how="semi")
     hits = retrievals.join(kept, on="question_id", how="semi")
     texts = select_passages(passages, hits)
+    scorer = stage.gate_scorer(model, hits, texts)
     with stage.counted(model) as calls:
-        scored = score_passages(questions, hits, texts, stage.gate_scorer(model, hits, texts))
+        scored = score_passages(questions, hits, texts, scorer)
     frame = document_gate(kept, scored, settings.gates)
     by_question = frame.group_by("question_id").agg(pl.col("retained").sum(), pl.col("fallback").first())
     return stage.result(
@@ -48,6 +50,7 @@ def gated_docs(
             "kept_share": kept.height / max(1, utility_scores.height),
             "fallback_rate": mean(by_question["fallback"]),
             "retained_passages": mean(by_question["retained"]),
+            **({"judge_failed": scorer.judged.failed} if isinstance(scorer, JudgingScorer) else {}),
             **calls,
         },
         preview=frame,

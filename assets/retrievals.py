@@ -34,10 +34,11 @@ def retrievals(
     method = method_named(settings.method)
     # Only a query transform needs the generator here, and loading one can take minutes.
     model = generator.load(settings) if isinstance(method, TransformsQueries) else None
-    frame = retrieve(train, base, settings.top_k, method, model)
+    with stage.counted(model) as calls:
+        frame = retrieve(train, base, settings.top_k, method, model)
     return stage.result(
         frame,
         rows=frame.height,
-        figures={"questions": train.height, "top_1_score": mean(frame.filter(rank=1)["score"])},
+        figures={"questions": train.height, "top_1_score": mean(frame.filter(rank=1)["score"]), **calls},
         preview=frame,
     )

@@ -15,6 +15,7 @@ import polars as pl
 
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.generation.protocol import Generator, Passage
 from wbrag_pipeline.lineage import Lineage
@@ -75,9 +76,17 @@ class Stage:
         return search
 
     @contextmanager
-    def counted(self, generator: Generator) -> Iterator[dict[str, int]]:
-        """Put the block's generator calls on this stage's account, and fill the yielded dict with them at its end."""
-        before, figures = replace(generator.usage), dict[str, int]()
+    def counted(self, generator: Generator | None) -> Iterator[dict[str, int]]:
+        """Put the block's generator calls on this stage's account, and fill the yielded dict with them at its end.
+
+        Raises TooManyFailedError where more of them failed for good than the deployment allows. Nothing is stored
+        then but what was answered, so that a rerun asks for the failed ones alone.
+        """
+        figures = dict[str, int]()
+        if generator is None:  # a stage that needs none, this time
+            yield figures
+            return
+        before = replace(generator.usage)
         with accounting(self.asset, run=self.run_id, partition=self.partition):
             yield figures
         spent = generator.usage.since(before)
@@ -86,6 +95,9 @@ class Stage:
             figures.update(prompt_tokens=spent.prompt_tokens, completion_tokens=spent.completion_tokens)
         if spent.failed:
             figures.update(generator_calls_failed=spent.failed)
+            if spent.failed > self.settings.failure_share * spent.calls:
+                where = f"{self.asset} of {self.partition}"
+                raise TooManyFailedError(where, spent.failed, spent.calls, self.settings.failure_share)
 
     def result(
         self,

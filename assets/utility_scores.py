@@ -8,7 +8,7 @@ from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.scoring import score_utility, select_passages
+from wbrag_pipeline.writeback.scoring import score_utility, select_passages, unscored
 
 
 @dg.asset(
@@ -34,13 +34,15 @@ def utility_scores(
     again = stage.search(lambda: encoder.load(deployment.settings))
     with stage.counted(model) as calls:
         frame = score_utility(stage.questions("train"), retrievals, texts, scorer, again=again)
+    failed = unscored(frame).height
     return stage.result(
         frame,
         rows=frame.height,
         figures={
             "score_no_retrieval": mean(frame["score_no_retrieval"]),
             "score_rag_where_asked": mean(frame["score_rag"].drop_nulls()),
-            "rag_calls_spared": frame["score_rag"].null_count(),
+            "rag_calls_spared": frame["score_rag"].null_count() - failed,
+            **({"questions_unscored": failed} if failed else {}),
             **({"judge_failed": scorer.judged.failed} if isinstance(scorer, JudgingScorer) else {}),
             **calls,
         },

@@ -29,6 +29,11 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     n_min: int = Field(default=_DEFAULTS.gates.n_min, description="Passages taken by rank when none passes alone")
     limit: int = Field(default=0, description="At most so many questions a split; 0 is all")
     seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
+    failure_share: float = Field(
+        default=-1.0,
+        description="Share of a stage's generator calls that may fail for good; "
+        f"negative takes $WBRAG_FAILURE_SHARE or {_DEFAULTS.failure_share}",
+    )
 
     @property
     def settings(self) -> Settings:
@@ -44,6 +49,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             gates=Gates(self.tau_s, self.tau_delta, self.tau_doc, self.n_min),
             limit=self.limit or None,
             seed=self.seed,
+            failure_share=self.failure_share if self.failure_share >= 0 else None,
         )
         # One spelling of a method: it is part of every path.
         return settings.with_(method=method_named(settings.method).name)

@@ -6,7 +6,8 @@
     ├── InputError        (2)  a file, a flag or a setting is wrong: names file, line, field and the mend
     ├── MissingPartError  (2)  an optional package is not installed: names the command that installs it
     ├── NotBuiltError     (2)  something must be made first: names the command that makes it
-    └── IntegrityError    (1)  a stored file is not what its manifest says
+    ├── IntegrityError    (1)  a stored file is not what its manifest says
+    └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
 """
@@ -79,3 +80,15 @@ class IntegrityError(WbragError):
     def __init__(self, file: Path | str, problem: str) -> None:
         self.file, self.problem = file, problem
         super().__init__(f"{file}: {problem}")
+
+
+class TooManyFailedError(WbragError):
+    """A stage's generator failed for good on more calls than may fail; what it did answer is in the cache."""
+
+    def __init__(self, stage: str, failed: int, calls: int, allowed: float) -> None:
+        self.stage, self.failed, self.calls, self.allowed = stage, failed, calls, allowed
+        share = f"{failed:,} of {calls:,} generator calls failed for good ({failed / calls:.1%})"
+        super().__init__(
+            f"{stage}: {share}, and {allowed:.1%} may (what was answered is kept: the same command asks for the "
+            "failed ones alone; --failure-share or WBRAG_FAILURE_SHARE sets the share)"
+        )

@@ -57,6 +57,7 @@ class Settings:
     gates: Gates = field(default_factory=Gates)
     limit: int | None = None  # at most so many questions a split, the first ones; None is all
     seed: int = 0
+    failure_share: float = 0.01  # a stage ends in an error when more than this share of its generator calls failed
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -67,6 +68,8 @@ class Settings:
             raise InputError(f"must be on or off, not {self.curate!r}", field="curate")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"must be at least 1, not {self.limit}", field="limit")
+        if not 0.0 <= self.failure_share <= 1.0:
+            raise InputError(f"must lie in [0, 1], not {self.failure_share}", field="failure_share")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
@@ -77,6 +80,13 @@ class Settings:
             if environment.get(f"WBRAG_{name.upper()}")
         }
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
+        if share := environment.get("WBRAG_FAILURE_SHARE"):
+            try:
+                found["failure_share"] = float(share)
+            except ValueError:
+                raise InputError(
+                    f"{share!r} is no number", field="WBRAG_FAILURE_SHARE", mend="for example 0.01"
+                ) from None
         found.update({name: value for name, value in override.items() if value is not None})
         found["home"] = Path(found["home"]).expanduser().absolute()
         return cls(**found)

@@ -28,14 +28,16 @@ def test_the_same_questions_on_both_sides_at_the_same_k(tmp_path: Path) -> None:
     without = KnowledgeBase(compass, open_index(tmp_path / "corpus", compass), tmp_path / "passages.parquet")
     with_writeback = without.with_writeback(units_of(UNITS), open_index(tmp_path / "units", compass))
     questions = pl.DataFrame(
-        [("q1", "20", ["yes"]), ("q2", "85", ["yes"]), ("q3", "70", ["yes"])],
+        [("q1", "20", ["yes"]), ("q2", "85", ["yes"]), ("q3", "70", ["yes"]), ("q4", "25", ["yes"])],
         schema=tables.QUESTIONS.schema,
         orient="row",
     )
 
     def script(question: str, ids: tuple[str, ...]) -> str | None:
         assert len(ids) == 2
-        return None if question == "70" else "yes" if "u" in ids else "no"
+        if question == "70" or (question == "25" and "u" not in ids):
+            return None
+        return "yes" if "u" in ids else "no"
 
     scorer = Scorer(Scripted(script), method_named("naive"), OPEN_QA, "exact_match")
     frame = evaluate(questions, without, with_writeback, scorer, top_k=2)
@@ -43,6 +45,7 @@ def test_the_same_questions_on_both_sides_at_the_same_k(tmp_path: Path) -> None:
         ("no", "yes", 0.0, 1.0),
         ("no", "no", 0.0, 0.0),
         ("", "", 0.0, 0.0),  # a failed answer is a wrong one
+        ("", "yes", 0.0, 0.0),  # and one that was lost on one side is no gain on the other
     ]
     assert frame["passages_without"].to_list()[0] == ["corpus:a", "corpus:b"]
     assert frame["passages_with"].to_list()[0] == ["writeback:u", "corpus:a"]

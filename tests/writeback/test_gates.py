@@ -15,7 +15,7 @@ from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.settings import Gates
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.gates import document_gate, utility_gate
-from wbrag_pipeline.writeback.scoring import Scorer, score_passages, score_utility
+from wbrag_pipeline.writeback.scoring import Scorer, score_passages, score_utility, unscored
 
 DEFAULTS = Gates()
 
@@ -27,6 +27,11 @@ def scores(*rows: tuple[float | None, float | None]) -> pl.DataFrame:
         orient="row",
     )
     return tables.UTILITY_SCORES.check(frame)
+
+
+def test_what_was_spared_is_told_from_what_was_lost() -> None:
+    frame = scores((1.0, None), (None, 0.0), (0.0, None), (None, 1.0), (None, None), (0.0, 1.0), (1.0, 0.0))
+    assert unscored(frame)["question_id"].to_list() == ["q2", "q3", "q4"]
 
 
 @pytest.mark.parametrize(

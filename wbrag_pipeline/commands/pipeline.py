@@ -89,6 +89,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "n_min": gates.n_min,
                     "limit": settings.limit or 0,
                     "seed": settings.seed,
+                    "failure_share": settings.failure_share,
                 }
             }
         },

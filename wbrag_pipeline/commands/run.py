@@ -22,6 +22,9 @@ def run(
     method: MethodName = None,
     scorer: Annotated[str | None, typer.Option(help="What the gates go by: gold answers, or judge.")] = None,
     curate: Curate = None,
+    failure_share: Annotated[
+        float | None, typer.Option(help="Share of a stage's generator calls that may fail for good; 0.01 if left out.")
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     home: Home = None,
 ) -> None:
@@ -46,6 +49,7 @@ def run(
         top_k=top_k,
         limit=limit,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),
+        failure_share=failure_share,
     )
     run_pipeline(settings, list(dict.fromkeys(benchmarks)), refresh=refresh)
     print_overview(settings, list(dict.fromkeys(benchmarks)))

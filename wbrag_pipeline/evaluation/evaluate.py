@@ -15,11 +15,13 @@ def evaluate(
 ) -> pl.DataFrame:
     """QUESTIONS (the test split) to EVALUATION. Both knowledge bases share the encoder and the corpus.
 
-    Failed answers count as wrong here, on both sides alike: a system that gives no answer has not answered.
+    A failed answer counts as wrong: a system that gives no answer has not answered. It counts so on both sides, also
+    where it failed on one alone, since a call that was lost says nothing for or against write-back.
     """
     asked = questions["question"].to_list()
     vectors = without.encoder.encode_queries(asked)
     columns: dict[str, pl.Series] = {}
+    lost = pl.Series([False] * len(asked))
     for side, base in (("without", without), ("with", with_writeback)):
         search = Search(base, top_k)
         hits = base.hits_with_text(search.first(scorer.method, scorer.generator, asked, vectors))
@@ -35,6 +37,9 @@ def evaluate(
         )
         columns[f"answer_{side}"] = pl.Series(answers, dtype=pl.String).fill_null("")
         columns[f"score_{side}"] = pl.Series(scores, dtype=pl.Float64).fill_null(0.0)
+        lost = lost | pl.Series(scores, dtype=pl.Float64).is_null()
         columns[f"passages_{side}"] = tagged["ids"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+    for side in ("without", "with"):
+        columns[f"score_{side}"] = columns[f"score_{side}"].set(lost, 0.0)
     frame = questions.with_columns(**columns).select(list(tables.EVALUATION.schema))
     return tables.EVALUATION.check(frame)

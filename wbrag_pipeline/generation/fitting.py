@@ -52,6 +52,7 @@ def ask_fitting(
                 say_dropped(asker, incidents)
             else:
                 incidents.prompts_unfit += 1
+                asker.count_failed()
                 done[index] = replace(completion, finish_reason="failed")
         pending = [index for index in pending if index not in done]
     return [done[index] for index in range(len(rows))]

@@ -58,7 +58,7 @@ class OpenAIEndpoint:
         self._model, self._revision, self._extra = model, revision, dict(extra or {})
         self._replicas = Replicas(tuple(urls), policy or RetryPolicy(), transport)
         self._said: set[str] = set()
-        self._ends: dict[int, bool] = {}
+        self._shown: dict[int, tuple[bool, bool]] = {}
 
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Any]) -> OpenAIEndpoint:
@@ -163,21 +163,34 @@ class OpenAIEndpoint:
         return self._ask_all("/completions", bodies, parse_distribution)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """By the server's /detokenize."""
-        if not ids:
-            return ""
-        (text,) = self._ask_all(
-            "//detokenize", [{"model": self._model, "tokens": list(ids)}], lambda reply: str(reply["prompt"])
-        )
-        return text or ""
+        """By the server's /detokenize, which writes special tokens out: they are left out before."""
+        return self._written([token for token in ids if not self._shows(token)[1]])
 
     def ends(self, token: int) -> bool:
-        """Found out by making the server generate this token: it then says whether it stopped or ran out of room."""
-        if token not in self._ends:
+        """See ``_shows``."""
+        return self._shows(token)[0]
+
+    def _shows(self, token: int) -> tuple[bool, bool]:
+        """Whether a token ends the turn, and whether it is a special one that no text shows.
+
+        Found out by making the server generate it: it says whether it then stopped or ran out of room, and leaves
+        special tokens out of the text. So it does with the half of a character, which /detokenize tells apart.
+        """
+        if token not in self._shown:
             body = token_body(self._model, [token], 1) | {"allowed_token_ids": [token]}
-            (finish,) = self._ask_all("/completions", [body], lambda reply: str(reply["choices"][0]["finish_reason"]))
-            self._ends[token] = finish == "stop"
-        return self._ends[token]
+            (made,) = self._ask_all("/completions", [body], _end_and_text)
+            if made is None:
+                return False, False
+            finish, text = made
+            self._shown[token] = finish == "stop", not text and "\ufffd" not in self._written([token])
+        return self._shown[token]
+
+    def _written(self, ids: Sequence[int]) -> str:
+        if not ids:
+            return ""
+        body = {"model": self._model, "tokens": list(ids)}
+        (text,) = self._ask_all("//detokenize", [body], lambda reply: str(reply["prompt"]))
+        return text or ""
 
     def _ask_all(self, path: str, bodies: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
         """What ``read`` makes of each reply, None for what could not be had."""
@@ -206,6 +219,10 @@ class OpenAIEndpoint:
         if (key or message) not in self._said:
             self._said.add(key or message)
             _log.warning("%s", message)
+
+
+def _end_and_text(reply: Any) -> tuple[str, str]:
+    return str(reply["choices"][0]["finish_reason"]), str(reply["choices"][0]["text"])
 
 
 def parse_name(name: str) -> tuple[list[str], str, str]:

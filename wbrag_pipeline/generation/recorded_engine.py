@@ -44,6 +44,11 @@ class RecordedEngine:
         with recording(self.cache, self.engine.name) as put:
             yield Recorder(self.engine, self.usage, put)
 
+    def count_failed(self) -> None:
+        """A call that came back, and turns out to be of no use: no shorter prompt is left to try."""
+        with self.recorder() as record:
+            record({}, Usage(failed=1))
+
     def ask(self, requests: Sequence[Request], label: str) -> list[Completion]:
         """One completion a request, in order; equal requests are asked once.
 

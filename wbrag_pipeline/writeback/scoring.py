@@ -151,6 +151,16 @@ def score_utility(
     return tables.UTILITY_SCORES.check(frame)
 
 
+def unscored(scores: pl.DataFrame) -> pl.DataFrame:
+    """The rows of UTILITY_SCORES that lack a score because a call failed or a verdict could not be read.
+
+    The other missing scores could decide nothing: beside a no-retrieval score of 1, or a RAG score of 0.
+    """
+    alone, rag = pl.col("score_no_retrieval"), pl.col("score_rag")
+    needless = (rag.is_null() & (alone == 1.0).fill_null(False)) | (alone.is_null() & (rag == 0.0).fill_null(False))
+    return scores.filter((alone.is_null() | rag.is_null()) & ~needless)
+
+
 def _spread(places: Sequence[int], values: Sequence[Value | None], size: int) -> list[Value | None]:
     """A list of ``size`` with the values at their places and None elsewhere."""
     spread: list[Value | None] = [None] * size
