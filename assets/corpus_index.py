@@ -6,17 +6,18 @@ from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
-from wbrag_pipeline.retrieval.corpus import build_corpus_index
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, settle
 
 
-@dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"faiss", "huggingface"}, deps=["passages"])
+@dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"faiss", "huggingface"}, deps=["corpus_changes"])
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult:
-    """Vectors of all passages and a FAISS index over them; chunks that did not change are not encoded again."""
+    """Vectors of all passages and a FAISS index over them; only passages that are new in what they say are encoded."""
     settings = deployment.settings
     stage = Stage(context, settings)
     manifest, encoded = build_corpus_index(settings, stage.partition, encoder.load(settings))
+    settle(settings, stage.partition)
     return stage.result(
         rows=manifest.count,
         figures={"encoded": encoded, "dimension": manifest.dimension, "encoder": manifest.encoder},

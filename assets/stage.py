@@ -68,7 +68,8 @@ class Stage:
 
         @cache
         def opened() -> Search:
-            return Search(open_knowledge_base(self.settings, self.benchmark.corpus, encoder()), self.settings.top_k)
+            base = open_knowledge_base(self.settings, self.benchmark.corpus, encoder(), for_training=True)
+            return Search(base, self.settings.top_k)
 
         def search(queries: Sequence[str]) -> list[list[Passage]]:
             return opened()(queries)

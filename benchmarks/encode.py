@@ -31,7 +31,7 @@ from wbrag_pipeline.settings import DEFAULT_ENCODER
 SAMPLE = Path(__file__).parents[1] / "wbrag_pipeline" / "sample"
 TOP = 10
 PLAIN_BATCH = 32
-# Passages a turn. The encoder sorts within a turn, as it does within a chunk of the embedding store.
+# Passages a turn. The encoder sorts within a turn, as it does within a segment of the embedding store.
 SLICE = 2048
 
 

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.corpus_changes import corpus_changes
 from assets.corpus_index import corpus_index
 from assets.curated_units import curated_units
 from assets.evaluation import evaluation
@@ -19,7 +20,7 @@ from resources.engines import EncoderResource, GeneratorResource
 from resources.run_log import run_log
 from resources.table_io import table_io_manager
 
-CORPUS_ASSETS = [passages, corpus_index]
+CORPUS_ASSETS = [passages, corpus_changes, corpus_index]
 BENCHMARK_ASSETS = [
     retrievals,
     utility_scores,
@@ -34,7 +35,7 @@ BENCHMARK_ASSETS = [
 index_corpus = dg.define_asset_job(
     "index_corpus",
     dg.AssetSelection.assets(*CORPUS_ASSETS),
-    description="Read a corpus and bring its index up to date; unchanged chunks are not encoded again.",
+    description="Read a corpus and bring its index up to date; unchanged passages are not encoded again.",
 )
 train_knowledge_base = dg.define_asset_job(
     "train_knowledge_base",

@@ -110,20 +110,21 @@ class Settings:
         transform, plus, _ = self.method.partition("+")
         if plus:  # what a query transform finds depends on who imagines (HyDE)
             searched += f"~{slug(self.generator)}~{slug(transform)}"
-        variant = {"passages": "", "retrievals": searched}.get(asset, self.variant)
+        elsewhere = {"passages": "", "corpus_changes": slug(self.encoder), "retrievals": searched}
+        variant = elsewhere.get(asset, self.variant)
         return self.home / "tables" / asset / variant / f"{slug(partition)}.parquet"
 
     def corpus_index(self, corpus: str) -> Path:
-        """Folder of the corpus' FAISS index: index.faiss and manifest.json."""
+        """Folder of the corpus' states, each its passages and their FAISS index, and CURRENT, which names one."""
         return self.home / "indexes" / slug(corpus) / slug(self.encoder)
 
     def source_note(self, corpus: str) -> Path:
-        """Small text file: fingerprint of the source files that the passages' table was read from."""
-        return self.table("passages", corpus).with_suffix(".source")
+        """Small JSON file: which source files the passages' table was read from."""
+        return self.table("passages", corpus).with_suffix(".source.json")
 
     @property
     def embeddings(self) -> Path:
-        """Folder of encoded passages in chunks, shared by corpora and encoders."""
+        """Folder of encoded passages by what they say, shared by corpora and encoders."""
         return self.home / "indexes" / "embeddings"
 
     def releases(self, benchmark: str) -> Path:

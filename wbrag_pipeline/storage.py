@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,36 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def remove_directory(path: Path) -> None:
+    """Take a directory away: it is whole or not there, also for who looks in between; nothing where there is none."""
+    gone = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with suppress(FileNotFoundError):
+        os.rename(path, gone)
+        shutil.rmtree(gone)
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
+    """Hold ``folder``'s lock in the block: alone, or with others that share it too. A killed process holds none.
+
+    Yields whether it is held, which only ``wait=False`` can leave open: then the block is to do nothing.
+    """
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

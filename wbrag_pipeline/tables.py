@@ -92,6 +92,14 @@ PASSAGES = Table(
     ("passage_id",),
 )
 
+# What a corpus gained and lost since the state that is served: no row for a passage that stayed as it was. `change` is
+# "added" (no old hash), "updated", "relabelled" (both hashes are the same) or "deleted" (no new hash).
+CORPUS_CHANGES = Table(
+    "corpus_changes",
+    pl.Schema({"passage_id": pl.String(), "change": pl.String(), "old_hash": pl.String(), "new_hash": pl.String()}),
+    ("passage_id",),
+)
+
 # A benchmark split. The only table with gold answers.
 QUESTIONS = Table(
     "questions",
@@ -215,4 +223,14 @@ EVALUATION = Table(
     ("question_id",),
 )
 
-ALL = (PASSAGES, QUESTIONS, RETRIEVALS, UTILITY_SCORES, GATED_DOCS, KNOWLEDGE_UNITS, CURATED_UNITS, EVALUATION)
+ALL = (
+    PASSAGES,
+    CORPUS_CHANGES,
+    QUESTIONS,
+    RETRIEVALS,
+    UTILITY_SCORES,
+    GATED_DOCS,
+    KNOWLEDGE_UNITS,
+    CURATED_UNITS,
+    EVALUATION,
+)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-STAGES = ["passages", "corpus_index", "retrievals", "utility_scores", "gated_docs", "knowledge_units"]
+STAGES = ["passages", "corpus_changes", "corpus_index", "retrievals", "utility_scores", "gated_docs", "knowledge_units"]
 STAGES += ["curated_units", "writeback_index", "evaluation", "report"]
 
 
@@ -108,9 +108,9 @@ def main(folder: Path) -> None:
         json.dumps({"name": "undisturbed", "status": status, "pairs": sorted(pairs), "units": released("undisturbed")})
     )
     # One home is killed over and over, each time a little further on.
-    deaths = [when_stage_ends(stage) for stage in STAGES[:3]]
-    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[3:7])]
-    deaths += [*(when_stage_ends(stage) for stage in STAGES[7:9]), when_stage_ends(STAGES[9])]
+    deaths = [when_stage_ends(stage) for stage in STAGES[:4]]
+    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[4:8])]
+    deaths += [*(when_stage_ends(stage) for stage in STAGES[8:10]), when_stage_ends(STAGES[10])]
     killed, pairs = [], []
     for die in deaths:
         status, read = run("killed", die)

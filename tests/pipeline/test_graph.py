@@ -43,12 +43,13 @@ def trained(place: Place, instance: Any) -> Place:
 def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
     graph = place.definitions.defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    assert keys == {"passages", "corpus_index", *STAGES}
+    assert keys == {"passages", "corpus_changes", "corpus_index", *STAGES}
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
     }
-    assert parents["corpus_index"] == {"passages"}
+    assert parents["corpus_changes"] == {"passages"}
+    assert parents["corpus_index"] == {"corpus_changes"}
     assert parents["retrievals"] == {"corpus_index"}
     assert parents["utility_scores"] == {"retrievals", "passages"}
     assert parents["gated_docs"] == {"retrievals", "utility_scores", "passages"}

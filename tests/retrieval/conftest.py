@@ -15,6 +15,7 @@ from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.protocol import Advance, Vectors
 from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS, PASSAGES
 
 
@@ -72,7 +73,8 @@ def make_index(tmp_path: Path, compass: CompassEncoder) -> MakeIndex:
 
 def passages_of(angles: dict[str, float]) -> pl.DataFrame:
     rows = [
-        {"passage_id": i, "title": f"T {i}", "text": str(a), "content_hash": f"h{i}", "labels": [], "source": f"T {i}"}
+        {"passage_id": i, "title": f"T {i}", "text": str(a), "content_hash": sha256_of_text(f"T {i}", str(a))}
+        | {"labels": [], "source": f"T {i}"}
         for i, a in angles.items()
     ]
     return pl.DataFrame(rows, schema=PASSAGES.schema)

@@ -9,17 +9,27 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, is_fresh, open_knowledge_base, source_fingerprint
+from wbrag_pipeline.retrieval.corpus import (
+    build_corpus_index,
+    current_state,
+    is_fresh,
+    note_source,
+    open_knowledge_base,
+    settle,
+    settled_state,
+    source_fingerprint,
+)
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import write_text
+from wbrag_pipeline.storage import replacing
 
 
 def store(settings: Settings, source: Path, angles: dict[str, float]) -> None:
     """What the asset `passages` leaves."""
     file = settings.table("passages", "c")
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(settings.source_note("c"), source_fingerprint(source))
-    passages_of(angles).write_parquet(file)
+    note_source(settings, "c", source_fingerprint(source), passages_of(angles))
+    with replacing(file) as temporary:
+        passages_of(angles).write_parquet(temporary)
 
 
 @pytest.fixture
@@ -40,6 +50,8 @@ def test_an_index_is_fresh_for_the_very_file_it_was_made_from(
     store(settings, source, {"a": 0.0})
     assert not is_fresh(settings, "c", source)
     build_corpus_index(settings, "c", compass)
+    assert not is_fresh(settings, "c", source)  # units may still be of another state
+    settle(settings, "c")
     assert is_fresh(settings, "c", source)
     # Another file of the same size, older than the index: what a corpus added with --replace may be.
     other = tmp_path / "other.jsonl"
@@ -68,24 +80,91 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
     store(settings, source, {"a": 0.0, "b": 90.0})
     build_corpus_index(settings, "c", compass)
     assert open_knowledge_base(settings, "c", compass).search(["0"], 1)["passage_id"].to_list() == ["a"]
-    # Killed between the two assets: the same ids, other texts.
+    # Killed between the two assets: the same ids, other texts. What is served is what was; training is refused.
     store(settings, source, {"a": 90.0, "b": 0.0})
+    assert open_knowledge_base(settings, "c", compass).search(["0"], 1)["passage_id"].to_list() == ["a"]
     with pytest.raises(IntegrityError, match="--refresh"):
-        open_knowledge_base(settings, "c", compass)
+        open_knowledge_base(settings, "c", compass, for_training=True)
+    assert not is_fresh(settings, "c", source)
     build_corpus_index(settings, "c", compass)
-    assert open_knowledge_base(settings, "c", compass).search(["0"], 1)["passage_id"].to_list() == ["b"]
+    served = open_knowledge_base(settings, "c", compass, for_training=True)
+    assert served.search(["0"], 1)["passage_id"].to_list() == ["b"]
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json"])
-def test_damage_says_how_to_mend_it(settings: Settings, source: Path, compass: CompassEncoder, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json", "passages.parquet", "../CURRENT"]
+)
+def test_damage_says_how_to_mend_it_and_is_mended(
+    settings: Settings, source: Path, compass: CompassEncoder, name: str
+) -> None:
     store(settings, source, {"a": 0.0})
     build_corpus_index(settings, "c", compass)
-    (settings.corpus_index("c") / name).write_bytes(b"x")
+    state = current_state(settings, "c")
+    assert state is not None
+    with replacing(state.folder / name) as damaged:  # a new file: the table has two names
+        damaged.write_bytes(b"x")
     with pytest.raises(IntegrityError, match="--refresh"):
         open_knowledge_base(settings, "c", compass)
-    settings.table("passages", "c").write_bytes(b"PAR1")
-    with pytest.raises(IntegrityError, match="--refresh"):
-        open_knowledge_base(settings, "c", compass)
+    build_corpus_index(settings, "c", compass)
+    assert len(open_knowledge_base(settings, "c", compass).search(["0"], 1)) == 1
+
+
+def test_a_reader_keeps_what_it_opened_while_the_next_state_is_made(
+    settings: Settings, source: Path, compass: CompassEncoder
+) -> None:
+    store(settings, source, {"a": 0.0, "b": 90.0})
+    build_corpus_index(settings, "c", compass)
+    settle(settings, "c")
+    opened = open_knowledge_base(settings, "c", compass)
+    store(settings, source, {"b": 90.0})
+    build_corpus_index(settings, "c", compass)
+    settle(settings, "c")
+    hits = opened.search(["0"], 2)
+    assert opened.hits_with_text(hits)["text"].to_list() == ["0.0", "90.0"]
+    assert open_knowledge_base(settings, "c", compass).search(["0"], 2)["passage_id"].to_list() == ["b"]
+
+
+def test_the_state_before_stays_until_the_units_are_in_step(
+    settings: Settings, source: Path, compass: CompassEncoder
+) -> None:
+    def folders() -> set[str]:
+        return {path.name for path in settings.corpus_index("c").iterdir() if path.is_dir()}
+
+    names = []
+    for angle in (0.0, 10.0, 20.0):
+        store(settings, source, {"a": angle})
+        build_corpus_index(settings, "c", compass)
+        state = current_state(settings, "c")
+        assert state is not None
+        names.append(state.name)
+    assert settled_state(settings, "c") is None and folders() == set(names)
+    settle(settings, "c")
+    assert folders() == {names[-1]}
+    store(settings, source, {"a": 30.0})
+    build_corpus_index(settings, "c", compass)
+    settled = settled_state(settings, "c")
+    assert settled is not None and settled.name == names[-1]
+    settle(settings, "c")
+    assert names[-1] in folders() and len(folders()) == 2
+
+
+def test_a_note_of_another_table_is_not_believed(settings: Settings, source: Path, compass: CompassEncoder) -> None:
+    store(settings, source, {"a": 0.0})
+    # Killed after the note and before the table it speaks of.
+    source.write_text("changed", encoding="utf-8")
+    note_source(settings, "c", source_fingerprint(source), passages_of({"a": 5.0}))
+    build_corpus_index(settings, "c", compass)
+    settle(settings, "c")
+    assert not is_fresh(settings, "c", source)
+
+
+def test_only_what_is_new_is_encoded(settings: Settings, source: Path, compass: CompassEncoder) -> None:
+    store(settings, source, {"a": 0.0, "b": 90.0})
+    assert build_corpus_index(settings, "c", compass)[1] == 2
+    assert build_corpus_index(settings, "c", compass)[1] == 0
+    store(settings, source, {"new": 45.0, "b": 90.0, "a": 0.0})
+    assert build_corpus_index(settings, "c", compass)[1] == 1
+    assert compass.encoded == ["0.0", "90.0", "45.0"]
 
 
 def test_a_table_cut_short_is_an_error_that_names_it(settings: Settings, source: Path) -> None:

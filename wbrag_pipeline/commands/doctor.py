@@ -106,7 +106,7 @@ def _indexes(settings: Settings) -> str:
 
     encoder = load_encoder(settings.encoder)
     names = Registry.load(settings.home).corpora
-    built = [name for name in names if (settings.corpus_index(name) / "manifest.json").is_file()]
+    built = [name for name in names if (settings.corpus_index(name) / "CURRENT").is_file()]
     for name in built:
         open_knowledge_base(settings, name, encoder)
     pointers = list(settings.releases("x").parent.glob("*/CURRENT"))

@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Train write-back indexes and compare test scores without and with them.
 
-    What was done before is not done again: chunks of the corpus that did not change keep their vectors, and the
+    What was done before is not done again: passages that did not change keep their vectors, and the
     generator is never asked twice. The runs show in wbrag ui.
 
     Example: wbrag run sample_nq sample_fever

@@ -48,7 +48,7 @@ def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
 
     table = settings.table("passages", corpus)
     count = f"{tables.PASSAGES.scan(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
-    return count, "yes" if (settings.corpus_index(corpus) / "manifest.json").is_file() else "-"
+    return count, "yes" if (settings.corpus_index(corpus) / "CURRENT").is_file() else "-"
 
 
 def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:

@@ -3,8 +3,8 @@
 ::
 
     encoder = load_encoder("sentence-transformers/all-MiniLM-L6-v2")          # encoder
-    vectors = embed_passages(passages_parquet, folder, encoder)               # embedding_store
-    build_index(vectors, ids, index_folder, encoder)                          # index
+    with embeddings_of(passages_parquet, folder, encoder) as vectors:         # embedding_store
+        build_index(vectors, ids, index_folder, encoder)                      # index
     base = KnowledgeBase(encoder, open_index(index_folder, encoder), passages_parquet)
     hits = base.with_writeback(units, open_index(units_folder, encoder)).search(questions, top_k=5)
 """

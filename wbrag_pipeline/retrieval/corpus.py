@@ -1,26 +1,76 @@
 """A corpus' index as a deployment keeps it: made from the stored table, opened for searching.
 
-Beside the index stands origin.json: which source files the passages came from, and the hash of the passages' table.
-It is written last, so an index without it, or with another table's hash, is one that a run must make again.
+::
+
+    indexes/CORPUS/ENCODER/3f9a…/        a state: the passages' table, its FAISS index and what they were made from
+                           CURRENT       names the state that is served, and the source it was read from
+                           SETTLED       names the state that the write-back units were last brought in step with
+
+A state never changes and is named by the hash of its table. A reader finds the table and the index of one making
+whichever moment it comes, also while the next state is made, and the one before stays for those who had opened it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.retrieval.embedding_store import embed_passages
-from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.retrieval.compaction import compact
+from wbrag_pipeline.retrieval.embedding_store import embeddings_of
+from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sha256_of_file, sha256_of_text, write_json
+from wbrag_pipeline.storage import (
+    locked,
+    remove_directory,
+    replacing_directory,
+    sha256_of_file,
+    sha256_of_text,
+    write_json,
+)
 
 _MEND = "make it again with: wbrag run BENCHMARK --refresh"
+# Hexadecimal digits of a state's name.
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class CorpusState:
+    """A corpus as it was at one time. ``source`` is the fingerprint of the files it was read from, "" if unknown."""
+
+    folder: Path
+    source: str
+
+    @property
+    def name(self) -> str:
+        """Hash of the passages' table."""
+        return self.folder.name
+
+    @property
+    def passages(self) -> Path:
+        """PASSAGES of this state."""
+        return self.folder / "passages.parquet"
+
+    def check(self) -> None:
+        """Raise IntegrityError unless the table is the one that the index was made from."""
+        origin = self.folder / "origin.json"
+        try:
+            wanted = json.loads(origin.read_text(encoding="utf-8"))["passages_sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(origin, "is missing or damaged") from error
+        if not self.passages.is_file() or sha256_of_file(self.passages) != wanted:
+            raise IntegrityError(self.passages, "is not the table that the index was made from")
 
 
 def source_fingerprint(source: Path) -> str:
@@ -30,43 +80,165 @@ def source_fingerprint(source: Path) -> str:
     return sha256_of_text(str(source), *(f"{name}\n{found.st_size}\n{found.st_mtime_ns}" for name, found in facts))
 
 
+def note_source(settings: Settings, corpus: str, fingerprint: str, passages: pl.DataFrame) -> None:
+    """Write down from which source PASSAGES were read, before they are stored: a table that is not these shows it."""
+    note = {"source": fingerprint, "passages": _digest(passages)}
+    write_json(settings.source_note(corpus), note)
+
+
 def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tuple[Manifest, int]:
-    """Index the stored passages of ``corpus``; gives the index' manifest and how many passages had to be encoded."""
-    table, folder = settings.table("passages", corpus), settings.corpus_index(corpus)
-    (folder / "origin.json").unlink(missing_ok=True)
-    sha256 = sha256_of_file(table)
-    embeddings = embed_passages(table, settings.embeddings, encoder)
-    ids = pl.read_parquet(table, columns=["passage_id"])["passage_id"]
-    manifest = build_index(embeddings, ids, folder, encoder)
-    read_from = settings.source_note(corpus)
-    source = read_from.read_text(encoding="utf-8").strip() if read_from.is_file() else ""
-    write_json(folder / "origin.json", {"passages_sha256": sha256, "source": source})
-    return manifest, embeddings.encoded
+    """Index the stored passages of ``corpus`` and serve them from now on.
+
+    Vectors come from the embedding store; what it lacks is encoded. The result is that of a build from nothing.
+    Gives the index' manifest and how many passages had to be encoded.
+    """
+    home, table = settings.corpus_index(corpus), settings.table("passages", corpus)
+    with locked(home):
+        for left_over in home.glob(".*.tmp*"):  # by a killed run: nobody else is at work here
+            remove_directory(left_over) if left_over.is_dir() else left_over.unlink()
+        frozen = home / f".{uuid.uuid4().hex[:8]}.tmp.parquet"
+        _link(table, frozen)  # should a run replace the table meanwhile, this one stays what it was
+        sha256 = sha256_of_file(frozen)
+        folder, encoded = home / sha256[:_DIGITS], 0
+        manifest = _sound(CorpusState(folder, ""), encoder)
+        if manifest is None:
+            remove_directory(folder)
+            with embeddings_of(frozen, settings.embeddings, encoder) as embeddings, replacing_directory(folder) as new:
+                ids = pl.read_parquet(frozen, columns=["passage_id"])["passage_id"]
+                manifest, encoded = build_index(embeddings, ids, new, encoder), embeddings.encoded
+                write_json(new / "origin.json", {"passages_sha256": sha256})
+                os.replace(frozen, new / "passages.parquet")
+        source = _noted_source(settings, corpus, folder / "passages.parquet")
+        write_json(home / "CURRENT", {"state": folder.name, "source": source})
+        frozen.unlink(missing_ok=True)
+    compact(settings.embeddings, lambda: _live_hashes(settings))
+    return manifest, encoded
+
+
+def current_state(settings: Settings, corpus: str) -> CorpusState | None:
+    """The state that is served, None before the first. Raises IntegrityError when CURRENT is damaged."""
+    return _named(settings.corpus_index(corpus), "CURRENT")
+
+
+def settled_state(settings: Settings, corpus: str) -> CorpusState | None:
+    """The state that the write-back units were last brought in step with, None when it is not known."""
+    with suppress(IntegrityError):
+        state = _named(settings.corpus_index(corpus), "SETTLED")
+        if state is not None and state.passages.is_file():
+            return state
+    return None
+
+
+def settle(settings: Settings, corpus: str) -> None:
+    """Note that the units are in step with the current state; states older than the one before it go."""
+    home = settings.corpus_index(corpus)
+    now, before = current_state(settings, corpus), settled_state(settings, corpus)
+    if now is None:
+        return
+    if before is None or before.name != now.name:
+        write_json(home / "SETTLED", {"state": now.name, "source": now.source})
+        kept = {state.name for state in (now, before) if state is not None}
+        for folder in home.iterdir():
+            if folder.is_dir() and folder.name not in kept:
+                remove_directory(folder)
 
 
 def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
-    """Whether table and index are there and were made from ``source`` as it is now."""
+    """Whether table, index and units are in step with each other and with ``source`` as it is now."""
     try:
-        origin = json.loads((settings.corpus_index(corpus) / "origin.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        state = current_state(settings, corpus)
+        return (
+            state is not None
+            and state.source == source_fingerprint(source)
+            and _same(settings.table("passages", corpus), state.passages)
+            and (settled := settled_state(settings, corpus)) is not None
+            and settled.name == state.name
+        )
+    except (OSError, IntegrityError):
         return False
-    return settings.table("passages", corpus).is_file() and origin.get("source") == source_fingerprint(source)
 
 
-def open_knowledge_base(settings: Settings, corpus: str, encoder: Encoder) -> KnowledgeBase:
-    """The corpus alone; ``with_writeback`` adds units.
+def open_knowledge_base(
+    settings: Settings, corpus: str, encoder: Encoder, *, for_training: bool = False
+) -> KnowledgeBase:
+    """The corpus alone, as it is served; ``with_writeback`` adds units.
+
+    for_training: also require that it was made from the stored table, which the stages of training read.
 
     Raises NotBuiltError before the corpus was indexed, IntegrityError when index and table are not of one making.
     """
-    folder, table = settings.corpus_index(corpus), settings.table("passages", corpus)
     try:
-        index = open_index(folder, encoder)
-        origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
-        tables.PASSAGES.scan(table)
-        if origin["passages_sha256"] != sha256_of_file(table):
-            raise IntegrityError(table, "is not the table that the index was made from")
-    except IntegrityError as error:
-        raise IntegrityError(error.file, f"{error.problem}; {_MEND}") from error
-    except (OSError, ValueError, KeyError) as error:
-        raise IntegrityError(folder / "origin.json", f"is missing or damaged; {_MEND}") from error
-    return KnowledgeBase(encoder, index, table)
+        state = current_state(settings, corpus)
+        if state is None:
+            raise NotBuiltError(f"the index of corpus {corpus}", "wbrag run BENCHMARK")
+        index = open_index(state.folder, encoder)
+        tables.PASSAGES.scan(state.passages)
+        state.check()
+        stored = settings.table("passages", corpus)
+        if for_training and not _same(stored, state.passages):
+            raise IntegrityError(stored, "is not the table that the index was made from")
+    except (IntegrityError, OSError) as error:
+        file, problem = (error.file, error.problem) if isinstance(error, IntegrityError) else (corpus, str(error))
+        raise IntegrityError(file, f"{problem}; {_MEND}") from error
+    return KnowledgeBase(encoder, index, state.passages)
+
+
+def _named(home: Path, pointer: str) -> CorpusState | None:
+    try:
+        found = json.loads((home / pointer).read_text(encoding="utf-8"))
+        return CorpusState(home / found["state"], found["source"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(home / pointer, "is damaged") from error
+
+
+def _sound(state: CorpusState, encoder: Encoder) -> Manifest | None:
+    """The manifest of a state whose files are whole, else None: a damaged one is made again, never reused."""
+    try:
+        state.check()
+        open_index(state.folder, encoder)
+        return read_manifest(state.folder)
+    except WbragError:
+        return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same; mostly they are one file with two names."""
+    return one.is_file() and (one.samefile(other) or sha256_of_file(one) == sha256_of_file(other))
+
+
+def _link(file: Path, other: Path) -> None:
+    """Give a file a second name; a copy where the file system has none. What replaces the first leaves the second."""
+    try:
+        os.link(file, other)
+    except FileNotFoundError:
+        raise NotBuiltError(f"the table of passages {file}", "wbrag run BENCHMARK") from None
+    except OSError:
+        shutil.copyfile(file, other)
+
+
+def _noted_source(settings: Settings, corpus: str, passages: Path) -> str:
+    """The source that the note gives, if the note is of these passages."""
+    try:
+        note = json.loads(settings.source_note(corpus).read_text(encoding="utf-8"))
+        return str(note["source"]) if note["passages"] == _digest(pl.scan_parquet(passages)) else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
+    """Hash of everything that PASSAGES say, their order included; a passage's text counts by its own hash."""
+    said = passages.lazy().select(pl.struct(pl.exclude("title", "text")).struct.json_encode()).collect().to_series()
+    digest = hashlib.sha256()
+    for part in said.to_frame().iter_slices(50_000):
+        digest.update("\n".join(part.to_series()).encode("utf-8"))
+    return digest.hexdigest()
+
+
+def _live_hashes(settings: Settings) -> pl.Series:
+    """Content hashes of all passages that are stored or that some state of some corpus serves."""
+    files = [*settings.table("passages", "x").parent.glob("[!.]*.parquet")]
+    files += settings.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
+    parts = [pl.read_parquet(file, columns=["content_hash"]) for file in files]
+    return pl.concat([pl.DataFrame(schema={"content_hash": pl.String}), *parts])["content_hash"]

@@ -1,122 +1,131 @@
-"""Vectors of a corpus on disk, made chunk by chunk, so that no work is lost and none is done twice.
+"""Vectors of passages on disk, addressed by what the passages say, so that nothing is ever encoded twice.
 
-A chunk is one ``.npy`` file that appears whole or not at all. Its name is made of two hashes::
+::
 
-    <of the encoder, its arithmetic and the chunk's passages>-<of the file itself>.npy
+    indexes/embeddings/<of the encoder and its arithmetic>/<segment>/     see ``segments``
 
-The first says what it is the answer to: a chunk that is there is never encoded again, whichever run or corpus it came
-from, and a changed passage changes its own chunk only. The second says that it is undamaged.
+A passage is looked up by its content hash. Where it stands in its corpus, under which id, and in which corpus makes
+no difference: a passage put in at the top, moved or relabelled costs nothing, a changed one costs itself. What is not
+there is encoded and added as new segments, one for each few thousand passages, so a killed run keeps what it had.
+Segments never change; ``compaction`` merges small ones and drops what no corpus holds any more.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
-from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
+from wbrag_pipeline.retrieval.segments import Segment, segments_in, write_segment
+from wbrag_pipeline.storage import locked, sha256_of_text
 
 # Some 40 seconds of work for MiniLM on one core, and 6 MB of vectors: what a kill can cost, and what memory holds.
-CHUNK_PASSAGES = 4096
-# Chunks that are read from the corpus' file at a time: a slice of a Parquet file costs its whole row group.
-_CHUNKS_PER_READ = 16
-# Hexadecimal digits of each hash in a file's name: 128 bits.
-_DIGITS = 32
+SEGMENT_PASSAGES = 4096
+# Segments' worth of passages that are read from the corpus' file at a time: a slice of a Parquet file costs its whole
+# row group.
+_SEGMENTS_PER_READ = 16
+# Segments that are open at the same time: a corpus of 21 million passages has more than a process may open files.
+_OPEN_SEGMENTS = 256
 
 
 @dataclass(frozen=True)
 class StoredEmbeddings:
-    """The vectors of a corpus in order. Iterating gives one memory-mapped array [rows, dimension] a chunk.
+    """The vectors of a corpus in order. Iterating gives arrays [rows, dimension], some thousand rows each.
 
-    files: the chunks' files, in the corpus' order.
-    rows: vectors in all of them together.
-    encoded: how many of these this call had to encode; the others were there already.
+    encoded: how many passages this call had to encode; the others' vectors were there already.
     """
 
-    files: tuple[Path, ...]
-    rows: int
+    dimension: int
     encoded: int
+    _segments: tuple[Segment, ...]
+    _places: pl.DataFrame  # columns segment and row, one row a passage, in the corpus' order
+
+    @property
+    def rows(self) -> int:
+        """Vectors in all."""
+        return self._places.height
 
     def __iter__(self) -> Iterator[Vectors]:
-        # One at a time and by need: a corpus of 21 million passages has more chunks than a process may open files.
-        for file in self.files:
-            yield _load(file)
+        opened: dict[int, Vectors] = {}
+        for block in self._places.iter_slices(SEGMENT_PASSAGES):
+            vectors = np.empty((block.height, self.dimension), dtype=np.float32)
+            segment, row = block["segment"].to_numpy(), block["row"].to_numpy()
+            for number in np.unique(segment).tolist():
+                if number not in opened:
+                    if len(opened) == _OPEN_SEGMENTS:
+                        opened.clear()
+                    opened[number] = self._segments[number].vectors()
+                here = segment == number
+                vectors[here] = opened[number][row[here]]
+            yield vectors
 
 
-def embed_passages(
-    passages: pl.DataFrame | Path, folder: Path, encoder: Encoder, *, chunk_passages: int = CHUNK_PASSAGES
-) -> StoredEmbeddings:
-    """Encode a corpus into ``folder``, or go on where an earlier call was interrupted.
+@contextmanager
+def embeddings_of(
+    passages: pl.DataFrame | Path, folder: Path, encoder: Encoder, *, segment_passages: int = SEGMENT_PASSAGES
+) -> Iterator[StoredEmbeddings]:
+    """Encode what ``folder`` does not know yet of a corpus, and give the vectors of all of it.
 
-    passages: a frame with columns ``title`` and ``text``, or a Parquet file of one (read in parts, never as a whole).
+    passages: PASSAGES, or its Parquet file (read in parts, never as a whole).
     folder: may be shared by corpora and encoders.
 
-    Raises IntegrityError when a chunk that is there is damaged: delete it, and it will be made again.
+    Nobody compacts the store while the block runs. Raises IntegrityError when a segment that is there is damaged:
+    delete it, and it is made again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    there = {file.name[:_DIGITS]: file for file in sorted(folder.glob("*.npy")) if not file.name.startswith(".")}
-    total = _height(passages)
-    files: list[Path] = []
-    encoded = 0
-    with progress_bar("Encoding passages", total, unit="passage") as advance:
-        for chunk in _chunks(passages, chunk_passages, total):
-            titles, texts = chunk["title"].to_list(), chunk["text"].to_list()
-            question = sha256_of_text(encoder.fingerprint, encoder.arithmetic, *titles, *texts)[:_DIGITS]
-            if file := there.get(question):
-                _verify(file, (chunk.height, encoder.dimension))
-                advance(chunk.height)
-            else:
-                file = _write(folder, question, encoder.encode_passages(titles, texts, advance))
-                there[question] = file
-                encoded += chunk.height
-            files.append(file)
-    return StoredEmbeddings(tuple(files), total, encoded)
+    home = store_of(folder, encoder)
+    home.mkdir(parents=True, exist_ok=True)
+    with locked(folder, shared=True):
+        table = passages.lazy() if isinstance(passages, pl.DataFrame) else pl.scan_parquet(passages)
+        wanted = table.select("content_hash").collect()
+        missing = wanted.unique().join(_rows(segments_in(home)), on="content_hash", how="anti")
+        if missing.height:
+            _encode(table, wanted.height, missing, home, encoder, segment_passages)
+        segments = tuple(segments_in(home))
+        places = wanted.join(_rows(segments), on="content_hash", how="left", maintain_order="left")
+        # Only what this corpus takes its vectors from has to be whole.
+        for number in places["segment"].unique().sort().to_list():
+            segments[number].verify(encoder.dimension)
+        yield StoredEmbeddings(encoder.dimension, missing.height, segments, places.select("segment", "row"))
 
 
-def _height(passages: pl.DataFrame | Path) -> int:
-    if isinstance(passages, pl.DataFrame):
-        return passages.height
-    return int(pl.scan_parquet(passages).select(pl.len()).collect().item())
+def store_of(folder: Path, encoder: Encoder) -> Path:
+    """Where the segments of one encoder and one arithmetic lie: vectors of another are not these to the last bit."""
+    return folder / sha256_of_text(encoder.fingerprint, encoder.arithmetic)[:32]
 
 
-def _chunks(passages: pl.DataFrame | Path, size: int, total: int) -> Iterator[pl.DataFrame]:
-    if isinstance(passages, pl.DataFrame):
-        yield from passages.select("title", "text").iter_slices(size)
-        return
-    table = pl.scan_parquet(passages).select("title", "text")
-    step = size * _CHUNKS_PER_READ
-    for start in range(0, total, step):
-        yield from table.slice(start, step).collect().iter_slices(size)
+def _rows(segments: list[Segment] | tuple[Segment, ...]) -> pl.DataFrame:
+    """Where each content hash is found: columns content_hash, segment and row; each hash once."""
+    schema = pl.Schema({"content_hash": pl.String(), "segment": pl.UInt32(), "row": pl.UInt32()})
+    found = [
+        segment.hashes()
+        .to_frame()
+        .with_columns(pl.lit(number, pl.UInt32).alias("segment"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"))
+        for number, segment in enumerate(segments)
+    ]
+    return pl.concat([schema.to_frame(), *found]).unique("content_hash", keep="first", maintain_order=True)
 
 
-def _write(folder: Path, question: str, vectors: Vectors) -> Path:
-    data = BytesIO()
-    np.save(data, vectors, allow_pickle=False)
-    answer = hashlib.sha256(data.getbuffer()).hexdigest()
-    file = folder / f"{question}-{answer[:_DIGITS]}.npy"
-    with replacing(file) as temporary:
-        temporary.write_bytes(data.getbuffer())
-    return file
-
-
-def _verify(file: Path, shape: tuple[int, int]) -> None:
-    if sha256_of_file(file)[:_DIGITS] != file.stem[_DIGITS + 1 :]:
-        raise IntegrityError(file, "its content does not have the hash in its name; delete it, and it is made again")
-    if (found := _load(file).shape) != shape:
-        raise IntegrityError(file, f"holds an array {list(found)} where {list(shape)} was looked for")
-
-
-def _load(file: Path) -> Vectors:
-    try:
-        vectors: Vectors = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise IntegrityError(file, f"is no array of vectors: {error}") from error
-    return vectors
+def _encode(table: pl.LazyFrame, total: int, missing: pl.DataFrame, folder: Path, encoder: Encoder, size: int) -> None:
+    """Write the vectors of the passages whose hash is in ``missing``, in the corpus' order, a segment at a time."""
+    schema = pl.Schema({"content_hash": pl.String(), "title": pl.String(), "text": pl.String()})
+    waiting, seen = schema.to_frame(), missing.clear()
+    with progress_bar("Encoding passages", missing.height, unit="passage") as advance:
+        for start in range(0, total, step := size * _SEGMENTS_PER_READ):
+            part = table.slice(start, step).select(schema.names()).collect()
+            part = part.join(missing, on="content_hash", how="semi", maintain_order="left")
+            part = part.unique("content_hash", keep="first", maintain_order=True).join(
+                seen, on="content_hash", how="anti", maintain_order="left"
+            )
+            seen = pl.concat([seen, part.select("content_hash")])
+            waiting = pl.concat([waiting, part])
+            last = start + step >= total
+            while waiting.height >= size or (last and waiting.height):
+                chunk, waiting = waiting.head(size), waiting.slice(size)
+                vectors = encoder.encode_passages(chunk["title"].to_list(), chunk["text"].to_list(), advance)
+                write_segment(folder, chunk["content_hash"], vectors)

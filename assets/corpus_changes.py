@@ -1,0 +1,24 @@
+"""corpus_changes: what a corpus gained and lost since the state that is served."""
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import CORPORA
+from assets.stage import Stage
+from resources.deployment import Deployment
+from wbrag_pipeline import tables
+from wbrag_pipeline.retrieval.corpus import settled_state
+from wbrag_pipeline.retrieval.corpus_changes import compare, counts
+
+
+@dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"polars"}, io_manager_key="tables")
+def corpus_changes(
+    context: dg.AssetExecutionContext, deployment: Deployment, passages: pl.LazyFrame
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Passages added, updated, relabelled and deleted, by id and content hash; the others have no row."""
+    stage = Stage(context, deployment.settings)
+    before = settled_state(stage.settings, stage.partition)
+    empty = tables.PASSAGES.empty().lazy()
+    frame = compare(pl.scan_parquet(before.passages) if before else empty, passages)
+    total = passages.select(pl.len()).collect().item()
+    return stage.result(frame, rows=frame.height, figures=counts(frame, total), preview=frame)
