@@ -36,7 +36,7 @@ def evaluation(
     test = stage.questions("test")
     model, vectors = generator.load(settings), encoder.load(settings)
     release = current(settings.releases(stage.partition))
-    without = open_knowledge_base(settings, stage.benchmark.corpus, vectors, for_training=True)
+    without = open_knowledge_base(settings, stage.benchmark.corpus, vectors, for_training=True).unrestricted()
     with_writeback = without.with_writeback(release.units(), release.index(vectors))
     with stage.counted(model) as calls:
         frame = evaluate(test, without, with_writeback, stage.scorer(model), top_k=settings.top_k)

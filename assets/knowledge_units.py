@@ -12,7 +12,7 @@ from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.writeback.distillation import distil
+from wbrag_pipeline.writeback.distillation import distil, of_one_label_set
 from wbrag_pipeline.writeback.leaks import leaked_answers
 from wbrag_pipeline.writeback.scoring import select_passages
 
@@ -53,7 +53,7 @@ def knowledge_units(
     model = generator.load(settings)
     sources = select_passages(passages, gated_docs)
     with stage.counted(model) as calls:
-        frame = distil(gated_docs, sources, model, benchmark=stage.partition)
+        frame = distil(gated_docs, sources, model, benchmark=stage.partition, fuse_labels=settings.fuse_labels)
     stage.lineage.record_units(
         stage.run_id,
         settings.variant,
@@ -66,6 +66,7 @@ def knowledge_units(
         method=settings.method,
         gates=asdict(settings.gates),
     )
+    retained = gated_docs.filter("retained")
     leaked = leaked_answers(frame, sources, stage.questions("train"))
     source_tokens, unit_tokens = mean(frame["source_tokens"]), mean(frame["unit_tokens"])
     compression = source_tokens / unit_tokens if unit_tokens else 0.0
@@ -77,6 +78,8 @@ def knowledge_units(
             "unit_tokens": unit_tokens,
             "compression": compression,
             "fallback_rate": mean(frame["fallback"]),
+            # Passages that were not fused with others because different readers may see them.
+            "kept_apart_by_labels": retained.height - of_one_label_set(retained, sources).height,
             **calls,
         },
         preview=frame.select("unit_id", "question", "title", "text"),

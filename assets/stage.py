@@ -69,7 +69,7 @@ class Stage:
         @cache
         def opened() -> Search:
             base = open_knowledge_base(self.settings, self.benchmark.corpus, encoder(), for_training=True)
-            return Search(base, self.settings.top_k)
+            return Search(base.unrestricted(), self.settings.top_k)
 
         def search(queries: Sequence[str]) -> list[list[Passage]]:
             return opened()(queries)

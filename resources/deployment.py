@@ -28,6 +28,10 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     tau_doc: float = Field(default=_DEFAULTS.gates.tau_doc, description="Least gain of one passage alone over none")
     n_min: int = Field(default=_DEFAULTS.gates.n_min, description="Passages taken by rank when none passes alone")
     limit: int = Field(default=0, description="At most so many questions a split; 0 is all")
+    fuse_labels: bool = Field(
+        default=_DEFAULTS.fuse_labels,
+        description="Make units of passages with different access labels; only who has all of them sees such a unit",
+    )
     seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
     failure_share: float = Field(
         default=-1.0,
@@ -50,6 +54,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             limit=self.limit or None,
             seed=self.seed,
             failure_share=self.failure_share if self.failure_share >= 0 else None,
+            fuse_labels=self.fuse_labels,
         )
         # One spelling of a method: it is part of every path.
         return settings.with_(method=method_named(settings.method).name)

@@ -58,6 +58,7 @@ class Settings:
     limit: int | None = None  # at most so many questions a split, the first ones; None is all
     seed: int = 0
     failure_share: float = 0.01  # a stage ends in an error when more than this share of its generator calls failed
+    fuse_labels: bool = False  # whether a unit may be made of passages that different readers may see
 
     def __post_init__(self) -> None:
         if self.top_k < 1:

@@ -85,9 +85,32 @@ def test_a_unit_has_the_labels_of_all_its_sources() -> None:
     plain = distil(GATED, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b")
     assert plain["labels"].to_list() == [[], []]
     labelled = PASSAGES.with_columns(labels=pl.Series([["hr", "it"], ["hr", "finance"], ["secret"]]))
-    units = distil(GATED, labelled, Scripted(lambda q, ids: ""), benchmark="b")
+    units = distil(GATED, labelled, Scripted(lambda q, ids: ""), benchmark="b", fuse_labels=True)
     assert units["labels"].to_list() == [["finance", "hr", "it"], ["finance", "hr"]]
     assert units["unit_id"].to_list() == plain["unit_id"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("labels", "sources"),
+    [
+        ([["hr"], ["it"], ["it"], ["hr"], ["hr"]], ["p1", "p4", "p5"]),  # the larger group
+        ([["hr"], ["it"], ["it"], ["hr"], []], ["p1", "p4"]),  # of two as large the one with the best rank
+        ([[], ["it"], ["a", "it"], ["a"], ["b"]], ["p1"]),  # overlapping sets are different sets
+        ([["a", "b"]] * 5, ["p1", "p2", "p3", "p4", "p5"]),
+    ],
+)
+def test_passages_that_different_readers_may_see_are_not_fused(labels: list[list[str]], sources: list[str]) -> None:
+    names = [f"p{i}" for i in range(1, 6)]
+    passages = pl.DataFrame(
+        [(n, n, f"{n} says so.", n, marks, n) for n, marks in zip(names, labels, strict=True)],
+        schema=tables.PASSAGES.schema,
+        orient="row",
+    )
+    docs = gated(*(("q", "?", rank, name, True, False) for rank, name in enumerate(names, start=1)))
+    (unit,) = distil(docs, passages, Scripted(lambda q, ids: ""), benchmark="b").iter_rows(named=True)
+    assert unit["source_passage_ids"] == sources
+    assert unit["labels"] == labels[names.index(sources[0])]
+    assert all(f"{name} says so." not in unit["text"] for name in set(names) - set(sources))
 
 
 def test_the_distiller_is_never_given_a_gold_answer() -> None:

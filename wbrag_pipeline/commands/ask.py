@@ -23,9 +23,16 @@ def ask(
     encoder: Encoder = None,
     generator: GeneratorName = None,
     method: MethodName = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="An access label that the reader has; repeat for more. Empty: a reader without."),
+    ] = None,
+    unrestricted: Annotated[bool, typer.Option("--unrestricted", help="Search everything, whatever labels.")] = False,
     home: Home = None,
 ) -> None:
     """Answer a question with and without write-back, and show the passages with their origin.
+
+    Where passages have access labels, only those are searched of which the reader has all labels (--label).
 
     Example: wbrag ask "Whose idea was Velcro?" --benchmark sample_squad
     """
@@ -41,6 +48,8 @@ def ask(
 
     if not question.strip():
         raise InputError("the question is empty", field="question")
+    if unrestricted and label is not None:
+        raise InputError("--label and --unrestricted exclude each other", mend="give one of them")
     settings = settings_of(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)
@@ -48,6 +57,10 @@ def ask(
     release = current(settings.releases(name))
     vectors, model = load_encoder(settings.encoder), load_generator(settings.generator, settings.completions)
     without = open_knowledge_base(settings, entry.corpus, vectors)
+    if unrestricted:
+        without = without.unrestricted()
+    elif label is not None:
+        without = without.for_reader(label)
     sides = {
         "without write-back": without,
         "with write-back": without.with_writeback(release.units(), release.index(vectors)),

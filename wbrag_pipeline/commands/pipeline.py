@@ -90,6 +90,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "limit": settings.limit or 0,
                     "seed": settings.seed,
                     "failure_share": settings.failure_share,
+                    "fuse_labels": settings.fuse_labels,
                 }
             }
         },

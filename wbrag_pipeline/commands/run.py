@@ -25,6 +25,9 @@ def run(
     failure_share: Annotated[
         float | None, typer.Option(help="Share of a stage's generator calls that may fail for good; 0.01 if left out.")
     ] = None,
+    fuse_labels: Annotated[
+        bool, typer.Option("--fuse-labels", help="Make units of passages with different access labels too.")
+    ] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     home: Home = None,
 ) -> None:
@@ -48,6 +51,7 @@ def run(
         curate=None if curate is None else "on" if curate else "off",
         top_k=top_k,
         limit=limit,
+        fuse_labels=fuse_labels,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),
         failure_share=failure_share,
     )

@@ -104,8 +104,9 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         if manifest is None:
             remove_directory(folder)
             with embeddings_of(frozen, settings.embeddings, encoder) as embeddings, replacing_directory(folder) as new:
-                ids = pl.read_parquet(frozen, columns=["passage_id"])["passage_id"]
-                manifest, encoded = build_index(embeddings, ids, new, encoder), embeddings.encoded
+                rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
+                manifest = build_index(embeddings, rows["passage_id"], new, encoder, labels=rows["labels"])
+                encoded = embeddings.encoded
                 write_json(new / "origin.json", {"passages_sha256": sha256})
                 os.replace(frozen, new / "passages.parquet")
         source = _noted_source(settings, corpus, folder / "passages.parquet")

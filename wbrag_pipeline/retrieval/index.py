@@ -3,7 +3,7 @@
 ::
 
     index.faiss      the vectors; inner product on vectors of length 1, which is the cosine
-    ids.parquet      column passage_id, row i the id of vector i
+    ids.parquet      columns passage_id and labels, row i those of vector i
     manifest.json    encoder, dimension, count, factory, and the sha256 of the two files; written last
 
 ``open_index`` believes nothing that the manifest does not vouch for: FAISS takes lengths and pointers from a file as
@@ -28,7 +28,8 @@ from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
 from wbrag_pipeline.retrieval.search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 
-_FORMAT = 1
+_FORMAT = 2
+_IDS = pl.Schema({"passage_id": pl.String, "labels": pl.List(pl.String)})
 # Vectors that train an index which has to be trained (IVF, PQ), spread evenly over the corpus.
 _TRAINING_VECTORS = 200_000
 
@@ -56,6 +57,8 @@ def build_index(
     folder: Path,
     encoder: Encoder,
     factory: str = "Flat",
+    *,
+    labels: pl.Series | None = None,
 ) -> Manifest:
     """Write the index of ``embeddings`` into ``folder``, replacing what is there once the new one is complete.
 
@@ -64,10 +67,14 @@ def build_index(
     ids: one a row, each once.
     factory: a FAISS index_factory string. ``Flat`` is exact and the only kind whose files and results are the same
     from run to run on every machine; ``IVF4096,Flat`` or ``HNSW32`` are for tens of millions of passages.
+    labels: access labels (List(String)), one row an id; None where nothing is labelled.
 
     Raises InputError for a factory that FAISS does not know, IntegrityError when rows, ids and dimension disagree.
     """
     names = pl.Series("passage_id", ids, dtype=pl.String)
+    marked = pl.Series("labels", [[]] * len(names), _IDS["labels"]) if labels is None else labels.alias("labels")
+    if len(marked) != len(names):
+        raise IntegrityError(folder, f"{len(marked)} rows of labels for {len(names)} ids")
     parts: Iterable[Vectors] = [embeddings] if isinstance(embeddings, np.ndarray) else embeddings
     if names.is_duplicated().any():
         raise IntegrityError(folder, f"the id {names.filter(names.is_duplicated())[0]!r} is there more than once")
@@ -87,7 +94,7 @@ def build_index(
 
     with replacing(folder / "index.faiss") as index_file, replacing(folder / "ids.parquet") as ids_file:
         faiss.write_index(index, str(index_file))
-        names.to_frame().write_parquet(ids_file)
+        pl.DataFrame([names, marked], schema=_IDS).write_parquet(ids_file)
         manifest = Manifest(
             format=_FORMAT,
             encoder=encoder.name,
@@ -146,8 +153,8 @@ def open_index(folder: Path, encoder: Encoder) -> Index:
         if sha256_of_file(file) != expected:
             raise IntegrityError(file, "does not have the sha256 that its manifest gives")
     ids = pl.read_parquet(ids_file)
-    if ids.schema != pl.Schema({"passage_id": pl.String}):
-        raise IntegrityError(ids_file, f"has columns {dict(ids.schema)}, not passage_id")
+    if ids.schema != _IDS or ids["labels"].null_count():
+        raise IntegrityError(ids_file, f"has columns {dict(ids.schema)}, not ids with labels")
     index = _read(index_file)
     if not index.ntotal == ids.height == manifest.count or index.d != manifest.dimension:
         raise IntegrityError(
@@ -155,7 +162,7 @@ def open_index(folder: Path, encoder: Encoder) -> Index:
             f"{index.ntotal} vectors of {index.d} numbers and {ids.height} ids, where the manifest gives "
             f"{manifest.count} of {manifest.dimension}",
         )
-    return Index(manifest.dimension, ids["passage_id"], index)
+    return Index(manifest.dimension, ids["passage_id"], ids["labels"], index)
 
 
 def _empty(faiss: Any, dimension: int, factory: str) -> Any:

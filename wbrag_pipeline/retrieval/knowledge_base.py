@@ -3,18 +3,22 @@
 The two indexes are searched independently, with one encoding of the question, and merged into one top-K by score:
 ``Top-K(R(q, K) ∪ R(q, K_wb))`` (WriteBack-RAG, section 3.5). The corpus' index is never touched, so a second view with
 other write-back units, or none, costs nothing.
+
+Where passages or units have access labels, a search says who reads: see ``access``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from copy import copy
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, Reader, reader_with
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
 from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
 from wbrag_pipeline.retrieval.search import Index
@@ -36,6 +40,7 @@ class KnowledgeBase:
     corpus_index: the corpus, opened with ``open_index``.
     corpus_passages: the Parquet file of the corpus' table (tables.PASSAGES); read when texts are first asked for.
     writeback: the units (tables.KNOWLEDGE_UNITS) and their index. None searches the corpus alone.
+    reader: who reads in every search of this view; None leaves it to each search to say.
 
     Raises IntegrityError when the units and their index are not of one making.
     """
@@ -46,8 +51,10 @@ class KnowledgeBase:
         corpus_index: Index,
         corpus_passages: Path,
         writeback: tuple[pl.DataFrame, Index] | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.encoder = encoder
+        self.reader = reader
         self._corpus = corpus_index
         self._texts = PassageTexts(corpus_passages)
         self._layers: list[tuple[str, Index]] = [(CORPUS, corpus_index)]
@@ -58,6 +65,9 @@ class KnowledgeBase:
                 raise IntegrityError(
                     "write-back index", f"its {len(index)} vectors are not those of the {self._units.height} units"
                 )
+            marked = pl.DataFrame({"unit_id": index.ids, "labels": index.labels})
+            if not marked.sort("unit_id").equals(self._units.select("unit_id", "labels").sort("unit_id")):
+                raise IntegrityError("write-back index", "its access labels are not those of the units")
             self._layers.append((WRITEBACK, index))
 
     def with_writeback(self, units: pl.DataFrame, index: Index) -> KnowledgeBase:
@@ -65,36 +75,77 @@ class KnowledgeBase:
 
         Raises IntegrityError when the units and their index are not of one making.
         """
-        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, (units, index))
+        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, (units, index), self.reader)
         view._texts = self._texts  # once read, for both
         return view
 
     def without_writeback(self) -> KnowledgeBase:
         """A view of the corpus alone."""
-        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file)
+        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, reader=self.reader)
         view._texts = self._texts
         return view
+
+    def for_reader(self, labels: Collection[str]) -> KnowledgeBase:
+        """A view that finds only what a reader with these labels may see; with none, what is for everybody."""
+        return self._read_by(reader_with(labels))
+
+    def unrestricted(self) -> KnowledgeBase:
+        """A view that finds everything whatever its labels: for training and evaluation, never for an answer."""
+        return self._read_by(UNRESTRICTED)
+
+    def _read_by(self, reader: Reader) -> KnowledgeBase:
+        view = copy(self)
+        view.reader = reader
+        return view
+
+    @property
+    def labelled(self) -> bool:
+        """Whether some passage or unit here is not for everybody."""
+        return any(index.label_sets.any for _, index in self._layers)
 
     def query_vectors(self, questions: Sequence[str]) -> Vectors:
         """Vectors [questions, dimension], for ``search`` over several views without encoding again."""
         with progress_bar("Encoding questions", len(questions), unit="question") as advance:
             return self.encoder.encode_queries(questions, advance)
 
-    def search(self, questions: Sequence[str], top_k: int, *, query_vectors: Vectors | None = None) -> pl.DataFrame:
-        """The top ``top_k`` of each question over all that is here, as a table of schema ``HITS``.
+    def search(
+        self,
+        questions: Sequence[str],
+        top_k: int,
+        *,
+        query_vectors: Vectors | None = None,
+        labels: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """The top ``top_k`` of each question over all that the reader may see, as a table of schema ``HITS``.
 
-        Fewer come back for a question when there are fewer passages in all. Equal scores: the corpus before
+        Fewer come back for a question when there are fewer visible passages in all. Equal scores: the corpus before
         write-back, and within each what was indexed first.
 
         query_vectors: what ``query_vectors(questions)`` gave, when that is already known.
+        labels: the labels that the reader has, where the view does not say who reads.
 
-        Raises ValueError for top_k under 1 or vectors that are not one a question.
+        Raises InputError when something here is labelled and nobody said who reads. Raises ValueError for top_k under
+        1, vectors that are not one a question, or labels where the view has its reader.
         """
+        reader = self._reader(labels)
         vectors = self.query_vectors(questions) if query_vectors is None else query_vectors
         if len(vectors) != len(questions):
             raise ValueError(f"{len(vectors)} vectors for {len(questions)} questions")
-        found = [_candidates(origin, index, vectors, top_k) for origin, index in self._layers]
+        found = [_candidates(origin, index, vectors, top_k, reader) for origin, index in self._layers]
         return merge_by_score(pl.concat(found), top_k)
+
+    def _reader(self, labels: Collection[str] | None) -> Reader:
+        if labels is not None:
+            if self.reader is not None:
+                raise ValueError("this view of the knowledge base has its reader already")
+            return reader_with(labels)
+        if self.reader is None and self.labelled:
+            raise InputError(
+                "passages here have access labels, so a search must say who reads",
+                field="labels",
+                mend="give the reader's labels (wbrag ask: --label), or choose unrestricted where all may be seen",
+            )
+        return UNRESTRICTED if self.reader is None else self.reader
 
     def hits_with_text(self, hits: pl.DataFrame) -> pl.DataFrame:
         """``hits`` in its order with two columns more, ``title`` and ``text``.
@@ -132,8 +183,8 @@ def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
     )
 
 
-def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int) -> pl.DataFrame:
-    scores, positions = index.search(vectors, top_k)
+def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader: Reader) -> pl.DataFrame:
+    scores, positions = index.search(vectors, top_k, index.label_sets.visible_to(reader))
     there = positions.ravel() >= 0
     queries = np.repeat(np.arange(len(vectors), dtype=np.int32), positions.shape[1])[there]
     return pl.DataFrame(

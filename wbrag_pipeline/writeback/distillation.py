@@ -13,14 +13,25 @@ from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.scoring import passages_of
 
 
-def distil(gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generator, *, benchmark: str) -> pl.DataFrame:
+def distil(
+    gated_docs: pl.DataFrame,
+    passages: pl.DataFrame,
+    generator: Generator,
+    *,
+    benchmark: str,
+    fuse_labels: bool = False,
+) -> pl.DataFrame:
     """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
 
     ``unit_id`` is a hash of the question, the sources' contents and the wording, so the same evidence gives the
     same unit, whatever its labels: these are the union of the sources' labels. A distiller that returns no text gives
     no unit.
+
+    fuse_labels: make a unit of passages with different access labels too; see ``of_one_label_set``.
     """
     retained = gated_docs.filter("retained")
+    if not fuse_labels:
+        retained = of_one_label_set(retained, passages)
     kept = (
         retained.group_by("question_id", "question", "fallback")
         .agg(pl.col("passage_id").sort_by("rank").alias("source_passage_ids"))
@@ -69,6 +80,24 @@ def distil(gated_docs: pl.DataFrame, passages: pl.DataFrame, generator: Generato
         .filter(pl.col("text").str.strip_chars() != "")
     )
     return tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
+
+
+def of_one_label_set(retained: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFrame:
+    """The rows of GATED_DOCS to distil from so that no unit mixes what different readers may see.
+
+    Of each question the passages with one set of labels: the set that most of its retained passages have, and of two
+    that as many have the one with the best-ranked passage. Rows keep their order.
+    """
+    marked = retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left", maintain_order="left")
+    marked = marked.with_columns(pl.col("labels").list.join(";"))
+    chosen = (
+        marked.group_by("question_id", "labels")
+        .agg(pl.len().alias("count"), pl.col("rank").min().alias("best"))
+        .sort("question_id", "count", "best", descending=[False, True, False])
+        .unique("question_id", keep="first", maintain_order=True)
+    )
+    keys = ["question_id", "labels"]
+    return marked.join(chosen, on=keys, how="semi", maintain_order="left").drop("labels")
 
 
 def _sums(values: list[int], sizes: list[int]) -> list[int]:

@@ -67,7 +67,7 @@ def publish(units: pl.DataFrame, encoder: Encoder, folder: Path) -> Release:
         try:
             with replacing_directory(folder / f"r{number:06d}") as temporary:
                 units.write_parquet(temporary / "units.parquet")
-                build_index(vectors, units["unit_id"].to_list(), temporary / "index", encoder)
+                build_index(vectors, units["unit_id"], temporary / "index", encoder, labels=units["labels"])
                 write_json(
                     temporary / "release.json",
                     {
