@@ -73,7 +73,9 @@ def test_a_publish_that_dies_leaves_the_old_release(
 ) -> None:
     publish(units_of(FIRST), compass, folder)
     before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    monkeypatch.setattr(releases, "build_index", lambda *arguments, **named: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        releases, "build_index", lambda *arguments, **named: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         publish(units_of(SECOND), compass, folder)
     assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before
