@@ -30,7 +30,9 @@ def retrievals(
     settings = deployment.settings
     stage = Stage(context, settings)
     train = stage.questions("train")
-    base = open_knowledge_base(settings, stage.benchmark.corpus, encoder.load(settings), for_training=True).unrestricted()
+    base = open_knowledge_base(
+        settings, stage.benchmark.corpus, encoder.load(settings), for_training=True
+    ).unrestricted()
     method = method_named(settings.method)
     # Only a query transform needs the generator here, and loading one can take minutes.
     model = generator.load(settings) if isinstance(method, TransformsQueries) else None
