@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wbrag_pipeline import __version__
-from wbrag_pipeline.commands import add, ask, cost, demo, doctor, lineage, run, status, ui
+from wbrag_pipeline.commands import add, ask, cost, demo, doctor, experiment, lineage, run, status, ui
 from wbrag_pipeline.errors import WbragError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Train the knowledge base of a RAG system.\n\nExample: wbrag demo",
 )
 app.add_typer(add.app, name="add")
+app.add_typer(experiment.app, name="experiment")
 for command in (demo.demo, run.run, ask.ask, status.status, cost.cost, lineage.lineage, doctor.doctor, ui.ui):
     app.command()(command)
 

@@ -142,6 +142,11 @@ class Settings:
         return self.home / "reports" / self.variant / "_overview.html"
 
     @property
+    def experiments(self) -> Path:
+        """Folder of all experiments: stages/ (tables by content), results/ and the report."""
+        return self.home / "experiments"
+
+    @property
     def completions(self) -> Path:
         """SQLite file of everything a generator ever answered."""
         return self.home / "cache" / "completions.sqlite"

@@ -37,25 +37,41 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
-    from wbrag_pipeline.retrieval.corpus import is_fresh
 
     method_named(settings.method)
     check_generator(settings.generator)
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
-    prepare_environment(settings)
+    bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
     import dagster as dg
 
     from wbrag_pipeline.definitions import defs
 
     with dg.DagsterInstance.get() as instance:
-        for corpus in dict.fromkeys(entry.corpus for entry in entries):
-            if refresh or not is_fresh(settings, corpus, registry.corpus(corpus).path):
-                typer.echo(f"corpus {corpus}", err=True)
-                _execute(defs.resolve_job_def("index_corpus"), instance, corpus, settings)
         for entry in entries:
             typer.echo(f"benchmark {entry.name}", err=True)
             _execute(defs.resolve_job_def("train_knowledge_base"), instance, entry.name, settings)
+
+
+def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
+    """Index the benchmarks' corpora where their files have changed since, or all of them with ``refresh``."""
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.retrieval.corpus import is_fresh
+
+    registry = Registry.load(settings.home)
+    corpora = dict.fromkeys(registry.benchmark(name).corpus for name in benchmarks)
+    stale = [name for name in corpora if refresh or not is_fresh(settings, name, registry.corpus(name).path)]
+    prepare_environment(settings)
+    if not stale:
+        return
+    import dagster as dg
+
+    from wbrag_pipeline.definitions import defs
+
+    with dg.DagsterInstance.get() as instance:
+        for corpus in stale:
+            typer.echo(f"corpus {corpus}", err=True)
+            _execute(defs.resolve_job_def("index_corpus"), instance, corpus, settings)
 
 
 def _execute(job: Any, instance: Any, partition: str, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from wbrag_pipeline.evaluation.drawing import (
     picture,
 )
 from wbrag_pipeline.evaluation.statistics import Summary, rank_profile
+from wbrag_pipeline.evaluation.wording import signed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -222,12 +223,6 @@ def score_histogram(utility_scores: pl.DataFrame) -> alt.LayerChart:
         "Training questions by score",
         "a question passes the utility gate where retrieval lifts its score",
     )
-
-
-def signed(points: float) -> str:
-    """Points with two decimals and a true plus or minus sign, none for zero."""
-    text = f"{points:+.2f}".replace("-", "−")
-    return text[1:] if text[1:] == "0.00" else text
 
 
 def _names(lines: Mapping[str, Summary]) -> alt.Y:

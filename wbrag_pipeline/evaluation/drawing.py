@@ -25,8 +25,15 @@ COLOURS = {
     "before": ("#8791a0", "#8c99aa"),
     "gain": ("#1669c9", "#62aefc"),
     "loss": ("#c4540c", "#ff9d57"),
+    # Lines that stand beside each other; each has a shape of its own too.
+    "series-1": ("#2b6cb0", "#74b0f4"),
+    "series-2": ("#b7561f", "#f2a56f"),
+    "series-3": ("#2f8560", "#6fcfa3"),
+    "series-4": ("#8250a8", "#c79bea"),
+    "series-5": ("#93801a", "#d9c658"),
+    "series-6": ("#b03f68", "#f08cb0"),
 }
-INK, MUTED, GRID, BEFORE, GAIN, LOSS = (light for light, _ in COLOURS.values())
+INK, MUTED, GRID, BEFORE, GAIN, LOSS, *SERIES = (light for light, _ in COLOURS.values())
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
@@ -55,6 +62,7 @@ def picture(
         .configure_view(stroke=None)
         .configure_title(**words)
         .configure_text(fontSize=11, color=INK)
+        .configure_legend(orient="top", title=None, labelColor=MUTED, labelFontSize=10, symbolSize=50, columns=3)
     )
     return chart
 

@@ -7,24 +7,21 @@ The same input gives the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.resources
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import polars as pl
 
 from wbrag_pipeline import storage
-from wbrag_pipeline.evaluation import charts, drawing
-from wbrag_pipeline.evaluation.charts import signed
+from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.evidence import units_for_page
+from wbrag_pipeline.evaluation.pages import figure, render
 from wbrag_pipeline.evaluation.statistics import Summary, changed_questions, construction
+from wbrag_pipeline.evaluation.wording import duration, markdown_table, p_value, percent, plain, signed
 
 if TYPE_CHECKING:
     import altair as alt
@@ -84,7 +81,7 @@ def write_report(
     sides = {
         side: changed.filter(pl.col("change") == side).head(MOST_CHANGED).to_dicts() for side in ("helped", "hurt")
     }
-    page = _render(
+    page = render(
         "report.html.j2",
         title=title,
         summary=summary,
@@ -112,7 +109,7 @@ def write_overview(path: Path, rows: Sequence[BenchmarkLine], *, title: str = "W
     lines = {row.benchmark: row.summary for row in rows}
     height = 34 * len(rows) + 70
     makers = (("scores", charts.scores), ("gains", charts.gains), ("changes", charts.changes)) if rows else ()
-    page = _render(
+    page = render(
         "overview.html.j2",
         title=title,
         rows=[(row, _link(row.report, path)) for row in rows],
@@ -159,12 +156,7 @@ def verdict(summary: Summary) -> str:
 
 
 def _figure(chart: alt.LayerChart, name: str, height: int) -> dict[str, str]:
-    title, words = charts.chart_words(chart)
-    return {
-        "title": title,
-        "words": words,
-        "svg": charts.chart_svg(chart, name, width=_WIDTH, height=height),
-    }
+    return figure(chart, name, width=_WIDTH, height=height)
 
 
 def _construction_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
@@ -199,46 +191,17 @@ def _markdown(
     ]
     times = [(name, duration(seconds)) for name, seconds in stages.items()]
     times += [("together", duration(sum(stages.values())))] if stages else []
-    parts = [f"# {_plain(title)}", verdict(s)]
+    parts = [f"# {plain(title)}", verdict(s)]
     for heading, rows in (("Scores", scores), ("Construction", built), ("Settings", facts.items()), ("Time", times)):
         if rows := list(rows):
-            parts.append(f"## {heading}\n\n" + _table(("", ""), rows))
+            parts.append(f"## {heading}\n\n" + markdown_table(("", ""), rows))
     shown = pl.concat(
         [changed.filter(pl.col("change") == side).head(MOST_CHANGED) for side in ("helped", "hurt")]
     ).select("change", "question", "answer_without", "answer_with", "golden_answers")
     if not shown.is_empty():
         rows = [(*row[:-1], "; ".join(row[-1] or [])) for row in shown.iter_rows()]
-        parts.append("## Changed questions\n\n" + _table(("", "question", "without", "with", "gold"), rows))
+        parts.append("## Changed questions\n\n" + markdown_table(("", "question", "without", "with", "gold"), rows))
     return "\n\n".join(parts) + "\n"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_plain(str(cell)) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _plain(text: str) -> str:
-    """A stranger's text as one line of Markdown that means nothing but itself."""
-    squeezed = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_\[\]|!#~])", r"\\\1", squeezed)
-
-
-def percent(share: float) -> str:
-    """A share of 0 to 1 as per cent with one decimal."""
-    return f"{100 * share:.1f} %"
-
-
-def p_value(p: float) -> str:
-    """A p as it is written in a sentence."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _mean_gain(rows: Sequence[BenchmarkLine]) -> float:
@@ -247,23 +210,3 @@ def _mean_gain(rows: Sequence[BenchmarkLine]) -> float:
 
 def _link(report: Path | None, page: Path) -> str | None:
     return quote(Path(os.path.relpath(report, page.parent)).as_posix()) if report else None
-
-
-def _render(template: str, **values: Any) -> str:
-    import jinja2
-
-    folder = importlib.resources.files("wbrag_pipeline.evaluation") / "templates"
-    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()}
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader(texts),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"signed": signed, "percent": percent, "p_value": p_value, "duration": duration}
-    # The policy names the script by its hash: a script that slipped in with a text would not run.
-    script = texts["page.js"]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    page = environment.get_template(template)
-    return page.render(colours=drawing.COLOURS, style=texts["page.css"], script=script, digest=digest, **values)

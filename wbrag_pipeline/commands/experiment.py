@@ -1,0 +1,222 @@
+"""``wbrag experiment``: the paper's experiments on any benchmarks, methods and generators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wbrag_pipeline.commands.options import Encoder, Home, TopK, settings_of
+from wbrag_pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.evaluation.experiments.conduct import Study
+    from wbrag_pipeline.evaluation.experiments.trials import Workbench
+    from wbrag_pipeline.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Run the paper's experiments; what was found before is not computed again.\n\nExample: wbrag experiment all",
+)
+
+Benchmarks = Annotated[
+    list[str] | None,
+    typer.Argument(help="Benchmarks, see wbrag status; left out: your own, or the sample's where you have none."),
+]
+Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
+Generators = Annotated[list[str] | None, typer.Option("--generator", help="What answers and distils; may be repeated.")]
+Limit = Annotated[int | None, typer.Option(help="At most so many questions a split.")]
+
+
+@app.command("matrix")
+def run_matrix(
+    benchmarks: Benchmarks = None,
+    method: Methods = None,
+    generator: Generators = None,
+    encoder: Encoder = None,
+    top_k: TopK = 5,
+    limit: Limit = None,
+    home: Home = None,
+) -> None:
+    """Methods by benchmarks by generators: score without and with write-back, gain, interval, p.
+
+    Example: wbrag experiment matrix sample_nq sample_fever --method naive --method replug
+    """
+    _run(("matrix",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=method))
+
+
+@app.command("transfer")
+def run_transfer(
+    benchmarks: Benchmarks = None,
+    method: Methods = None,
+    generator: Generators = None,
+    encoder: Encoder = None,
+    top_k: TopK = 5,
+    limit: Limit = None,
+    home: Home = None,
+) -> None:
+    """Units that one method wrote back, used under another: none, own, other. Methods: naive and replug.
+
+    Example: wbrag experiment transfer sample_nq --method naive --method flare
+    """
+    _run(("transfer",), _study(benchmarks, generator, encoder, top_k, limit, home, crossed=method))
+
+
+@app.command("ablation")
+def run_ablation(
+    benchmarks: Benchmarks = None,
+    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="Dial and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five dials."),
+    ] = None,
+    generator: Generators = None,
+    encoder: Encoder = None,
+    top_k: TopK = 5,
+    limit: Limit = None,
+    home: Home = None,
+) -> None:
+    """Move tau_s, tau_delta, tau_doc, n_min and top_k, one at a time; a threshold costs no new scoring.
+
+    Example: wbrag experiment ablation sample_nq --grid tau_doc=0,0.05,0.1 --grid n_min=1,2,4
+    """
+    methods = [method] if method else None
+    _run(("ablation",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=methods, grid=grid))
+
+
+@app.command("oracle")
+def run_oracle(
+    benchmarks: Benchmarks = None,
+    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    generator: Generators = None,
+    encoder: Encoder = None,
+    top_k: TopK = 5,
+    limit: Limit = None,
+    home: Home = None,
+) -> None:
+    """What perfect gates and a perfect choice among units would reach, beside what was reached.
+
+    Example: wbrag experiment oracle sample_nq
+    """
+    methods = [method] if method else None
+    _run(("oracle",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=methods))
+
+
+@app.command("all")
+def run_all(
+    benchmarks: Benchmarks = None,
+    method: Methods = None,
+    grid: Annotated[list[str] | None, typer.Option("--grid", help="Dial and values of the ablation.")] = None,
+    generator: Generators = None,
+    encoder: Encoder = None,
+    top_k: TopK = 5,
+    limit: Limit = None,
+    home: Home = None,
+) -> None:
+    """Matrix, transfer, ablation and oracle, then the report; goes on where an earlier run was stopped.
+
+    Example: wbrag experiment all sample_nq sample_squad
+    """
+    study = _study(benchmarks, generator, encoder, top_k, limit, home, methods=method, grid=grid)
+    _run(("matrix", "transfer", "ablation", "oracle"), study)
+
+
+@app.command("report")
+def run_report(
+    benchmarks: Benchmarks = None, generator: Generators = None, encoder: Encoder = None, home: Home = None
+) -> None:
+    """Write the report of what the experiments have found so far: HTML, Markdown, CSV and Parquet.
+
+    Example: wbrag experiment report
+    """
+    study = _study(benchmarks, generator, encoder, 5, None, home)
+    from wbrag_pipeline.benchmarks.registry import Registry
+
+    _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
+
+
+def _study(
+    benchmarks: list[str] | None,
+    generators: list[str] | None,
+    encoder: str | None,
+    top_k: int,
+    limit: int | None,
+    home: Path | None,
+    *,
+    methods: Sequence[str] | None = None,
+    crossed: Sequence[str] | None = None,
+    grid: Sequence[str] | None = None,
+) -> Study:
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
+    from wbrag_pipeline.evaluation.experiments.conduct import METHODS, Study
+    from wbrag_pipeline.generation.engines import check_generator
+    from wbrag_pipeline.rag.methods import method_named
+
+    settings = settings_of(home=home, encoder=encoder, top_k=top_k, limit=limit)
+    registry = Registry.load(settings.home)
+    own = [name for name in registry.benchmarks if not name.startswith("sample_")]
+    names = list(dict.fromkeys(benchmarks or own or registry.benchmarks))
+    for name in names:
+        registry.benchmark(name)
+    engines = list(dict.fromkeys(generators or [settings.generator]))
+    for engine in engines:
+        check_generator(engine)
+    used = tuple(dict.fromkeys(method_named(name).name for name in methods or METHODS))
+    # Those that exchange units: as asked, or the first two of the methods, naive and replug where nothing was said.
+    exchanged = tuple(dict.fromkeys(method_named(name).name for name in crossed)) if crossed else used[:2]
+    grids = _grids(grid) if grid else GRIDS
+    points(settings, grids)  # refuses a bad value before anything runs
+    return Study(settings, tuple(names), tuple(engines), used, exchanged, grids)
+
+
+def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
+    grids: dict[str, list[float]] = {}
+    for text in given:
+        name, _, values = text.partition("=")
+        try:
+            grids[name.strip()] = [float(value) for value in values.split(",")]
+        except ValueError:
+            raise InputError(f"cannot be read: {text!r}", field="grid", mend="write it as tau_s=0,0.1,0.2") from None
+    return grids
+
+
+def _run(kinds: Sequence[str], study: Study) -> None:
+    from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
+    from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
+    from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+    from wbrag_pipeline.evaluation.experiments.report import results_of
+
+    bench = workbench(study)
+    bring_corpora_up_to_date(study.settings, study.benchmarks)
+    conduct(list(cells(bench, study, kinds)), lambda line: typer.echo(line, err=True))
+    found = results_of(study.settings, study.generators, study.benchmarks)
+    asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
+    typer.echo(results_as_markdown({name: table for name, table in found.items() if name in asked}))
+    if len(kinds) > 1:
+        _report(study.settings, bench.registry, study.generators, study.benchmarks)
+
+
+def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
+    from wbrag_pipeline.evaluation.experiments.report import gather, write_experiments_report
+
+    page = write_experiments_report(settings.experiments, gather(settings, registry, generators, benchmarks))
+    # As short as it can be told from here.
+    typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+
+
+def workbench(study: Study) -> Workbench:
+    """A workbench with the engines that the study's settings name, each loaded when it is first needed."""
+    import os
+
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.evaluation.experiments.trials import Workbench
+    from wbrag_pipeline.generation.engines import load_generator
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+
+    arguments = os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
+    generator: Callable[[Any], Any] = lambda s: load_generator(s.generator, s.completions, arguments)  # noqa: E731
+    return Workbench(study.settings, Registry.load(study.settings.home), load_encoder, generator)

@@ -1,0 +1,87 @@
+"""One dial moved at a time: the gates' thresholds, the fallback, K (paper, section 5.4).
+
+Scores do not depend on thresholds, so a sweep over them decides anew on the scores that are there and only evidence
+that was never distilled costs calls. K changes what is read, and so costs readings of what was not read yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.evaluation.experiments.construction import construction_row, usage_of
+from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
+from wbrag_pipeline.evaluation.experiments.shelf import Shelved
+from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.settings import Settings
+
+# The paper's values as far as it gives them, and some beyond.
+GRIDS: dict[str, tuple[float, ...]] = {
+    "tau_s": (0.0, 0.05, 0.1, 0.2, 0.5),
+    "tau_delta": (0.0, 0.01, 0.1, 0.5),
+    "tau_doc": (0.0, 0.01, 0.05, 0.1, 0.5),
+    "n_min": (1, 2, 3, 5),
+    "top_k": (1, 3, 5, 10),
+}
+SYMBOLS = {"tau_s": "τ_s", "tau_delta": "τ_δ", "tau_doc": "τ_doc", "n_min": "n_min", "top_k": "K"}
+
+
+def points(settings: Settings, grids: Mapping[str, Sequence[float]]) -> list[tuple[str, float, Settings]]:
+    """(parameter, value, settings) of every point: one dial at that value, the others as ``settings`` has them.
+
+    The settings' own value is added to each grid, so that every curve passes through the default. Raises InputError
+    for a dial that there is not, or a value that it cannot take.
+    """
+    found = []
+    for parameter, values in grids.items():
+        if parameter not in GRIDS:
+            raise InputError(f"there is no dial {parameter!r}", field="grid", mend=f"one of {', '.join(GRIDS)}")
+        for value in sorted({*values, default_of(settings, parameter)}):
+            found.append((parameter, float(value), moved(settings, parameter, value)))
+    return found
+
+
+def moved(settings: Settings, parameter: str, value: float) -> Settings:
+    """``settings`` with one dial at another value."""
+    if parameter in ("n_min", "top_k"):
+        if value != int(value):
+            raise InputError(f"must be a whole number, not {value}", field=parameter)
+        value = int(value)
+    if parameter == "top_k":
+        return settings.with_(top_k=value)
+    return settings.with_(gates=replace(settings.gates, **{parameter: value}))
+
+
+def default_of(settings: Settings, parameter: str) -> float:
+    """The value that ``settings`` has."""
+    return float(settings.top_k if parameter == "top_k" else getattr(settings.gates, parameter))
+
+
+def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dict[str, Any]:
+    """Train and evaluate with one dial moved: a row of ``results.ABLATION``."""
+    trial = Trial(default.benchmark, moved(default.settings, parameter, value))
+    scores, gated, units = _training(bench, trial)
+    written = units.read()
+    summary = summarise(bench.evaluation(trial, written), seed=trial.settings.seed)
+    built = construction_row(scores.read(), gated.read(), written)
+    # Only what the default did not need anyway is this point's own cost.
+    shared = {stage.key for stage in _training(bench, default)}
+    spent = costs(trial.settings.completions, partition=trial.benchmark)
+    return {
+        **who(trial),
+        "parameter": parameter,
+        "value": value,
+        "default": value == default_of(default.settings, parameter),
+        **gain_columns(summary),
+        **{name: built[name] for name in ("kept", "retained_passages", "fallback_rate", "units")},
+        "scoring_sent": usage_of([stage for stage in (scores, gated) if stage.key not in shared], spent).sent,
+        "distilling_sent": usage_of([stage for stage in (units,) if stage.key not in shared], spent).sent,
+    }
+
+
+def _training(bench: Workbench, trial: Trial) -> tuple[Shelved, Shelved, Shelved]:
+    return bench.utility_scores(trial), bench.gated_docs(trial), bench.units(trial)

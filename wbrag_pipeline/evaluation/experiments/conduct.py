@@ -1,0 +1,164 @@
+"""Experiments in order: what is to be done, how far it is, and how long the rest will take.
+
+Every cell keeps its tables on the shelf the moment they are made, so whatever stops a run, the next one goes on there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wbrag_pipeline.evaluation.experiments import ablation, matrix, oracle, transfer
+from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, MATRIX, ORACLE, TRANSFER, Results
+from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.wording import duration
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.tables import Table
+
+METHODS = ("naive", "replug", "self_rag", "flare")  # the paper's four
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is to be found out.
+
+    settings: encoder, K, thresholds, limit and seed of all settings that are tried.
+    methods: of the matrix; ``crossed`` are those that exchange their units. The first method is the one whose
+        thresholds are moved and whose ceilings are measured.
+    grids: values by dial, for the ablation.
+    """
+
+    settings: Settings
+    benchmarks: tuple[str, ...]
+    generators: tuple[str, ...]
+    methods: tuple[str, ...] = METHODS
+    crossed: tuple[str, ...] = METHODS[:2]
+    grids: Mapping[str, Sequence[float]] = field(default_factory=lambda: ablation.GRIDS)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of work. ``weight`` is its share of the whole, in questions to answer; ``run`` gives a line to show."""
+
+    label: str
+    weight: float
+    run: Callable[[], str]
+
+
+def cells(bench: Workbench, study: Study, kinds: Iterable[str]) -> Iterator[Cell]:
+    """The cells of these experiments (``matrix``, ``transfer``, ``ablation``, ``oracle``), in that order.
+
+    The last cell of each experiment on a benchmark stores its rows.
+    """
+    makers = {"matrix": _matrix, "transfer": _transfer, "ablation": _ablation, "oracle": _oracle}
+    for kind in kinds:
+        for generator in study.generators:
+            for benchmark in study.benchmarks:
+                yield from makers[kind](bench, study, study.settings.with_(generator=generator), benchmark)
+
+
+def conduct(
+    work: Sequence[Cell], tell: Callable[[str], object], clock: Callable[[], float] = time.perf_counter
+) -> None:
+    """Do the cells one after the other and say after each how far it is and how long the rest will take.
+
+    The estimate goes by the cells that took time: what an earlier run left on the shelf passes in an instant and says
+    nothing about the rest.
+    """
+    worked, spent = 0.0, 0.0
+    for place, cell in enumerate(work):
+        began = clock()
+        said = cell.run()
+        seconds = clock() - began
+        if seconds > _INSTANT:
+            worked, spent = worked + cell.weight, spent + seconds
+        left = sum(later.weight for later in work[place + 1 :])
+        rest = f"; about {duration(spent / worked * left)} left" if worked and left else ""
+        tell(f"[{place + 1}/{len(work)}] {cell.label}: {said} ({duration(seconds)}{rest})")
+
+
+_INSTANT = 0.5  # seconds
+
+
+def _matrix(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    rows: list[Row] = []
+    costs: list[Row] = []
+
+    def one(trial: Trial) -> str:
+        row, spent = matrix.setting(bench, trial)
+        rows.append(row)
+        costs.extend(spent)
+        return _scores(row)
+
+    trials = [Trial(benchmark, settings.with_(method=method)) for method in study.methods]
+    weight = _questions(bench, trials[0], "train") * 2 + _questions(bench, trials[0], "test") * 2
+    for trial in trials:
+        yield Cell(f"matrix {_name(trial)}", weight, lambda trial=trial: one(trial))  # type: ignore[misc]
+    yield _store(settings, benchmark, (MATRIX, rows), (COST, costs))
+
+
+def _transfer(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    rows: list[Row] = []
+
+    def one(trial: Trial, made_by: str) -> str:
+        rows.append(transfer.transferred(bench, trial, made_by))
+        return _scores(rows[-1])
+
+    for used, made_by in transfer.pairs(study.crossed):
+        trial = Trial(benchmark, settings.with_(method=used))
+        label = f"transfer {_name(trial)} with units of {made_by}"
+        weight = _questions(bench, trial, "test")
+        yield Cell(label, weight, lambda trial=trial, made_by=made_by: one(trial, made_by))  # type: ignore[misc]
+    yield _store(settings, benchmark, (TRANSFER, rows))
+
+
+def _ablation(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    rows: list[Row] = []
+    default = Trial(benchmark, settings.with_(method=study.methods[0]))
+
+    def one(parameter: str, value: float) -> str:
+        rows.append(ablation.point(bench, default, parameter, value))
+        return _scores(rows[-1])
+
+    for parameter, value, _ in ablation.points(default.settings, study.grids):
+        trained = _questions(bench, default, "train") if parameter == "top_k" else 0
+        weight = trained + _questions(bench, default, "test")
+        label = f"ablation {_name(default)} {ablation.SYMBOLS[parameter]} = {value:g}"
+        yield Cell(label, weight, lambda parameter=parameter, value=value: one(parameter, value))  # type: ignore[misc]
+    yield _store(settings, benchmark, (ABLATION, rows))
+
+
+def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
+    rows: list[Row] = []
+
+    def one() -> str:
+        rows.extend(oracle.ceilings(bench, trial))
+        return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows)
+
+    yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * (1 + oracle.NEAREST), one)
+    yield _store(settings, benchmark, (ORACLE, rows))
+
+
+def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[Row]]) -> Cell:
+    def write() -> str:
+        frames = [Results(settings, settings.generator).write(kind, benchmark, rows) for kind, rows in found]
+        return f"{frames[0].height} rows stored"
+
+    names = " and ".join(kind.name for kind, _ in found)
+    return Cell(f"{names} {benchmark}", 0, write)
+
+
+def _questions(bench: Workbench, trial: Trial, split: str) -> int:
+    return bench.questions(trial, split).height
+
+
+def _name(trial: Trial) -> str:
+    return f"{trial.benchmark} {trial.settings.method} {trial.settings.generator}"
+
+
+def _scores(row: Row) -> str:
+    return f"{row['score_without']:.2f} → {row['score_with']:.2f}"

@@ -1,0 +1,53 @@
+"""How the units of a setting came about, and what that cost: rows from the tables of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.evaluation.experiments.shelf import ACCOUNT, Shelved
+from wbrag_pipeline.evaluation.statistics import construction
+from wbrag_pipeline.generation.ledger import Cost, paper_calls
+from wbrag_pipeline.generation.protocol import Usage
+
+_COUNTS = {"questions": "trained_on", "kept": "kept", "units": "units"}
+
+
+def construction_row(
+    utility_scores: pl.DataFrame, gated_docs: pl.DataFrame, knowledge_units: pl.DataFrame
+) -> dict[str, float | int]:
+    """``statistics.construction`` under the names of ``results.MATRIX``."""
+    figures = construction(utility_scores, gated_docs, knowledge_units)
+    return {_COUNTS.get(name, name): int(value) if name in _COUNTS else value for name, value in figures.items()}
+
+
+def cost_rows(
+    stages: Sequence[Shelved], spent: Sequence[Cost], *, questions: int, kept: int, top_k: int
+) -> list[dict[str, Any]]:
+    """What the generator was asked for these tables, a row a stage, beside the paper's ``2N + |kept|·K + |kept|``.
+
+    spent: the ledger's costs; those are taken that were booked on the tables' keys. A stage that the formula does not
+    count (answering the test) has a plain count of 0.
+    """
+    plain = paper_calls(questions, kept, top_k)
+    rows = []
+    for name in dict.fromkeys(stage.stage for stage in stages):
+        total = usage_of([stage for stage in stages if stage.stage == name], spent)
+        rows.append(
+            {"stage": name, "plain": plain.get(name, 0), "asked": total.calls, "cached": total.cached}
+            | {"sent": total.sent, "failed": total.failed, "seconds": total.seconds}
+            | {"prompt_tokens": total.prompt_tokens, "completion_tokens": total.completion_tokens}
+        )
+    return rows
+
+
+def usage_of(stages: Sequence[Shelved], spent: Sequence[Cost]) -> Usage:
+    """What the ledger says that the making of these tables cost, all together."""
+    keys: Mapping[str, str] = {stage.key: ACCOUNT + stage.stage for stage in stages}
+    total = Usage()
+    for cost in spent:
+        if keys.get(cost.run) == cost.stage:
+            total.add(cost.usage)
+    return total

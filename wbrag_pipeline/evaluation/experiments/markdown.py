@@ -1,0 +1,209 @@
+"""The results as Markdown tables: for the terminal, for the report's twin, for people who paste into papers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.evaluation.experiments import paper
+from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
+from wbrag_pipeline.evaluation.experiments.matrix import headline, means
+from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
+from wbrag_pipeline.evaluation.wording import duration, markdown_table, p_value, percent, signed
+
+Row = Mapping[str, Any]
+Columns = dict[str, Callable[[Row], str]]  # heading and cell, in order
+
+
+def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
+    """Tables of ``results.KINDS`` by name to Markdown sections; what was not found out has none."""
+    writers = {
+        "matrix": (gains, every_setting, construction),
+        "cost": (cost,),
+        "transfer": (transfer,),
+        "ablation": (ablation,),
+        "oracle": (ceilings,),
+    }
+    return "\n\n".join(
+        write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
+    )
+
+
+def sentence(matrix: pl.DataFrame) -> str:
+    """The headline as one sentence."""
+    h = headline(matrix)
+    settings = f"{h.improved} of {h.settings} setting{'s' if h.settings != 1 else ''} improve"
+    return (
+        f"{settings}, {h.worsened} get worse, the mean gain is {signed(h.mean_gain)} points. The 95 % interval leaves "
+        f"out zero for {h.better} that improve and {h.worse} that get worse."
+    )
+
+
+def gains(matrix: pl.DataFrame) -> str:
+    """Benchmarks by methods: without → with (gain), and the means beside the paper's."""
+    parts = [f"## Gain\n\n{sentence(matrix)}"]
+    several = matrix["generator"].n_unique() > 1
+    for (generator,), part in matrix.partition_by("generator", as_dict=True, maintain_order=True).items():
+        methods = part["method"].unique(maintain_order=True).to_list()
+        rows = []
+        for (benchmark,), lines in part.partition_by("benchmark", as_dict=True, maintain_order=True).items():
+            by_method = {row["method"]: row for row in lines.iter_rows(named=True)}
+            cells = [_change(by_method[m]) if m in by_method else "–" for m in methods]
+            theirs = paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(benchmark))
+            rows.append([benchmark, *cells, _mean(lines["gain"]), signed(theirs) if theirs is not None else "–"])
+        by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
+        rows.append(["mean gain", *(signed(by_name[m]) for m in methods), _mean(part["gain"]), signed(paper.MEAN_GAIN)])
+        theirs_by_method = [paper.GAIN_BY_METHOD.get(m) for m in methods]
+        shown = [signed(value) if value is not None else "–" for value in theirs_by_method]
+        rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
+        parts += [f"### {generator}"] if several else []
+        parts.append(markdown_table(["benchmark", *methods, "mean gain", "paper's"], rows))
+    return "\n\n".join(parts)
+
+
+def every_setting(matrix: pl.DataFrame) -> str:
+    """One line a setting with all that is known of its gain."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "method": lambda row: row["method"],
+        "generator": lambda row: row["generator"],
+        "metric": lambda row: row["metric"],
+        "questions": lambda row: f"{row['questions']:,}",
+        "without": lambda row: f"{row['score_without']:.2f}",
+        "with": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: signed(row["gain"]),
+        "95 % interval": _interval,
+        "p": lambda row: p_value(row["p"]).removeprefix("p ").removeprefix("= "),
+        "helped / hurt": _changed,
+        "recall without": lambda row: _percent_or_dash(row["recall_without"]),
+        "recall with": lambda row: _percent_or_dash(row["recall_with"]),
+        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
+    }
+    return f"## Every setting\n\n{_table(matrix, columns)}"
+
+
+def construction(matrix: pl.DataFrame) -> str:
+    """How the units came about."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "method": lambda row: row["method"],
+        "trained on": lambda row: f"{row['trained_on']:,}",
+        "kept": lambda row: percent(row["kept_share"]),
+        "paper's": lambda row: paper.KEPT.get(paper.benchmark_of(row["benchmark"]), "–"),
+        "fallback": lambda row: percent(row["fallback_rate"]),
+        "retained": lambda row: f"{row['retained_passages']:.2f}",
+        "units": lambda row: f"{row['units']:,}",
+        "source tokens": lambda row: f"{row['source_tokens']:.0f}",
+        "unit tokens": lambda row: f"{row['unit_tokens']:.0f}",
+        "compression": lambda row: f"{row['compression']:.2f}×",
+    }
+    return f"## Construction\n\n{_table(matrix, columns)}"
+
+
+def cost(table: pl.DataFrame) -> str:
+    """Generator calls by setting: the paper's formula, and what was asked, found in the cache and sent."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "method": lambda row: row["method"],
+        "2N + kept·K + kept": lambda row: f"{row['plain']:,}",
+        "asked": lambda row: f"{row['asked']:,}",
+        "in the cache": lambda row: f"{row['cached']:,}",
+        "sent": lambda row: f"{row['sent']:,}",
+        "tokens": lambda row: f"{row['prompt_tokens'] + row['completion_tokens']:,}",
+        "waiting": lambda row: duration(row["seconds"]),
+        "sent to answer the test": lambda row: f"{row['answering'] or 0:,}",
+    }
+    return f"## Cost of training\n\n{_table(cost_by_setting(table), columns)}"
+
+
+def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
+    """COST to a row a setting: the training stages' sums, and ``answering``, what the test questions took."""
+    keys = ["generator", "benchmark", "method"]
+    names = ["plain", "asked", "cached", "sent", "prompt_tokens", "completion_tokens", "seconds"]
+    trained = table.filter(pl.col("stage") != "answers").group_by(keys, maintain_order=True).agg(pl.col(names).sum())
+    answered = table.filter(pl.col("stage") == "answers").select(*keys, pl.col("sent").alias("answering"))
+    return trained.join(answered, on=keys, how="left", maintain_order="left")
+
+
+def transfer(table: pl.DataFrame) -> str:
+    """None, own, other: scores of each method with each one's units."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "answered by": lambda row: row["method"],
+        "units of": lambda row: "own" if row["made_by"] == row["method"] else row["made_by"],
+        "score": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: "–" if row["made_by"] == NONE else signed(row["gain"]),
+        "95 % interval": lambda row: "–" if row["made_by"] == NONE else _interval(row),
+        "helped / hurt": lambda row: "–" if row["made_by"] == NONE else _changed(row),
+    }
+    said = transfer_in_words(table)
+    return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{_table(table, columns)}"
+
+
+def transfer_in_words(table: pl.DataFrame) -> str:
+    """How far own and foreign units lie apart; "" where nothing was exchanged."""
+    apart = [abs(value) for value in own_against_other(table)["difference"].drop_nulls()]
+    if not apart:
+        return ""
+    return (
+        f"A method's gain with its own units and with another method's differs by at most {max(apart):.2f} points, by "
+        f"{sum(apart) / len(apart):.2f} on average; in the paper by at most {paper.TRANSFER_DIFFERENCE:.2f}."
+    )
+
+
+def ablation(table: pl.DataFrame) -> str:
+    """One dial a block; the calls are those that the default had not made."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "dial": lambda row: SYMBOLS[row["parameter"]],
+        "value": lambda row: f"{row['value']:g}{' (default)' if row['default'] else ''}",
+        "without": lambda row: f"{row['score_without']:.2f}",
+        "with": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: signed(row["gain"]),
+        "95 % interval": _interval,
+        "kept": lambda row: f"{row['kept']:,}",
+        "units": lambda row: f"{row['units']:,}",
+        "scoring calls sent": lambda row: f"{row['scoring_sent']:,}",
+        "distilling calls sent": lambda row: f"{row['distilling_sent']:,}",
+    }
+    return f"## Ablation\n\n{_table(table, columns)}"
+
+
+def ceilings(table: pl.DataFrame) -> str:
+    """What better choices could reach."""
+    names = list(CEILINGS)
+    rows = []
+    for (benchmark, method), lines in table.partition_by(
+        ["benchmark", "method"], as_dict=True, maintain_order=True
+    ).items():
+        by_name = {row["ceiling"]: row["score"] for row in lines.iter_rows(named=True)}
+        rows.append([benchmark, method, *(f"{by_name[name]:.2f}" for name in names)])
+    said = "\n".join(f"- {name}: {meaning}." for name, meaning in CEILINGS.items())
+    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + said
+
+
+def _table(frame: pl.DataFrame, columns: Columns) -> str:
+    return markdown_table(list(columns), [[cell(row) for cell in columns.values()] for row in frame.to_dicts()])
+
+
+def _changed(row: Row) -> str:
+    return f"{row['helped']} / {row['hurt']}"
+
+
+def _change(row: Row) -> str:
+    return f"{row['score_without']:.2f} → {row['score_with']:.2f} ({signed(row['gain'])})"
+
+
+def _interval(row: Row) -> str:
+    return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+
+
+def _mean(values: pl.Series) -> str:
+    return signed(sum(values.to_list()) / max(1, len(values)))
+
+
+def _percent_or_dash(share: float | None) -> str:
+    return "–" if share is None else percent(share)

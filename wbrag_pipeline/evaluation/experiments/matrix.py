@@ -1,0 +1,107 @@
+"""Methods × benchmarks × generators: does write-back help, everywhere, and by how much (paper, section 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.evaluation.experiments.construction import construction_row, cost_rows
+from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.recall import answer_recall
+from wbrag_pipeline.evaluation.statistics import Summary, summarise
+from wbrag_pipeline.generation.ledger import costs
+
+_GAIN = ("score_without", "score_with", "gain", "ci_low", "ci_high", "p", "helped", "hurt")
+
+
+def who(trial: Trial) -> dict[str, str]:
+    """The columns that name a setting."""
+    s = trial.settings
+    return {"generator": s.generator, "encoder": s.encoder, "benchmark": trial.benchmark, "method": s.method}
+
+
+def gain_columns(summary: Summary) -> dict[str, float | int]:
+    """The columns that every comparison of two sides has."""
+    return {name: getattr(summary, name) for name in _GAIN}
+
+
+def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Train and evaluate one setting: its row of ``results.MATRIX`` and its rows of ``results.COST``."""
+    scores, gated, units = bench.utility_scores(trial), bench.gated_docs(trial), bench.units(trial)
+    written = units.read()
+    sides = (bench.answers(trial), bench.answers(trial, written))
+    evaluation = bench.evaluation(trial, written)
+    summary = summarise(evaluation, seed=trial.settings.seed)
+    built = construction_row(scores.read(), gated.read(), written)
+    benchmark = bench.benchmark(trial)
+    recall: tuple[float | None, float | None] = (None, None)
+    if not task_named(benchmark.task).choices:
+        recall = answer_recall(evaluation, bench.passages(trial), written)
+    row = {
+        **who(trial),
+        "metric": benchmark.metric,
+        "top_k": trial.settings.top_k,
+        "questions": summary.questions,
+        **gain_columns(summary),
+        "units_in_top_k": summary.units_in_top_k,
+        "unit_share": summary.unit_share,
+        "recall_without": recall[0],
+        "recall_with": recall[1],
+        **built,
+        "gated_docs": gated.key,
+        "knowledge_units": units.key,
+        "answers_without": sides[0].key,
+        "answers_with": sides[1].key,
+    }
+    spent = cost_rows(
+        (scores, gated, units, *sides),
+        costs(trial.settings.completions, partition=trial.benchmark),
+        questions=int(built["trained_on"]),
+        kept=int(built["kept"]),
+        top_k=trial.settings.top_k,
+    )
+    return row, [{**who(trial), **line} for line in spent]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a matrix says in one line. ``better``, ``worse``: settings whose whole interval lies above, below zero."""
+
+    settings: int
+    improved: int
+    worsened: int
+    better: int
+    worse: int
+    mean_gain: float
+
+
+def headline(matrix: pl.DataFrame) -> Headline:
+    """MATRIX to its headline; every setting counts once, whatever its number of questions."""
+    return Headline(
+        settings=matrix.height,
+        improved=matrix.filter(pl.col("gain") > 0).height,
+        worsened=matrix.filter(pl.col("gain") < 0).height,
+        better=matrix.filter(pl.col("ci_low") > 0).height,
+        worse=matrix.filter(pl.col("ci_high") < 0).height,
+        mean_gain=sum(matrix["gain"].to_list()) / max(1, matrix.height),
+    )
+
+
+def means(matrix: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Mean gain by ``method``, ``benchmark`` or ``generator``, in order: name, settings, improved, gain."""
+    return matrix.group_by(pl.col(by).alias("name"), maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("settings"),
+        (pl.col("gain") > 0).sum().cast(pl.Int64).alias("improved"),
+        pl.col("gain").mean(),
+    )
+
+
+def summary_of(row: Mapping[str, Any]) -> Summary:
+    """A row of MATRIX as the Summary that charts and overviews take."""
+    changed = row["helped"] + row["hurt"]
+    names = ("questions", "units_in_top_k", "unit_share", *_GAIN)
+    return Summary(**{name: row[name] for name in names}, unchanged=row["questions"] - changed)

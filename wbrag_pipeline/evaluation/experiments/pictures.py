@@ -1,0 +1,334 @@
+"""The pictures of the experiments, in the one look of ``drawing``: a function a picture, from a table of results.
+
+Small panels, one a benchmark or dial, rather than one wide picture: three stand abreast on a desk, one fills a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from wbrag_pipeline.evaluation.drawing import (
+    BEFORE,
+    GAIN,
+    GRID,
+    INK,
+    LOSS,
+    MUTED,
+    SERIES,
+    chart_of,
+    picture,
+)
+from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
+from wbrag_pipeline.evaluation.experiments.transfer import NONE
+from wbrag_pipeline.evaluation.statistics import rank_profile
+from wbrag_pipeline.evaluation.wording import signed
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_MOST_POINTS = 120  # a benchmark in the scatter
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+
+
+def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
+    """Gain by benchmark and method: the stronger the colour, the larger; bold where the interval leaves out zero."""
+    import altair as alt
+
+    largest = max([0.5, *(abs(value) for value in matrix["gain"])])
+    rows = [
+        {"benchmark": row["benchmark"], "method": row["method"], "text": signed(row["gain"])}
+        | {"colour": GAIN if row["gain"] >= 0 else LOSS, "strength": 0.06 + 0.54 * abs(row["gain"]) / largest}
+        | {"sure": row["ci_low"] > 0 or row["ci_high"] < 0}
+        for row in matrix.iter_rows(named=True)
+    ]
+    benchmarks, methods = _in_order(matrix, "benchmark"), _in_order(matrix, "method")
+    base = chart_of(rows).encode(
+        x=alt.X("method:N", title=None, sort=methods, axis=_names_axis(orient="top", labelAngle=0)),
+        y=alt.Y("benchmark:N", title=None, sort=benchmarks, axis=_names_axis()),
+    )
+    strength = alt.Opacity("strength:Q", scale=None)
+    cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=_as_is("colour"), opacity=strength)
+    return picture(
+        [
+            cells.properties(),
+            base.transform_filter("datum.sure").mark_text(fontSize=13, fontWeight="bold").encode(text="text:N"),
+            base.transform_filter("!datum.sure").mark_text(fontSize=12, color=MUTED).encode(text="text:N"),
+        ],
+        "Gain by benchmark and method",
+        "points; bold where the 95 % interval leaves out zero",
+        rows=len(benchmarks),
+    )
+
+
+def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> alt.LayerChart:
+    """Mean gain by name as bars, the paper's as a tick; ``means`` is what ``matrix.means`` gives."""
+    import altair as alt
+
+    rows = [
+        {"name": row["name"], "gain": row["gain"], "text": signed(row["gain"]), "paper": theirs.get(row["name"])}
+        | {"colour": GAIN if row["gain"] >= 0 else LOSS}
+        for row in means.iter_rows(named=True)
+    ]
+    x = _reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
+    base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=None, axis=_names_axis()))
+    known = any(row["paper"] is not None for row in rows)
+    return picture(
+        [
+            base.mark_bar(size=14, cornerRadius=2).encode(x=x, color=_as_is("colour")),
+            base.transform_filter("datum.paper != null")
+            .mark_tick(color=INK, thickness=2, size=20)
+            .encode(x=alt.X("paper:Q")),
+            base.transform_filter("datum.gain >= 0").mark_text(align="left", dx=5).encode(x="gain:Q", text="text:N"),
+            base.transform_filter("datum.gain < 0").mark_text(align="right", dx=-5).encode(x="gain:Q", text="text:N"),
+            _zero_line(),
+        ],
+        title,
+        "every setting counts once" + ("; the tick is the paper's" if known else ""),
+        rows=len(rows),
+    )
+
+
+def gain_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
+    """One benchmark's gain by method, with its interval; ``reach`` is the scale that all panels share."""
+    scores = f"{_span(part['score_without'])} without; {part['questions'].max():,} questions"
+    return _bars(part, "method", _in_order(part, "method"), reach, part["benchmark"][0], scores)
+
+
+def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
+    """One benchmark's gain by who answers and whose units: own, or another method's."""
+    with_units = part.filter(pl.col("made_by") != NONE)
+    own = pl.col("made_by") == pl.col("method")
+    named = with_units.with_columns(
+        pl.format("{}, {}", "method", pl.when(own).then(pl.lit("own")).otherwise("made_by")).alias("pair")
+    )
+    alone = part.filter(pl.col("made_by") == NONE).select("method", "score_with").iter_rows()
+    scores = "; ".join(f"{method} without units {score:.2f}" for method, score in alone)
+    return _bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
+
+
+def reach_of(rows: pl.DataFrame) -> tuple[float, float]:
+    """A scale that holds every interval of ``rows`` and zero."""
+    return min([0.0, *rows["ci_low"]]), max([0.0, *rows["ci_high"]])
+
+
+def dial(part: pl.DataFrame) -> alt.LayerChart:
+    """Gain over the values of one dial, a line a benchmark; a ring marks the default."""
+    parameter = part["parameter"][0]
+    rows = [
+        {"x": f"{row['value']:g}", "y": row["gain"], "series": row["benchmark"], "default": row["default"]}
+        for row in part.sort("value").iter_rows(named=True)
+    ]
+    values = [f"{value:g}" for value in part["value"].unique().sort()]
+    called = SYMBOLS[parameter]
+    return _curves(rows, values, called, "gain, points", f"Gain over {called}", "a ring marks the default", zero=True)
+
+
+def rank_curves(gated: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
+    """Share of passages that the document gate retains, by retrieval rank, a line a benchmark (GATED_DOCS each)."""
+    rows = [
+        {"x": str(row["rank"]), "y": 100 * row["share"], "series": name, "default": False}
+        for name, frame in gated.items()
+        for row in rank_profile(frame).iter_rows(named=True)
+    ]
+    ranks = sorted({row["x"] for row in rows}, key=int)
+    words = "per cent of the passages at that rank, over the kept questions"
+    return _curves(rows, ranks, "retrieval rank", "retained, %", "Passages retained, by rank", words)
+
+
+def length_scatter(units: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
+    """Tokens of a unit against tokens of its sources, a colour a benchmark (KNOWLEDGE_UNITS each)."""
+    import altair as alt
+
+    rows: list[dict[str, Any]] = []
+    for name, frame in units.items():
+        step = -(-max(1, frame.height) // _MOST_POINTS)
+        some = frame.sort("unit_id").gather_every(step).select("source_tokens", "unit_tokens")
+        rows += [row | {"series": name} for row in some.to_dicts()]
+    tallest = max([1, *(row["unit_tokens"] for row in rows)])
+    end = min(1.08 * tallest, max([1, *(row["source_tokens"] for row in rows)]))
+    line = [{"source_tokens": at, "unit_tokens": at} for at in (0, end)]
+    x = alt.X("source_tokens:Q", title="sources, tokens", axis=alt.Axis(tickCount=5))
+    y = alt.Y("unit_tokens:Q", title="unit, tokens", axis=alt.Axis(tickCount=5))
+    color, shape = _series(list(units))
+    return picture(
+        [
+            chart_of(line).mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y),
+            chart_of(rows).mark_point(size=16, filled=True, opacity=0.55).encode(x=x, y=y, color=color, shape=shape),
+        ],
+        "Length of a unit and of its sources",
+        f"below the dashed line a unit is shorter; at most {_MOST_POINTS} units a benchmark",
+    )
+
+
+def cost_bars(costs: pl.DataFrame) -> alt.LayerChart:
+    """Generator calls of training by benchmark: the paper's formula, what was asked, what was really sent."""
+    import altair as alt
+
+    kinds = {"formula": ("plain", GRID), "asked": ("asked", BEFORE), "sent": ("sent", GAIN)}
+    sums = costs.group_by("benchmark", maintain_order=True).agg(pl.col("plain", "asked", "sent").sum())
+    rows = [
+        {"benchmark": row["benchmark"], "kind": kind, "calls": row[column], "text": f"{row[column]:,}"}
+        | {"colour": colour}
+        for row in sums.iter_rows(named=True)
+        for kind, (column, colour) in kinds.items()
+    ]
+    most = max([1, *(row["calls"] for row in rows)])
+    base = chart_of(rows).encode(
+        y=alt.Y("benchmark:N", title=None, sort=None, axis=_names_axis()),
+        yOffset=alt.YOffset("kind:N", sort=list(kinds)),
+        x=alt.X("calls:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.3 * most])),
+    )
+    return picture(
+        [
+            base.mark_bar(cornerRadius=2).encode(color=_as_is("colour")),
+            base.mark_text(align="left", dx=4, fontSize=9, color=MUTED).encode(text="text:N"),
+        ],
+        "Generator calls of training",
+        "light: the paper's formula; grey: asked; blue: sent; all methods together",
+        rows=2 * sums.height,
+    )
+
+
+def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
+    """What was reached and what the ceilings allow, as gains over the corpus alone, a line a benchmark."""
+    import altair as alt
+
+    alone = dict(part.filter(pl.col("ceiling") == "without").select("benchmark", "score").iter_rows())
+    shown = part.filter(pl.col("ceiling") != "without")
+    names = _in_order(shown, "ceiling")
+    rows = [
+        {"benchmark": row["benchmark"], "series": row["ceiling"], "gain": row["score"] - alone[row["benchmark"]]}
+        for row in shown.iter_rows(named=True)
+    ]
+    benchmarks = _in_order(part, "benchmark")
+    # A far end for each line, with the largest ceiling written beside it.
+    ends = [{"benchmark": name, "gain": max(r["gain"] for r in rows if r["benchmark"] == name)} for name in benchmarks]
+    ends = [end | {"text": signed(float(str(end["gain"]))), "zero": 0} for end in ends]
+    y = alt.Y("benchmark:N", title=None, sort=benchmarks, axis=_names_axis())
+    x = _reaching([row["gain"] for row in rows], "gain:Q", "points over the corpus alone")
+    colours = [GAIN, SERIES[2], SERIES[4], BEFORE]
+    color = alt.Color("series:N", sort=names, scale=alt.Scale(domain=names, range=colours[: len(names)]))
+    shape = alt.Shape("series:N", sort=names, scale=alt.Scale(domain=names, range=list(_SHAPES[: len(names)])))
+    return picture(
+        [
+            chart_of(ends).mark_rule(color=GRID, strokeWidth=4).encode(y=y, x=x, x2="zero:Q"),
+            _zero_line(),
+            chart_of(rows).mark_point(size=70, filled=True, opacity=1).encode(y=y, x=x, color=color, shape=shape),
+            chart_of(ends).mark_text(align="left", dx=9).encode(y=y, x=x, text="text:N"),
+        ],
+        "Reached, and what better choices could reach",
+        f"{part['method'][0]}; gain over the corpus alone, the largest in figures",
+        rows=len(benchmarks),
+    )
+
+
+def _bars(
+    part: pl.DataFrame, name: str, order: Sequence[str], reach: tuple[float, float], title: str, words: str
+) -> alt.LayerChart:
+    import altair as alt
+
+    rows = [
+        {"name": row[name], "gain": row["gain"], "low": row["ci_low"], "high": row["ci_high"]}
+        | {"text": signed(row["gain"]), "colour": _verdict_colour(row)}
+        for row in part.iter_rows(named=True)
+    ]
+    room = 0.22 * max(reach[1] - reach[0], 1.0)
+    scale = alt.Scale(domain=[reach[0] - room / 3, reach[1] + room], nice=False)
+    x = alt.X("gain:Q", title="gain, points", scale=scale, axis=alt.Axis(tickCount=5))
+    base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=list(order), axis=_names_axis()))
+    return picture(
+        [
+            base.mark_bar(size=14, cornerRadius=2, opacity=0.75).encode(x=x, color=_as_is("colour")),
+            base.mark_rule(strokeWidth=1.4, color=INK).encode(x="low:Q", x2="high:Q"),
+            base.mark_text(align="left", dx=6)
+            .encode(x=alt.X("beyond:Q"), text="text:N", color=_as_is("colour"))
+            .transform_calculate(beyond="max(0, datum.high)"),
+            _zero_line(),
+        ],
+        title,
+        words,
+        rows=len(rows),
+    )
+
+
+def _curves(
+    rows: Sequence[Mapping[str, Any]],
+    values: Sequence[str],
+    x: str,
+    y: str,
+    title: str,
+    words: str,
+    *,
+    zero: bool = False,
+) -> alt.LayerChart:
+    import altair as alt
+
+    color, shape = _series(list(dict.fromkeys(str(row["series"]) for row in rows)))
+    base = chart_of(rows).encode(
+        x=alt.X("x:O", title=x, sort=list(values), axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("y:Q", title=y, axis=alt.Axis(tickCount=5)),
+        color=color,
+    )
+    layers = [
+        base.mark_line(strokeWidth=2, opacity=0.8),
+        base.mark_point(size=32, filled=True, opacity=1).encode(shape=shape),
+        base.transform_filter("datum.default").mark_point(size=150, strokeWidth=1.2, filled=False, shape="circle"),
+    ]
+    if zero:
+        layers.insert(0, chart_of([{"y": 0}]).mark_rule(color=INK, strokeDash=[3, 3]).encode(y="y:Q"))
+    return picture(layers, title, words)
+
+
+def _series(names: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
+    """A colour and a shape a name: nobody needs to tell them apart by colour alone."""
+    import altair as alt
+
+    colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
+    shapes = [_SHAPES[place % len(_SHAPES)] for place in range(len(names))]
+    domain = list(names)
+    return (
+        alt.Color("series:N", sort=domain, scale=alt.Scale(domain=domain, range=colours)),
+        alt.Shape("series:N", sort=domain, scale=alt.Scale(domain=domain, range=shapes)),
+    )
+
+
+def _reaching(values: Sequence[float], field: str, title: str) -> alt.X:
+    """A scale over the values and zero, with room for a figure at both ends."""
+    import altair as alt
+
+    low, high = min([0.0, *values]), max([0.0, *values])
+    room = 0.2 * max(high - low, 0.5)
+    domain = [low - (room if low < 0 else 0.1 * room), high + room]
+    return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
+
+
+def _zero_line() -> alt.Chart:
+    return chart_of([{"zero": 0}]).mark_rule(color=INK, strokeWidth=1).encode(x="zero:Q")
+
+
+def _as_is(field: str) -> alt.Color:
+    import altair as alt
+
+    return alt.Color(f"{field}:N", scale=None)
+
+
+def _names_axis(**more: Any) -> alt.Axis:
+    import altair as alt
+
+    return alt.Axis(labelColor=INK, labelFontSize=11, ticks=False, domain=False, labelPadding=6, grid=False, **more)
+
+
+def _verdict_colour(row: Mapping[str, Any]) -> str:
+    return GAIN if row["ci_low"] > 0 else LOSS if row["ci_high"] < 0 else BEFORE
+
+
+def _in_order(frame: pl.DataFrame, column: str) -> list[str]:
+    return [str(name) for name in frame[column].unique(maintain_order=True)]
+
+
+def _span(scores: pl.Series) -> str:
+    low, high = min(scores), max(scores)
+    return f"{low:.1f}" if high - low < 0.05 else f"{low:.1f} to {high:.1f}"

@@ -1,0 +1,143 @@
+"""What experiments have found, as tables: a file an experiment and benchmark, for the report and for anybody else.
+
+Scores, gains and intervals are in points (0 to 100), as papers print them; shares lie in 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.storage import replacing
+from wbrag_pipeline.tables import Table
+
+_WHO = {"generator": pl.String(), "encoder": pl.String(), "benchmark": pl.String(), "method": pl.String()}
+_GAIN = {
+    "score_without": pl.Float64(),
+    "score_with": pl.Float64(),
+    "gain": pl.Float64(),
+    "ci_low": pl.Float64(),
+    "ci_high": pl.Float64(),
+    "p": pl.Float64(),
+    "helped": pl.Int64(),
+    "hurt": pl.Int64(),
+}
+
+# One setting a row. The last columns are keys of the shelf's tables that the row was computed from.
+MATRIX = Table(
+    "matrix",
+    pl.Schema(
+        {
+            **_WHO,
+            "metric": pl.String(),
+            "top_k": pl.Int64(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "units_in_top_k": pl.Float64(),
+            "unit_share": pl.Float64(),
+            "recall_without": pl.Float64(),  # null where answers are labels
+            "recall_with": pl.Float64(),
+            "trained_on": pl.Int64(),
+            "kept": pl.Int64(),
+            "kept_share": pl.Float64(),
+            "fallback_rate": pl.Float64(),
+            "retained_passages": pl.Float64(),
+            "units": pl.Int64(),
+            "source_tokens": pl.Float64(),
+            "unit_tokens": pl.Float64(),
+            "compression": pl.Float64(),
+            "gated_docs": pl.String(),
+            "knowledge_units": pl.String(),
+            "answers_without": pl.String(),
+            "answers_with": pl.String(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method"),
+)
+
+# What each stage of a setting asked of the generator; `plain` is what the paper's formula gives for it.
+COST = Table(
+    "cost",
+    pl.Schema(
+        {
+            **_WHO,
+            "stage": pl.String(),
+            "plain": pl.Int64(),
+            "asked": pl.Int64(),
+            "cached": pl.Int64(),
+            "sent": pl.Int64(),
+            "failed": pl.Int64(),
+            "prompt_tokens": pl.Int64(),
+            "completion_tokens": pl.Int64(),
+            "seconds": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "stage"),
+)
+
+# `method` answers, with units that `made_by` made ("none": the corpus alone).
+TRANSFER = Table(
+    "transfer",
+    pl.Schema({**_WHO, "made_by": pl.String(), "units": pl.Int64(), **_GAIN}),
+    ("generator", "encoder", "benchmark", "method", "made_by"),
+)
+
+# One dial moved, the others at the study's values. The calls are those that no other point of the default needed.
+ABLATION = Table(
+    "ablation",
+    pl.Schema(
+        {
+            **_WHO,
+            "parameter": pl.String(),
+            "value": pl.Float64(),
+            "default": pl.Boolean(),
+            **_GAIN,
+            "kept": pl.Int64(),
+            "retained_passages": pl.Float64(),
+            "fallback_rate": pl.Float64(),
+            "units": pl.Int64(),
+            "scoring_sent": pl.Int64(),
+            "distilling_sent": pl.Int64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "parameter", "value"),
+)
+
+# What better choices could reach; see oracle.CEILINGS.
+ORACLE = Table(
+    "oracle",
+    pl.Schema({**_WHO, "ceiling": pl.String(), "score": pl.Float64(), "units": pl.Int64()}),
+    ("generator", "encoder", "benchmark", "method", "ceiling"),
+)
+
+KINDS = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE)}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of one encoder and generator. An experiment run again replaces its benchmark's file whole."""
+
+    settings: Settings
+    generator: str
+
+    def path(self, kind: Table, benchmark: str) -> Path:
+        """Parquet file of one experiment on one benchmark."""
+        study = f"{slug(self.settings.encoder)}~{slug(self.generator)}"
+        return self.settings.experiments / "results" / study / kind.name / f"{slug(benchmark)}.parquet"
+
+    def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+        """Replace the file by these rows; gives them as a table."""
+        frame = kind.check(pl.DataFrame(list(rows), schema=kind.schema))
+        with replacing(self.path(kind, benchmark)) as temporary:
+            frame.write_parquet(temporary)
+        return frame
+
+    def read(self, kind: Table, benchmarks: Sequence[str]) -> pl.DataFrame:
+        """The rows of these benchmarks, in this order, as far as there are any."""
+        paths = [self.path(kind, benchmark) for benchmark in benchmarks]
+        return pl.concat([kind.empty(), *(kind.read(path) for path in paths if path.is_file())])

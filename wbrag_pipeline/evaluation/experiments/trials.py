@@ -1,0 +1,233 @@
+"""One setting tried: from training questions to units, and test questions answered with any units or none.
+
+The functions are those that the Dagster assets call; here every table goes to the shelf instead of to ``wbrag run``'s
+places, so that a trial overwrites nothing and moves no release.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
+from wbrag_pipeline.benchmarks.tasks import Task, task_named
+from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, compare
+from wbrag_pipeline.evaluation.experiments.shelf import Shelf, Shelved
+from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.policy import Method
+from wbrag_pipeline.rag.searching import Search, TransformsQueries
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
+from wbrag_pipeline.writeback.distillation import distil
+from wbrag_pipeline.writeback.gates import document_gate, utility_gate
+from wbrag_pipeline.writeback.judging import JudgingScorer
+from wbrag_pipeline.writeback.releases import publish
+from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
+
+# Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
+_NAMED = {"home", "encoder", "generator", "method", "scorer", "top_k", "gates", "limit", "seed"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A benchmark under some settings."""
+
+    benchmark: str
+    settings: Settings
+
+
+@dataclass
+class Workbench:
+    """Tries settings. Corpora, engines and vectors stay open between trials.
+
+    settings: the deployment's; a trial's settings differ from them in method, generator, thresholds or K.
+    load_encoder, load_generator: the engines, loaded when they are first needed.
+
+    Raises what the stages raise: InputError for bad data, NotBuiltError before the corpus was indexed.
+    """
+
+    settings: Settings
+    registry: Registry
+    load_encoder: Callable[[str], Encoder]
+    load_generator: Callable[[Settings], Generator]
+    _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, int | None], pl.DataFrame] = field(default_factory=dict)
+    _encoders: dict[str, Encoder] = field(default_factory=dict)
+    _corpora: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """Where the tables of all trials are kept."""
+        return Shelf(self.settings.experiments / "stages")
+
+    def retrievals(self, trial: Trial) -> Shelved:
+        """RETRIEVALS: top K of each training question."""
+        s, method = trial.settings, self._method(trial)
+        parts = [self._corpus(trial), self.encoder(s).fingerprint, str(s.top_k), self._train(trial, answers=False)]
+        transforms = isinstance(method, TransformsQueries)
+        if transforms:
+            parts += [method.name, self._generator(s).fingerprint]
+
+        def make() -> pl.DataFrame:
+            model = self._generator(s) if transforms else None
+            return retrieve(self.questions(trial, "train"), self.base(trial), s.top_k, method, model)
+
+        return self.shelf.table("retrievals", tables.RETRIEVALS, tuple(parts), trial.benchmark, make)
+
+    def utility_scores(self, trial: Trial) -> Shelved:
+        """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
+        retrievals = self.retrievals(trial)
+        parts = (retrievals.content, self._train(trial), *self._reading(trial))
+
+        def make() -> pl.DataFrame:
+            hits = retrievals.read()
+            texts = select_passages(self.passages(trial), hits)
+            again = Search(self.base(trial), trial.settings.top_k)
+            return score_utility(
+                self.questions(trial, "train"), hits, texts, self._gate_scorer(trial, hits, texts), again=again
+            )
+
+        return self.shelf.table("utility_scores", tables.UTILITY_SCORES, parts, trial.benchmark, make)
+
+    def gated_docs(self, trial: Trial) -> Shelved:
+        """GATED_DOCS under the trial's thresholds."""
+        retrievals, scores = self.retrievals(trial), self.utility_scores(trial)
+        gates = trial.settings.gates
+        parts = (retrievals.content, scores.content, json.dumps(asdict(gates)), *self._reading(trial))
+
+        def make() -> pl.DataFrame:
+            kept = utility_gate(scores.read(), gates).filter("kept")
+            questions = self.questions(trial, "train").join(kept, on="question_id", how="semi")
+            hits = retrievals.read().join(kept, on="question_id", how="semi")
+            texts = select_passages(self.passages(trial), hits)
+            scored = score_passages(questions, hits, texts, self._gate_scorer(trial, hits, texts))
+            return document_gate(kept, scored, gates)
+
+        return self.shelf.table("gated_docs", tables.GATED_DOCS, parts, trial.benchmark, make)
+
+    def units(self, trial: Trial) -> Shelved:
+        """KNOWLEDGE_UNITS: what the trial writes back."""
+        gated, model = self.gated_docs(trial), self._generator(trial.settings)
+        parts = (gated.content, self._corpus(trial), trial.benchmark, model.fingerprint, model.prompt_version)
+
+        def make() -> pl.DataFrame:
+            frame = gated.read()
+            return distil(frame, select_passages(self.passages(trial), frame), model, benchmark=trial.benchmark)
+
+        return self.shelf.table("knowledge_units", tables.KNOWLEDGE_UNITS, parts, trial.benchmark, make)
+
+    def answers(self, trial: Trial, units: pl.DataFrame | None = None) -> Shelved:
+        """ANSWERED: the test questions under the trial's method, over the corpus and these units, or the corpus alone.
+
+        units: KNOWLEDGE_UNITS, made by whatever trial, or a part of them.
+        """
+        s = trial.settings
+        content = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
+        test = sha256_of_text(self.questions(trial, "test").write_json())
+        parts = (self._corpus(trial), self.encoder(s).fingerprint, str(s.top_k), test, content, self._rest(trial))
+
+        def make() -> pl.DataFrame:
+            base, questions = self.base(trial), self.questions(trial, "test")
+            if units is None:
+                return answer_questions(questions, base, self._scorer(trial), top_k=s.top_k)
+            with tempfile.TemporaryDirectory() as folder:
+                release = publish(units, self.encoder(s), Path(folder) / "release")
+                base = base.with_writeback(release.units(), release.index(self.encoder(s)))
+                return answer_questions(questions, base, self._scorer(trial), top_k=s.top_k)
+
+        return self.shelf.table("answers", ANSWERED, (*parts, *self._reading(trial)), trial.benchmark, make)
+
+    def evaluation(self, trial: Trial, units: pl.DataFrame | None) -> pl.DataFrame:
+        """EVALUATION of these units under the trial's method; with None both sides are the corpus alone."""
+        sides = (self.answers(trial).read(), self.answers(trial, units).read())
+        return compare(self.questions(trial, "test"), *sides)
+
+    def benchmark(self, trial: Trial) -> Benchmark:
+        """The registry's entry."""
+        return self.registry.benchmark(trial.benchmark)
+
+    def questions(self, trial: Trial, split: str) -> pl.DataFrame:
+        """QUESTIONS of a split, as many as the settings' limit allows."""
+        where = (trial.benchmark, split, trial.settings.limit)
+        if where not in self._questions:
+            self._questions[where] = self.registry.questions(
+                trial.benchmark, "test" if split == "test" else "train", limit=trial.settings.limit
+            )
+        return self._questions[where]
+
+    def passages(self, trial: Trial) -> pl.LazyFrame:
+        """PASSAGES of the trial's corpus."""
+        return tables.PASSAGES.scan(self.settings.table("passages", self.benchmark(trial).corpus))
+
+    def score_alone(self, trial: Trial, questions: pl.DataFrame, passages: Sequence[Sequence[Passage]]) -> list[float]:
+        """Scores of test questions answered from exactly these passages; a failed answer scores 0."""
+        _, scores = self._scorer(trial).score(questions, passages)
+        return [score or 0.0 for score in scores]
+
+    def _method(self, trial: Trial) -> Method:
+        return method_named(trial.settings.method)
+
+    def _task(self, trial: Trial) -> Task:
+        return task_named(self.benchmark(trial).task)
+
+    def _scorer(self, trial: Trial) -> Scorer:
+        model = self._generator(trial.settings)
+        return Scorer(model, self._method(trial), self._task(trial), self.benchmark(trial).metric)
+
+    def _gate_scorer(self, trial: Trial, hits: pl.DataFrame, texts: pl.DataFrame) -> Scores:
+        if trial.settings.scorer == "gold":
+            return self._scorer(trial)
+        model = self._generator(trial.settings)
+        return JudgingScorer.over(hits, texts, model, self._method(trial), self._task(trial))
+
+    def _generator(self, settings: Settings) -> Generator:
+        return self.load_generator(settings)
+
+    def encoder(self, settings: Settings) -> Encoder:
+        """The settings' encoder, which encodes no text twice."""
+        if settings.encoder not in self._encoders:
+            self._encoders[settings.encoder] = RememberingEncoder(self.load_encoder(settings.encoder))
+        return self._encoders[settings.encoder]
+
+    def base(self, trial: Trial) -> KnowledgeBase:
+        """The trial's corpus, with no units."""
+        corpus, s = self.benchmark(trial).corpus, trial.settings
+        if (corpus, s.encoder) not in self._bases:
+            self._bases[corpus, s.encoder] = open_knowledge_base(s, corpus, self.encoder(s))
+        return self._bases[corpus, s.encoder]
+
+    # What decides a table, as text for its key.
+
+    def _reading(self, trial: Trial) -> tuple[str, ...]:
+        """Who answers how, and what counts as right."""
+        s, benchmark = trial.settings, self.benchmark(trial)
+        model = self._generator(s)
+        return (model.fingerprint, model.prompt_version, s.method, s.scorer, benchmark.task, benchmark.metric)
+
+    def _train(self, trial: Trial, *, answers: bool = True) -> str:
+        frame = self.questions(trial, "train")
+        return sha256_of_text((frame if answers else frame.drop("golden_answers")).write_json())
+
+    def _corpus(self, trial: Trial) -> str:
+        name = self.benchmark(trial).corpus
+        if name not in self._corpora:
+            self._corpora[name] = sha256_of_file(self.settings.table("passages", name))
+        return self._corpora[name]
+
+    @staticmethod
+    def _rest(trial: Trial) -> str:
+        return json.dumps(
+            {k: v for k, v in asdict(trial.settings).items() if k not in _NAMED}, sort_keys=True, default=str
+        )
