@@ -6,6 +6,7 @@ from assets.corpus_changes import corpus_changes
 from assets.corpus_index import corpus_index
 from assets.curated_units import curated_units
 from assets.evaluation import evaluation
+from assets.experiments import EXPERIMENTS, experiments_report
 from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units
 from assets.partitions import CORPORA
@@ -43,6 +44,17 @@ train_knowledge_base = dg.define_asset_job(
     description="From training questions to a published write-back index, its evaluation and its report.",
 )
 
+run_experiments = dg.define_asset_job(
+    "run_experiments",
+    dg.AssetSelection.assets(*EXPERIMENTS),
+    description="Matrix, transfer, ablation and oracle of a benchmark; what was found before is not computed again.",
+)
+report_experiments = dg.define_asset_job(
+    "report_experiments",
+    dg.AssetSelection.assets(experiments_report),
+    description="One page over the experiments of all benchmarks.",
+)
+
 
 @dg.schedule(job=index_corpus, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
 def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
@@ -51,9 +63,9 @@ def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
 
 
 defs = dg.Definitions(
-    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS],
+    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
     asset_checks=SCHEMA_CHECKS,
-    jobs=[index_corpus, train_knowledge_base],
+    jobs=[index_corpus, train_knowledge_base, run_experiments, report_experiments],
     schedules=[corpora_at_night],
     resources={
         "deployment": Deployment(),

@@ -64,10 +64,9 @@ def default_of(settings: Settings, parameter: str) -> float:
 def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dict[str, Any]:
     """Train and evaluate with one dial moved: a row of ``results.ABLATION``."""
     trial = Trial(default.benchmark, moved(default.settings, parameter, value))
-    scores, gated, units = _training(bench, trial)
-    written = units.read()
-    summary = summarise(bench.evaluation(trial, written), seed=trial.settings.seed)
-    built = construction_row(scores.read(), gated.read(), written)
+    scores, alone, gated, units = _training(bench, trial)
+    summary = summarise(bench.evaluation(trial, bench.published(trial)), seed=trial.settings.seed)
+    built = construction_row(scores.read(), gated.read(), units.read())
     # Only what the default did not need anyway is this point's own cost.
     shared = {stage.key for stage in _training(bench, default)}
     spent = costs(trial.settings.completions, partition=trial.benchmark)
@@ -78,10 +77,11 @@ def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dic
         "default": value == default_of(default.settings, parameter),
         **gain_columns(summary),
         **{name: built[name] for name in ("kept", "retained_passages", "fallback_rate", "units")},
-        "scoring_sent": usage_of([stage for stage in (scores, gated) if stage.key not in shared], spent).sent,
+        "scoring_sent": usage_of([stage for stage in (scores, alone) if stage.key not in shared], spent).sent,
         "distilling_sent": usage_of([stage for stage in (units,) if stage.key not in shared], spent).sent,
     }
 
 
-def _training(bench: Workbench, trial: Trial) -> tuple[Shelved, Shelved, Shelved]:
-    return bench.utility_scores(trial), bench.gated_docs(trial), bench.units(trial)
+def _training(bench: Workbench, trial: Trial) -> tuple[Shelved, Shelved, Shelved, Shelved]:
+    scores, alone = bench.utility_scores(trial), bench.passage_scores(trial)
+    return scores, alone, bench.gated_docs(trial), bench.units(trial)

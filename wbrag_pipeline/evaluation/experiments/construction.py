@@ -31,7 +31,9 @@ def cost_rows(
     spent: the ledger's costs; those are taken that were booked on the tables' keys. A stage that the formula does not
     count (answering the test) has a plain count of 0.
     """
-    plain = paper_calls(questions, kept, top_k)
+    formula = paper_calls(questions, kept, top_k)
+    # A stage of its own here, so that moving tau_doc finds the scores.
+    plain = {**formula, "passage_scores": formula.pop("gated_docs")}
     rows = []
     for name in dict.fromkeys(stage.stage for stage in stages):
         total = usage_of([stage for stage in stages if stage.stage == name], spent)

@@ -32,11 +32,11 @@ def gain_columns(summary: Summary) -> dict[str, float | int]:
 def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Train and evaluate one setting: its row of ``results.MATRIX`` and its rows of ``results.COST``."""
     scores, gated, units = bench.utility_scores(trial), bench.gated_docs(trial), bench.units(trial)
-    written = units.read()
+    curated, written = bench.curated(trial), bench.published(trial)
     sides = (bench.answers(trial), bench.answers(trial, written))
     evaluation = bench.evaluation(trial, written)
     summary = summarise(evaluation, seed=trial.settings.seed)
-    built = construction_row(scores.read(), gated.read(), written)
+    built = construction_row(scores.read(), gated.read(), units.read())
     benchmark = bench.benchmark(trial)
     recall: tuple[float | None, float | None] = (None, None)
     if not task_named(benchmark.task).choices:
@@ -52,13 +52,14 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
         "recall_without": recall[0],
         "recall_with": recall[1],
         **built,
+        "published": written.height,
         "gated_docs": gated.key,
-        "knowledge_units": units.key,
+        "curated_units": curated.key,
         "answers_without": sides[0].key,
         "answers_with": sides[1].key,
     }
     spent = cost_rows(
-        (scores, gated, units, *sides),
+        (scores, bench.passage_scores(trial), units, curated, *sides),
         costs(trial.settings.completions, partition=trial.benchmark),
         questions=int(built["trained_on"]),
         kept=int(built["kept"]),

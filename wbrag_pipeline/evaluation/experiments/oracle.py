@@ -40,7 +40,7 @@ ONE_UNIT = Table(
 
 def ceilings(bench: Workbench, trial: Trial) -> list[dict[str, Any]]:
     """Rows of ``results.ORACLE`` for one setting, in the order of CEILINGS."""
-    units = bench.units(trial).read()
+    units = bench.published(trial)
     evaluation = bench.evaluation(trial, units)
     kept = units.filter(~pl.col("unit_id").is_in(harmful_units(evaluation)))
     gated = bench.evaluation(trial, kept)

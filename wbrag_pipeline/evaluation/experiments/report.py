@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wbrag_pipeline import storage, tables
+from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, compare
 from wbrag_pipeline.evaluation.evidence import Unit, units_for_page
@@ -93,7 +94,7 @@ def gather(settings: Settings, registry: Registry, generators: Sequence[str], be
             (without := kept("answers", ANSWERED, row["answers_without"])), on="question_id", how="semi"
         )
         evaluations[name] = compare(questions, without, kept("answers", ANSWERED, row["answers_with"]))
-        units[name] = kept("knowledge_units", tables.KNOWLEDGE_UNITS, row["knowledge_units"])
+        units[name] = published(kept("curated_units", tables.CURATED_UNITS, row["curated_units"]))
         gated[name] = kept("gated_docs", tables.GATED_DOCS, row["gated_docs"])
         passages = tables.PASSAGES.scan(settings.table("passages", registry.benchmark(name).corpus))
         sources[name] = select_passages(passages, gated[name])

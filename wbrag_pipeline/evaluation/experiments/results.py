@@ -51,8 +51,9 @@ MATRIX = Table(
             "source_tokens": pl.Float64(),
             "unit_tokens": pl.Float64(),
             "compression": pl.Float64(),
+            "published": pl.Int64(),
             "gated_docs": pl.String(),
-            "knowledge_units": pl.String(),
+            "curated_units": pl.String(),
             "answers_without": pl.String(),
             "answers_with": pl.String(),
         }
@@ -127,7 +128,8 @@ class Results:
 
     def path(self, kind: Table, benchmark: str) -> Path:
         """Parquet file of one experiment on one benchmark."""
-        study = f"{slug(self.settings.encoder)}~{slug(self.generator)}"
+        # One file holds all methods; what else the variant tells apart is told apart here too.
+        study = self.settings.with_(generator=self.generator, method="methods").variant
         return self.settings.experiments / "results" / study / kind.name / f"{slug(benchmark)}.parquet"
 
     def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

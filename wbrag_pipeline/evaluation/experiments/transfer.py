@@ -26,7 +26,7 @@ def transferred(bench: Workbench, trial: Trial, made_by: str) -> dict[str, Any]:
         units = 0
     else:
         maker = Trial(trial.benchmark, trial.settings.with_(method=made_by))
-        written = bench.units(maker).read()
+        written = bench.published(maker)
         frame, units = bench.evaluation(trial, written), written.height
     summary = summarise(frame, seed=trial.settings.seed)
     return {**who(trial), "made_by": made_by, "units": units, **gain_columns(summary)}

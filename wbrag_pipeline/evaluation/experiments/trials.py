@@ -18,6 +18,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import Task, task_named
+from wbrag_pipeline.curation.curate import curate, published, uncurated
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, compare
 from wbrag_pipeline.evaluation.experiments.shelf import Shelf, Shelved
 from wbrag_pipeline.generation.protocol import Generator, Passage
@@ -38,6 +39,12 @@ from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_pas
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
 _NAMED = {"home", "encoder", "generator", "method", "scorer", "top_k", "gates", "limit", "seed"}
+
+PASSAGE_SCORES = tables.Table(
+    "passage_scores",
+    pl.Schema({**tables.RETRIEVALS.schema, "standalone_score": pl.Float64()}),
+    tables.RETRIEVALS.key,
+)
 
 
 @dataclass(frozen=True)
@@ -101,24 +108,33 @@ class Workbench:
 
         return self.shelf.table("utility_scores", tables.UTILITY_SCORES, parts, trial.benchmark, make)
 
-    def gated_docs(self, trial: Trial) -> Shelved:
-        """GATED_DOCS under the trial's thresholds."""
-        retrievals, scores = self.retrievals(trial), self.utility_scores(trial)
-        gates = trial.settings.gates
-        parts = (retrievals.content, scores.content, json.dumps(asdict(gates)), *self._reading(trial))
+    def passage_scores(self, trial: Trial) -> Shelved:
+        """PASSAGE_SCORES: the kept questions' passages one by one. Thresholds that keep the same questions share it."""
+        retrievals, kept = self.retrievals(trial), self._kept(trial).select("question_id").sort("question_id")
+        parts = (retrievals.content, self._train(trial), kept.write_json(), *self._reading(trial))
 
         def make() -> pl.DataFrame:
-            kept = utility_gate(scores.read(), gates).filter("kept")
             questions = self.questions(trial, "train").join(kept, on="question_id", how="semi")
             hits = retrievals.read().join(kept, on="question_id", how="semi")
             texts = select_passages(self.passages(trial), hits)
-            scored = score_passages(questions, hits, texts, self._gate_scorer(trial, hits, texts))
-            return document_gate(kept, scored, gates)
+            return score_passages(questions, hits, texts, self._gate_scorer(trial, hits, texts))
 
-        return self.shelf.table("gated_docs", tables.GATED_DOCS, parts, trial.benchmark, make)
+        return self.shelf.table("passage_scores", PASSAGE_SCORES, parts, trial.benchmark, make)
+
+    def gated_docs(self, trial: Trial) -> Shelved:
+        """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
+        scored, gates = self.passage_scores(trial), trial.settings.gates
+        parts = (scored.content, self.utility_scores(trial).content, json.dumps(asdict(gates)))
+        return self.shelf.table(
+            "gated_docs",
+            tables.GATED_DOCS,
+            parts,
+            trial.benchmark,
+            lambda: document_gate(self._kept(trial), scored.read(), gates),
+        )
 
     def units(self, trial: Trial) -> Shelved:
-        """KNOWLEDGE_UNITS: what the trial writes back."""
+        """KNOWLEDGE_UNITS as they were distilled."""
         gated, model = self.gated_docs(trial), self._generator(trial.settings)
         parts = (gated.content, self._corpus(trial), trial.benchmark, model.fingerprint, model.prompt_version)
 
@@ -127,6 +143,20 @@ class Workbench:
             return distil(frame, select_passages(self.passages(trial), frame), model, benchmark=trial.benchmark)
 
         return self.shelf.table("knowledge_units", tables.KNOWLEDGE_UNITS, parts, trial.benchmark, make)
+
+    def curated(self, trial: Trial) -> Shelved:
+        """CURATED_UNITS: every unit with what became of it, where the settings curate."""
+        units, model = self.units(trial), self._generator(trial.settings)
+        parts = (units.content, model.fingerprint, self._rest(trial))
+
+        def make() -> pl.DataFrame:
+            return curate(units.read(), model) if trial.settings.curate == "on" else uncurated(units.read())
+
+        return self.shelf.table("curated_units", tables.CURATED_UNITS, parts, trial.benchmark, make)
+
+    def published(self, trial: Trial) -> pl.DataFrame:
+        """KNOWLEDGE_UNITS that the trial would publish."""
+        return published(self.curated(trial).read())
 
     def answers(self, trial: Trial, units: pl.DataFrame | None = None) -> Shelved:
         """ANSWERED: the test questions under the trial's method, over the corpus and these units, or the corpus alone.
@@ -175,6 +205,9 @@ class Workbench:
         """Scores of test questions answered from exactly these passages; a failed answer scores 0."""
         _, scores = self._scorer(trial).score(questions, passages)
         return [score or 0.0 for score in scores]
+
+    def _kept(self, trial: Trial) -> pl.DataFrame:
+        return utility_gate(self.utility_scores(trial).read(), trial.settings.gates).filter("kept")
 
     def _method(self, trial: Trial) -> Method:
         return method_named(trial.settings.method)
