@@ -27,17 +27,28 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    assert COMMANDS == ["add", "ask", "cost", "demo", "doctor", "lineage", "run", "status", "ui"]
+    assert COMMANDS == ["add", "ask", "cost", "demo", "doctor", "experiment", "lineage", "run", "status", "ui"]
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"
 
 
-@pytest.mark.parametrize("command", [*([name] for name in COMMANDS), ["add", "corpus"], ["add", "benchmark"]])
+EXPERIMENTS = ("all", "matrix", "transfer", "ablation", "oracle", "report")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([name] for name in COMMANDS),
+        ["add", "corpus"],
+        ["add", "benchmark"],
+        *(["experiment", e] for e in EXPERIMENTS),
+    ],
+)
 def test_every_help_has_an_example(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
-    if command != ["add"]:
+    if command not in (["add"], ["experiment"]):
         assert f"Example: wbrag {' '.join(command)}" in " ".join(result.output.split())
 
 

@@ -43,7 +43,8 @@ def trained(place: Place, instance: Any) -> Place:
 def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
     graph = place.definitions.defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    assert keys == {"passages", "corpus_changes", "corpus_index", *STAGES}
+    experiments = {f"{kind}_experiment" for kind in ("matrix", "transfer", "ablation", "oracle")}
+    assert keys == {"passages", "corpus_changes", "corpus_index", *STAGES, *experiments, "experiments_report"}
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()

@@ -44,7 +44,7 @@ def evaluate(
 def answer_questions(
     questions: pl.DataFrame, base: KnowledgeBase, scorer: Scorer, *, top_k: int, vectors: Vectors | None = None
 ) -> pl.DataFrame:
-    """QUESTIONS to ANSWERED over one knowledge base; ``vectors`` are the questions' own where they are known already."""
+    """QUESTIONS to ANSWERED over one knowledge base; ``vectors`` are the questions' own where they are known."""
     asked = questions["question"].to_list()
     if vectors is None:
         vectors = base.encoder.encode_queries(asked)
@@ -69,7 +69,7 @@ def answer_questions(
 
 
 def compare(questions: pl.DataFrame, without: pl.DataFrame, with_writeback: pl.DataFrame) -> pl.DataFrame:
-    """QUESTIONS and ANSWERED on both sides to EVALUATION, in the order of the questions; see ``evaluate`` on failures."""
+    """QUESTIONS and ANSWERED on both sides to EVALUATION, in the questions' order; see ``evaluate`` on failures."""
     frame = questions
     for side, answered in (("without", without), ("with", with_writeback)):
         named = answered.rename({name: f"{name}_{side}" for name in ("answer", "score", "passages")})

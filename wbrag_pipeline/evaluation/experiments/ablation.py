@@ -47,13 +47,12 @@ def points(settings: Settings, grids: Mapping[str, Sequence[float]]) -> list[tup
 
 def moved(settings: Settings, parameter: str, value: float) -> Settings:
     """``settings`` with one dial at another value."""
-    if parameter in ("n_min", "top_k"):
-        if value != int(value):
-            raise InputError(f"must be a whole number, not {value}", field=parameter)
-        value = int(value)
+    if parameter in ("n_min", "top_k") and value != int(value):
+        raise InputError(f"must be a whole number, not {value}", field=parameter)
     if parameter == "top_k":
-        return settings.with_(top_k=value)
-    return settings.with_(gates=replace(settings.gates, **{parameter: value}))
+        return settings.with_(top_k=int(value))
+    change: dict[str, Any] = {parameter: int(value) if parameter == "n_min" else value}
+    return settings.with_(gates=replace(settings.gates, **change))
 
 
 def default_of(settings: Settings, parameter: str) -> float:

@@ -116,8 +116,8 @@ def one_unit(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Shelved:
             pl.Series("score", bench.score_alone(trial, asked, given), pl.Float64),
         )
 
-    return bench.shelf.table("one_unit", ONE_UNIT, parts, trial.benchmark, make)
+    return bench.keep(trial, "one_unit", ONE_UNIT, parts, make)
 
 
 def _mean(scores: pl.Series) -> float:
-    return sum(scores.to_list()) / max(1, len(scores))
+    return float(sum(scores.to_list())) / max(1, len(scores))

@@ -93,7 +93,7 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
 
 def gain_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
     """One benchmark's gain by method, with its interval; ``reach`` is the scale that all panels share."""
-    scores = f"{_span(part['score_without'])} without; {part['questions'].max():,} questions"
+    scores = f"{_span(part['score_without'])} without; {part['questions'].to_list()[0]:,} questions"
     return _bars(part, "method", _in_order(part, "method"), reach, part["benchmark"][0], scores)
 
 
@@ -306,7 +306,8 @@ def _reaching(values: Sequence[float], field: str, title: str) -> alt.X:
 
 
 def _zero_line() -> alt.Chart:
-    return chart_of([{"zero": 0}]).mark_rule(color=INK, strokeWidth=1).encode(x="zero:Q")
+    line: alt.Chart = chart_of([{"zero": 0}]).mark_rule(color=INK, strokeWidth=1).encode(x="zero:Q")
+    return line
 
 
 def _as_is(field: str) -> alt.Color:

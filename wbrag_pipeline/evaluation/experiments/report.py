@@ -160,7 +160,7 @@ def page(findings: Findings) -> str:
 
 def all_pictures(findings: Findings) -> Pictures:
     """Every picture by section: (name, picture, height on a page)."""
-    matrix, one_generator = findings.matrix, findings.matrix["generator"].n_unique() == 1
+    matrix = findings.matrix
     drawn: Pictures = {
         name: [] for name in ("gain", "bars", "ceilings", "transfer", "ablation", "construction", "cost")
     }
@@ -170,24 +170,18 @@ def all_pictures(findings: Findings) -> Pictures:
         for place, bars in enumerate(part.partition_by("benchmark", maintain_order=True)):
             height = 64 + _LINE * bars.height
             drawn["bars"].append((f"{number}-{place}", pictures.gain_bars(bars, reach), height))
-    by_benchmark = {
-        name: theirs
-        for name in _names(matrix, "benchmark")
-        if (theirs := paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(name))) is not None
-    }
-    for by, theirs, title in (
-        ("benchmark", by_benchmark, "Mean gain by benchmark"),
-        ("method", paper.GAIN_BY_METHOD, "Mean gain by method"),
-        *(() if one_generator else (("generator", {}, "Mean gain by generator"),)),
-    ):
+    ours = {name: paper.benchmark_of(name) for name in _names(matrix, "benchmark")}
+    known = {name: paper.GAIN_BY_BENCHMARK[called] for name, called in ours.items() if called}
+    averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", paper.GAIN_BY_METHOD)]
+    for by, theirs in [*averages, ("generator", {})]:
         average = means(matrix, by)
         if average.height > 1:
-            chart = pictures.mean_gains(average, theirs, title)
+            chart = pictures.mean_gains(average, theirs, f"Mean gain by {by}")
             drawn["gain"].append((f"by-{by}", chart, 60 + _LINE * average.height))
     transfer = findings.tables["transfer"].filter(pl.col("made_by") != NONE)
     for place, part in enumerate(findings.tables["transfer"].partition_by(_PANEL, maintain_order=True)):
-        bars = pictures.transfer_bars(part, pictures.reach_of(transfer))
-        drawn["transfer"].append((str(place), bars, 64 + _LINE * (part.height - part["method"].n_unique())))
+        chart = pictures.transfer_bars(part, pictures.reach_of(transfer))
+        drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
     for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
         name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
         drawn["ablation"].append((name, pictures.dial(part), _TALL))

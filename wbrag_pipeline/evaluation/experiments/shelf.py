@@ -51,26 +51,42 @@ class Shelf:
     folder: Path
 
     def table(
-        self, stage: str, kind: Table, parts: tuple[str, ...], partition: str, make: Callable[[], pl.DataFrame]
+        self,
+        stage: str,
+        kind: Table,
+        parts: tuple[str, ...],
+        partition: str,
+        make: Callable[[], pl.DataFrame],
+        failed: Callable[[], int] = lambda: 0,
     ) -> Shelved:
         """The table of that stage made from ``parts``, or what ``make`` gives, which is then kept.
 
         Generator calls of ``make`` go on the account ``experiment:STAGE``, run KEY, so the ledger can tell what any
-        one table cost.
+        one table cost. ``failed`` counts the calls that failed so far; a table that lacks some is kept apart and made
+        anew the next time, which asks for the failed ones alone.
         """
         key = sha256_of_text(stage, code_of_the_stages(), *parts)[:32]
-        path = self.path(stage, key)
-        there = path.is_file()
+        whole, partial = self._paths(stage, key)
+        there = whole.is_file()
+        path = whole
         if not there:
+            before = failed()
             with accounting(ACCOUNT + stage, run=key, partition=partition):
                 frame = kind.check(make(), stage)
+            path = partial if failed() > before else whole
             with replacing(path) as temporary:
                 frame.write_parquet(temporary)
+            if path is whole:
+                partial.unlink(missing_ok=True)
         return Shelved(stage, key, path, kind, made=not there)
 
     def path(self, stage: str, key: str) -> Path:
         """Where the table of that key is, or would be."""
-        return self.folder / stage / f"{key}.parquet"
+        whole, partial = self._paths(stage, key)
+        return whole if whole.is_file() or not partial.is_file() else partial
+
+    def _paths(self, stage: str, key: str) -> tuple[Path, Path]:
+        return self.folder / stage / f"{key}.parquet", self.folder / stage / f"{key}.partial.parquet"
 
 
 @cache

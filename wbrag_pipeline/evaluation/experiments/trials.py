@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import Task, task_named
 from wbrag_pipeline.curation.curate import curate, published, uncurated
+from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, compare
 from wbrag_pipeline.evaluation.experiments.shelf import Shelf, Shelved
-from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.generation.protocol import Generator, Passage, Usage
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.searching import Search, TransformsQueries
@@ -38,7 +39,7 @@ from wbrag_pipeline.writeback.releases import publish
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
-_NAMED = {"home", "encoder", "generator", "method", "scorer", "top_k", "gates", "limit", "seed"}
+_NAMED = {"home", "encoder", "generator", "method", "scorer", "top_k", "gates", "limit", "seed", "failure_share"}
 
 PASSAGE_SCORES = tables.Table(
     "passage_scores",
@@ -91,7 +92,7 @@ class Workbench:
             model = self._generator(s) if transforms else None
             return retrieve(self.questions(trial, "train"), self.base(trial), s.top_k, method, model)
 
-        return self.shelf.table("retrievals", tables.RETRIEVALS, tuple(parts), trial.benchmark, make)
+        return self.keep(trial, "retrievals", tables.RETRIEVALS, tuple(parts), make)
 
     def utility_scores(self, trial: Trial) -> Shelved:
         """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
@@ -106,7 +107,7 @@ class Workbench:
                 self.questions(trial, "train"), hits, texts, self._gate_scorer(trial, hits, texts), again=again
             )
 
-        return self.shelf.table("utility_scores", tables.UTILITY_SCORES, parts, trial.benchmark, make)
+        return self.keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
     def passage_scores(self, trial: Trial) -> Shelved:
         """PASSAGE_SCORES: the kept questions' passages one by one. Thresholds that keep the same questions share it."""
@@ -119,17 +120,17 @@ class Workbench:
             texts = select_passages(self.passages(trial), hits)
             return score_passages(questions, hits, texts, self._gate_scorer(trial, hits, texts))
 
-        return self.shelf.table("passage_scores", PASSAGE_SCORES, parts, trial.benchmark, make)
+        return self.keep(trial, "passage_scores", PASSAGE_SCORES, parts, make)
 
     def gated_docs(self, trial: Trial) -> Shelved:
         """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
         scored, gates = self.passage_scores(trial), trial.settings.gates
         parts = (scored.content, self.utility_scores(trial).content, json.dumps(asdict(gates)))
-        return self.shelf.table(
+        return self.keep(
+            trial,
             "gated_docs",
             tables.GATED_DOCS,
             parts,
-            trial.benchmark,
             lambda: document_gate(self._kept(trial), scored.read(), gates),
         )
 
@@ -137,12 +138,15 @@ class Workbench:
         """KNOWLEDGE_UNITS as they were distilled."""
         gated, model = self.gated_docs(trial), self._generator(trial.settings)
         parts = (gated.content, self._corpus(trial), trial.benchmark, model.fingerprint, model.prompt_version)
+        parts += (self._rest(trial),)
 
         def make() -> pl.DataFrame:
             frame = gated.read()
-            return distil(frame, select_passages(self.passages(trial), frame), model, benchmark=trial.benchmark)
+            texts = select_passages(self.passages(trial), frame)
+            fused = trial.settings.fuse_labels
+            return distil(frame, texts, model, benchmark=trial.benchmark, fuse_labels=fused)
 
-        return self.shelf.table("knowledge_units", tables.KNOWLEDGE_UNITS, parts, trial.benchmark, make)
+        return self.keep(trial, "knowledge_units", tables.KNOWLEDGE_UNITS, parts, make)
 
     def curated(self, trial: Trial) -> Shelved:
         """CURATED_UNITS: every unit with what became of it, where the settings curate."""
@@ -152,7 +156,7 @@ class Workbench:
         def make() -> pl.DataFrame:
             return curate(units.read(), model) if trial.settings.curate == "on" else uncurated(units.read())
 
-        return self.shelf.table("curated_units", tables.CURATED_UNITS, parts, trial.benchmark, make)
+        return self.keep(trial, "curated_units", tables.CURATED_UNITS, parts, make)
 
     def published(self, trial: Trial) -> pl.DataFrame:
         """KNOWLEDGE_UNITS that the trial would publish."""
@@ -177,7 +181,7 @@ class Workbench:
                 base = base.with_writeback(release.units(), release.index(self.encoder(s)))
                 return answer_questions(questions, base, self._scorer(trial), top_k=s.top_k)
 
-        return self.shelf.table("answers", ANSWERED, (*parts, *self._reading(trial)), trial.benchmark, make)
+        return self.keep(trial, "answers", ANSWERED, (*parts, *self._reading(trial)), make)
 
     def evaluation(self, trial: Trial, units: pl.DataFrame | None) -> pl.DataFrame:
         """EVALUATION of these units under the trial's method; with None both sides are the corpus alone."""
@@ -205,6 +209,26 @@ class Workbench:
         """Scores of test questions answered from exactly these passages; a failed answer scores 0."""
         _, scores = self._scorer(trial).score(questions, passages)
         return [score or 0.0 for score in scores]
+
+    def keep(
+        self, trial: Trial, stage: str, kind: tables.Table, parts: tuple[str, ...], make: Callable[[], pl.DataFrame]
+    ) -> Shelved:
+        """A table of the trial from the shelf, or made and put there.
+
+        Raises TooManyFailedError where more of its generator calls failed for good than the settings allow.
+        """
+        usage = self._generator(trial.settings).usage if stage != "retrievals" else Usage()
+        before = replace(usage)
+
+        def checked() -> pl.DataFrame:
+            frame = make()
+            spent = usage.since(before)
+            if spent.failed > trial.settings.failure_share * spent.calls:
+                where = f"{stage} of {trial.benchmark}"
+                raise TooManyFailedError(where, spent.failed, spent.calls, trial.settings.failure_share)
+            return frame
+
+        return self.shelf.table(stage, kind, parts, trial.benchmark, checked, lambda: usage.failed)
 
     def _kept(self, trial: Trial) -> pl.DataFrame:
         return utility_gate(self.utility_scores(trial).read(), trial.settings.gates).filter("kept")
@@ -238,7 +262,8 @@ class Workbench:
         """The trial's corpus, with no units."""
         corpus, s = self.benchmark(trial).corpus, trial.settings
         if (corpus, s.encoder) not in self._bases:
-            self._bases[corpus, s.encoder] = open_knowledge_base(s, corpus, self.encoder(s))
+            base = open_knowledge_base(s, corpus, self.encoder(s), for_training=True)
+            self._bases[corpus, s.encoder] = base.unrestricted()
         return self._bases[corpus, s.encoder]
 
     # What decides a table, as text for its key.
