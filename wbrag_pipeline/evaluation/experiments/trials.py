@@ -137,8 +137,8 @@ class Workbench:
     def units(self, trial: Trial) -> Shelved:
         """KNOWLEDGE_UNITS as they were distilled."""
         gated, model = self.gated_docs(trial), self._generator(trial.settings)
-        parts = (gated.content, self._corpus(trial), trial.benchmark, model.fingerprint, model.prompt_version)
-        parts += (self._rest(trial),)
+        made_by = (model.fingerprint, model.prompt_version, self._rest(trial))
+        parts = (gated.content, self._corpus(trial), trial.benchmark, *made_by)
 
         def make() -> pl.DataFrame:
             frame = gated.read()
