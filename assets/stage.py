@@ -19,7 +19,7 @@ from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.generation.protocol import Generator, Passage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
@@ -53,15 +53,18 @@ class Stage:
 
     def scorer(self, generator: Generator) -> Scorer:
         """Answers by the deployment's method, scored by the benchmark's metric."""
-        task = task_named(self.benchmark.task)
-        return Scorer(generator, method_named(self.settings.method), task, self.benchmark.metric)
+        method, task = method_named(self.settings.method), task_named(self.benchmark.task)
+        check_able(generator, method)
+        return Scorer(generator, method, task, self.benchmark.metric)
 
     def gate_scorer(self, generator: Generator, retrievals: pl.DataFrame, passages: pl.DataFrame) -> Scores:
         """What the gates go by: gold answers, or the generator's own verdict where the deployment says so."""
         if self.settings.scorer == "gold":
+            self.benchmark.require_answers()
             return self.scorer(generator)
-        task = task_named(self.benchmark.task)
-        return JudgingScorer.over(retrievals, passages, generator, method_named(self.settings.method), task)
+        method, task = method_named(self.settings.method), task_named(self.benchmark.task)
+        check_able(generator, method, judges=True)
+        return JudgingScorer.over(retrievals, passages, generator, method, task)
 
     def search(self, encoder: Callable[[], Encoder]) -> Retrieve:
         """Searches the benchmark's corpus; neither encoder nor index is loaded before a method asks."""

@@ -3,12 +3,10 @@
 ``setup_for_execution`` stays empty on purpose: Dagster calls it for every step, also for those that never ask.
 """
 
-import os
-
 import dagster as dg
 from pydantic import Field
 
-from wbrag_pipeline.generation.engines import load_generator
+from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.protocol import Generator
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocol import Encoder
@@ -37,5 +35,4 @@ class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def load(self, settings: Settings) -> Generator:
         """The generator that the deployment names, with the deployment's completion cache."""
-        arguments = self.engine_arguments or os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
-        return load_generator(settings.generator, settings.completions, arguments)
+        return deployed_generator(settings, self.engine_arguments)

@@ -43,7 +43,11 @@ train_knowledge_base = dg.define_asset_job(
     dg.AssetSelection.assets(*BENCHMARK_ASSETS),
     description="From training questions to a published write-back index, its evaluation and its report.",
 )
-
+train_without_test = dg.define_asset_job(
+    "train_without_test",
+    dg.AssetSelection.assets(*(asset for asset in BENCHMARK_ASSETS if asset not in (evaluation, report))),
+    description="The same for a benchmark with no test questions: all but the evaluation and its report.",
+)
 run_experiments = dg.define_asset_job(
     "run_experiments",
     dg.AssetSelection.assets(*EXPERIMENTS),
@@ -65,7 +69,7 @@ def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
 defs = dg.Definitions(
     assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
     asset_checks=SCHEMA_CHECKS,
-    jobs=[index_corpus, train_knowledge_base, run_experiments, report_experiments],
+    jobs=[index_corpus, train_knowledge_base, train_without_test, run_experiments, report_experiments],
     schedules=[corpora_at_night],
     resources={
         "deployment": Deployment(),

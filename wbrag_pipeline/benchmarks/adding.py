@@ -12,6 +12,7 @@ from wbrag_pipeline.benchmarks.corpora import read_corpus
 from wbrag_pipeline.benchmarks.metrics import metric_name
 from wbrag_pipeline.benchmarks.registry import (
     BUILT_IN,
+    Answers,
     Benchmark,
     Corpus,
     Overlap,
@@ -64,14 +65,15 @@ def add_benchmark(
     task: str,
     corpus: str,
     train: Path,
-    test: Path,
+    test: Path | None = None,
     metric: str | None = None,
     description: str = "",
+    answers: Answers = "given",
     overlap: Overlap = "refuse",
     source: str = "",
     replace: bool = False,
 ) -> AddedBenchmark:
-    """Read both splits whole and register them under ``home`` as ``name``; ``metric`` None is the task's own.
+    """Read the splits whole and register them under ``home`` as ``name``; ``metric`` None is the task's own.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), the task, metric or
     corpus is unknown, a file is refused, a gold answer is none of the task's choices, or the splits share a question
@@ -85,8 +87,9 @@ def add_benchmark(
         metric=metric_name(metric or task_named(task).metric),
         corpus=registry.corpus(corpus).name,
         train=_absolute(train),
-        test=_absolute(test),
+        test=_absolute(test) if test else None,
         description=description,
+        answers=answers,
         overlap=overlap,
         source=source,
     )
@@ -96,8 +99,9 @@ def add_benchmark(
         "metric": benchmark.metric,
         "corpus": benchmark.corpus,
         "train": str(benchmark.train),
-        "test": str(benchmark.test),
+        "test": str(benchmark.test or ""),
         "description": description,
+        "answers": "" if answers == "given" else answers,
         "overlap": overlap,
         "source": source,
     }

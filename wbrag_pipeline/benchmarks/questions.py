@@ -16,7 +16,7 @@ ANSWER_FIELDS = ("golden_answers", "answers", "answer")
 CSV_SEPARATOR = "|"
 
 
-def read_questions(path: Path, task: Task | None = None) -> pl.DataFrame:
+def read_questions(path: Path, task: Task | None = None, *, answers: bool = True) -> pl.DataFrame:
     """Read one split into QUESTIONS (question_id, question, golden_answers), one row a question, in file order.
 
     path: ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` with ``question`` and one of
@@ -25,14 +25,15 @@ def read_questions(path: Path, task: Task | None = None) -> pl.DataFrame:
         from 1: ``train_1``.
     task: where given, and where it has choices, every gold answer must be one of them and is given in its canonical
         form, so that gold "yes" and the generator's "True" are the same answer.
+    answers: False for unlabelled questions: ``golden_answers`` is empty, whatever the file has.
 
     Raises one InputError that names file, line, field and the mend: no such path, broken row, missing field, empty
     question, answers of the wrong type, repeated id, no rows.
     """
-    return read_numbered_questions(path, task).drop("number")
+    return read_numbered_questions(path, task, answers=answers).drop("number")
 
 
-def read_numbered_questions(path: Path, task: Task | None = None) -> pl.DataFrame:
+def read_numbered_questions(path: Path, task: Task | None = None, *, answers: bool = True) -> pl.DataFrame:
     """``read_questions`` with a column ``number`` (UInt32) in front: the line, or row for Parquet, in the file."""
     source = Source.at(path)
     rows: list[tuple[int, str, str, list[str]]] = []
@@ -40,7 +41,8 @@ def read_numbered_questions(path: Path, task: Task | None = None) -> pl.DataFram
         # An id column that is there must be filled in: half a column of ids would hide a lost one.
         question_id = id_of(source, number, fields) if "id" in fields else f"{source.stem}_{len(rows) + 1}"
         question = text_of(source, number, fields, "question")
-        rows.append((number, question_id, question, _answers(source, number, fields, task)))
+        golden = _answers(source, number, fields, task) if answers else []
+        rows.append((number, question_id, question, golden))
     frame = pl.DataFrame(rows, schema=pl.Schema({"number": pl.UInt32(), **QUESTIONS.schema}), orient="row")
     check_ids(source, frame["question_id"], frame["number"])
     return frame

@@ -11,7 +11,8 @@
     metric: accuracy                # see benchmarks.metrics; the task's own when left out
     corpus: wiki
     train: ../data/nq/train.jsonl
-    test: ../data/nq/test.jsonl
+    test: ../data/nq/test.jsonl     # may be left out: nothing is evaluated then
+    answers: given                  # or none: the training questions are unlabelled, for scorer: judge
     overlap: refuse                 # or drop: training questions that are test questions too are left out
     source: ""                      # where the files came from, for the record
 
@@ -36,9 +37,11 @@ from wbrag_pipeline.benchmarks.metrics import metric_name
 from wbrag_pipeline.benchmarks.questions import read_numbered_questions, shared_questions
 from wbrag_pipeline.benchmarks.tasks import TASKS, task_named
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.tables import QUESTIONS
 
 Split = Literal["train", "test"]
 Overlap = Literal["refuse", "drop"]
+Answers = Literal["given", "none"]
 
 BUILT_IN = Path(__file__).parent / "builtin"
 # Names are path components and Dagster partition keys.
@@ -56,8 +59,10 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Labelled questions over a corpus: ``train`` and ``test`` are absolute paths that ``read_questions`` takes.
+    """Questions over a corpus: ``train`` and ``test`` are absolute paths that ``read_questions`` takes.
 
+    test: None where there is nothing to evaluate with.
+    answers: "none" where training goes without gold answers; those that the file may have are not read.
     overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
     source: where the files came from, empty when the user brought them.
     """
@@ -67,10 +72,20 @@ class Benchmark:
     metric: str
     corpus: str
     train: Path
-    test: Path
+    test: Path | None
     description: str = ""
+    answers: Answers = "given"
     overlap: Overlap = "refuse"
     source: str = ""
+
+    def require_answers(self) -> None:
+        """Raise InputError where there are no gold answers to score training questions by."""
+        if self.answers == "none":
+            raise InputError(
+                f"the training questions of {self.name} have no answers to score by",
+                field="scorer",
+                mend="let the generator judge: --scorer judge",
+            )
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,9 @@ class Registry:
         """
         entry = self.benchmark(benchmark)
         if split == "test":
+            if entry.test is None:
+                mend = f"add some: wbrag add benchmark {benchmark} --replace --test FILE …"
+                raise InputError(f"the benchmark {benchmark!r} has no test questions", field="test", mend=mend)
             frame = read_numbered_questions(entry.test, task_named(entry.task)).drop("number")
         else:
             frame = read_splits(entry).train
@@ -143,7 +161,10 @@ class Splits:
 def read_splits(entry: Benchmark) -> Splits:
     """Read both splits whole. Raises InputError for a bad file, a shared question that is refused, or none left."""
     task = task_named(entry.task)
-    train, test = read_numbered_questions(entry.train, task), read_numbered_questions(entry.test, task)
+    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given")
+    if entry.test is None:
+        return Splits(train.drop("number"), QUESTIONS.empty(), 0)
+    test = read_numbered_questions(entry.test, task)
     shared = shared_questions(train, test)
     if shared.height and entry.overlap == "refuse":
         _refuse_shared(entry, train, test, shared)
@@ -195,11 +216,12 @@ def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
 
 
 def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
-    optional = ("metric", "description", "overlap", "source")
-    fields = _fields(file, required=("task", "corpus", "train", "test"), optional=optional)
+    optional = ("test", "metric", "description", "answers", "overlap", "source")
+    fields = _fields(file, required=("task", "corpus", "train"), optional=optional)
     checks = (
         ("task", fields["task"], list(TASKS)),
         ("corpus", fields["corpus"], list(corpora)),
+        ("answers", fields.get("answers", "given"), list(get_args(Answers))),
         ("overlap", fields.get("overlap", "refuse"), list(get_args(Overlap))),
     )
     for field, value, known in checks:
@@ -216,8 +238,9 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         metric=metric,
         corpus=fields["corpus"],
         train=_path(file, fields["train"]),
-        test=_path(file, fields["test"]),
+        test=_path(file, fields["test"]) if fields.get("test") else None,
         description=fields.get("description", ""),
+        answers=cast(Answers, fields.get("answers", "given")),
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
     )

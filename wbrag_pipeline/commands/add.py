@@ -40,7 +40,12 @@ def benchmark(
     name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
     corpus: Annotated[str, typer.Option(help="Corpus it is asked over.")],
     train: Annotated[Path | None, typer.Option(help="Training questions: JSONL, CSV or Parquet.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Test questions, none of them in the training file.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Test questions, none of them in the training file; nothing is tested without.")
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="The training questions have no answers: for --scorer judge.")
+    ] = False,
     task: Annotated[str, typer.Option(help="Kind of question, see docs/data.md.")] = "open_qa",
     metric: Annotated[str | None, typer.Option(help="Metric; the task's own if left out.")] = None,
     overlap: Annotated[
@@ -50,7 +55,7 @@ def benchmark(
     replace: Replace = False,
     home: Home = None,
 ) -> None:
-    """Read both question files whole, check them, and register the benchmark.
+    """Read the question files whole, check them, and register the benchmark.
 
     Example: wbrag add benchmark support --corpus handbook --train log.csv --test held-back.csv
     """
@@ -63,8 +68,9 @@ def benchmark(
         added = flashrag.add_benchmark_from_hub(folder, name, corpus=corpus, replace=replace)
     elif overlap not in ("refuse", "drop"):
         raise InputError(f"{overlap!r} is no way to treat overlap", field="--overlap", mend="refuse or drop")
-    elif train is None or test is None:
-        raise InputError("--train and --test are both needed", mend="or --hub for a FlashRAG benchmark")
+    elif train is None or (test is None and not unlabelled):
+        mend = "--test may be left out with --unlabelled; or --hub for a FlashRAG benchmark"
+        raise InputError("--train and --test are both needed", mend=mend)
     else:
         added = adding.add_benchmark(
             folder,
@@ -74,6 +80,7 @@ def benchmark(
             train=train,
             test=test,
             metric=metric,
+            answers="none" if unlabelled else "given",
             overlap="drop" if overlap == "drop" else "refuse",
             replace=replace,
         )

@@ -38,7 +38,7 @@ def ask(
     """
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.benchmarks.tasks import task_named
-    from wbrag_pipeline.generation.engines import load_generator
+    from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.rag.methods import method_named
     from wbrag_pipeline.rag.searching import Search
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
@@ -55,7 +55,7 @@ def ask(
     entry = Registry.load(settings.home).benchmark(name)
     task = task_named(entry.task)
     release = current(settings.releases(name))
-    vectors, model = load_encoder(settings.encoder), load_generator(settings.generator, settings.completions)
+    vectors, model = load_encoder(settings.encoder), deployed_generator(settings)
     without = open_knowledge_base(settings, entry.corpus, vectors)
     if unrestricted:
         without = without.unrestricted()

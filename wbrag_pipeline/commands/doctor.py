@@ -77,7 +77,10 @@ def _registry(settings: Settings) -> str:
     registry = Registry.load(settings.home)
     missing = [corpus.path for corpus in registry.corpora.values() if not corpus.path.exists()]
     missing += [
-        path for entry in registry.benchmarks.values() for path in (entry.train, entry.test) if not path.exists()
+        path
+        for entry in registry.benchmarks.values()
+        for path in (entry.train, entry.test)
+        if path and not path.exists()
     ]
     if missing:
         raise WbragError(f"{missing[0]} is not there any more; add it again with wbrag add … --replace")

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -35,13 +35,19 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     refresh: read the corpora again even when their files have not changed since.
     """
     from wbrag_pipeline.benchmarks.registry import Registry
-    from wbrag_pipeline.generation.engines import check_generator
-    from wbrag_pipeline.rag.methods import method_named
+    from wbrag_pipeline.generation.engines import check_generator, deployed_generator
+    from wbrag_pipeline.rag.methods import check_able, method_named
 
-    method_named(settings.method)
+    method, judges = method_named(settings.method), settings.scorer == "judge"
     check_generator(settings.generator)
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
+    if not judges:
+        for entry in entries:
+            entry.require_answers()
+    if settings.generator != DEFAULT_GENERATOR and (method.needs or judges):
+        # Before a corpus is indexed for hours. A server is asked what it can do; a model in process is not loaded.
+        check_able(deployed_generator(settings), method, judges=judges)
     bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
     import dagster as dg
 
@@ -50,7 +56,8 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     with dg.DagsterInstance.get() as instance:
         for entry in entries:
             typer.echo(f"benchmark {entry.name}", err=True)
-            _execute(defs.resolve_job_def("train_knowledge_base"), instance, entry.name, settings)
+            job = "train_knowledge_base" if entry.test else "train_without_test"
+            _execute(defs.resolve_job_def(job), instance, entry.name, settings)
 
 
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:

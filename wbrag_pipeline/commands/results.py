@@ -18,6 +18,13 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     from wbrag_pipeline.evaluation.statistics import summarise
 
     registry = Registry.load(settings.home)
+    tested = [name for name in benchmarks if registry.benchmark(name).test]
+    for name in benchmarks:
+        if name not in tested:
+            units = tables.KNOWLEDGE_UNITS.read(settings.table("knowledge_units", name)).height
+            typer.echo(f"{name}: {units:,} knowledge units; there are no test questions to evaluate them with")
+    if not tested:
+        return
     lines = [
         BenchmarkLine(
             name,
@@ -25,7 +32,7 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
             summarise(tables.EVALUATION.read(settings.table("evaluation", name)), seed=settings.seed),
             settings.report(name),
         )
-        for name in benchmarks
+        for name in tested
     ]
     page = write_overview(settings.overview, lines)
     typer.echo(overview_table(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from wbrag_pipeline.errors import InputError
 if TYPE_CHECKING:
     from wbrag_pipeline.generation.engine_protocol import Engine
     from wbrag_pipeline.generation.protocol import Generator
+    from wbrag_pipeline.settings import Settings
 
 
 @lru_cache(maxsize=2)
@@ -32,6 +34,12 @@ def load_generator(name: str, completions: Path | None = None, arguments: str = 
     from wbrag_pipeline.generation.language_model import LanguageModel
 
     return LanguageModel(engine_named(name, _object(arguments)), cache)
+
+
+def deployed_generator(settings: Settings, arguments: str = "") -> Generator:
+    """The generator that the settings name, over their cache; engine arguments left empty are the environment's."""
+    arguments = arguments or os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
+    return load_generator(settings.generator, settings.completions, arguments)
 
 
 def check_generator(name: str) -> None:

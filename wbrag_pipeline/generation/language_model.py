@@ -25,7 +25,7 @@ _ENSEMBLES_AT_ONCE = 64
 
 
 class LanguageModel:
-    """Implements ``protocol.Generator``, and its ``Imagines``, ``Judges``, ``Decides`` and ``LooksAhead``.
+    """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``Judges``, ``Decides`` and ``LooksAhead``.
 
     Everything is greedy. ``incidents`` counts what went another way than asked; ``usage`` is in completions.
     """
@@ -47,6 +47,11 @@ class LanguageModel:
     def fingerprint(self) -> str:
         """Hash of the engine's fingerprint and the wording."""
         return sha256_of_text("language model", self.engine.fingerprint, self.prompt_version)
+
+    def require(self, abilities: Sequence[str]) -> None:
+        """Raise InputError, with the methods named, for what the engine lacks; a server is asked for it once."""
+        for ability in abilities:
+            require(self.engine, ability)
 
     def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task) -> list[Answer]:
         """One answer a question. Choice tasks are held to their choices where the engine can do that."""

@@ -158,6 +158,14 @@ class Generator(Protocol):
         """Tokens of each text in this generator's own vocabulary."""
 
 
+@runtime_checkable
+class Limited(Protocol):
+    """A generator that may lack what a method needs, depending on what runs it."""
+
+    def require(self, abilities: Sequence[str]) -> None:
+        """Raise InputError for the first of ``abilities`` (``engine_protocol.Capabilities``) that cannot be had."""
+
+
 # What only some generators can do. A method that wants it asks with isinstance, and says so where it is not there.
 
 

@@ -47,6 +47,11 @@ class Flare:
         """``flare``, with its options where changed."""
         return options.spell("flare", self)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """To see where it is unsure, and to go on from what is written."""
+        return ("logprobs", "continues")
+
     def answer(
         self,
         generator: Generator,

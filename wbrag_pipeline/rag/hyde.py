@@ -40,6 +40,11 @@ class Hyde:
         """``hyde+naive`` or the like."""
         return f"{options.spell('hyde', self)}+{self.method.name}"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the other method needs."""
+        return self.method.needs
+
     def query_vectors(self, generator: Generator, questions: Sequence[str], search: Search) -> Vectors:
         """The vectors that the questions are searched by; a question for which nothing came has its own.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.generation.protocol import Generator, Limited
 from wbrag_pipeline.rag import options
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.hyde import Hyde
@@ -42,3 +43,9 @@ def method_named(name: str) -> Method:
         return METHODS[kind](**options.read(METHODS[kind], kind, given))
     known = [*METHODS, *(f"{transform}+{method}" for transform in TRANSFORMS for method in METHODS if method != "none")]
     raise InputError(f"there is no RAG method {name!r}", field="method", mend=f"one of {', '.join(known)}")
+
+
+def check_able(generator: Generator, method: Method, *, judges: bool = False) -> None:
+    """Raise InputError, before anything is sent, where ``generator`` lacks what ``method`` or its judging needs."""
+    if isinstance(generator, Limited):
+        generator.require((*method.needs, *(("logprobs",) if judges else ())))

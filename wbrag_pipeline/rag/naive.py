@@ -22,6 +22,11 @@ class NaiveRag:
         """``naive``."""
         return "naive"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def answer(
         self,
         generator: Generator,

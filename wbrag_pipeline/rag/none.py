@@ -22,6 +22,11 @@ class NoRetrieval:
         """``none``."""
         return "none"
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def answer(
         self,
         generator: Generator,

@@ -23,6 +23,10 @@ class Method(Protocol):
     def name(self) -> str:
         """The dial's string in its one canonical spelling: ``naive``, ``flare:theta=0.6``."""
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it needs beside plain text of what runs a language model: fields of ``engine_protocol.Capabilities``."""
+
     def answer(
         self,
         generator: Generator,

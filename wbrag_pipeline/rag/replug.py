@@ -39,6 +39,11 @@ class RePlug:
         """``replug``, with its option where changed."""
         return options.spell("replug", self)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """To mix next-token distributions."""
+        return ("distributions",)
+
     def answer(
         self,
         generator: Generator,

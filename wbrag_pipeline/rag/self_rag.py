@@ -45,6 +45,11 @@ class SelfRag:
         """``self_rag``, with its options where changed."""
         return options.spell("self_rag", self)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """To read decisions and verdicts as probabilities."""
+        return ("logprobs",)
+
     def answer(
         self,
         generator: Generator,
