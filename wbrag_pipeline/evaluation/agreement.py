@@ -52,8 +52,11 @@ def agreement(gold: pl.DataFrame, judged: pl.DataFrame, key: Sequence[str], deci
     both = gold.select(*key, pl.col(decision).alias("gold")).join(
         judged.select(*key, pl.col(decision).alias("judged")), on=list(key), how="inner"
     )
-    counts = [both.filter(gold=a, judged=b).height for a, b in ((True, True), (True, False), (False, True))]
-    return Agreement(*counts, neither=both.height - sum(counts), left_out=left_out)
+
+    def count(gold: bool, judged: bool) -> int:
+        return both.filter(gold=gold, judged=judged).height
+
+    return Agreement(count(True, True), count(True, False), count(False, True), count(False, False), left_out)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,6 @@ def study_judge(
         failed += alone["standalone_score"].null_count()
         gated.append(document_gate(frame.join(shared, on="question_id", how="semi"), alone, gates))
     return JudgeStudy(
-        agreement(*sides, ("question_id",), "kept", lost.len()),
-        agreement(*gated, ("question_id", "rank"), "retained", failed),
+        agreement(sides[0], sides[1], ("question_id",), "kept", lost.len()),
+        agreement(gated[0], gated[1], ("question_id", "rank"), "retained", failed),
     )
