@@ -29,3 +29,9 @@ def in_preview(make: Callable[Arguments, Made]) -> Callable[Arguments, Made]:
 def blocking_check(name: str, *, asset: str, description: str) -> dg.AssetCheckSpec:
     """A check, evaluated with each benchmark's partition, whose failure keeps everything downstream from running."""
     return dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True, partitions_def=BENCHMARKS)
+
+
+@in_preview
+def warning_check(name: str, *, asset: str, description: str) -> dg.AssetCheckSpec:
+    """A check, evaluated with each benchmark's partition, whose failure is shown and stops nothing."""
+    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=BENCHMARKS)

@@ -14,7 +14,7 @@ from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.writeback.releases import current
+from wbrag_pipeline.writeback.releases import candidate
 
 
 @dg.asset(
@@ -30,12 +30,15 @@ def evaluation(
     encoder: EncoderResource,
     generator: GeneratorResource,
 ) -> dg.MaterializeResult[pl.DataFrame]:
-    """Answers and scores of each test question on both sides, at the same K, with the passages each side saw."""
+    """Answers and scores of each test question on both sides, at the same K, with the passages each side saw.
+
+    "With" is the candidate: the release that was built last, served or held back.
+    """
     settings = deployment.settings
     stage = Stage(context, settings)
     test = stage.questions("test")
     model, vectors = generator.load(settings), encoder.load(settings)
-    release = current(settings.releases(stage.partition))
+    release = candidate(settings.releases(stage.partition))
     without = open_knowledge_base(settings, stage.benchmark.corpus, vectors, for_training=True).unrestricted()
     with_writeback = without.with_writeback(release.units(), release.index(vectors))
     with stage.counted(model) as calls:

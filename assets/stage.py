@@ -15,6 +15,7 @@ import polars as pl
 
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.benchmarks.validation_split import split_validation
 from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.generation.protocol import Generator, Passage
@@ -47,9 +48,15 @@ class Stage:
         """The benchmark of this partition."""
         return self.registry.benchmark(self.partition)
 
-    def questions(self, split: Literal["train", "test"]) -> pl.DataFrame:
-        """QUESTIONS of a split, as many as the deployment's limit allows."""
-        return self.registry.questions(self.partition, split, limit=self.settings.limit)
+    def questions(self, split: Literal["train", "validation", "test"]) -> pl.DataFrame:
+        """QUESTIONS of a split, as many as the deployment's limit allows.
+
+        The validation part is taken out of the training questions: what trains never sees it.
+        """
+        if split == "test":
+            return self.registry.questions(self.partition, "test", limit=self.settings.limit)
+        whole = self.registry.questions(self.partition, "train", limit=self.settings.limit)
+        return split_validation(whole, self.settings.validation_share)[split == "validation"]
 
     def scorer(self, generator: Generator) -> Scorer:
         """Answers by the deployment's method, scored by the benchmark's metric."""

@@ -1,4 +1,6 @@
-"""writeback_index: the units as a release with a FAISS index of its own, and the pointer swapped to it."""
+"""writeback_index: the units as a release with a FAISS index of its own: a candidate, which nobody is served yet."""
+
+from dataclasses import asdict
 
 import dagster as dg
 import polars as pl
@@ -7,10 +9,13 @@ from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
-from resources.engines import EncoderResource
+from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.curation.curate import published
+from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.storage import sha256_of_file
-from wbrag_pipeline.writeback.releases import publish
+from wbrag_pipeline.writeback.pointer import served_name
+from wbrag_pipeline.writeback.releases import build_release
 
 UNITS_AND_INDEX_AGREE = "units_and_index_agree"
 
@@ -28,14 +33,42 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
     ],
 )
 def writeback_index(
-    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource, curated_units: pl.DataFrame
+    context: dg.AssetExecutionContext,
+    deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
+    curated_units: pl.DataFrame,
 ) -> dg.MaterializeResult:
-    """An immutable release of the published units. The corpus is not touched; rolling back is one rename."""
+    """An immutable release of the published units, not served before `release` promotes it. The corpus is not touched."""
     settings = deployment.settings
     stage = Stage(context, settings)
-    units = published(curated_units)
-    release = publish(units, encoder.load(settings), settings.releases(stage.partition))
-    released, indexed = release.units()["unit_id"], release.index(encoder.load(settings)).ids
+    vectors, folder = encoder.load(settings), settings.releases(stage.partition)
+    units, state = published(curated_units), current_state(settings, stage.benchmark.corpus)
+    release = build_release(
+        units,
+        vectors,
+        folder,
+        {
+            "variant": settings.variant,
+            "benchmark": stage.partition,
+            "run": stage.run_id,
+            "corpus": stage.benchmark.corpus,
+            "corpus_state": state.name if state else "",
+            "corpus_index_sha256": read_manifest(state.folder).index_sha256 if state else "",
+            "parent": served_name(folder),
+            "encoder": vectors.name,
+            "encoder_fingerprint": vectors.fingerprint,
+            "generator": settings.generator,
+            "generator_fingerprint": generator.load(settings).fingerprint,
+            "method": settings.method,
+            "scorer": settings.scorer,
+            "top_k": settings.top_k,
+            "gates": asdict(settings.gates),
+            "limit": settings.limit,
+            "validation_share": settings.validation_share,
+        },
+    )
+    released, indexed = release.units()["unit_id"], release.index(vectors).ids
     stage.lineage.record_release(
         stage.run_id,
         settings.variant,

@@ -32,6 +32,10 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=_DEFAULTS.fuse_labels,
         description="Make units of passages with different access labels; only who has all of them sees such a unit",
     )
+    validation_share: float = Field(
+        default=_DEFAULTS.validation_share,
+        description="Share of the training questions that is kept from training, to compare releases by; 0 is none",
+    )
     seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
     failure_share: float = Field(
         default=-1.0,
@@ -55,6 +59,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             seed=self.seed,
             failure_share=self.failure_share if self.failure_share >= 0 else None,
             fuse_labels=self.fuse_labels,
+            validation_share=self.validation_share,
         )
         # One spelling of a method: it is part of every path.
         return settings.with_(method=method_named(settings.method).name)

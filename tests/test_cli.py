@@ -27,28 +27,27 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    assert COMMANDS == ["add", "ask", "cost", "demo", "doctor", "experiment", "judge", "lineage", "run", "status", "ui"]
+    assert COMMANDS == "add ask cost demo doctor experiment judge lineage release run status ui".split()
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"
 
 
-EXPERIMENTS = ("all", "matrix", "transfer", "ablation", "oracle", "report")
+GROUPS = {
+    "add": ["corpus", "benchmark"],
+    "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "report"],
+    "release": ["list", "show", "diff", "promote", "rollback"],
+}
 
 
 @pytest.mark.parametrize(
     "command",
-    [
-        *([name] for name in COMMANDS),
-        ["add", "corpus"],
-        ["add", "benchmark"],
-        *(["experiment", e] for e in EXPERIMENTS),
-    ],
+    [*([name] for name in COMMANDS), *([group, name] for group, names in GROUPS.items() for name in names)],
 )
 def test_every_help_has_an_example(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
-    if command not in (["add"], ["experiment"]):
+    if len(command) > 1 or command[0] not in GROUPS:
         assert f"Example: wbrag {' '.join(command)}" in " ".join(result.output.split())
 
 

@@ -22,7 +22,8 @@ from wbrag_pipeline.tables import EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VARIANT = "minilm~reader~naive"
-VIEWS = ("events", "stages", "units", "unit_sources", "releases", "release_units", "evaluations", "evaluation_passages")
+VIEWS = ("events", "stages", "units", "unit_sources", "releases", "release_units", "release_decisions", "serving")
+VIEWS += ("evaluations", "evaluation_passages")
 
 
 def minutes(count: int) -> datetime:
@@ -324,8 +325,8 @@ def test_recording_again_changes_nothing_for_readers(trained: Lineage) -> None:
     after = {view: rows(trained, f"SELECT * EXCLUDE (event_id) FROM {view} ORDER BY ALL") for view in VIEWS[1:]}
     assert len(list(trained.events.glob("2*.parquet"))) == 6
     assert {view: len(found) for view, found in before.items()} == {
-        "stages": 0, "units": 2, "unit_sources": 3, "releases": 1, "release_units": 2, "evaluations": 2,
-        "evaluation_passages": 6,
+        "stages": 0, "units": 2, "unit_sources": 3, "releases": 1, "release_units": 2, "release_decisions": 0,
+        "serving": 0, "evaluations": 2, "evaluation_passages": 6,
     }  # fmt: skip
     assert after == before
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wbrag_pipeline import __version__
-from wbrag_pipeline.commands import add, ask, cost, demo, doctor, experiment, judge, lineage, run, status, ui
+from wbrag_pipeline.commands import add, ask, cost, demo, doctor, experiment, judge, lineage, release, run, status, ui
 from wbrag_pipeline.errors import WbragError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(add.app, name="add")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(release.app, name="release")
 for command in (
     demo.demo,
     run.run,

@@ -11,6 +11,7 @@ from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units
 from assets.partitions import CORPORA
 from assets.passages import passages
+from assets.release import release
 from assets.report import report
 from assets.retrievals import retrievals
 from assets.stored_tables import SCHEMA_CHECKS
@@ -29,6 +30,7 @@ BENCHMARK_ASSETS = [
     knowledge_units,
     curated_units,
     writeback_index,
+    release,
     evaluation,
     report,
 ]
@@ -41,7 +43,7 @@ index_corpus = dg.define_asset_job(
 train_knowledge_base = dg.define_asset_job(
     "train_knowledge_base",
     dg.AssetSelection.assets(*BENCHMARK_ASSETS),
-    description="From training questions to a published write-back index, its evaluation and its report.",
+    description="From training questions to a served release, its evaluation and its report.",
 )
 train_without_test = dg.define_asset_job(
     "train_without_test",

@@ -6,6 +6,7 @@
     ├── InputError        (2)  a file, a flag or a setting is wrong: names file, line, field and the mend
     ├── MissingPartError  (2)  an optional package is not installed: names the command that installs it
     ├── NotBuiltError     (2)  something must be made first: names the command that makes it
+    ├── StorageError      (2)  a file cannot be written: the disk is full, or the folder is not ours to write
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
@@ -72,6 +73,16 @@ class NotBuiltError(WbragError):
     def __init__(self, what: str, command: str) -> None:
         self.what, self.command = what, command
         super().__init__(f"{what} has not been made yet; make it with: {command}")
+
+
+class StorageError(WbragError):
+    """The system refuses a write; ``reason`` is its own words. What was stored before is untouched."""
+
+    exit_code = 2
+
+    def __init__(self, file: Path | str, reason: str) -> None:
+        self.file, self.reason = file, reason
+        super().__init__(f"{file}: {reason} (nothing was changed; make room or rights and run it again)")
 
 
 class IntegrityError(WbragError):

@@ -59,6 +59,7 @@ class Settings:
     seed: int = 0
     failure_share: float = 0.01  # a stage ends in an error when more than this share of its generator calls failed
     fuse_labels: bool = False  # whether a unit may be made of passages that different readers may see
+    validation_share: float = 0.1  # of the training questions: kept from training, to compare releases by; 0 is none
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -71,6 +72,8 @@ class Settings:
             raise InputError(f"must be at least 1, not {self.limit}", field="limit")
         if not 0.0 <= self.failure_share <= 1.0:
             raise InputError(f"must lie in [0, 1], not {self.failure_share}", field="failure_share")
+        if not 0.0 <= self.validation_share <= 0.5:
+            raise InputError(f"must lie in [0, 0.5], not {self.validation_share}", field="validation_share")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
@@ -129,7 +132,7 @@ class Settings:
         return self.home / "indexes" / "embeddings"
 
     def releases(self, benchmark: str) -> Path:
-        """Folder of the write-back releases of one benchmark: r000001/ …, and CURRENT."""
+        """Folder of the write-back releases of one benchmark: r000001/ …, CANDIDATE and CURRENT."""
         return self.home / "releases" / self.variant / slug(benchmark)
 
     def report(self, benchmark: str) -> Path:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from wbrag_pipeline.errors import StorageError, WbragError
+
+# A full disk, a quota, a limit on a file's size; a folder or a disk that is not ours to write.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.[^.]+)?")
 
 
 @contextmanager
@@ -19,17 +28,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The block must create a file there. When it raises, the temporary file goes and ``path`` is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: writers that look at it (Parquet, gzip) see the same one.
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
-    try:
-        yield temporary
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with _in_plain_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -40,19 +51,47 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise FileExistsError(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir()
-    try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            _sync(file)
-        _sync(temporary)
-        os.rename(temporary, path)
-        _sync(path.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with _in_plain_words(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                _sync(file)
+            _sync(temporary)
+            try:
+                os.rename(temporary, path)
+            except OSError as error:
+                # What the system says when another process has put a directory there meanwhile.
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise FileExistsError(path) from None
+                raise
+            _sync(path.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def sweep(folder: Path, older_than: float = 86_400.0) -> list[Path]:
+    """Take away temporary files and directories that killed processes left under ``folder``.
+
+    older_than: seconds since the last change; what is younger may be somebody's work.
+    Gives what was taken away. Nobody ever reads such a file, so this is about space, not about correctness.
+    """
+    border = time.time() - older_than
+    taken = []
+    for path in sorted(path for path in folder.rglob(".*.tmp*") if _TEMPORARY.fullmatch(path.name)):
+        # Two processes may sweep at once, and a folder goes with its files.
+        with suppress(FileNotFoundError):
+            if path.lstat().st_mtime > border:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+            taken.append(path)
+    return taken
 
 
 def remove_directory(path: Path) -> None:
@@ -110,6 +149,22 @@ def sha256_of_text(*parts: str) -> str:
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
     return digest.hexdigest()
+
+
+@contextmanager
+def _in_plain_words(path: Path) -> Iterator[None]:
+    """Turn a refusal of the system's, whichever library tells of it, into a StorageError that names ``path``."""
+    try:
+        yield
+    except WbragError:
+        raise
+    except Exception as error:
+        # Polars and FAISS raise errors of their own, which hold the system's words.
+        told = str(error)
+        for refusal in _REFUSALS:
+            if getattr(error, "errno", None) == refusal or os.strerror(refusal) in told:
+                raise StorageError(getattr(error, "filename", None) or path, os.strerror(refusal).lower()) from error
+        raise
 
 
 def _sync(path: Path) -> None:

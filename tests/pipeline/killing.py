@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 STAGES = ["passages", "corpus_changes", "corpus_index", "retrievals", "utility_scores", "gated_docs", "knowledge_units"]
-STAGES += ["curated_units", "writeback_index", "evaluation", "report"]
+STAGES += ["curated_units", "writeback_index", "release", "evaluation", "report"]
 
 
 def main(folder: Path) -> None:
@@ -101,7 +101,7 @@ def main(folder: Path) -> None:
 
     def released(name: str) -> str:
         (pointer,) = (folder / name / "releases").rglob("CURRENT")
-        return (pointer.parent / pointer.read_text().strip() / "units.parquet").read_bytes().hex()
+        return (pointer.parent / pointer.read_text().split()[0] / "units.parquet").read_bytes().hex()
 
     status, pairs = run("undisturbed", None)
     print(
@@ -109,8 +109,7 @@ def main(folder: Path) -> None:
     )
     # One home is killed over and over, each time a little further on.
     deaths = [when_stage_ends(stage) for stage in STAGES[:4]]
-    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[4:8])]
-    deaths += [*(when_stage_ends(stage) for stage in STAGES[8:10]), when_stage_ends(STAGES[10])]
+    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[4:])]
     killed, pairs = [], []
     for die in deaths:
         status, read = run("killed", die)

@@ -11,10 +11,10 @@ import pytest
 from tests.pipeline.conftest import Place
 from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.writeback.releases import all_releases, current
+from wbrag_pipeline.writeback.releases import current, release_names
 
 STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "writeback_index"]
-STAGES += ["evaluation", "report"]
+STAGES += ["release", "evaluation", "report"]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
     assert parents["knowledge_units"] == {"gated_docs", "passages"}
     assert parents["curated_units"] == {"knowledge_units", "gated_docs", "passages"}
     assert parents["writeback_index"] == {"curated_units"}
+    assert parents["release"] == {"writeback_index", "corpus_index"}
     assert parents["evaluation"] == {"writeback_index", "corpus_index"}
 
 
@@ -101,7 +102,7 @@ def test_metadata_figures_and_checks_are_recorded(trained: Place, instance: Any)
 
 def test_checks_pass_and_are_of_this_partition(trained: Place, instance: Any) -> None:
     wanted = {("knowledge_units", "no_gold_answer_reached_the_distiller"), ("writeback_index", "units_and_index_agree")}
-    wanted |= {("knowledge_units", "compression_is_a_compression")}
+    wanted |= {("knowledge_units", "compression_is_a_compression"), ("release", "newest_release_is_served")}
     wanted |= {(table.name, "schema") for table in tables.ALL if table.name != "questions"}
     for asset, name in wanted:
         key = dg.AssetCheckKey(dg.AssetKey(asset), name)
@@ -113,7 +114,7 @@ def test_checks_pass_and_are_of_this_partition(trained: Place, instance: Any) ->
 
 
 def test_a_second_run_asks_the_generator_nothing_and_publishes_nothing(trained: Place, instance: Any) -> None:
-    before = [release.name for release in all_releases(trained.settings.releases("towns"))]
+    before = release_names(trained.settings.releases("towns"))
     units = trained.settings.table("knowledge_units", "towns").read_bytes()
     result = trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
         run_config=config(trained), instance=instance, partition_key="towns"
@@ -122,7 +123,7 @@ def test_a_second_run_asks_the_generator_nothing_and_publishes_nothing(trained: 
         (event,) = result.asset_materializations_for_node(asset)
         assert event.metadata["generator_calls"].value > 0
         assert event.metadata["generator_calls_sent"].value == 0, asset
-    assert [release.name for release in all_releases(trained.settings.releases("towns"))] == before
+    assert release_names(trained.settings.releases("towns")) == before
     assert trained.settings.table("knowledge_units", "towns").read_bytes() == units
 
 

@@ -38,6 +38,7 @@ def ask(
     """
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.benchmarks.tasks import task_named
+    from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.rag.methods import method_named
     from wbrag_pipeline.rag.searching import Search
@@ -79,10 +80,12 @@ def ask(
                 f"{text[:90]}{'…' if len(text) > 90 else ''}"
             )
     typer.echo(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
+    if told := held_back(settings, name):
+        typer.echo(told)
 
 
 def last_trained(settings: Settings) -> str:
-    """The benchmark whose release was published last. Raises NotBuiltError when there is none."""
+    """The benchmark whose release was promoted last. Raises NotBuiltError when there is none."""
     pointers = sorted(
         settings.releases("x").parent.glob("*/CURRENT"), key=lambda path: (path.stat().st_mtime, str(path))
     )

@@ -11,6 +11,7 @@ import typer
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
+from wbrag_pipeline.storage import sweep
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -49,6 +50,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
         # Before a corpus is indexed for hours. A server is asked what it can do; a model in process is not loaded.
         check_able(deployed_generator(settings), method, judges=judges)
     bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
+    sweep(settings.home)
     import dagster as dg
 
     from wbrag_pipeline.definitions import defs
@@ -114,6 +116,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "seed": settings.seed,
                     "failure_share": settings.failure_share,
                     "fuse_labels": settings.fuse_labels,
+                    "validation_share": settings.validation_share,
                 }
             }
         },

@@ -28,6 +28,9 @@ def run(
     fuse_labels: Annotated[
         bool, typer.Option("--fuse-labels", help="Make units of passages with different access labels too.")
     ] = False,
+    validation_share: Annotated[
+        float, typer.Option(help="Share of the training questions kept back to compare releases by; 0 promotes unseen.")
+    ] = 0.1,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     home: Home = None,
 ) -> None:
@@ -39,6 +42,7 @@ def run(
     Example: wbrag run sample_nq sample_fever
     """
     from wbrag_pipeline.commands.pipeline import run_pipeline
+    from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.commands.results import print_overview
     from wbrag_pipeline.settings import Gates
 
@@ -52,8 +56,12 @@ def run(
         top_k=top_k,
         limit=limit,
         fuse_labels=fuse_labels,
+        validation_share=validation_share,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),
         failure_share=failure_share,
     )
     run_pipeline(settings, list(dict.fromkeys(benchmarks)), refresh=refresh)
     print_overview(settings, list(dict.fromkeys(benchmarks)))
+    for name in dict.fromkeys(benchmarks):
+        if told := held_back(settings, name):
+            typer.echo(f"{name}: {told}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of, wide_console
-from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
@@ -21,6 +21,7 @@ def status(
     Example: wbrag status
     """
     from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.commands.release import held_back
 
     settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
     registry = Registry.load(settings.home)
@@ -39,6 +40,9 @@ def status(
     for entry in registry.benchmarks.values():
         benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
     console.print(corpora, benchmarks)
+    for name in registry.benchmarks:
+        if told := held_back(settings, name):
+            console.print(f"{name}: {told}", markup=False, highlight=False)
 
 
 def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
@@ -58,9 +62,11 @@ def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str,
 
     try:
         release = current(settings.releases(benchmark))
+        units = f"{release.units().height:,}"
     except NotBuiltError:
         return ("-",) * 5
-    units = f"{release.units().height:,}"
+    except IntegrityError:
+        return "damaged, see wbrag doctor", "-", "-", "-", "-"
     table = settings.table("evaluation", benchmark)
     if not table.is_file():
         return release.name, units, "-", "-", "-"

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import IntegrityError, StorageError
 from wbrag_pipeline.generation import ledger
 from wbrag_pipeline.generation.protocol import Usage
 
@@ -23,6 +23,7 @@ Request = TypeVar("Request")
 
 # SQLite's limit on variables in one statement is at least 999 in every build.
 _KEYS_A_QUERY = 900
+_REFUSALS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 _SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _PUT = "INSERT OR IGNORE INTO completions VALUES (?, ?)"
 
@@ -35,8 +36,9 @@ class CompletionCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as connection, connection:
+        with self._in_plain_words():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._in_plain_words(), closing(self._connect()) as connection, connection:
             connection.execute(_SCHEMA)
             connection.execute(ledger.SCHEMA)
 
@@ -62,11 +64,22 @@ class CompletionCache:
         with closing(self._connect()) as connection:
 
             def put(values: Mapping[str, Any], usage: Usage) -> None:
-                with connection:
+                with self._in_plain_words(), connection:
                     connection.executemany(_PUT, _rows(values))
                     entry.add(connection, usage)
 
             yield put
+
+    @contextmanager
+    def _in_plain_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _REFUSALS:
+                raise StorageError(self.path, str(error)) from error
+            raise
+        except OSError as error:
+            raise StorageError(self.path, str(error.strerror).lower()) from error
 
     def _connect(self) -> sqlite3.Connection:
         # One connection a use: it may be any thread's or any forked process' turn.

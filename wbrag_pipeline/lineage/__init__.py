@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.lineage import events, tree, views
 from wbrag_pipeline.lineage.events import Number
 from wbrag_pipeline.lineage.node import Node, render
@@ -118,6 +119,29 @@ class Lineage:
         )
         return events.write(self.events, "releases", frame, run_id, variant, at)
 
+    def record_release_decisions(
+        self, run_id: str, variant: str, benchmark: str, decisions: Sequence[Mapping[str, str]]
+    ) -> Path | None:
+        """Record what was decided about releases: promote, rollback or hold_back.
+
+        decisions: mappings of decision_id, decided_at (ISO 8601), action, release, previous, actor and reason. Those
+        that are recorded already are left out; None when that leaves nothing.
+        """
+        import duckdb
+
+        try:
+            with self.connect() as connection:
+                known = {row[0] for row in connection.execute("SELECT decision_id FROM release_decisions").fetchall()}
+        except (IntegrityError, duckdb.Error):
+            known = set()  # readers see each decision once, however often it is recorded
+        fresh = [dict(decision) for decision in decisions if decision["decision_id"] not in known]
+        if not fresh:
+            return None
+        frame = pl.DataFrame(fresh).with_columns(
+            pl.col("decided_at").str.to_datetime(time_unit="us", time_zone="UTC"), benchmark=pl.lit(benchmark)
+        )
+        return events.write(self.events, "release_decisions", frame, run_id, variant, None)
+
     def record_evaluation(
         self,
         run_id: str,
@@ -142,9 +166,9 @@ class Lineage:
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection for reading, to be closed by the caller (it is a context manager).
 
-        Views: ``units``, ``unit_sources``, ``stages``, ``releases``, ``release_units``, ``evaluations``,
-        ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the superseded ones too. They are
-        empty while nothing is recorded, and a new recording shows in the next query.
+        Views: ``units``, ``unit_sources``, ``stages``, ``releases``, ``release_units``, ``release_decisions``,
+        ``serving``, ``evaluations``, ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the
+        superseded ones too. They are empty while nothing is recorded, and a new recording shows in the next query.
         Raises IntegrityError, naming the file, when an event file is damaged.
         """
         return views.connect(self.folder)

@@ -90,6 +90,19 @@ SCHEMAS: dict[str, pl.Schema] = {
             "unit_ids": pl.List(pl.String),
         }
     ),
+    # One row a decision about a release. `action` is promote, rollback or hold_back.
+    "release_decisions": _schema(
+        {
+            "benchmark": pl.String,
+            "decision_id": pl.String,
+            "decided_at": pl.Datetime("us", "UTC"),
+            "action": pl.String,
+            "release": pl.String,
+            "previous": pl.String,  # served until then; empty for none
+            "actor": pl.String,
+            "reason": pl.String,
+        }
+    ),
     # One row a test question (none: one row with a null question_id). No answers, given or golden.
     "evaluations": _schema(
         {

@@ -58,6 +58,19 @@ CREATE VIEW release_units AS
 SELECT event_id, run_id, variant, benchmark, release, unnest(unit_ids) AS unit_id
 FROM releases;
 
+CREATE VIEW release_decisions AS
+SELECT *
+FROM recorded_release_decisions
+QUALIFY row_number() OVER (PARTITION BY decision_id ORDER BY recorded_at, event_id) = 1;
+
+-- Which release was served when; served_until is null for the one that is served still.
+CREATE VIEW serving AS
+SELECT event_id, run_id, variant, benchmark, release, decided_at AS served_from,
+    lead(decided_at) OVER (PARTITION BY variant, benchmark ORDER BY decided_at, decision_id) AS served_until,
+    action, actor, reason
+FROM release_decisions
+WHERE action IN ('promote', 'rollback');
+
 CREATE VIEW evaluations AS
 SELECT *
 FROM recorded_evaluations
@@ -86,6 +99,9 @@ GROUP BY ALL
 UNION ALL
 SELECT event_id, 'release', recorded_at, run_id, variant, benchmark || ' ' || release, len(unit_ids)
 FROM recorded_releases
+UNION ALL
+SELECT event_id, 'decision', recorded_at, run_id, variant, benchmark || ' ' || release || ' ' || action, 1
+FROM recorded_release_decisions
 UNION ALL
 SELECT event_id, 'evaluation', recorded_at, run_id, variant, benchmark || ' ' || release, count(question_id)
 FROM recorded_evaluations

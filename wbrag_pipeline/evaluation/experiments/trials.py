@@ -35,7 +35,7 @@ from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 from wbrag_pipeline.writeback.distillation import distil
 from wbrag_pipeline.writeback.gates import document_gate, utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.releases import publish
+from wbrag_pipeline.writeback.releases import build_release
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
@@ -177,7 +177,7 @@ class Workbench:
             if units is None:
                 return answer_questions(questions, base, self._scorer(trial), top_k=s.top_k)
             with tempfile.TemporaryDirectory() as folder:
-                release = publish(units, self.encoder(s), Path(folder) / "release")
+                release = build_release(units, self.encoder(s), Path(folder) / "release", {})
                 base = base.with_writeback(release.units(), release.index(self.encoder(s)))
                 return answer_questions(questions, base, self._scorer(trial), top_k=s.top_k)
 

@@ -1,0 +1,53 @@
+"""A home with a corpus of four passages and releases by hand, encoded by angles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
+from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.retrieval.corpus import build_corpus_index
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.writeback.releases import build_release, promote, rollback
+
+CORPUS = {"north": 90.0, "east": 0.0, "west": 180.0, "south": 270.0}
+
+
+class Deployment:
+    """What the pipeline leaves, made without it: releases hold the one unit of an angle."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings, self.encoder = Settings(home=home, top_k=2), CompassEncoder()
+        self.folder = self.settings.releases("b")
+        data = home.parent / "data"
+        data.mkdir()
+        (data / "c.jsonl").write_text('{"id": "1", "contents": "\\"T\\"\\ntext"}\n', encoding="utf-8")
+        for split in ("train", "test"):
+            (data / f"{split}.jsonl").write_text(
+                f'{{"id": "{split}", "question": "{split}?", "golden_answers": ["a"]}}\n', encoding="utf-8"
+            )
+        add_corpus(home, "c", data / "c.jsonl")
+        add_benchmark(home, "b", task="open_qa", corpus="c", train=data / "train.jsonl", test=data / "test.jsonl")
+        self.index(CORPUS)
+
+    def index(self, angles: dict[str, float]) -> None:
+        table = self.settings.table("passages", "c")
+        table.parent.mkdir(parents=True, exist_ok=True)
+        passages_of(angles).write_parquet(table)
+        build_corpus_index(self.settings, "c", self.encoder)
+
+    def release(self, **angles: float) -> str:
+        return build_release(units_of(angles), self.encoder, self.folder, {}).name
+
+    def promote(self, name: str) -> None:
+        promote(self.folder, name, actor="test", reason="test")
+
+    def rollback(self) -> None:
+        rollback(self.folder, actor="test", reason="test")
+
+
+@pytest.fixture
+def deployment(wbrag_home: Path) -> Deployment:
+    return Deployment(wbrag_home)

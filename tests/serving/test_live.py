@@ -1,0 +1,163 @@
+"""The retriever that follows the pointer: rollbacks without a restart, no failed request, one release an answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+
+from tests.serving.conftest import Deployment
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.serving.live import LiveRetriever
+
+
+def live(deployment: Deployment, retry_seconds: float = 60.0) -> LiveRetriever:
+    return LiveRetriever(deployment.settings, "b", deployment.encoder, retry_seconds=retry_seconds)
+
+
+def top(retriever: LiveRetriever, question: str = "10") -> tuple[str, str, str]:
+    found = retriever.search([question])
+    first = found.hits.filter(rank=1).row(0, named=True)
+    return found.release, f"{first['origin']}:{first['passage_id']}", first["text"]
+
+
+def test_it_serves_the_corpus_alone_until_something_is_promoted(deployment: Deployment) -> None:
+    retriever = live(deployment)
+    assert top(retriever) == ("", "corpus:east", "0.0")
+    name = deployment.release(u1=10.0)
+    assert top(retriever) == ("", "corpus:east", "0.0")
+    deployment.promote(name)
+    assert top(retriever) == ("r000001", "writeback:u1", "10.0")
+
+
+def test_promotion_and_rollback_take_effect_at_the_next_request(deployment: Deployment) -> None:
+    first, second = deployment.release(u1=10.0), deployment.release(u2=11.0)
+    deployment.promote(first)
+    retriever = live(deployment)
+    assert top(retriever)[1] == "writeback:u1"
+    deployment.promote(second)
+    assert top(retriever)[1] == "writeback:u2"
+    deployment.rollback()
+    assert top(retriever)[1] == "writeback:u1" and retriever.release == first
+
+
+@pytest.mark.parametrize("file", ["units.parquet", "index/index.faiss", "index/manifest.json", "release.json"])
+def test_a_damaged_release_is_refused_and_the_old_one_serves_on(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    retriever = live(deployment)
+    second = deployment.release(u2=11.0)
+    deployment.promote(second)
+    path = deployment.folder / second / file
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    with caplog.at_level(logging.WARNING):
+        assert [top(retriever)[0] for _ in range(3)] == ["r000001"] * 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]  # told once, not at each request
+    assert file.rsplit("/", maxsplit=1)[-1] in caplog.text and "r000001 serves on" in caplog.text
+    deployment.promote(deployment.release(u3=12.0))
+    assert top(retriever)[1] == "writeback:u3"
+
+
+def test_a_mended_release_is_taken_after_a_while(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    retriever = live(deployment, retry_seconds=0.0)
+    second = deployment.release(u2=11.0)
+    deployment.promote(second)
+    path = deployment.folder / second / "units.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    assert top(retriever)[0] == "r000001"
+    path.write_bytes(whole)
+    assert top(retriever)[0] == second
+
+
+def test_at_the_start_a_damaged_release_gives_way_to_the_one_before(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    for angle in (10.0, 11.0, 12.0):
+        deployment.promote(deployment.release(u=angle))
+    for name in ("r000003", "r000002"):
+        (deployment.folder / name / "units.parquet").write_bytes(b"")
+    retriever = live(deployment)
+    assert top(retriever)[0] == "r000001" and "taken instead" in caplog.text
+    (deployment.folder / "r000001" / "units.parquet").write_bytes(b"")
+    with pytest.raises(IntegrityError, match="r000003"):
+        live(deployment)
+
+
+def test_a_pointer_that_is_damaged_or_gone_leaves_the_old_view(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    retriever = live(deployment)
+    pointer = deployment.folder / "CURRENT"
+    for damage in (b"", b"\xff\xff", b"r000009\n", b"../../x\n"):
+        pointer.write_bytes(damage)
+        assert top(retriever)[0] == "r000001"
+    pointer.unlink()
+    assert top(retriever)[0] == "r000001"
+
+
+def test_a_corpus_that_is_indexed_anew_is_taken_up(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=30.0))
+    retriever = live(deployment)
+    assert top(retriever)[1] == "corpus:east"
+    deployment.index({"new": 10.0})
+    assert top(retriever) == ("r000001", "corpus:new", "10.0")
+
+
+def test_a_damaged_state_of_the_corpus_leaves_the_old_view(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    retriever = live(deployment)
+    deployment.index({"new": 10.0})
+    state = current_state(deployment.settings, "c")
+    assert state is not None
+    (state.folder / "index.faiss").write_bytes(b"")
+    assert top(retriever) == ("", "corpus:east", "0.0") and "index.faiss" in caplog.text
+
+
+def test_without_a_corpus_there_is_nothing_to_start_with(deployment: Deployment) -> None:
+    (deployment.settings.corpus_index("c") / "CURRENT").unlink()
+    with pytest.raises(NotBuiltError):
+        live(deployment)
+
+
+def test_no_request_fails_while_the_pointer_goes_back_and_forth(deployment: Deployment) -> None:
+    """Threads search while another promotes and rolls back: each answer is wholly of one release, and none fails."""
+    # Both releases answer both questions, each with texts of its own.
+    names = [deployment.release(u1=10.0, u2=100.0), deployment.release(u3=11.0, u4=101.0)]
+    expected = {names[0]: ["u1", "u2"], names[1]: ["u3", "u4"]}
+    deployment.promote(names[0])
+    retriever = live(deployment)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    answers: list[tuple[str, list[str]]] = []
+
+    def ask() -> None:
+        try:
+            while not stop.is_set():
+                found = retriever.search(["10.4", "100.4"], top_k=1)
+                answers.append((found.release, found.hits.sort("query")["passage_id"].to_list()))
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    moves = 0
+    until = time.monotonic() + 3.0
+    while time.monotonic() < until or moves < 20:
+        deployment.promote(names[1])
+        deployment.rollback()
+        moves += 2
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert {release for release, _ in answers} == set(names)
+    assert all(expected[release] == ids for release, ids in answers)
+    assert retriever.release == names[0]

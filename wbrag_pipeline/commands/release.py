@@ -1,0 +1,250 @@
+"""``wbrag release``: what was built, what is served, and moving from one to the other."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of, wide_console
+from wbrag_pipeline.errors import IntegrityError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wbrag_pipeline.settings import Settings
+    from wbrag_pipeline.writeback.pointer import Pointer
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, compare, promote and roll back write-back releases."
+)
+Benchmark = Annotated[str, typer.Argument(help="The benchmark, see wbrag status.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+# Units that a difference prints of each kind.
+_AT_MOST = 20
+
+
+@app.command("list")
+def list_releases(
+    benchmark: Benchmark,
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """List the releases of a benchmark: when and from what they were built, and what became of them.
+
+    Example: wbrag release list sample_nq
+    """
+    from rich.table import Table
+
+    from wbrag_pipeline.writeback.releases import release_names
+
+    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    folder = settings.releases(benchmark)
+    table = Table(
+        "release", "state", "built", "units", "parent", "validation", title=f"{benchmark}, {settings.variant}"
+    )
+    for name in release_names(folder):
+        table.add_row(name, _state(folder, name), *_facts(folder, name))
+    console = wide_console()
+    console.print(table)
+    now = _pointer(folder)
+    for move in now.moves if now else ():
+        verb = "rolled back to" if move.action == "rollback" else "promoted"
+        typer.echo(f"{move.moved_at[:19]}Z {verb} {move.release}, by {move.actor}: {move.reason}")
+
+
+@app.command()
+def show(
+    benchmark: Benchmark,
+    release: Annotated[str, typer.Argument(help="For example r000002; the served one if left out.")] = "",
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Show how a release was made, what validating it gave, and whether its files are whole.
+
+    Example: wbrag release show sample_nq r000001
+    """
+    from wbrag_pipeline.writeback.releases import current, open_release
+
+    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    folder = settings.releases(benchmark)
+    found = open_release(folder, release) if release else current(folder)
+    typer.echo(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
+    for title, facts in (("made", found.made), ("validation", found.validation or {"": "not validated"})):
+        typer.echo(title)
+        for name, value in facts.items():
+            typer.echo(f"  {name:<22} {value}")
+    typer.echo("files")
+    for name, sha256 in found.files.items():
+        typer.echo(f"  {name:<22} {sha256}")
+    found.verify()
+    typer.echo("all files are whole")
+
+
+@app.command()
+def diff(
+    benchmark: Benchmark,
+    old: Annotated[str, typer.Argument(help="For example r000001.")],
+    new: Annotated[str, typer.Argument(help="For example r000002.")],
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Say which units came, went and changed from one release to another.
+
+    Example: wbrag release diff sample_nq r000001 r000002
+    """
+    from wbrag_pipeline.writeback.release_diff import diff_units
+    from wbrag_pipeline.writeback.releases import open_release
+
+    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
+    found = diff_units(*(side.units() for side in sides))
+    typer.echo(
+        f"{old} → {new}: {found.came.height} came, {found.went.height} went, {found.changed.height} changed, "
+        f"{found.same} as they were"
+    )
+    _print_units("+", found.came)
+    _print_units("-", found.went)
+    _print_units("~", found.changed)
+
+
+@app.command()
+def promote(
+    benchmark: Benchmark,
+    release: Annotated[str, typer.Argument(help="For example r000002.")],
+    reason: Reason = "promoted by hand",
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Serve this release from now on, also one that was held back. Running retrievers follow at their next request.
+
+    Example: wbrag release promote sample_nq r000002 --reason "read all new units"
+    """
+    from wbrag_pipeline.writeback import releases
+
+    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    move = releases.promote(settings.releases(benchmark), release, actor=_actor(), reason=reason)
+    _record(settings, benchmark)
+    typer.echo(f"{benchmark} is served {release}" if move else f"{benchmark} was served {release} already")
+
+
+@app.command()
+def rollback(
+    benchmark: Benchmark,
+    reason: Reason = "rolled back by hand",
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Serve again what was served before. The release that is left will not be promoted again but by hand.
+
+    Example: wbrag release rollback sample_nq --reason "wrong answers on opening hours"
+    """
+    from wbrag_pipeline.writeback import releases
+
+    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    move = releases.rollback(settings.releases(benchmark), actor=_actor(), reason=reason)
+    _record(settings, benchmark)
+    typer.echo(f"{benchmark} is served {move.release} again, instead of {move.previous}")
+
+
+def held_back(settings: Settings, benchmark: str) -> str:
+    """One line on a candidate that is not served, empty when the newest is."""
+    from wbrag_pipeline.writeback.pointer import served_name
+    from wbrag_pipeline.writeback.releases import candidate_name, open_release
+
+    folder = settings.releases(benchmark)
+    name, served = candidate_name(folder), served_name(folder)
+    if name is None or name == served:
+        return ""
+    try:
+        found = open_release(folder, name).validation
+    except IntegrityError as error:
+        return str(error)
+    why = found["reason"] if found and not found.get("passed") else "it was not promoted"
+    return f"{name} is held back ({why}); {served or 'the corpus alone'} is served"
+
+
+def _settings(benchmark: str, **flags: object) -> Settings:
+    from wbrag_pipeline.benchmarks.registry import Registry
+
+    settings = settings_of(**flags)
+    Registry.load(settings.home).benchmark(benchmark)
+    return settings
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "somebody"
+
+
+def _record(settings: Settings, benchmark: str) -> None:
+    from wbrag_pipeline.lineage import Lineage
+    from wbrag_pipeline.writeback.pointer import moves_of
+
+    moves = moves_of(settings.releases(benchmark))
+    Lineage(settings.lineage).record_release_decisions("by-hand", settings.variant, benchmark, moves)
+
+
+def _state(folder: Path, name: str) -> str:
+    from wbrag_pipeline.writeback.releases import candidate_name
+
+    now = _pointer(folder)
+    if now and now.release == name:
+        return "served"
+    if now and now.rolled_back(name):
+        return "rolled back from"
+    if candidate_name(folder) == name:
+        return "candidate, not served"
+    return "served before" if now and name in {move.release for move in now.moves} else "never served"
+
+
+def _pointer(folder: Path) -> Pointer | None:
+    """The pointer; a damaged one is told about and taken for none, since this command is where its message leads."""
+    from wbrag_pipeline.writeback.pointer import read_pointer
+
+    try:
+        return read_pointer(folder)
+    except IntegrityError as error:
+        typer.echo(f"damaged: {error}", err=True)
+        return None
+
+
+def _facts(folder: Path, name: str) -> Sequence[str]:
+    from wbrag_pipeline.writeback.releases import open_release
+
+    try:
+        found = open_release(folder, name)
+        found.verify()
+        validation = found.validation
+    except IntegrityError as error:
+        return "-", "-", "-", f"damaged: {error}"
+    made = found.made
+    told = validation["reason"] if validation else "not validated"
+    return str(made.get("built_at", "-")), f"{made.get('units', '-')}", str(made.get("parent") or "-"), told
+
+
+def _print_units(mark: str, units: pl.DataFrame) -> None:
+    from wbrag_pipeline.lineage.node import one_line
+
+    for row in units.head(_AT_MOST).iter_rows(named=True):
+        typer.echo(f"{mark} {row['unit_id']}  {one_line(row['question'])}")
+        if "old_text" in row:
+            typer.echo(f"    was {one_line(row['old_title'])}: {one_line(row['old_text'])}")
+        typer.echo(f"    {one_line(row['title'])}: {one_line(row['text'])}")
+    if units.height > _AT_MOST:
+        typer.echo(f"{mark} … {units.height - _AT_MOST} more")

@@ -1,0 +1,194 @@
+"""A retriever that follows the pointer: a promotion or a rollback takes effect between two requests, without a restart.
+
+::
+
+    retriever = LiveRetriever(settings, "support")
+    found = retriever.search(["How do I reset my password?"])
+    found.release, found.hits                                    # "r000003", the passages with texts and origin
+
+Each request is answered from one *view*: one state of the corpus and one release, opened and verified together. A
+view is never changed; a new one takes its place by one assignment. Whoever notices that the pointer moved opens the new
+view, while the others go on with the old one, which serves on where the new one proves damaged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.errors import IntegrityError, WbragError
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.retrieval.faiss_library import load_faiss
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.writeback.pointer import POINTER, read_pointer
+from wbrag_pipeline.writeback.releases import open_release
+
+_log = logging.getLogger("wbrag.serving")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What should be served: the first line of the releases' pointer, and the corpus' pointer.
+
+    They are read and not asked for their times, which cannot tell two swaps within one tick of the clock. None where a
+    file is not there.
+    """
+
+    release: bytes | None
+    corpus: bytes | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Hits of one request (``knowledge_base.HITS`` with title and text) and the one release that they came from.
+
+    release is empty while nothing was ever promoted: then the corpus alone is searched.
+    """
+
+    release: str
+    hits: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _View:
+    release: str
+    base: KnowledgeBase
+    wanted: _Wanted
+
+
+class LiveRetriever:
+    """Searches a benchmark's corpus and its served release; may be called from many threads.
+
+    encoder: loaded as the settings say when None.
+    retry_seconds: how long after a view that could not be opened before that is tried again.
+
+    Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
+    is damaged at the start, the one served before it is taken, with a warning.
+    """
+
+    def __init__(
+        self, settings: Settings, benchmark: str, encoder: Encoder | None = None, *, retry_seconds: float = 5.0
+    ) -> None:
+        if encoder is None:
+            from wbrag_pipeline.retrieval.encoder import load_encoder
+
+            encoder = load_encoder(settings.encoder)
+        self.settings, self.benchmark = settings, benchmark
+        self._corpus = Registry.load(settings.home).benchmark(benchmark).corpus
+        self._encoder = encoder
+        self._folder = settings.releases(benchmark)
+        self._retry_seconds = retry_seconds
+        self._refused: tuple[_Wanted, float] | None = None  # and when it may be tried again
+        self._opening = threading.Lock()
+        # A tokenizer is one thread's at a time, and so is a FAISS index on a GPU.
+        self._encoding = threading.Lock()
+        self._searching = threading.Lock() if load_faiss().get_num_gpus() > 0 else None
+        self._view = self._first()
+
+    @property
+    def release(self) -> str:
+        """The release that the next request is answered from."""
+        return self._followed().release
+
+    def search(self, questions: Sequence[str], top_k: int | None = None) -> Found:
+        """The best passages and units of each question: rows of all questions, ``query`` being the question's place.
+
+        Raises ValueError for top_k under 1.
+        """
+        view = self._followed()
+        with self._encoding:
+            vectors = self._encoder.encode_queries(list(questions))
+        if self._searching is None:
+            hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors)
+        else:
+            with self._searching:
+                hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors)
+        return Found(view.release, view.base.hits_with_text(hits))
+
+    def _followed(self) -> _View:
+        """The present view, after a look whether another is due."""
+        if not self._is_due(self._view, self._wanted()) or not self._opening.acquire(blocking=False):
+            return self._view  # or somebody is at it
+        try:
+            wanted = self._wanted()
+            if self._is_due(self._view, wanted):
+                try:
+                    self._view = self._opened(wanted, self._view)
+                except (WbragError, OSError) as error:
+                    self._refused = (wanted, time.monotonic() + self._retry_seconds)
+                    served = self._view.release or "the corpus alone"
+                    _log.warning("%s: %s; %s serves on", self.benchmark, error, served)
+        finally:
+            self._opening.release()
+        return self._view
+
+    def _is_due(self, view: _View, wanted: _Wanted) -> bool:
+        if wanted == view.wanted:
+            return False
+        refused = self._refused
+        return refused is None or refused[0] != wanted or time.monotonic() >= refused[1]
+
+    def _opened(self, wanted: _Wanted, present: _View | None) -> _View:
+        """What the files say now. ``wanted`` was read before, so that what changes meanwhile is seen the next time."""
+        if present is not None and present.wanted.corpus == wanted.corpus:
+            corpus = present.base.without_writeback()
+        else:
+            corpus = self._open_corpus()
+        pointer = read_pointer(self._folder)
+        if pointer is not None:
+            return _View(pointer.release, self._with_release(corpus, pointer.release), wanted)
+        if present is not None and present.release:
+            raise IntegrityError(self._folder / POINTER, "is gone, though a release was served")
+        return _View("", corpus, wanted)
+
+    def _first(self) -> _View:
+        wanted = self._wanted()
+        try:
+            return self._opened(wanted, None)
+        except IntegrityError as error:
+            pointer = read_pointer(self._folder)
+            earlier = pointer.trail[:-1] if pointer else []
+            for name in reversed(earlier):
+                try:
+                    base = self._with_release(self._open_corpus(), name)
+                except WbragError:
+                    continue
+                _log.warning("%s: %s; %s, served before, is taken instead", self.benchmark, error, name)
+                self._refused = (wanted, time.monotonic() + self._retry_seconds)
+                return _View(name, base, _Wanted(name.encode(), wanted.corpus))
+            raise
+
+    def _open_corpus(self) -> KnowledgeBase:
+        return open_knowledge_base(self.settings, self._corpus, self._encoder)
+
+    def _with_release(self, corpus: KnowledgeBase, name: str) -> KnowledgeBase:
+        release = open_release(self._folder, name)
+        release.verify()
+        return corpus.with_writeback(release.units(), release.index(self._encoder))
+
+    def _wanted(self) -> _Wanted:
+        return _Wanted(
+            _first_line(self._folder / POINTER), _content(self.settings.corpus_index(self._corpus) / "CURRENT")
+        )
+
+
+def _first_line(file: Path) -> bytes | None:
+    with suppress(OSError), file.open("rb") as stream:
+        return stream.readline()
+    return None
+
+
+def _content(file: Path) -> bytes | None:
+    with suppress(OSError):
+        return file.read_bytes()
+    return None
