@@ -10,6 +10,7 @@ from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import replacing
 from wbrag_pipeline.writeback.releases import build_release, promote, rollback
 
 CORPUS = {"north": 90.0, "east": 0.0, "west": 180.0, "south": 270.0}
@@ -33,9 +34,8 @@ class Deployment:
         self.index(CORPUS)
 
     def index(self, angles: dict[str, float]) -> None:
-        table = self.settings.table("passages", "c")
-        table.parent.mkdir(parents=True, exist_ok=True)
-        passages_of(angles).write_parquet(table)
+        with replacing(self.settings.table("passages", "c")) as table:  # states share the file: never written in place
+            passages_of(angles).write_parquet(table)
         build_corpus_index(self.settings, "c", self.encoder)
 
     def release(self, **angles: float) -> str:
