@@ -36,7 +36,7 @@ def release(
     folder = settings.releases(stage.partition)
     comparison = Comparison(
         questions=stage.questions("validation"),
-        base=lambda: open_knowledge_base(settings, stage.benchmark.corpus, encoder.load(settings)),
+        base=lambda: open_knowledge_base(settings, stage.benchmark.corpus, encoder.load(settings)).unrestricted(),
         scorer=lambda: stage.scorer(generator.load(settings)),
         top_k=settings.top_k,
         seed=settings.seed,

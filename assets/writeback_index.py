@@ -39,7 +39,7 @@ def writeback_index(
     generator: GeneratorResource,
     curated_units: pl.DataFrame,
 ) -> dg.MaterializeResult:
-    """An immutable release of the published units; `release` decides whether it is served. The corpus is not touched."""
+    """An immutable release of the published units; `release` decides whether it is served."""
     settings = deployment.settings
     stage = Stage(context, settings)
     vectors, folder = encoder.load(settings), settings.releases(stage.partition)

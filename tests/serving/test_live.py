@@ -6,12 +6,15 @@ import logging
 import threading
 import time
 
+import polars as pl
 import pytest
 
+from tests.retrieval.conftest import units_of
 from tests.serving.conftest import Deployment
-from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.serving.live import LiveRetriever
+from wbrag_pipeline.writeback.releases import build_release
 
 
 def live(deployment: Deployment, retry_seconds: float = 60.0) -> LiveRetriever:
@@ -161,3 +164,14 @@ def test_no_request_fails_while_the_pointer_goes_back_and_forth(deployment: Depl
     assert {release for release, _ in answers} == set(names)
     assert all(expected[release] == ids for release, ids in answers)
     assert retriever.release == names[0]
+
+
+def test_a_reader_sees_what_the_labels_allow_in_each_release(deployment: Deployment) -> None:
+    retriever = live(deployment)
+    for angle in (10.0, 11.0):
+        secret = units_of({f"u{angle}": angle}).with_columns(labels=pl.lit(["hr"], dtype=pl.List(pl.String)))
+        deployment.promote(build_release(secret, deployment.encoder, deployment.folder, {}).name)
+        with pytest.raises(InputError, match="who reads"):
+            retriever.search(["10"])
+        assert retriever.search(["10"], 1, labels=["hr"]).hits["passage_id"].to_list() == [f"u{angle}"]
+        assert retriever.search(["10"], 1, labels=[]).hits["passage_id"].to_list() == ["east"]

@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class LiveRetriever:
         self._opening = threading.Lock()
         # A tokenizer is one thread's at a time, and so is a FAISS index on a GPU.
         self._encoding = threading.Lock()
-        self._searching = threading.Lock() if load_faiss().get_num_gpus() > 0 else None
+        self._searching = threading.Lock() if load_faiss().get_num_gpus() > 0 else nullcontext()
         self._view = self._first()
 
     @property
@@ -100,19 +100,20 @@ class LiveRetriever:
         """The release that the next request is answered from."""
         return self._followed().release
 
-    def search(self, questions: Sequence[str], top_k: int | None = None) -> Found:
+    def search(
+        self, questions: Sequence[str], top_k: int | None = None, *, labels: Collection[str] | None = None
+    ) -> Found:
         """The best passages and units of each question: rows of all questions, ``query`` being the question's place.
 
-        Raises ValueError for top_k under 1.
+        labels: the access labels that the reader has; needed where passages have some (``KnowledgeBase.search``).
+
+        Raises ValueError for top_k under 1, and InputError where it must be said who reads.
         """
         view = self._followed()
         with self._encoding:
             vectors = self._encoder.encode_queries(list(questions))
-        if self._searching is None:
-            hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors)
-        else:
-            with self._searching:
-                hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors)
+        with self._searching:
+            hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors, labels=labels)
         return Found(view.release, view.base.hits_with_text(hits))
 
     def _followed(self) -> _View:
