@@ -1,7 +1,7 @@
 """SIGKILL before every single write, in forked children; started by test_kill_at_writes.py as a process of its own.
 
-A write boundary is a call that changes what is on disk or makes it last: replace, rename, fsync, unlink, mkdir, rmdir.
-The work is one of each kind of thing that is stored: a stage's table, a corpus' vectors and index, a release, its
+A write boundary is a call that changes which files there are: replace, rename, link, unlink, mkdir, rmdir. (What a process
+leaves that is killed before an fsync is what it leaves when it is killed before the call that follows.) The work is one of each kind of thing that is stored: a stage's table, a corpus' vectors and index, a release, its
 validation, the pointer forth and back, the lineage. For every boundary a fresh copy of the same home is killed there;
 then another child looks at what is left, does the work again, and looks once more. Prints one JSON object a boundary.
 
@@ -40,7 +40,7 @@ from wbrag_pipeline.writeback.releases import (
     rollback,
 )
 
-BOUNDARIES = ("replace", "rename", "fsync", "unlink", "mkdir", "rmdir")
+BOUNDARIES = ("replace", "rename", "link", "unlink", "mkdir", "rmdir")
 ENCODER = CompassEncoder()
 OLD, NEW = {"a": 0.0, "b": 90.0}, {"a": 0.0, "b": 91.0, "c": 180.0}
 OLD_UNITS, NEW_UNITS = {"u1": 10.0}, {"u1": 10.0, "u2": 20.0}
