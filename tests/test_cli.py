@@ -27,7 +27,7 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    assert COMMANDS == "add ask cost demo doctor experiment judge lineage release run status ui".split()
+    assert "add ask cost demo doctor experiment judge lineage release run status ui".split() == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"

@@ -1,9 +1,10 @@
 """SIGKILL before every single write, in forked children; started by test_kill_at_writes.py as a process of its own.
 
-A write boundary is a call that changes which files there are: replace, rename, link, unlink, mkdir, rmdir. (What a process
-leaves that is killed before an fsync is what it leaves when it is killed before the call that follows.) The work is one of each kind of thing that is stored: a stage's table, a corpus' vectors and index, a release, its
-validation, the pointer forth and back, the lineage. For every boundary a fresh copy of the same home is killed there;
-then another child looks at what is left, does the work again, and looks once more. Prints one JSON object a boundary.
+A write boundary is a call that changes which files there are: replace, rename, link, unlink, mkdir, rmdir. (A process
+killed before an fsync leaves what it leaves when it is killed before the call that follows.) The work is one of each
+kind of thing that is stored: a stage's table, a corpus' vectors and index, a release, its validation, the pointer forth
+and back, the lineage. For every boundary a fresh copy of the same home is killed there; then another child looks at
+what is left, does the work again, and looks once more. Prints one JSON object a boundary.
 
 Children are forked, so that imports are paid for once; a fork must come before any thread (Polars' pool), hence nothing
 here touches a table in the parent.
