@@ -249,11 +249,11 @@ def test_two_that_build_at_once_get_two_numbers(
 ) -> None:
     real, raced = releases.build_index, []
 
-    def meanwhile(*arguments: object) -> object:
+    def meanwhile(*arguments: object, **named: object) -> object:
         if not raced:
             raced.append(True)
             build(folder, compass, SECOND)
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(releases, "build_index", meanwhile)
     release = build(folder, compass, FIRST)
