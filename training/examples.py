@@ -16,8 +16,10 @@ import torch
 from wbrag_pipeline.generation.reader import network
 
 Record = dict[str, Any]
+# Share of the given spans without an answer that an epoch takes.
+NULLS = {"squad": 0.2, "zsre": 0.5}
 FILES = {"span": "spans.jsonl.gz", "yes_no": "yes_no.jsonl.gz", "verdict": "verdicts.jsonl.gz"}
-MAX_QUESTION, WINDOW = 48, 144
+MAX_QUESTION, WINDOW = 48, 160
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,12 @@ def epoch_examples(records: list[Record], mined: list[list[str]], rng: random.Ra
         if kind == "span":
             if record["answer"] is None:
                 # Paragraphs of other articles are easy; mined ones below take most of their place.
-                if record["source"] != "squad" or rng.random() < 0.4:
+                if rng.random() < NULLS[record["source"]]:
                     examples.append(Example(kind, question, context, None))
                 continue
             start = record["answer_start"]
             examples.append(Example(kind, question, context, (start, start + len(record["answer"]))))
-            if near and rng.random() < 0.3:
+            if near and rng.random() < 0.2:
                 examples.append(Example(kind, question, rng.choice(near), None))
         elif kind == "yes_no":
             label = network.YES_NO_LABELS.index(record["answer"])
@@ -133,6 +135,8 @@ def epoch_examples(records: list[Record], mined: list[list[str]], rng: random.Ra
             if near:
                 examples.append(Example(kind, question, rng.choice(near), 2))
         else:
+            if rng.random() < 0.5:  # the easiest task of the three: half of it an epoch is plenty
+                continue
             label = network.VERDICT_LABELS.index(record["verdict"])
             if label != 2 and near and rng.random() < 0.2:
                 examples.append(Example(kind, question, _padded(rng.choice(near), sentences, rng), 2))
