@@ -53,7 +53,14 @@ def knowledge_units(
     model = generator.load(settings)
     sources = select_passages(passages, gated_docs)
     with stage.counted(model) as calls:
-        frame = distil(gated_docs, sources, model, benchmark=stage.partition, fuse_labels=settings.fuse_labels)
+        frame = distil(
+            gated_docs,
+            sources,
+            model,
+            benchmark=stage.partition,
+            fuse_labels=settings.fuse_labels,
+            forgotten=stage.registry.forgotten.evidence,
+        )
     stage.lineage.record_units(
         stage.run_id,
         settings.variant,

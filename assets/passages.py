@@ -6,7 +6,6 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
-from wbrag_pipeline.benchmarks.corpora import read_corpus
 from wbrag_pipeline.retrieval.corpus import note_source, source_fingerprint
 from wbrag_pipeline.retrieval.corpus_changes import refuse_mass_deletion
 
@@ -26,7 +25,7 @@ def passages(
     source = stage.registry.corpus(stage.partition).path
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
-    frame = read_corpus(source)
+    frame = stage.registry.passages(stage.partition)
     if not config.allow_deletions:
         refuse_mass_deletion(stage.settings.table("passages", stage.partition), frame.lazy(), stage.partition)
     note_source(stage.settings, stage.partition, fingerprint, frame)

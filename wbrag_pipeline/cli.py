@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from wbrag_pipeline import __version__
-from wbrag_pipeline.commands import add, ask, cost, demo, doctor, experiment, judge, lineage, release, run, status, ui
+from wbrag_pipeline.commands import (
+    add,
+    ask,
+    cost,
+    demo,
+    doctor,
+    experiment,
+    forget,
+    judge,
+    lineage,
+    release,
+    run,
+    status,
+    ui,
+)
 from wbrag_pipeline.errors import WbragError
 
 app = typer.Typer(
@@ -28,6 +42,7 @@ for command in (
     cost.cost,
     judge.judge,
     lineage.lineage,
+    forget.forget,
     doctor.doctor,
     ui.ui,
 ):

@@ -36,6 +36,7 @@ from wbrag_pipeline.benchmarks.corpora import read_corpus
 from wbrag_pipeline.benchmarks.metrics import metric_name
 from wbrag_pipeline.benchmarks.questions import read_numbered_questions, shared_questions
 from wbrag_pipeline.benchmarks.tasks import TASKS, task_named
+from wbrag_pipeline.benchmarks.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import QUESTIONS
 
@@ -94,6 +95,7 @@ class Registry:
 
     corpora: dict[str, Corpus]
     benchmarks: dict[str, Benchmark]
+    forgotten: Tombstones = NOTHING_FORGOTTEN
 
     @classmethod
     def load(cls, home: Path) -> Registry:
@@ -109,7 +111,7 @@ class Registry:
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home, benchmarks):
             benchmarks[file.stem] = _benchmark(file, corpora)
-        return cls(corpora, benchmarks)
+        return cls(corpora, benchmarks, read_tombstones(home))
 
     def corpus(self, name: str) -> Corpus:
         """The corpus of that name. Raises InputError that lists the names there are."""
@@ -129,14 +131,18 @@ class Registry:
         return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
 
     def passages(self, corpus: str) -> pl.DataFrame:
-        """The corpus as PASSAGES. Raises InputError for an unknown name or a file that cannot be taken."""
-        return read_corpus(self.corpus(corpus).path)
+        """The corpus as PASSAGES, less what was forgotten.
+
+        Raises InputError for an unknown name or a file that cannot be taken.
+        """
+        return self.forgotten.without_forgotten_passages(read_corpus(self.corpus(corpus).path))
 
     def questions(self, benchmark: str, split: Split, limit: int | None = None) -> pl.DataFrame:
         """One split as QUESTIONS, at most the first ``limit``; gold answers of tasks with choices are canonical.
 
         No training question is a test question: such ones are dropped or refused, as ``Benchmark.overlap`` says, each
-        time the split is read and before ``limit`` is applied. Raises InputError for an unknown name or bad file.
+        time the split is read and before ``limit`` is applied. What was forgotten is left out too. Raises InputError
+        for an unknown name or bad file.
         """
         entry = self.benchmark(benchmark)
         if split == "test":
@@ -146,6 +152,7 @@ class Registry:
             frame = read_numbered_questions(entry.test, task_named(entry.task)).drop("number")
         else:
             frame = read_splits(entry).train
+        frame = self.forgotten.without_forgotten_questions(frame)
         return frame if limit is None else frame.head(limit)
 
 

@@ -24,7 +24,7 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
-from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
+from wbrag_pipeline.retrieval.protocol import Vectors, VectorSpace
 from wbrag_pipeline.retrieval.search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 
@@ -55,7 +55,7 @@ def build_index(
     embeddings: Vectors | Iterable[Vectors],
     ids: Sequence[str] | pl.Series,
     folder: Path,
-    encoder: Encoder,
+    encoder: VectorSpace,
     factory: str = "Flat",
     *,
     labels: pl.Series | None = None,
@@ -131,7 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(**found)
 
 
-def open_index(folder: Path, encoder: Encoder) -> Index:
+def open_index(folder: Path, encoder: VectorSpace) -> Index:
     """Open an index for searching with ``encoder``, on the GPUs where FAISS has some.
 
     Raises NotBuiltError when it has not been made, and IntegrityError when it was made with another encoder or a

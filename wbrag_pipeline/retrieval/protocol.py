@@ -18,8 +18,8 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 Advance: TypeAlias = Callable[[int], object]
 
 
-class Encoder(Protocol):
-    """Turns passages and questions into vectors whose inner product is their similarity."""
+class VectorSpace(Protocol):
+    """Whose vectors they are: what an index has to know of its encoder."""
 
     @property
     def name(self) -> str:
@@ -33,6 +33,10 @@ class Encoder(Protocol):
     def fingerprint(self) -> str:
         """Hash of what a vector means: weights, vocabulary, prefixes, truncation. Vectors of equal fingerprints
         can be searched together."""
+
+
+class Encoder(VectorSpace, Protocol):
+    """Turns passages and questions into vectors whose inner product is their similarity."""
 
     @property
     def arithmetic(self) -> str:

@@ -43,6 +43,7 @@ class Index:
     dimension: length of a vector.
     ids: the id of each vector, by position.
     labels: the access labels of each vector, by position (List(String)).
+    stored: FAISS' own index, as it was read.
     """
 
     def __init__(self, dimension: int, ids: pl.Series, labels: pl.Series, index: Any) -> None:
@@ -55,7 +56,7 @@ class Index:
         self._exact = index if isinstance(index, faiss.IndexFlat) else None
         _widen_approximate_search(faiss, index)
         # FAISS filters on the CPU alone, so a restricted search does not use the copy on the GPUs.
-        self._filterable = index
+        self.stored = index
         self._index = faiss.index_cpu_to_all_gpus(index) if faiss.get_num_gpus() > 0 else index
 
     def __len__(self) -> int:
@@ -97,7 +98,7 @@ class Index:
         """The best ``wanted`` among ``width`` candidates, and whether others could have had the last one's score."""
         found = np.empty((len(vectors), width), dtype=np.float32)
         where = np.empty((len(vectors), width), dtype=np.int64)
-        lookup = self._index.search if visible is None else _filtered(load_faiss(), self._filterable, visible, wanted)
+        lookup = self._index.search if visible is None else _filtered(load_faiss(), self.stored, visible, wanted)
         step = max(1, _RESCORED_AT_ONCE // (width * self.dimension))
         for start in range(0, len(vectors), step):
             block = slice(start, start + step)

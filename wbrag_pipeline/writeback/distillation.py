@@ -5,9 +5,13 @@ No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the dis
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import compress
+
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.benchmarks.tombstones import evidence_hash
 from wbrag_pipeline.generation.protocol import Generator
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.scoring import passages_of
@@ -20,6 +24,7 @@ def distil(
     *,
     benchmark: str,
     fuse_labels: bool = False,
+    forgotten: Collection[str] = (),
 ) -> pl.DataFrame:
     """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
 
@@ -28,6 +33,7 @@ def distil(
     no unit.
 
     fuse_labels: make a unit of passages with different access labels too; see ``of_one_label_set``.
+    forgotten: evidence (``tombstones.evidence_hash``) of which no unit is to be made again.
     """
     retained = gated_docs.filter("retained")
     if not fuse_labels:
@@ -38,13 +44,19 @@ def distil(
         .sort("question_id")
     )
     sources = passages_of(retained, passages, kept["question_id"].to_list(), "question_id")
-    made = generator.distill(kept["question"].to_list(), sources)
     hashes = dict(
         passages.select("passage_id", "content_hash")
         .join(retained.select("passage_id").unique(), on="passage_id", how="semi")
         .iter_rows()
     )
     source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
+    allowed = [
+        evidence_hash(benchmark, question_id, row) not in forgotten
+        for question_id, row in zip(kept["question_id"], source_hashes, strict=True)
+    ]
+    kept = kept.filter(pl.Series(allowed, dtype=pl.Boolean))
+    sources, source_hashes = list(compress(sources, allowed)), list(compress(source_hashes, allowed))
+    made = generator.distill(kept["question"].to_list(), sources)
     labels = (
         retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left")
         .group_by("question_id")

@@ -1,0 +1,56 @@
+"""``wbrag forget``: take something away with everything that was made of it, and prove it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.errors import InputError
+
+
+def forget(
+    kind: Annotated[str | None, typer.Argument(help="passage, source, unit or question.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids of passages, units or questions; names of sources.")
+    ] = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", help="Whose passage, where several have the id.")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", "-b", help="Whose question, where several have the id.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the certificate to this file too.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish one that was killed or found traces.")] = False,
+    home: Home = None,
+) -> None:
+    """Forget a passage, a source, a unit or a question, and everything derived from it; prints a certificate.
+
+    It goes from tables, indexes, all releases, caches, lineage, reports and Dagster's records, and a search of the
+    whole home proves it. Your own files are not changed, but nothing forgotten is read from them again. Stop running
+    pipelines and wbrag ui first. This cannot be undone.
+
+    Example: wbrag forget passage 1041 --corpus handbook --json certificate.json
+    """
+    from wbrag_pipeline.forgetting.forget import forget as forget_now
+    from wbrag_pipeline.forgetting.forget import resume as resume_now
+    from wbrag_pipeline.forgetting.subject import KINDS
+    from wbrag_pipeline.settings import Settings
+
+    settings = Settings.from_environment(home=home)
+    if resume:
+        if kind or ids:
+            raise InputError("--resume takes no ids", mend="wbrag forget --resume")
+        certificate = resume_now(settings)
+    else:
+        found = next((known for known in KINDS if known == kind), None)
+        if found is None:
+            raise InputError(
+                f"{kind or 'nothing'} cannot be forgotten", field="kind", mend=f"one of {', '.join(KINDS)}"
+            )
+        if not ids:
+            raise InputError("no id is given", field="ids", mend=f"wbrag forget {found} ID")
+        certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark)
+    if json is not None:
+        certificate.write(json)
+    typer.echo("\n".join(certificate.lines()))

@@ -1,0 +1,83 @@
+"""Corpus indexes: every state of a corpus is made again without the passages, and the vectors leave the store."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.retrieval.compaction import drop_vectors
+from wbrag_pipeline.retrieval.index_removal import without_ids
+from wbrag_pipeline.storage import locked, remove_directory, replacing_directory, sha256_of_file, write_json
+
+# As retrieval.corpus names them.
+_DIGITS = 16
+_POINTERS = ("CURRENT", "SETTLED")
+
+
+def forget_in_corpus_indexes(home: Home, subject: Subject) -> dict[str, int]:
+    """Passages that left each index, by its folder under ``indexes/``.
+
+    A state is named by the hash of its table, so one without the passages is another state; the pointers are moved to
+    it before the old one goes. Who has the old one open keeps what is in memory until the next look at the pointer.
+    """
+    counts: dict[str, int] = {}
+    folder = home.settings.embeddings.parent
+    if not subject.passages or not folder.is_dir():
+        return counts
+    for place in sorted(path for path in folder.glob("*/*") if path.is_dir()):
+        if place.is_relative_to(home.settings.embeddings):
+            continue
+        with locked(place):
+            for left_over in place.glob(".*.tmp*"):
+                remove_directory(left_over) if left_over.is_dir() else left_over.unlink()
+            renamed = {state.name: _forget_in_state(state, subject) for state in sorted(place.glob("[0-9a-f]*"))}
+            moved = {old: found for old, found in renamed.items() if found is not None}
+            _move_pointers(place, {old: new for old, (new, _) in moved.items()})
+            for old in moved:
+                remove_directory(place / old)
+            if moved:
+                counts[str(place.relative_to(folder))] = max(count for _, count in moved.values())
+    return counts
+
+
+def forget_embeddings(home: Home, subject: Subject) -> int:
+    """Vectors of the passages taken out of the store, under every encoder."""
+    hashes = pl.Series(subject.content_hashes, dtype=pl.String)
+    return drop_vectors(home.settings.embeddings, hashes) if len(hashes) and home.settings.embeddings.is_dir() else 0
+
+
+def _forget_in_state(state: Path, subject: Subject) -> tuple[str, int] | None:
+    """The name of the state without the passages, and how many went; None where it holds none of them."""
+    table = state / "passages.parquet"
+    if not table.is_file():
+        return None
+    passages = pl.read_parquet(table)
+    gone = passages["content_hash"].is_in(subject.content_hashes)
+    if not gone.any():
+        return None
+    # Written as the stored table is, so that both are one file to whoever compares them.
+    waiting = state.with_name(f".{state.name}.tmp.parquet")
+    passages.filter(~gone).write_parquet(waiting)
+    sha256 = sha256_of_file(waiting)
+    target = state.with_name(sha256[:_DIGITS])
+    if not target.exists():
+        with replacing_directory(target) as new:
+            without_ids(state, passages.filter(gone)["passage_id"].to_list(), new)
+            write_json(new / "origin.json", {"passages_sha256": sha256})
+            os.replace(waiting, new / "passages.parquet")
+    waiting.unlink(missing_ok=True)
+    return target.name, int(gone.sum())
+
+
+def _move_pointers(place: Path, renamed: dict[str, str]) -> None:
+    for name in _POINTERS:
+        pointer = place / name
+        if renamed and pointer.is_file():
+            found = json.loads(pointer.read_text(encoding="utf-8"))
+            if found.get("state") in renamed:
+                write_json(pointer, {**found, "state": renamed[found["state"]]})

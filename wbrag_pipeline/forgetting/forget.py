@@ -1,0 +1,152 @@
+"""Forgetting, step by step: plan on disk, tombstones, every kind of place, the search, the certificate.
+
+Each step takes away what is there and does nothing where nothing is, so a killed command is finished by doing all of
+them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.benchmarks.tombstones import add_tombstones
+from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.forgetting.certificate import Certificate
+from wbrag_pipeline.forgetting.corpus_indexes import forget_embeddings, forget_in_corpus_indexes
+from wbrag_pipeline.forgetting.home import OWN, Home
+from wbrag_pipeline.forgetting.journal import Journal
+from wbrag_pipeline.forgetting.parquet_files import forget_in_table
+from wbrag_pipeline.forgetting.release_folders import forget_in_releases
+from wbrag_pipeline.forgetting.search import Searched, search_home
+from wbrag_pipeline.forgetting.sqlite_files import empty_completions, is_sqlite, redact_sqlite
+from wbrag_pipeline.forgetting.subject import Kind, Subject, find_subject
+from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import locked
+
+
+def forget(
+    settings: Settings, kind: Kind, ids: Sequence[str], *, corpus: str | None = None, benchmark: str | None = None
+) -> Certificate:
+    """Forget what these ids name, with everything derived from it. An unfinished one is finished first.
+
+    Nothing else may be at work in the home. Raises InputError for ids that name nothing, and WbragError, naming the
+    files, when the search at the end finds a trace: then the journal stays and the command can be given again.
+    """
+    with locked(settings.home / OWN):
+        finished = _resume(settings)
+        # The same command again after a kill: what it names may be half gone, so the journal is what counts.
+        if finished is not None and (finished.kind, finished.ids) == (kind, tuple(ids)):
+            return finished
+        home = Home(settings, Registry.load(settings.home))
+        return _carry_out(home, Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark)))
+
+
+def resume(settings: Settings) -> Certificate:
+    """Finish what was begun. Raises InputError when nothing was."""
+    with locked(settings.home / OWN):
+        finished = _resume(settings)
+    if finished is None:
+        raise InputError("nothing was left unfinished", mend="wbrag forget passage ID begins")
+    return finished
+
+
+def _resume(settings: Settings) -> Certificate | None:
+    journal = Journal.found(settings.home)
+    return None if journal is None else _carry_out(Home(settings, Registry.load(settings.home)), journal)
+
+
+def _carry_out(home: Home, journal: Journal) -> Certificate:
+    subject, settings = journal.subject, home.settings
+    add_tombstones(settings.home, subject.tombstones)
+    _remove_left_overs(home)
+    for place, count in forget_in_corpus_indexes(home, subject).items():
+        journal.add(f"indexes/{place}", count)
+    journal.add("indexes/embeddings", forget_embeddings(home, subject))
+    for place, count in forget_in_releases(home, subject).items():
+        journal.add(f"releases/{place}", count)
+    # The units' events tell which benchmarks are concerned, so reports go before tables.
+    journal.add("reports", remove_reports(home, _benchmarks(home, subject)))
+    for file in home.parquet():
+        if not _has_its_own_step(home, file):
+            with suppress(OSError, pl.exceptions.PolarsError):  # what cannot be read is named by the search
+                journal.add(_place(home, file), forget_in_table(file, subject, home))
+    _remove_lineage_database(home)
+    journal.add("cache/completions.sqlite", empty_completions(home))
+    for file in home.files():
+        if file.suffix == ".parquet":
+            continue
+        if is_sqlite(file):
+            journal.add(_place(home, file), redact_sqlite(file, subject.phrases))
+        elif file.exists() and not file.name.endswith(("-wal", "-shm")):
+            journal.add(_place(home, file), int(forget_in_text(file, subject)))
+    searched = search_home(home, subject)
+    if searched.traces:
+        shown = "; ".join(searched.traces[:5]) + (" …" if len(searched.traces) > 5 else "")
+        raise WbragError(
+            f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
+            "(stop what is running, mend these files, then: wbrag forget --resume)"
+        )
+    certificate = _certificate(home, journal, searched)
+    journal.close()
+    return certificate
+
+
+def _certificate(home: Home, journal: Journal, searched: Searched) -> Certificate:
+    subject = journal.subject
+    corpora = {corpus for corpus, _, _ in subject.passages}
+    yours = [str(home.registry.corpora[name].path) for name in sorted(corpora) if name in home.registry.corpora]
+    for name in sorted({name for name, _ in subject.questions} & set(home.registry.benchmarks)):
+        entry = home.registry.benchmarks[name]
+        yours += [str(entry.train), str(entry.test)]
+    return Certificate(
+        subject.kind,
+        subject.ids,
+        journal.began,
+        f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        tuple({"corpus": c, "passage_id": p, "content_sha256": h} for c, p, h in subject.passages),
+        tuple({"unit_id": unit, "sha256": sha256} for unit, sha256 in subject.units),
+        tuple({"benchmark": name, "question_id": question} for name, question in subject.questions),
+        dict(sorted(journal.counts.items())),
+        tuple(yours),
+        {"files": searched.files, "bytes": searched.bytes},
+    )
+
+
+def _has_its_own_step(home: Home, file: Path) -> bool:
+    return any(file.is_relative_to(home.settings.home.absolute() / name) for name in ("indexes", "releases"))
+
+
+def _benchmarks(home: Home, subject: Subject) -> set[str]:
+    """Benchmarks whose reports may show it."""
+    corpora = {corpus for corpus, _, _ in subject.passages}
+    named = {name for name, _ in (*subject.questions, *subject.touched)}
+    over = {name for corpus in corpora for name in home.registry.benchmarks_of(corpus)}
+    return set(home.registry.benchmarks) if subject.units else named | over
+
+
+def _remove_left_overs(home: Home) -> None:
+    """What killed runs left under temporary names."""
+    for name in ("tables", "lineage", "reports", "cache", "experiments"):
+        for path in (home.settings.home / name).rglob(".*.tmp*"):
+            if path.is_file():
+                path.unlink()
+
+
+def _remove_lineage_database(home: Home) -> None:
+    """The DuckDB file holds views alone and is made again by the next look; a view's cache is a trace nobody needs."""
+    for path in home.settings.lineage.glob("lineage.duckdb*"):
+        path.unlink()
+
+
+def _place(home: Home, file: Path) -> str:
+    for root in home.roots:
+        if file.is_relative_to(root):
+            parts = file.relative_to(root).parts
+            return "/".join(parts[:2]) if parts[0] in ("tables", "dagster", "lineage") else str(file.relative_to(root))
+    return str(file)

@@ -1,0 +1,155 @@
+"""Parquet files: tables of the stages, lineage events, and whatever else stands in rows.
+
+A row goes when its ids say so, or when any text in it holds a phrase; lists of ids that stay lose the forgotten ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.storage import replacing
+
+_PAIRS = {"passage_id": ("_corpus", "passages"), "question_id": ("_benchmark", "questions")}
+# Columns of tagged or plain ids of passages and units, and of ids of questions.
+_FOUND, _UNIT_LISTS = ("passages_without", "passages_with"), ("unit_ids",)
+# What a lineage recording keeps when all of its rows are gone: that it was made, and of what.
+_RECORDING = ("event_id", "recorded_at", "run_id", "variant", "benchmark", "corpus", "release", "asset", "partition")
+
+
+def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.Series:
+    """Whether each row of a table is to go."""
+    rows = home.scoped(frame, file).with_row_index("_row")
+    gone: list[pl.Series] = [_by_text(frame, subject)]
+    names = set(frame.columns)
+    pairs = _pairs(subject)
+    if "content_hash" in names:
+        gone.append(frame["content_hash"].is_in(subject.content_hashes))
+    elif "passage_id" in names and frame.schema["passage_id"] == pl.String:
+        gone.append(_in(rows, ["_corpus", "passage_id"], pairs["passages"]))
+    if "unit_id" in names:
+        gone.append(frame["unit_id"].is_in(subject.unit_ids))
+    if "question_id" in names:
+        gone.append(_in(rows, ["_benchmark", "question_id"], pairs["questions"]))
+        if "answer_rag" in names:
+            gone.append(_in(rows, ["_benchmark", "question_id"], pairs["touched"]))
+    if "answer_with" in names:  # answered with one of them
+        for column in _FOUND:
+            parts = rows.select("_row", "_corpus", tag=column).explode("tag", empty_as_null=True)
+            parts = parts.filter(_tagged(subject, pairs["passages"]))
+            gone.append(rows["_row"].is_in(parts["_row"].unique().implode()))
+    return (
+        pl.DataFrame([series.fill_null(False).alias(str(i)) for i, series in enumerate(gone)])
+        .select(pl.any_horizontal(pl.all()))
+        .to_series()
+    )
+
+
+def forget_in_table(file: Path, subject: Subject, home: Home) -> int:
+    """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed."""
+    frame = pl.read_parquet(file)
+    if not frame.height:
+        return 0
+    gone = rows_to_forget(frame, subject, home, file)
+    kept = frame.filter(~gone)
+    trimmed = _trim(kept, subject, home, file)
+    # Rows that went; or 1, where some row only lost an id.
+    changed = int(gone.sum()) or int(not trimmed.equals(kept))
+    if not changed:
+        return 0
+    if trimmed.is_empty() and file.parent.name == "events":
+        # A recording that vanished would let an older one count as the newest.
+        blank = [
+            pl.col(name) if name in _RECORDING else pl.lit(None, dtype).alias(name)
+            for name, dtype in frame.schema.items()
+        ]
+        trimmed = frame.head(1).select(blank)
+    with replacing(file) as temporary:
+        trimmed.write_parquet(temporary)
+    return changed
+
+
+def texts_in(frame: pl.DataFrame) -> list[pl.Series]:
+    """Every column that can hold text, as String: lists joined, structures as JSON."""
+    found = []
+    for name, dtype in frame.schema.items():
+        column = frame[name]
+        if dtype == pl.String:
+            found.append(column)
+        elif dtype == pl.List(pl.String):
+            found.append(column.list.join("\n", ignore_nulls=True))
+        elif isinstance(dtype, pl.Struct):
+            found.append(column.struct.json_encode())
+        elif isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+            found.append(frame.select(pl.col(name).list.eval(pl.element().struct.json_encode()).list.join("\n"))[name])
+    return found
+
+
+def _by_text(frame: pl.DataFrame, subject: Subject) -> pl.Series:
+    hits = [subject.phrases.hits(texts) for texts in texts_in(frame)]
+    nothing = pl.Series([False] * frame.height, dtype=pl.Boolean)
+    return (
+        pl.DataFrame([nothing.alias("no"), *(hit.alias(str(i)) for i, hit in enumerate(hits))])
+        .select(pl.any_horizontal(pl.all()))
+        .to_series()
+    )
+
+
+def _pairs(subject: Subject) -> dict[str, pl.DataFrame]:
+    """(corpus, passage) and (benchmark, question) pairs, each as a frame with the columns that they are joined on."""
+    passages = [(corpus, passage) for corpus, passage, _ in subject.passages]
+    return {
+        "passages": _frame(passages, "_corpus", "passage_id"),
+        "questions": _frame(list(subject.questions), "_benchmark", "question_id"),
+        "touched": _frame(list(subject.touched), "_benchmark", "question_id"),
+    }
+
+
+def _frame(rows: list[tuple[str, str]], *columns: str) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row").unique()
+
+
+def _in(rows: pl.DataFrame, columns: list[str], known: pl.DataFrame) -> pl.Series:
+    hit = rows.join(known, left_on=columns, right_on=known.columns, how="semi")
+    return rows["_row"].is_in(hit["_row"].implode())
+
+
+def _tagged(subject: Subject, passages: pl.DataFrame) -> pl.Expr:
+    """Of rows (_corpus, tag): whether the tag names a forgotten unit, or a forgotten passage of the corpus."""
+    units = pl.col("tag").str.strip_prefix("writeback:").is_in(subject.unit_ids)
+    ids = passages.select(pl.concat_str("_corpus", pl.lit("\n"), "passage_id"))["_corpus"].to_list()
+    plain = pl.col("tag").str.strip_prefix("corpus:")
+    return units | pl.concat_str("_corpus", pl.lit("\n"), plain).is_in(ids)
+
+
+def _trim(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.DataFrame:
+    """Lists of ids without the forgotten ones, and ``kept_by`` without a forgotten unit."""
+    lists = [name for name in (*_FOUND, *_UNIT_LISTS, "question_ids", "source_passage_ids") if name in frame.columns]
+    if not frame.height or not (lists or "kept_by" in frame.columns):
+        return frame
+    pairs = _pairs(subject)
+    asked = pairs["questions"].select(pl.concat_str("_benchmark", pl.lit("\n"), "question_id"))["_benchmark"].to_list()
+    rows = home.scoped(frame, file).with_row_index("_row")
+    for name in lists:
+        parts = rows.select("_row", "_corpus", "_benchmark", tag=name).explode("tag", empty_as_null=True)
+        if name == "question_ids":
+            bad = pl.concat_str("_benchmark", pl.lit("\n"), "tag").is_in(asked)
+        else:
+            bad = _tagged(subject, pairs["passages"])
+        hit = parts.filter(bad)
+        if hit.height:
+            left = parts.join(hit.select("_row").unique(), on="_row", how="semi").filter(~bad.fill_null(False))
+            lists_left = left.group_by("_row", maintain_order=True).agg(pl.col("tag").alias("_left"))
+            touched = hit.select("_row").unique().join(lists_left, on="_row", how="left")
+            touched = touched.with_columns(pl.col("_left").fill_null(pl.lit([], pl.List(pl.String))), _hit=pl.lit(True))
+            joined = rows.select("_row", name).join(touched, on="_row", how="left", maintain_order="left")
+            frame = frame.with_columns(
+                joined.select(pl.when(pl.col("_hit")).then(pl.col("_left")).otherwise(pl.col(name)).alias(name))
+            )
+    if "kept_by" in frame.columns:
+        lost = pl.col("kept_by").str.strip_prefix("writeback:").is_in(subject.unit_ids)
+        frame = frame.with_columns(kept_by=pl.when(lost).then(None).otherwise(pl.col("kept_by")))
+    return frame

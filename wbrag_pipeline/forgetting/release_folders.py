@@ -1,0 +1,95 @@
+"""Releases: every one that holds a forgotten unit, old ones too, is made again without it under its own name.
+
+A release never changes otherwise. Here it must, and its name stays, so that the pointer, its history and a rollback
+stay valid. The new folder is complete before the old one gives way, and a killed command leaves one of the two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.parquet_files import forget_in_table, rows_to_forget
+from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.retrieval.index import read_manifest
+from wbrag_pipeline.retrieval.index_removal import without_ids
+from wbrag_pipeline.storage import remove_directory, replacing_directory, sha256_of_file, sha256_of_text, write_json
+
+_NEW, _OLD = ".new", ".old"
+
+
+def forget_in_releases(home: Home, subject: Subject) -> dict[str, int]:
+    """Units that left each release, by its folder under ``releases/``."""
+    root = home.settings.home / "releases"
+    for folder in {path.parent for path in root.rglob("CURRENT")} | {path.parent for path in root.rglob("r[0-9]*")}:
+        _finish_swaps(folder)
+    counts = {}
+    for release in _releases(root):
+        if count := _forget_in_release(release, subject, home):
+            counts[str(release.relative_to(root))] = count
+    return counts
+
+
+def _releases(root: Path) -> Iterator[Path]:
+    for units in sorted(root.rglob("units.parquet")):
+        if not units.parent.name.startswith("."):
+            yield units.parent
+
+
+def _forget_in_release(release: Path, subject: Subject, home: Home) -> int:
+    units = pl.read_parquet(release / "units.parquet")
+    gone = rows_to_forget(units, subject, home, release / "units.parquet")
+    ids = units.filter(gone)["unit_id"].to_list()
+    if not ids:
+        return 0
+    fresh = release.with_name(f".{release.name}{_NEW}")
+    with replacing_directory(fresh) as new:
+        (new / "units.parquet").write_bytes((release / "units.parquet").read_bytes())
+        forget_in_table(new / "units.parquet", subject, home)
+        without_ids(release / "index", ids, new / "index")
+        for other in sorted(release.glob("*.json")):
+            if other.name != "release.json":
+                (new / other.name).write_text(subject.phrases.redact(other.read_text(encoding="utf-8")), "utf-8")
+        write_json(new / "release.json", _manifest(release, new))
+    _swap(release)
+    return len(ids)
+
+
+def _manifest(release: Path, new: Path) -> dict[str, Any]:
+    """The release's manifest with what the smaller files changed: hashes, number of units, content."""
+    found: dict[str, Any] = json.loads((release / "release.json").read_text(encoding="utf-8"))
+    units = pl.read_parquet(new / "units.parquet")
+    found["content"] = sha256_of_text(read_manifest(new / "index").encoder_fingerprint, units.write_json())
+    if "units_sha256" in found:
+        found["units_sha256"] = sha256_of_file(new / "units.parquet")
+    if "files" in found:
+        found["files"] = {name: sha256_of_file(new / name) for name in found["files"] if (new / name).is_file()}
+    for place in (found, found.get("made")):
+        if isinstance(place, dict) and "units" in place:
+            place["units"] = units.height
+    return found
+
+
+def _swap(release: Path) -> None:
+    old = release.with_name(f".{release.name}{_OLD}")
+    os.rename(release, old)
+    os.rename(release.with_name(f".{release.name}{_NEW}"), release)
+    remove_directory(old)
+
+
+def _finish_swaps(folder: Path) -> None:
+    """Bring a folder of releases that a killed command left in the middle of a swap to one of its two ends."""
+    for fresh in folder.glob(f".r*{_NEW}"):
+        release = folder / fresh.name[1 : -len(_NEW)]
+        if release.exists():
+            remove_directory(fresh)
+        else:
+            os.rename(fresh, release)
+    for left_over in (*folder.glob(f".r*{_OLD}"), *folder.glob(".r*.tmp")):
+        remove_directory(left_over)

@@ -1,0 +1,93 @@
+"""SQLite files: the completion cache, which is emptied, and Dagster's storage, whose values are redacted.
+
+What SQLite deletes stays in free pages and in the write-ahead log until they are used again, so secure_delete is on,
+the file is vacuumed and the log is cut.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.phrases import Phrases, plain
+
+_HEADER = b"SQLite format 3\x00"
+_ROWS_AT_ONCE = 500
+
+
+def is_sqlite(file: Path) -> bool:
+    """Whether a file begins as SQLite's do."""
+    with file.open("rb") as stream:
+        return stream.read(len(_HEADER)) == _HEADER
+
+
+def empty_completions(home: Home) -> int:
+    """Delete every completion; the ledger of costs stays. Gives how many there were.
+
+    A completion's key is a hash of its prompt, which cannot be turned back into the passages in it, and a short answer
+    shows no trace of where it came from. So none can be shown to be free of what is forgotten.
+    """
+    file = home.settings.completions
+    if not file.is_file():
+        return 0
+    with closing(_connect(file)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM completions").fetchone()
+        connection.execute("DELETE FROM completions")
+        connection.commit()
+        _clean(connection)
+    return int(count)
+
+
+def redact_sqlite(file: Path, phrases: Phrases) -> int:
+    """Take the phrases out of every text in a SQLite file; gives how many values changed."""
+    changed = 0
+    with closing(_connect(file)) as connection:
+        for table, column in _columns(connection):
+            for values in _texts(connection, table, column):
+                series = pl.Series([plain(value) for value in values], dtype=pl.String)
+                for value in pl.Series(values, dtype=pl.String).filter(phrases.hits(series)).unique():
+                    connection.execute(
+                        f'UPDATE OR REPLACE "{table}" SET "{column}" = ? WHERE "{column}" = ?',
+                        (phrases.redact(value), value),
+                    )
+                    changed += 1
+        connection.commit()
+        if changed or phrases.hit(file.read_bytes().decode("utf-8", errors="replace")):
+            _clean(connection)
+    return changed
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(file, timeout=60)
+        connection.execute("PRAGMA secure_delete=ON")
+        return connection
+    except sqlite3.Error as error:
+        raise IntegrityError(file, f"{error}; what it holds cannot be forgotten; move it away and try again") from error
+
+
+def _clean(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    return [
+        (table, column)
+        for (table,) in tables.fetchall()
+        for _, column, *_ in connection.execute(f'PRAGMA table_info("{table}")').fetchall()
+    ]
+
+
+def _texts(connection: sqlite3.Connection, table: str, column: str) -> Iterator[list[str]]:
+    found = connection.cursor().execute(f'SELECT "{column}" FROM "{table}" WHERE typeof("{column}") = \'text\'')
+    rows = found.fetchall()
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield [value for (value,) in rows[start : start + _ROWS_AT_ONCE]]
