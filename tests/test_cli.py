@@ -27,7 +27,7 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    assert "add ask cost demo doctor experiment judge lineage release run status ui".split() == COMMANDS
+    assert "add ask cost demo doctor experiment forget judge lineage release run status ui".split() == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"
@@ -76,6 +76,11 @@ def test_help_imports_nothing_heavy() -> None:
         (["run", "sample_nq", "--generator", "none-such"], "none-such"),
         (["ask", "Who?"], "wbrag demo"),
         (["lineage", "u_x"], "wbrag run"),
+        (["forget", "everything", "x"], "one of passage, source, unit, question"),
+        (["forget", "passage"], "no id is given"),
+        (["forget", "passage", "x"], "nothing of that kind is stored"),
+        (["forget", "--resume"], "nothing was left unfinished"),
+        (["ask", "Who?", "--label", "hr", "--unrestricted"], "exclude each other"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], said: str, wbrag_home: Path) -> None:

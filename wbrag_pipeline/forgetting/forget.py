@@ -103,7 +103,7 @@ def _certificate(home: Home, journal: Journal, searched: Searched) -> Certificat
     yours = [str(home.registry.corpora[name].path) for name in sorted(corpora) if name in home.registry.corpora]
     for name in sorted({name for name, _ in subject.questions} & set(home.registry.benchmarks)):
         entry = home.registry.benchmarks[name]
-        yours += [str(entry.train), str(entry.test)]
+        yours += [str(file) for file in (entry.train, entry.test) if file is not None]
     return Certificate(
         subject.kind,
         subject.ids,

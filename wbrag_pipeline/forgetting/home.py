@@ -39,7 +39,7 @@ class Home:
     def yours(self) -> frozenset[Path]:
         """Files and folders that the registry names: the user's own, which are not changed."""
         paths = [corpus.path for corpus in self.registry.corpora.values()]
-        paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test)]
+        paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test) if file]
         return frozenset(path.absolute() for path in paths)
 
     def files(self) -> Iterator[Path]:

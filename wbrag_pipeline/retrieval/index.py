@@ -29,7 +29,7 @@ from wbrag_pipeline.retrieval.search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 
 _FORMAT = 2
-_IDS = pl.Schema({"passage_id": pl.String, "labels": pl.List(pl.String)})
+_IDS = pl.Schema({"passage_id": pl.String(), "labels": pl.List(pl.String())})
 # Vectors that train an index which has to be trained (IVF, PQ), spread evenly over the corpus.
 _TRAINING_VECTORS = 200_000
 
