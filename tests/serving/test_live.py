@@ -123,6 +123,19 @@ def test_a_damaged_state_of_the_corpus_leaves_the_old_view(
     assert top(retriever) == ("", "corpus:east", "0.0") and "index.faiss" in caplog.text
 
 
+def test_a_release_made_again_under_its_name_is_not_served_from_memory(deployment: Deployment) -> None:
+    """What forgetting does: the folder gives way to one without the unit, and the pointer stays."""
+    name = deployment.release(u1=10.0, u2=12.0)
+    deployment.promote(name)
+    retriever = live(deployment)
+    assert top(retriever)[1] == "writeback:u1"
+    less = deployment.release(u2=12.0)
+    (deployment.folder / name).rename(deployment.folder / ".old")
+    assert top(retriever)[1] == "writeback:u1"  # between the two there is nothing else to serve
+    (deployment.folder / less).rename(deployment.folder / name)
+    assert top(retriever) == (name, "writeback:u2", "12.0")
+
+
 def test_without_a_corpus_there_is_nothing_to_start_with(deployment: Deployment) -> None:
     (deployment.settings.corpus_index("c") / "CURRENT").unlink()
     with pytest.raises(NotBuiltError):

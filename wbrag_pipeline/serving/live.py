@@ -30,7 +30,7 @@ from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.writeback.pointer import POINTER, read_pointer
+from wbrag_pipeline.writeback.pointer import POINTER, RELEASE_NAME, read_pointer
 from wbrag_pipeline.writeback.releases import open_release
 
 _log = logging.getLogger("wbrag.serving")
@@ -38,13 +38,17 @@ _log = logging.getLogger("wbrag.serving")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What should be served: the first line of the releases' pointer, and the corpus' pointer.
+    """What should be served: the first line of the releases' pointer, that release's manifest, the corpus' pointer.
+
+    The manifest is watched too because forgetting makes a release again under its own name: what was forgotten must
+    not be served from memory.
 
     They are read and not asked for their times, which cannot tell two swaps within one tick of the clock. None where a
     file is not there.
     """
 
     release: bytes | None
+    manifest: bytes | None
     corpus: bytes | None
 
 
@@ -166,7 +170,7 @@ class LiveRetriever:
                     continue
                 _log.warning("%s: %s; %s, served before, is taken instead", self.benchmark, error, name)
                 self._refused = (wanted, time.monotonic() + self._retry_seconds)
-                return _View(name, base, _Wanted(name.encode(), wanted.corpus))
+                return _View(name, base, _Wanted(name.encode(), None, wanted.corpus))
             raise
 
     def _open_corpus(self) -> KnowledgeBase:
@@ -178,9 +182,10 @@ class LiveRetriever:
         return corpus.with_writeback(release.units(), release.index(self._encoder))
 
     def _wanted(self) -> _Wanted:
-        return _Wanted(
-            _first_line(self._folder / POINTER), _content(self.settings.corpus_index(self._corpus) / "CURRENT")
-        )
+        named = _first_line(self._folder / POINTER)
+        name = (named or b"").strip().decode("ascii", errors="replace")
+        manifest = _content(self._folder / name / "release.json") if RELEASE_NAME.fullmatch(name) else None
+        return _Wanted(named, manifest, _content(self.settings.corpus_index(self._corpus) / "CURRENT"))
 
 
 def _first_line(file: Path) -> bytes | None:
