@@ -22,6 +22,10 @@ endif
 STAMP := $(VENV)/.installed-$(EXTRA)
 SET_UP_FROM := pyproject.toml constraints.txt scripts/setup scripts/uv
 
+# vLLM in this very process, saying nothing and compiling nothing: its first log-probabilities would wait for a compiler.
+VLLM_QUIET := VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_NO_USAGE_STATS=1 VLLM_LOGGING_LEVEL=WARNING TORCHDYNAMO_DISABLE=1 \
+    OMP_NUM_THREADS=1
+
 # No test, demo or benchmark may reach for a model hub by accident.
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -39,7 +43,7 @@ test: lint ## Everything that must hold: lint, types, floors, tests
 
 test-vllm: ## The real vLLM, on a CPU, in an environment of its own: engine against Hugging Face, engine against server
 	scripts/setup-vllm .venv-vllm
-	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider
+	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider --durations 10
 
 lint: $(STAMP) ## Style, types and import floors
 	$(BIN)/ruff check .
@@ -52,7 +56,10 @@ format: $(STAMP) ## Mend what ruff can mend
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## Measure speed on this machine
-	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done
+	$(BIN)/python -m benchmarks.encode
+	$(BIN)/python -m benchmarks.read
+	scripts/setup-vllm .venv-vllm
+	$(VLLM_QUIET) .venv-vllm/bin/python -m benchmarks.generate
 
 setup: $(STAMP) ## Only install
 

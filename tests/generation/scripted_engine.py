@@ -51,6 +51,9 @@ class ScriptedEngine:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
+    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
+        return [self.vocabulary.index(text) if text in self.vocabulary else None for text in texts]
+
     # Token ids: the whole prompt is one token (its number past the vocabulary), a prefix is its words'.
 
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:

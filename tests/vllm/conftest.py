@@ -12,17 +12,24 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.vllm.hugging_face import Reference
+from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.reflection import WORDS
+from wbrag_pipeline.generation.vllm_engine import VllmEngine
 
 # Read by vLLM when it is imported. One process, so that a test sees the engine's errors and not a child's.
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # The first log-probabilities would wait for a C++ compiler, a minute on an idle machine and five on a busy one.
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
@@ -33,7 +40,7 @@ ENGINE: dict[str, Any] = {
     "enforce_eager": True,
     "block_size": 32,
     "kv_cache_memory_bytes": 256 << 20,
-    "max_model_len": 1024,
+    "max_model_len": 2048,
 }
 SEED = 7
 TEXT = (
@@ -58,15 +65,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="vLLM is not installed here (scripts/setup-vllm)"))
 
 
-def make_tokenizer() -> Any:
-    """A byte-level BPE of a few hundred pieces, with a chat template."""
+def make_tokenizer(more: Sequence[str] = ()) -> Any:
+    """A byte-level BPE of a few hundred pieces, with a chat template, and ``more`` special tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     coded = Tokenizer(models.BPE())
     coded.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     coded.decoder = decoders.ByteLevel()
-    special = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
+    special = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>", *more]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     coded.train_from_iterator(
         [TEXT], trainers.BpeTrainer(vocab_size=500, special_tokens=special, initial_alphabet=alphabet)
@@ -81,7 +88,8 @@ def make_model(kind: str, folder: Path) -> Path:
     import torch
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
-    tokenizer = make_tokenizer()
+    # One of the two has Self-RAG's reflection tokens.
+    tokenizer = make_tokenizer(WORDS if kind == "gemma" else ())
     shape: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 128,
@@ -105,6 +113,13 @@ def make_model(kind: str, folder: Path) -> Path:
     with torch.no_grad():
         # So that answers end now and then: a wider row wins more often.
         made.lm_head.weight[tokenizer.eos_token_id] *= 2.0
+        if kind == "llama":
+            # It writes text only, so that its answers have words and sentences; Gemma's have anything in them.
+            for token in range(len(tokenizer)):
+                written = tokenizer.decode([token])
+                special = token in tokenizer.added_tokens_decoder
+                if token != tokenizer.eos_token_id and (special or not (written.isascii() and written.isprintable())):
+                    made.lm_head.weight[token] = 0.0
     made.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -133,7 +148,7 @@ def serve(folder: Path, log: Path) -> Iterator[str]:
     environment = {**os.environ, "VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, env=environment) as process:
         try:
-            until = time.monotonic() + 600
+            until = time.monotonic() + 1200
             while True:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
@@ -153,3 +168,18 @@ def serve(folder: Path, log: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def llama_server(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield from serve(llama, tmp_path_factory.mktemp("server") / "log")
+
+
+@pytest.fixture(scope="session")
+def reference(llama: Path) -> Reference:
+    return Reference(llama)
+
+
+@pytest.fixture(scope="session")
+def model(llama: Path) -> LanguageModel:
+    return LanguageModel(VllmEngine.named(f"vllm:{llama}", ENGINE))
+
+
+@pytest.fixture(scope="session")
+def served(llama_server: str) -> LanguageModel:
+    return LanguageModel(OpenAIEndpoint.named(llama_server, {"in_flight": 8}))

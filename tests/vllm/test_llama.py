@@ -2,96 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.vllm.conftest import ENGINE
+from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Ids, Reference, asked
 from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
 from wbrag_pipeline.generation.protocol import Passage
 from wbrag_pipeline.generation.vllm_engine import VllmEngine
 from wbrag_pipeline.sentences import split_sentences
-
-QUESTIONS = [
-    "Where was Marie Curie born?",
-    "What did she discover?",
-    "Which river flows through Krakow?",
-    "When was radium found?",
-    "Is radium a metal?",
-    "Who was Pierre?",
-]
-PASSAGES = [
-    Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867. She discovered polonium and radium.", 0.9),
-    Passage("2", "Vistula", "The Vistula flows through Warsaw and Krakow.", 0.7),
-    Passage("3", "Radium", "Radium was found in 1898 by Marie and Pierre Curie.", 0.5),
-]
-WEIGHTS = [0.5, 0.3, 0.2]
-Ids = tuple[int, ...]
-
-
-class Reference:
-    """The same model in transformers: probabilities after token ids, one prompt at a time."""
-
-    def __init__(self, folder: Path) -> None:
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-        self.model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="float32").eval()
-
-    def ids(self, request: Request) -> Ids:
-        turns = [{"role": m.role, "content": m.content} for m in request.messages]
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + request.prefix
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-
-    def probabilities(self, ids: Ids) -> list[float]:
-        import torch
-
-        with torch.no_grad():
-            logits = self.model(torch.tensor([ids])).logits[0, -1].double()
-        found: list[float] = torch.softmax(logits, -1).tolist()
-        return found
-
-    def mixed(self, rows: list[Ids], weights: list[float]) -> list[float]:
-        each = [self.probabilities(ids) for ids in rows]
-        return [math.fsum(w * row[t] for w, row in zip(weights, each, strict=True)) for t in range(len(each[0]))]
-
-    def greedy(self, rows: list[Ids], weights: list[float], room: int = 32) -> tuple[list[int], list[float]]:
-        """Tokens and their probabilities, of a mixture of prompts or of one."""
-        tokens: list[int] = []
-        probabilities: list[float] = []
-        while len(tokens) < room:
-            mixture = self.mixed([ids + tuple(tokens) for ids in rows], weights)
-            best = max(range(len(mixture)), key=lambda t: (mixture[t], -t))
-            if best == self.tokenizer.eos_token_id:
-                break
-            tokens.append(best)
-            probabilities.append(mixture[best])
-        return tokens, probabilities
-
-    def text(self, tokens: list[int]) -> str:
-        decoded: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        return decoded.rstrip("\ufffd").strip()
-
-
-@pytest.fixture(scope="module")
-def reference(llama: Path) -> Reference:
-    return Reference(llama)
-
-
-@pytest.fixture(scope="module")
-def model(llama: Path) -> LanguageModel:
-    return LanguageModel(VllmEngine.named(f"vllm:{llama}", ENGINE))
-
-
-def asked(question: str, given: list[Passage], task: Any = OPEN_QA) -> Request:
-    return Request(prompts.answer_prompt(question, given, task), 32)
 
 
 @pytest.mark.parametrize("given", [PASSAGES, []], ids=["naive", "no retrieval"])
@@ -168,18 +93,11 @@ def constrained(reference: Reference, rows: list[Ids], choices: tuple[str, ...])
 
 
 def test_verdicts_are_the_models_own_probabilities(model: LanguageModel, reference: Reference) -> None:
-    pieces = reference.tokenizer.convert_ids_to_tokens(range(len(reference.tokenizer)))
     n = len(QUESTIONS)
     verdicts = model.assess(QUESTIONS, [PASSAGES[0]] * n, ["Warsaw"] * n, OPEN_QA)
     for question, verdict in zip(QUESTIONS, verdicts, strict=True):
-        expected = []
-        for messages in prompts.verdict_prompts(question, PASSAGES[0], "Warsaw", OPEN_QA):
-            row = reference.probabilities(reference.ids(Request(messages, 4)))
-            yes, no = (
-                math.fsum(p for piece, p in zip(pieces, row, strict=True) if word.startswith(piece))
-                for word in (prompts.YES, prompts.NO)
-            )
-            expected.append(yes / (yes + no))
+        asked_for = prompts.verdict_prompts(question, PASSAGES[0], "Warsaw", OPEN_QA)
+        expected = [reference.yes_share(Request(messages, 4)) for messages in asked_for]
         assert not verdict.failed
         assert [verdict.relevant, verdict.supported, verdict.useful] == pytest.approx(expected, abs=1e-3)
     assert model.incidents.verdicts_unread == 0
@@ -193,11 +111,11 @@ def test_it_goes_on_from_a_beginning(model: LanguageModel, reference: Reference)
 
 
 def test_long_passages_are_left_out_and_units_are_made(model: LanguageModel) -> None:
-    long = Passage("4", "Long", "Radium was found. " * 500)
+    long = Passage("4", "Long", "Radium was found. " * 1000)
     before = model.incidents.passages_dropped
     with_, without = (model.answer(QUESTIONS[:1], [row], OPEN_QA)[0] for row in ([*PASSAGES, long], PASSAGES))
     assert with_ == without
-    (lost,) = model.answer(["word " * 2000], [PASSAGES], OPEN_QA)
+    (lost,) = model.answer(["word " * 4000], [PASSAGES], OPEN_QA)
     assert lost.failed
     assert model.incidents.passages_dropped == before + 1 + len(PASSAGES)
     assert model.answer_ensemble(QUESTIONS[:1], [[PASSAGES[0], long]], [[0.5, 0.5]], OPEN_QA) == model.answer_ensemble(
@@ -217,11 +135,6 @@ def test_one_model_a_process(model: LanguageModel, gemma: Path) -> None:
 
 
 # The same model behind a real server.
-
-
-@pytest.fixture(scope="module")
-def served(llama_server: str) -> LanguageModel:
-    return LanguageModel(OpenAIEndpoint.named(llama_server, {"in_flight": 8}))
 
 
 def test_the_server_can_do_everything(served: LanguageModel, caplog: pytest.LogCaptureFixture) -> None:
@@ -268,7 +181,7 @@ def test_both_engines_sample_the_same_for_a_seed(model: LanguageModel, served: L
 
 
 def test_the_server_says_when_a_prompt_does_not_fit(served: LanguageModel) -> None:
-    long = Passage("4", "Long", "Radium was found. " * 500)
+    long = Passage("4", "Long", "Radium was found. " * 1000)
     with_, without = (served.answer(QUESTIONS[:1], [row], OPEN_QA)[0] for row in ([*PASSAGES, long], PASSAGES))
     assert with_ == without
     assert served.answer_ensemble(QUESTIONS[:1], [[PASSAGES[0], long]], [[0.5, 0.5]], OPEN_QA)[0].text

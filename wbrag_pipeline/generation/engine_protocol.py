@@ -105,7 +105,7 @@ class Capabilities:
     logprobs: the likeliest alternatives a token that can be had; 0 the chosen tokens' own; None no probabilities.
     structured: answers can be held to ``Request.choices``.
     continues: ``Request.prefix`` is gone on from.
-    distributions: ``encode``, ``next_tokens``, ``decode`` and ``ends`` work.
+    distributions: ``token_ids``, ``encode``, ``next_tokens``, ``decode`` and ``ends`` work.
     """
 
     logprobs: int | None
@@ -170,6 +170,9 @@ class Engine(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, without special ones."""
+
+    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
+        """The id of each text that is one token of the vocabulary; None for any other."""
 
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """Token ids of each prompt as the model gets it, prefix included; () for one that leaves no room."""

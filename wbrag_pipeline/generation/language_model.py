@@ -14,6 +14,7 @@ from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Messag
 from wbrag_pipeline.generation.fitting import Incidents, ask_fitting, say_dropped
 from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.reflection import Reflection
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -36,6 +37,7 @@ class LanguageModel:
         self.engine, self.cache = engine, cache
         self.usage, self.incidents = Usage(), Incidents()
         self._asker = RecordedEngine(engine, cache, self.usage)
+        self._reflection = Reflection(self._asker)
         self._pieces: dict[int, str] = {}
 
     @property
@@ -89,7 +91,13 @@ class LanguageModel:
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
     ) -> list[Assessment]:
-        """Each verdict is P(yes) among yes and no. Raises InputError where the engine has no probabilities."""
+        """Each verdict is P(yes) among yes and no, or read off the model's own reflection tokens where it has some.
+
+        Raises InputError where the engine has no probabilities.
+        """
+        require(self.engine, "logprobs")
+        if self._reflection.ids:
+            return self._reflection.assess(questions, passages, answers, task)
         asked = [
             messages
             for question, passage, answer in zip(questions, passages, answers, strict=True)
@@ -106,7 +114,10 @@ class LanguageModel:
         return made
 
     def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
-        """P(yes) to whether something must be looked up."""
+        """P(yes) to whether something must be looked up; P([Retrieval]) where the model has reflection tokens."""
+        require(self.engine, "logprobs")
+        if self._reflection.ids:
+            return self._reflection.wants_retrieval(questions, task)
         return self._verdicts([prompts.retrieve_prompt(question, task) for question in questions], "deciding")
 
     def judge(

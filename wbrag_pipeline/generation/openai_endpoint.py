@@ -132,6 +132,12 @@ class OpenAIEndpoint:
         self._say(f"{self.name} counts no tokens: their numbers are estimates")
         return [len(_PIECE.findall(text)) for text in texts]
 
+    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
+        """By the server's /tokenize."""
+        bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts]
+        coded = self._ask_all("//tokenize", bodies, lambda reply: [int(token) for token in reply["tokens"]])
+        return [ids[0] if ids and len(ids) == 1 else None for ids in coded]
+
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """By the server's /tokenize, with its chat template."""
         system, context = self._dialect.system, self._found[2]

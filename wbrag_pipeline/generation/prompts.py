@@ -26,9 +26,12 @@ PROMPT_VERSION = "chat-2"
 YES, NO = "yes", "no"
 
 _MARKS = "passage|question|claim|answer|evidence|draft"
-# Our own marks, and what chat templates put between turns: <|…|>, <s>, <start_of_turn>, [INST], <<SYS>> and the like.
+# Our own marks, what chat templates put between turns (<|…|>, <s>, <start_of_turn>, [INST], <<SYS>> and the like), and
+# Self-RAG's reflection tokens.
 _FORGERY = re.compile(
     rf"<(?=\s*/?\s*(?:{_MARKS})\b)|<(?=\|)|<(?=/?(?:s|bos|eos|pad|unk|think|start_of_turn|end_of_turn|sys)>)|<(?=<)"
+    r"|<(?=/?paragraph>)"
+    r"|\[(?=(?:(?:No )?Retrieval|(?:Ir)?relevant|(?:Fully|Partially) supported|Utility:\d)\]|No support /)"
     r"|\[(?=/?\s*(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\b)",
     re.IGNORECASE,
 )
@@ -207,6 +210,11 @@ def passage_block(number: int, passage: Passage) -> str:
     """A passage between its marks: title line, then text."""
     title = " ".join(as_data(passage.title).split())
     return f"<passage {number}>\n{title}\n{as_data(passage.text)}\n</passage {number}>"
+
+
+def reflected_passage(passage: Passage) -> str:
+    """How a model with Self-RAG's reflection tokens is handed a passage in the middle of its answer."""
+    return f"[Retrieval]<paragraph>{as_data(passage.title)}\n{as_data(passage.text)}</paragraph>"
 
 
 def as_data(text: str) -> str:

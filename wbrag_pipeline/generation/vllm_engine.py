@@ -105,6 +105,11 @@ class VllmEngine:
         """By the model's tokenizer."""
         return [len(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
 
+    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
+        """By the model's tokenizer."""
+        vocabulary = self._tokenizer.get_vocab()
+        return [vocabulary.get(text) for text in texts]
+
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """By the model's tokenizer, after its chat template."""
         room = self._llm.llm_engine.model_config.max_model_len

@@ -1,0 +1,97 @@
+"""Self-RAG's own reflection tokens, for models that were trained to write them (``selfrag/selfrag_llama2_7b``).
+
+Asai et al., "Self-RAG" (2023), table 1 and section 3.3: the model decides and criticises with tokens of its vocabulary,
+and what counts is their probability at the place where they are due, among the tokens of their group. So each verdict
+is one next-token distribution after a text that stops there. Whether a model has them its tokenizer says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation.engine_protocol import Request
+from wbrag_pipeline.generation.protocol import Assessment, Passage, Usage
+from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.storage import sha256_of_text
+
+# What each token of a group is worth, in [0, 1]. The paper's utility runs from −1 to 1: here it is (1 + u) / 2.
+RETRIEVE = {"[Retrieval]": 1.0, "[No Retrieval]": 0.0}
+RELEVANT = {"[Relevant]": 1.0, "[Irrelevant]": 0.0}
+SUPPORTED = {"[Fully supported]": 1.0, "[Partially supported]": 0.5, "[No support / Contradictory]": 0.0}
+USEFUL = {f"[Utility:{n}]": (n - 1) / 4 for n in range(1, 6)}
+WORDS = (*RETRIEVE, *RELEVANT, *SUPPORTED, *USEFUL)
+# The likeliest tokens asked for where whole distributions are not handed out.
+_HEAD = 20
+
+
+class Reflection:
+    """Reads decisions and verdicts off a model's reflection tokens, through the engine's cache and ledger."""
+
+    def __init__(self, asker: RecordedEngine) -> None:
+        self._asker = asker
+
+    @cached_property
+    def ids(self) -> Mapping[str, int] | None:
+        """The tokens' ids; None for a model without them, or an engine that gives no distributions."""
+        if self._asker.engine.capabilities.lacks("distributions"):
+            return None
+        found = dict(zip(WORDS, self._asker.engine.token_ids(WORDS), strict=True))
+        there = {word: token for word, token in found.items() if token is not None}
+        return there if len(there) == len(WORDS) else None
+
+    def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
+        """P([Retrieval]) against P([No Retrieval]) where the answer would begin."""
+        return self._worth([Request(prompts.answer_prompt(question, (), task), 1) for question in questions], RETRIEVE)
+
+    def assess(
+        self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
+    ) -> list[Assessment]:
+        """The three verdicts, each after the text up to its place; the tokens in between are the favourable ones."""
+        asked = []
+        for question, passage, answer in zip(questions, passages, answers, strict=True):
+            begun = Request(prompts.answer_prompt(question, (), task), 1, prefix=prompts.reflected_passage(passage))
+            answered = replace(begun, prefix=f"{begun.prefix}[Relevant]{prompts.as_data(answer)}")
+            asked.append((begun, answered, replace(answered, prefix=f"{answered.prefix}[Fully supported]")))
+        groups = (RELEVANT, SUPPORTED, USEFUL)
+        columns = [self._worth([row[n] for row in asked], group) for n, group in enumerate(groups)]
+        made = []
+        for relevant, supported, useful in zip(*columns, strict=True):
+            if relevant is None or supported is None or useful is None:
+                made.append(Assessment(0.0, 0.0, 0.0, failed=True))
+            else:
+                made.append(Assessment(relevant, supported, useful))
+        return made
+
+    def _worth(self, requests: Sequence[Request], group: Mapping[str, float]) -> list[float | None]:
+        """The group's mean worth by probability at each place; None where no distribution or no token could be had."""
+        engine, cache = self._asker.engine, self._asker.cache
+        keys = [sha256_of_text("reflection", engine.fingerprint, text, *group) for text in engine.render(requests)]
+        known = dict(cache.get_many(keys)) if cache else {}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
+        with self._asker.recorder() as record:
+            if known:
+                record({}, Usage(calls=len(known), cached=len(known)))
+            fit = [(key, ids) for key, ids in zip(missing, engine.encode(list(missing.values())), strict=True) if ids]
+            coded = [ids for _, ids in fit]
+            rows = engine.next_tokens(coded, None)
+            if any(row is None for row in rows):
+                rows = engine.next_tokens(coded, _HEAD)
+            made = {
+                key: [row.get((self.ids or {})[word], 0.0) for word in group]
+                for (key, _), row in zip(fit, rows, strict=True)
+                if row is not None
+            }
+            tokens = sum(len(ids) for ids in coded)
+            spent = Usage(calls=len(missing), failed=len(missing) - len(made), prompt_tokens=tokens)
+            record(made, replace(spent, completion_tokens=len(made)))
+        return [_mean_worth((known | made).get(key), group) for key in keys]
+
+
+def _mean_worth(probabilities: Sequence[float] | None, group: Mapping[str, float]) -> float | None:
+    if not probabilities or not sum(probabilities):
+        return None
+    return sum(p * worth for p, worth in zip(probabilities, group.values(), strict=True)) / sum(probabilities)
