@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, mean
+from assets.stage import TABLE, Stage, mean
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
@@ -25,7 +25,7 @@ COMPRESSION = "compression_is_a_compression"
     group_name="training",
     kinds={"polars"},
     io_manager_key="tables",
-    dagster_type=dg.PythonObjectDagsterType(pl.DataFrame),
+    dagster_type=TABLE,
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
     check_specs=[
         blocking_check(

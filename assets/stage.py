@@ -29,6 +29,9 @@ from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.scoring import Scorer, Scores
 
+# A checked asset's result carries no type of its own, and Dagster wants one object for one type.
+TABLE = dg.PythonObjectDagsterType(pl.DataFrame)
+
 _PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
 
 

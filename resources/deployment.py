@@ -22,6 +22,9 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         default="", description="What the gates go by: gold (the default) or judge, for unlabelled questions"
     )
     curate: str = Field(default="", description="Units are curated before they are published: on (the default) or off")
+    private: str = Field(
+        default="", description="Private data that keeps a unit out: credentials,email,phone,card,account,ssn; or none"
+    )
     top_k: int = Field(default=_DEFAULTS.top_k, description="Passages a question (K)")
     tau_s: float = Field(default=_DEFAULTS.gates.tau_s, description="Least score with retrieval")
     tau_delta: float = Field(default=_DEFAULTS.gates.tau_delta, description="Least gain of retrieval over none")
@@ -53,6 +56,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             method=self.method or None,
             scorer=self.scorer or None,
             curate=self.curate or None,
+            private=self.private or None,
             top_k=self.top_k,
             gates=Gates(self.tau_s, self.tau_delta, self.tau_doc, self.n_min),
             limit=self.limit or None,

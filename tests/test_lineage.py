@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VARIANT = "minilm~reader~naive"
 VIEWS = ("events", "stages", "units", "unit_sources", "releases", "release_units", "release_decisions", "serving")
-VIEWS += ("evaluations", "evaluation_passages")
+VIEWS += ("evaluations", "evaluation_passages", "unit_states", "unit_history")
 
 
 def minutes(count: int) -> datetime:
@@ -326,7 +326,7 @@ def test_recording_again_changes_nothing_for_readers(trained: Lineage) -> None:
     assert len(list(trained.events.glob("2*.parquet"))) == 6
     assert {view: len(found) for view, found in before.items()} == {
         "stages": 0, "units": 2, "unit_sources": 3, "releases": 1, "release_units": 2, "release_decisions": 0,
-        "serving": 0, "evaluations": 2, "evaluation_passages": 6,
+        "serving": 0, "evaluations": 2, "evaluation_passages": 6, "unit_states": 0, "unit_history": 0,
     }  # fmt: skip
     assert after == before
 

@@ -53,6 +53,7 @@ class Settings:
     method: str = DEFAULT_METHOD
     scorer: str = "gold"  # what the gates go by: "gold" answers, or "judge", the generator's own verdict
     curate: str = "on"  # "off" publishes every unit as it was distilled, as the paper does
+    private: str = "credentials,email,phone,card,account,ssn"  # which private data keeps a unit out; or "none"
     top_k: int = 5
     gates: Gates = field(default_factory=Gates)
     limit: int | None = None  # at most so many questions a split, the first ones; None is all
@@ -80,7 +81,7 @@ class Settings:
         """Settings from WBRAG_HOME, _ENCODER, _GENERATOR, …; ``override`` wins where it is not None."""
         found: dict[str, Any] = {
             name: environment[f"WBRAG_{name.upper()}"]
-            for name in ("encoder", "generator", "method", "scorer", "curate")
+            for name in ("encoder", "generator", "method", "scorer", "curate", "private")
             if environment.get(f"WBRAG_{name.upper()}")
         }
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")

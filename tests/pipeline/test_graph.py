@@ -103,6 +103,7 @@ def test_metadata_figures_and_checks_are_recorded(trained: Place, instance: Any)
 def test_checks_pass_and_are_of_this_partition(trained: Place, instance: Any) -> None:
     wanted = {("knowledge_units", "no_gold_answer_reached_the_distiller"), ("writeback_index", "units_and_index_agree")}
     wanted |= {("knowledge_units", "compression_is_a_compression"), ("release", "newest_release_is_served")}
+    wanted |= {("curated_units", "published_units_are_fit_to_search")}
     wanted |= {(table.name, "schema") for table in tables.ALL if table.name != "questions"}
     for asset, name in wanted:
         key = dg.AssetCheckKey(dg.AssetKey(asset), name)
@@ -140,12 +141,43 @@ def test_moving_a_threshold_recomputes_decisions_only(trained: Place, instance: 
     job.execute_in_process(run_config=config(trained), instance=instance, partition_key="towns")
 
 
+def test_units_are_never_distilled_from_units(trained: Place, instance: Any) -> None:
+    units = current(trained.settings.releases("towns")).units()
+    assert units.height > 0  # there is something that training could find, and must not
+    trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
+        run_config=config(trained),
+        instance=instance,
+        partition_key="towns",
+        asset_selection=[dg.AssetKey(name) for name in ("retrievals", "utility_scores", "gated_docs")],
+    )
+    passages = set(pl.read_parquet(trained.settings.table("passages", "towns"))["passage_id"])
+    for asset in ("retrievals", "gated_docs"):
+        assert set(pl.read_parquet(trained.settings.table(asset, "towns"))["passage_id"]) <= passages
+    assert set(units["source_passage_ids"].explode()) <= passages
+
+
+def test_without_curation_every_unit_is_published_and_nothing_is_overwritten(trained: Place, instance: Any) -> None:
+    curated = trained.settings.table("curated_units", "towns").read_bytes()
+    trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
+        run_config=config(trained, curate="off"),
+        instance=instance,
+        partition_key="towns",
+        asset_selection=[
+            dg.AssetKey(name) for name in ("utility_scores", "gated_docs", "knowledge_units", "curated_units")
+        ],
+    )
+    plain = pl.read_parquet(trained.settings.with_(curate="off").table("curated_units", "towns"))
+    assert plain.height > 0 and set(plain["state"]) == {"published"}
+    assert trained.settings.table("curated_units", "towns").read_bytes() == curated
+
+
 def test_lineage_leads_from_a_unit_to_its_passages_and_back(trained: Place) -> None:
     unit = current(trained.settings.releases("towns")).units().row(0, named=True)
     lineage = Lineage(trained.settings.lineage)
     tree = repr(lineage.trace(unit["unit_id"]))
     assert unit["question"] in tree and unit["source_hashes"][0] in tree
     assert unit["unit_id"] in repr(lineage.trace(unit["source_passage_ids"][0]))
+    assert "curated: published" in tree
 
 
 def test_a_check_that_fails_keeps_the_index_from_being_published(

@@ -107,6 +107,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "method": settings.method,
                     "scorer": settings.scorer,
                     "curate": settings.curate,
+                    "private": settings.private,
                     "top_k": settings.top_k,
                     "tau_s": gates.tau_s,
                     "tau_delta": gates.tau_delta,

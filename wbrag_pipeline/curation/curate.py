@@ -6,29 +6,60 @@ next run publishes it again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.curation.contradictions import settle_contradictions
 from wbrag_pipeline.curation.duplicates import merge_duplicates
+from wbrag_pipeline.curation.private_data import EVERY_KIND, kinds_named
+from wbrag_pipeline.curation.screening import objection, quarantine
+from wbrag_pipeline.curation.sources import Source, sources_of
+from wbrag_pipeline.curation.support import cut_unsupported, present_sources, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
 from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.sentences import split_sentences
 
 # Columns that are fields of Unit under the same name.
 _AS_DECIDED = ("state", "reason", "kept_by", "cut_sentences", "valid_from", "valid_until", "known_from", "known_until")
 
 
-def curate(units: pl.DataFrame, generator: Generator) -> pl.DataFrame:
-    """KNOWLEDGE_UNITS to CURATED_UNITS, in the order of unit ids."""
-    made = [unit_of(row) for row in units.iter_rows(named=True)]
-    merge_duplicates(made)
+def curate(
+    units: pl.DataFrame,
+    passages: pl.DataFrame,
+    encoder: Encoder,
+    generator: Generator,
+    *,
+    private: str = EVERY_KIND,
+    said_at: Mapping[str, datetime] | None = None,
+    known_from: Mapping[str, datetime] | None = None,
+) -> pl.DataFrame:
+    """KNOWLEDGE_UNITS to CURATED_UNITS, in the order of unit ids.
+
+    passages: PASSAGES that hold the units' sources; units are held against all of them, so what was retrieved beside
+        the sources belongs here too.
+    private: which kinds of private data keep a unit out, see ``private_data.DETECTORS``.
+    said_at: when a passage's document said it, by passage id, where that is known.
+    known_from: when the system first held a unit, by unit id; recorded, and never a ground for a decision, or a build
+        from scratch would decide otherwise.
+
+    Screening comes first, so that no text that speaks to a model is shown to one.
+    """
+    sources, made = sources_of(passages, said_at or {}), _units(units)
+    quarantine(made, kinds_named(private))
+    cut_unsupported(made, sources, generator)
+    merge_duplicates(made, encoder, generator)
+    settle_contradictions(made, sources, generator)
+    _date(made, sources, known_from or {})
     return _table(units, made, generator)
 
 
 def uncurated(units: pl.DataFrame) -> pl.DataFrame:
     """KNOWLEDGE_UNITS to CURATED_UNITS where nothing is looked at: every unit is published as it was distilled."""
-    made = [unit_of(row) for row in units.iter_rows(named=True)]
+    made = _units(units)
     for unit in made:
         unit.reason = "curation is off"
     return _table(units, made, None)
@@ -37,6 +68,37 @@ def uncurated(units: pl.DataFrame) -> pl.DataFrame:
 def published(curated: pl.DataFrame) -> pl.DataFrame:
     """The KNOWLEDGE_UNITS to search: CURATED_UNITS in state published, with their final text and all their sources."""
     return curated.filter(pl.col("state") == PUBLISHED).select(list(tables.KNOWLEDGE_UNITS.schema))
+
+
+def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, private: str = EVERY_KIND) -> list[str]:
+    """Ids of published units with a sentence that does not follow from their sources, or a text that is quarantined.
+
+    Looks at the finished table alone; verdicts come from the completion cache.
+    """
+    units, sources = _units(published(curated)), sources_of(passages, {})
+    kinds = kinds_named(private)
+    asked = [(unit, sentence) for unit in units for sentence in split_sentences(unit.text)]
+    follows = supported([(sentence, present_sources(unit, sources)) for unit, sentence in asked], generator)
+    bad = {unit.unit_id for (unit, _), good in zip(asked, follows, strict=True) if not good}
+    bad |= {unit.unit_id for unit in units if objection(unit.title, unit.text, kinds)}
+    return sorted(bad)
+
+
+def _units(units: pl.DataFrame) -> list[Unit]:
+    return [unit_of(row) for row in units.sort("unit_id").iter_rows(named=True)]
+
+
+def _date(units: Sequence[Unit], sources: Mapping[str, Source], known_from: Mapping[str, datetime]) -> None:
+    """Set both pairs of times: true in the world by what the sources say, known to the system by what it recorded."""
+    for unit in units:
+        said = [source.said_at for source in present_sources(unit, sources) if source.said_at]
+        unit.valid_from = max(said, default=None)
+        unit.known_from = known_from.get(unit.unit_id)
+    for unit in units:
+        # A clash is known from the moment that both sides are.
+        both = (unit.known_from, known_from.get(unit.kept_by or ""))
+        if unit.kept_by and both[0] and both[1]:
+            unit.known_until = max(both[0], both[1])
 
 
 def _table(units: pl.DataFrame, made: Sequence[Unit], generator: Generator | None) -> pl.DataFrame:

@@ -1,24 +1,51 @@
-"""Units that say the same become one, which keeps the sources and questions of all."""
+"""Units that say the same become one, which keeps the sources and questions of all.
+
+Candidates are found by a hash, by MinHash over words and by the encoder's vectors; what decides is the wording of
+their sentences, and where that leaves it open the generator, asked both ways. Nothing is merged across titles (two
+things of one name) unless it comes of the same passages, nor across access labels, nor where a number, a date, a name
+or what turns a meaning differs.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from wbrag_pipeline.curation.neighbours import near_pairs
 from wbrag_pipeline.curation.unit import MERGED, Unit
+from wbrag_pipeline.curation.wording import plain, wording_of
+from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.sentences import split_sentences
+
+# Share of words (Jaccard) two sentences have in common before a generator is asked whether they say the same.
+_ALIKE = 0.5
+# What the generator must give, both ways, as a probability.
+LEAST_AGREEMENT = 0.95
 
 
-def merge_duplicates(units: Sequence[Unit]) -> None:
-    """Merge, in place, what stands among ``units`` and says the same under the same labels.
+def merge_duplicates(units: Sequence[Unit], encoder: Encoder, generator: Generator) -> None:
+    """Merge, in place, what stands among ``units`` and says no more than another one under the same labels.
 
-    The survivor has more sources behind it, or else the lower id.
+    The survivor says more, or has more sources behind it, or has the lower id. A unit gives way only to one that it
+    was itself compared with: likeness is not handed on along a chain.
     """
-    standing = sorted((unit for unit in units if unit.stands), key=lambda unit: (-len(unit.sources), unit.unit_id))
     first: dict[tuple[str, ...], Unit] = {}
-    for unit in standing:
+    for unit in sorted((unit for unit in units if unit.stands), key=lambda unit: (-len(unit.sources), unit.unit_id)):
         survivor = first.setdefault((*unit.labels, "", plain(unit.title), plain(unit.text)), unit)
         if survivor is not unit:
             merge(unit, survivor, f"says word for word what {survivor.unit_id} says")
+    # Sources after the merging above: what more passages state is the better survivor.
+    left = sorted(first.values(), key=lambda u: (-len(split_sentences(u.text)), -len(u.sources), u.unit_id))
+    pairs = [(left[i], left[j]) for i, j in near_pairs(left, encoder) if _of_one_thing(left[i], left[j])]
+    for (survivor, unit), covered in zip(pairs, says_no_more(pairs, generator), strict=True):
+        if covered and survivor.stands and unit.stands:
+            merge(unit, survivor, f"says no more than {survivor.unit_id} does")
+
+
+def _of_one_thing(one: Unit, other: Unit) -> bool:
+    """Whether nobody sees one who may not see the other, and both are under one title or of the same passages."""
+    alike = plain(one.title) == plain(other.title) or one.sources == other.sources
+    return one.labels == other.labels and alike
 
 
 def merge(unit: Unit, survivor: Unit, reason: str) -> None:
@@ -28,6 +55,47 @@ def merge(unit: Unit, survivor: Unit, reason: str) -> None:
     survivor.question_ids = sorted({*survivor.question_ids, *unit.question_ids})
 
 
-def plain(text: str) -> str:
-    """``text`` without differences of case, blanks and Unicode form."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+def says_no_more(pairs: Sequence[tuple[Unit, Unit]], generator: Generator) -> list[bool]:
+    """Whether the second unit of each pair says no more than the first: each sentence of it is one of the first's.
+
+    Sentences are one when their words are, or when nothing that must not differ does and the generator takes each to
+    follow from the other.
+    """
+    open_pairs: dict[int, list[tuple[Passage, Passage]]] = {}
+    for place, (whole, part) in enumerate(pairs):
+        open_sentences = _unmatched(whole, part)
+        if open_sentences is not None:
+            open_pairs[place] = open_sentences
+    asked = [
+        couple for couples in open_pairs.values() for one, other in couples for couple in ((one, other), (other, one))
+    ]
+    verdicts = generator.verify([claim.text for claim, _ in asked], [[source] for _, source in asked])
+    same = dict.fromkeys(open_pairs, True)
+    of_pair = [place for place, couples in open_pairs.items() for _ in range(2 * len(couples))]
+    for place, verdict in zip(of_pair, verdicts, strict=True):
+        same[place] &= not verdict.failed and verdict.supports >= LEAST_AGREEMENT
+    return [same.get(place, False) for place in range(len(pairs))]
+
+
+def _unmatched(whole: Unit, part: Unit) -> list[tuple[Passage, Passage]] | None:
+    """The sentences of ``part`` that wording does not find in ``whole``, each with the one it may be there.
+
+    None where one of them can be no sentence of ``whole``.
+    """
+    there = {wording_of(sentence): sentence for sentence in split_sentences(whole.text)}
+    held = {wording.tokens for wording in there}
+    found = []
+    for sentence in split_sentences(part.text):
+        wording = wording_of(sentence)
+        if wording.tokens in held:
+            continue
+        alike = [(_share(wording.tokens, other.tokens), text) for other, text in there.items() if wording.agrees(other)]
+        if not alike or max(alike)[0] < _ALIKE:
+            return None
+        found.append((Passage(part.unit_id, part.title, sentence), Passage(whole.unit_id, whole.title, max(alike)[1])))
+    return found
+
+
+def _share(left: Iterable[str], right: Iterable[str]) -> float:
+    a, b = set(left), set(right)
+    return len(a & b) / max(1, len(a | b))

@@ -97,6 +97,28 @@ class Lineage:
         )
         return events.write(self.events, "units", frame, run_id, variant, at)
 
+    def record_curation(
+        self, run_id: str, variant: str, benchmark: str, curated: pl.DataFrame, *, at: datetime | None = None
+    ) -> Path:
+        """Record what became of all units of one benchmark, and why.
+
+        curated: CURATED_UNITS; its texts are left out. Raises IntegrityError when the table breaks its schema.
+        """
+        frame = events.curation_rows(curated).with_columns(benchmark=pl.lit(benchmark))
+        return events.write(self.events, "curation", frame, run_id, variant, at)
+
+    def known_from(self, variant: str, benchmark: str) -> dict[str, datetime]:
+        """When each unit was first recorded: since then the system has known it."""
+        with self.connect() as connection:
+            rows = connection.execute(
+                """
+                SELECT unit_id, min(recorded_at) FROM recorded_units
+                WHERE variant = $variant AND benchmark = $benchmark AND unit_id IS NOT NULL GROUP BY unit_id
+                """,
+                {"variant": variant, "benchmark": benchmark},
+            ).fetchall()
+        return dict(rows)
+
     def record_release(
         self,
         run_id: str,
@@ -166,9 +188,10 @@ class Lineage:
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection for reading, to be closed by the caller (it is a context manager).
 
-        Views: ``units``, ``unit_sources``, ``stages``, ``releases``, ``release_units``, ``release_decisions``,
-        ``serving``, ``evaluations``, ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the
-        superseded ones too. They are empty while nothing is recorded, and a new recording shows in the next query.
+        Views: ``units``, ``unit_sources``, ``unit_states``, ``unit_history``, ``stages``, ``releases``,
+        ``release_units``, ``release_decisions``, ``serving``, ``evaluations``, ``evaluation_passages``, ``events``;
+        ``recorded_*`` are all recordings, the superseded ones too. They are empty while nothing is recorded, and a
+        new recording shows in the next query.
         Raises IntegrityError, naming the file, when an event file is damaged.
         """
         return views.connect(self.folder)

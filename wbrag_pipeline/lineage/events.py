@@ -20,7 +20,7 @@ from polars.datatypes import DataTypeClass
 from wbrag_pipeline import storage
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.settings import slug
-from wbrag_pipeline.tables import EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
+from wbrag_pipeline.tables import CURATED_UNITS, EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 
 Number = float | int | str
 ColumnType = pl.DataType | DataTypeClass
@@ -80,6 +80,23 @@ SCHEMAS: dict[str, pl.Schema] = {
             "gates": pl.String,  # JSON object
             "labels": pl.List(pl.String),
             "sources": pl.List(_SOURCE),
+        }
+    ),
+    # One row a unit; a recording of no units is one row with a null unit_id. No text of a unit: what is forgotten must
+    # leave none behind.
+    "curation": _schema(
+        {
+            "benchmark": pl.String,
+            "unit_id": pl.String,
+            "state": pl.String,
+            "reason": pl.String,
+            "kept_by": pl.String,
+            "question_ids": pl.List(pl.String),
+            "cut_sentences": pl.Int32,  # how many
+            "valid_from": pl.Datetime("us", "UTC"),
+            "valid_until": pl.Datetime("us", "UTC"),
+            "known_from": pl.Datetime("us", "UTC"),
+            "known_until": pl.Datetime("us", "UTC"),
         }
     ),
     "releases": _schema(
@@ -193,6 +210,12 @@ def unit_rows(units: pl.DataFrame, gated_docs: pl.DataFrame, benchmark: str) -> 
     rows = units.join(scores, on="question_id", how="left", maintain_order="left").join(
         sources, on="unit_id", how="left", maintain_order="left"
     )
+    return _or_one_null_row(rows)
+
+
+def curation_rows(curated: pl.DataFrame) -> pl.DataFrame:
+    """CURATED_UNITS -> the decisions without the texts. Raises IntegrityError when the table breaks its schema."""
+    rows = CURATED_UNITS.check(curated).with_columns(pl.col("cut_sentences").list.len())
     return _or_one_null_row(rows)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.lineage.decisions import decisions
 from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, moment, one_line, present
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
         ORDER BY release, variant, question_id, got.rank""",
         ids,
     )
+    decided = decisions(connection, ids["ids"])
     # The unit's variant need not be the evaluation's: a write-back corpus can be tried under another method.
     sources_of, releases_of = _grouped(sources, *_UNIT_KEY), _grouped(releases, *_UNIT_KEY)
     questions_of = _grouped(questions, "benchmark", "unit_id")
@@ -89,13 +91,14 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
             sources_of.get(_unit_key(row), []),
             releases_of.get(_unit_key(row), []),
             questions_of.get((row["benchmark"], row["unit_id"]), []),
+            decided.get(_unit_key(row)),
         )
         for row in rows
         if _unit_key(row) in keys
     ]
 
 
-def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row]) -> Node:
+def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row], decision: Node | None) -> Node:
     gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
     facts = present(
         {
@@ -120,6 +123,8 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
         "recorded": moment(row),
     }
     children.append(Node(f"made by run {row['run_id']}", present(made_by)))
+    if decision:
+        children.append(decision)
     children.extend(
         Node(
             f"in release {release['release']}",

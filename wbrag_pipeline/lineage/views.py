@@ -47,6 +47,20 @@ SELECT event_id, run_id, variant, benchmark, corpus, unit_id, place.position, pl
     place.source.content_hash, place.source.rank, place.source.retrieval_score, place.source.standalone_score, fallback
 FROM units, unnest(sources) WITH ORDINALITY AS place(source, position);
 
+-- What the newest curation decided of each unit, and every time that a decision changed.
+CREATE VIEW unit_states AS
+SELECT *
+FROM recorded_curation
+QUALIFY unit_id IS NOT NULL AND event_id = first_value(event_id) OVER (
+    PARTITION BY variant, benchmark ORDER BY recorded_at DESC, event_id DESC);
+
+CREATE VIEW unit_history AS
+SELECT *
+FROM recorded_curation
+WHERE unit_id IS NOT NULL
+QUALIFY (state, reason, kept_by) IS DISTINCT FROM lag((state, reason, kept_by)) OVER (
+    PARTITION BY variant, benchmark, unit_id ORDER BY recorded_at, event_id);
+
 -- A release and an evaluation are recorded whole: the newest recording replaces all of an earlier one.
 CREATE VIEW releases AS
 SELECT *, len(unit_ids) AS units
@@ -95,6 +109,10 @@ FROM recorded_stages
 UNION ALL
 SELECT event_id, 'units', recorded_at, run_id, variant, benchmark, count(unit_id)
 FROM recorded_units
+GROUP BY ALL
+UNION ALL
+SELECT event_id, 'curation', recorded_at, run_id, variant, benchmark, count(unit_id)
+FROM recorded_curation
 GROUP BY ALL
 UNION ALL
 SELECT event_id, 'release', recorded_at, run_id, variant, benchmark || ' ' || release, len(unit_ids)

@@ -150,11 +150,16 @@ class Workbench:
 
     def curated(self, trial: Trial) -> Shelved:
         """CURATED_UNITS: every unit with what became of it, where the settings curate."""
-        units, model = self.units(trial), self._generator(trial.settings)
-        parts = (units.content, model.fingerprint, self._rest(trial))
+        s, units, gated = trial.settings, self.units(trial), self.gated_docs(trial)
+        model, encoder = self._generator(s), self.encoder(s)
+        made_by = (model.fingerprint, encoder.fingerprint, s.curate, s.private, self._rest(trial))
+        parts = (units.content, gated.content, self._corpus(trial), *made_by)
 
         def make() -> pl.DataFrame:
-            return curate(units.read(), model) if trial.settings.curate == "on" else uncurated(units.read())
+            if s.curate == "off":
+                return uncurated(units.read())
+            texts = select_passages(self.passages(trial), gated.read())
+            return curate(units.read(), texts, encoder, model, private=s.private)
 
         return self.keep(trial, "curated_units", tables.CURATED_UNITS, parts, make)
 

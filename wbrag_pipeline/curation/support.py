@@ -1,0 +1,118 @@
+"""Does a unit follow from its sources? Sentence by sentence: word for word, or by the generator's verdict.
+
+A sentence that stands in a source needs no verdict, which is every sentence of an extractive distiller. Another one
+must bring no number and no name of its own, and the generator must say that the sources support it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wbrag_pipeline.curation.sources import Source
+from wbrag_pipeline.curation.unit import REJECTED, Unit
+from wbrag_pipeline.curation.wording import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
+from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.lineage.node import count_of
+from wbrag_pipeline.sentences import split_sentences
+
+# Support that a verdict must give a sentence, as a probability.
+LEAST_SUPPORT = 0.5
+_STATES = frozenset("is was are were has had became".split())
+
+
+def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, Source], generator: Generator) -> None:
+    """Cut, in place, the sentences that do not follow from their unit's sources; reject what is left empty.
+
+    A source counts only while it is the passage that the unit was made from: with the same content hash.
+    """
+    standing = [unit for unit in units if unit.stands]
+    asked = [(sentence, present_sources(unit, sources)) for unit in standing for sentence in split_sentences(unit.text)]
+    follows = iter(supported(asked, generator))
+    for unit in standing:
+        sentences, there = split_sentences(unit.text), present_sources(unit, sources)
+        verdicts = [next(follows) for _ in sentences]
+        kept = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if good]
+        if not there:
+            unit.leave(REJECTED, "none of its sources is in the corpus as it was when the unit was made")
+        elif not kept:
+            unit.leave(REJECTED, "no sentence of it follows from its sources")
+        elif len(kept) < len(sentences):
+            unit.cut_sentences = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if not good]
+            unit.text = " ".join(kept)
+            unit.reason = f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources"
+        if unit.stands and made_up(unit.title, there):
+            unit.title = there[0].title
+
+
+def present_sources(unit: Unit, sources: Mapping[str, Source]) -> tuple[Source, ...]:
+    """The unit's sources that are still what they were when it was made, in its order."""
+    found = (
+        source
+        for passage, content in unit.sources.items()
+        if (source := sources.get(passage)) and source.content_hash == content
+    )
+    return tuple(found)
+
+
+def supported(asked: Sequence[tuple[str, tuple[Source, ...]]], generator: Generator) -> list[bool]:
+    """Whether each sentence follows from its sources; the generator is asked only for what wording cannot settle."""
+    settled = [
+        True if stands_in(sentence, there) else False if not there or made_up(sentence, there) else None
+        for sentence, there in asked
+    ]
+    unclear = [place for place, verdict in enumerate(settled) if verdict is None]
+    verdicts = generator.verify(
+        [asked[place][0] for place in unclear],
+        [[Passage(s.passage_id, s.title, s.text) for s in asked[place][1]] for place in unclear],
+    )
+    given = {
+        place: not verdict.failed and verdict.supports >= LEAST_SUPPORT
+        for place, verdict in zip(unclear, verdicts, strict=True)
+    }
+    return [given[place] if verdict is None else verdict for place, verdict in enumerate(settled)]
+
+
+def stands_in(sentence: str, sources: Sequence[Source]) -> bool:
+    """Whether a source has the sentence word for word, at its title or in its text.
+
+    A passage's border may have cut a sentence short of its full stop, and the next one follows it without a seam: so
+    the end of a source's text, and then a sentence that stands in one, will do too.
+    """
+    texts = [" ".join(source.text.split()) for source in sources]
+    return any(_holds(source.whole, sentence) for source in sources) or any(
+        text.endswith(sentence[:place])
+        and _at_word(text, len(text) - place)
+        and stands_in(sentence[place + 1 :], sources)
+        for place, character in enumerate(sentence)
+        if character == " "
+        for text in texts
+    )
+
+
+def made_up(sentence: str, sources: Sequence[Source]) -> list[str]:
+    """The numbers and names of a sentence that none of its sources has."""
+    held = {token_of(word) for source in sources for word in words_as_written(source.whole)}
+    words = words_as_written(sentence)
+    strange = []
+    for place, word in enumerate(words):
+        after = words[place + 1] if place + 1 < len(words) else ""
+        # Every sentence begins with a capital; a name at its beginning goes on with one, or with what it is or did.
+        named = is_name(word) and (place > 0 or is_name(after) or after in _STATES)
+        counted = is_number(token_of(word)) and word.casefold() != "one"  # "one of the towns" counts nothing
+        if (counted or (named and word.casefold() not in FUNCTION_WORDS)) and token_of(word) not in held:
+            strange.append(word)
+    return strange
+
+
+def _holds(text: str, sentence: str) -> bool:
+    start = text.find(sentence)
+    while start >= 0:
+        if _at_word(text, start) and _at_word(text, start + len(sentence)):
+            return True
+        start = text.find(sentence, start + 1)
+    return False
+
+
+def _at_word(text: str, place: int) -> bool:
+    """Whether no word goes across ``place``."""
+    return place in (0, len(text)) or not (text[place - 1].isalnum() and text[place].isalnum())
