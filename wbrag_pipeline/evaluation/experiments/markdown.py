@@ -9,7 +9,7 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
-from wbrag_pipeline.evaluation.experiments.matrix import headline, means
+from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.wording import duration, markdown_table, p_value, percent, signed
@@ -36,10 +36,18 @@ def sentence(matrix: pl.DataFrame) -> str:
     """The headline as one sentence."""
     h = headline(matrix)
     settings = f"{h.improved} of {h.settings} setting{'s' if h.settings != 1 else ''} improve"
-    return (
-        f"{settings}, {h.worsened} get worse, the mean gain is {signed(h.mean_gain)} points. The 95 % interval leaves "
-        f"out zero for {h.better} that improve and {h.worse} that get worse."
-    )
+    return f"{settings}, the mean gain is {signed(h.mean_gain)} points. {beyond_chance(h)}"
+
+
+def beyond_chance(h: Headline) -> str:
+    """What the intervals allow one to say of all settings, in two sentences."""
+    same = h.settings - h.improved - h.worsened
+
+    def verb(count: int, word: str) -> str:
+        return f"{count} {'that ' if word != 'stay' else ''}{word}{'s' if count == 1 else ''}"
+
+    changed = f"{h.worsened} get{'s' if h.worsened == 1 else ''} worse and {verb(same, 'stay')} the same."
+    return f"{changed} The interval leaves out zero for {verb(h.better, 'improve')} and {verb(h.worse, 'get')} worse."
 
 
 def gains(matrix: pl.DataFrame) -> str:

@@ -45,15 +45,16 @@ def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
         for row in matrix.iter_rows(named=True)
     ]
     benchmarks, methods = _in_order(matrix, "benchmark"), _in_order(matrix, "method")
+    gap = alt.Scale(paddingInner=0.06)
     base = chart_of(rows).encode(
-        x=alt.X("method:N", title=None, sort=methods, axis=_names_axis(orient="top", labelAngle=0)),
-        y=alt.Y("benchmark:N", title=None, sort=benchmarks, axis=_names_axis()),
+        x=alt.X("method:N", sort=methods, scale=gap, axis=_names_axis(orient="top", labelAngle=0)).title(None),
+        y=alt.Y("benchmark:N", sort=benchmarks, scale=gap, axis=_names_axis()).title(None),
     )
     strength = alt.Opacity("strength:Q", scale=None)
     cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=_as_is("colour"), opacity=strength)
     return picture(
         [
-            cells.properties(),
+            cells,
             base.transform_filter("datum.sure").mark_text(fontSize=13, fontWeight="bold").encode(text="text:N"),
             base.transform_filter("!datum.sure").mark_text(fontSize=12, color=MUTED).encode(text="text:N"),
         ],
@@ -69,7 +70,7 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
 
     rows = [
         {"name": row["name"], "gain": row["gain"], "text": signed(row["gain"]), "paper": theirs.get(row["name"])}
-        | {"colour": GAIN if row["gain"] >= 0 else LOSS}
+        | {"colour": GAIN if row["gain"] >= 0 else LOSS, "right": max(row["gain"], theirs.get(row["name"], 0.0))}
         for row in means.iter_rows(named=True)
     ]
     x = _reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
@@ -81,7 +82,8 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
             base.transform_filter("datum.paper != null")
             .mark_tick(color=INK, thickness=2, size=20)
             .encode(x=alt.X("paper:Q")),
-            base.transform_filter("datum.gain >= 0").mark_text(align="left", dx=5).encode(x="gain:Q", text="text:N"),
+            # Beyond the tick too, so that no figure lies on it.
+            base.transform_filter("datum.gain >= 0").mark_text(align="left", dx=6).encode(x="right:Q", text="text:N"),
             base.transform_filter("datum.gain < 0").mark_text(align="right", dx=-5).encode(x="gain:Q", text="text:N"),
             _zero_line(),
         ],
@@ -101,11 +103,10 @@ def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerCh
     """One benchmark's gain by who answers and whose units: own, or another method's."""
     with_units = part.filter(pl.col("made_by") != NONE)
     own = pl.col("made_by") == pl.col("method")
-    named = with_units.with_columns(
-        pl.format("{}, {}", "method", pl.when(own).then(pl.lit("own")).otherwise("made_by")).alias("pair")
-    )
+    whose = pl.when(own).then(pl.lit("own")).otherwise(pl.format("{}'s", "made_by"))
+    named = with_units.with_columns(pl.format("{} · {}", "method", whose).alias("pair"))
     alone = part.filter(pl.col("made_by") == NONE).select("method", "score_with").iter_rows()
-    scores = "; ".join(f"{method} without units {score:.2f}" for method, score in alone)
+    scores = "without units: " + ", ".join(f"{method} {score:.2f}" for method, score in alone)
     return _bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
 
 
@@ -216,7 +217,10 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
         [
             chart_of(ends).mark_rule(color=GRID, strokeWidth=4).encode(y=y, x=x, x2="zero:Q"),
             _zero_line(),
-            chart_of(rows).mark_point(size=70, filled=True, opacity=1).encode(y=y, x=x, color=color, shape=shape),
+            # Side by side: equal ones would hide each other.
+            chart_of(rows)
+            .mark_point(size=60, filled=True, opacity=1)
+            .encode(y=y, x=x, color=color, shape=shape, yOffset=alt.YOffset("series:N", sort=names)),
             chart_of(ends).mark_text(align="left", dx=9).encode(y=y, x=x, text="text:N"),
         ],
         "Reached, and what better choices could reach",

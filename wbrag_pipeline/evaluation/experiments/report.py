@@ -16,9 +16,9 @@ from wbrag_pipeline.evaluation.evaluate import ANSWERED, compare
 from wbrag_pipeline.evaluation.evidence import Unit, units_for_page
 from wbrag_pipeline.evaluation.experiments import paper, pictures
 from wbrag_pipeline.evaluation.experiments.markdown import (
+    beyond_chance,
     cost_by_setting,
     results_as_markdown,
-    sentence,
     transfer_in_words,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
@@ -139,7 +139,7 @@ def page(findings: Findings) -> str:
         "experiments.html.j2",
         title="Experiments",
         head=headline(matrix),
-        verdict=sentence(matrix),
+        verdict=beyond_chance(headline(matrix)),
         paper=paper,
         matrix=matrix.to_dicts(),
         benchmarks=_names(matrix, "benchmark"),

@@ -1,4 +1,7 @@
 "use strict";
+addEventListener("beforeprint", () => {
+  for (const element of document.querySelectorAll("details.figures")) element.open = true;
+});
 (() => {
   const form = document.getElementById("filter");
   if (!form) return;
