@@ -161,7 +161,7 @@ def test_pictures_say_what_the_tables_say(findings: Findings) -> None:
 
 def _data(chart: Any) -> list[dict[str, Any]]:
     spec = chart.to_dict()
-    found: list[dict[str, Any]] = spec["data"]["values"]  # one table for all layers
+    found: list[dict[str, Any]] = spec["datasets"][spec["data"]["name"]]  # one table for all layers
     return found
 
 
