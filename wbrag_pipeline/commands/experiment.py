@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -158,10 +158,13 @@ def _study(
 
     settings = settings_of(home=home, encoder=encoder, top_k=top_k, limit=limit)
     registry = Registry.load(settings.home)
-    own = [name for name in registry.benchmarks if not name.startswith("sample_")]
-    names = list(dict.fromkeys(benchmarks or own or registry.benchmarks))
+    tested = [name for name, entry in registry.benchmarks.items() if entry.test]
+    names = list(dict.fromkeys(benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
     for name in names:
-        registry.benchmark(name)
+        if settings.scorer != "judge":
+            registry.benchmark(name).require_answers()
+        if registry.benchmark(name).test is None:
+            raise InputError(f"{name} has no test questions to experiment with", field="test")
     engines = list(dict.fromkeys(generators or [settings.generator]))
     for engine in engines:
         check_generator(engine)
@@ -189,8 +192,14 @@ def _run(kinds: Sequence[str], study: Study) -> None:
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
     from wbrag_pipeline.evaluation.experiments.report import results_of
+    from wbrag_pipeline.rag.methods import check_able, method_named
+    from wbrag_pipeline.settings import DEFAULT_GENERATOR
 
     bench = workbench(study)
+    for name in study.generators:
+        for method in map(method_named, (*study.methods, *study.crossed)):
+            if name != DEFAULT_GENERATOR and method.needs:  # before a corpus is indexed for hours
+                check_able(bench.load_generator(study.settings.with_(generator=name)), method)
     bring_corpora_up_to_date(study.settings, study.benchmarks)
     conduct(list(cells(bench, study, kinds)), lambda line: typer.echo(line, err=True))
     found = results_of(study.settings, study.generators, study.benchmarks)
@@ -210,13 +219,9 @@ def _report(settings: Settings, registry: Registry, generators: Sequence[str], b
 
 def workbench(study: Study) -> Workbench:
     """A workbench with the engines that the study's settings name, each loaded when it is first needed."""
-    import os
-
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.evaluation.experiments.trials import Workbench
-    from wbrag_pipeline.generation.engines import load_generator
+    from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.retrieval.encoder import load_encoder
 
-    arguments = os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
-    generator: Callable[[Any], Any] = lambda s: load_generator(s.generator, s.completions, arguments)  # noqa: E731
-    return Workbench(study.settings, Registry.load(study.settings.home), load_encoder, generator)
+    return Workbench(study.settings, Registry.load(study.settings.home), load_encoder, deployed_generator)

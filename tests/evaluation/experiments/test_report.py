@@ -179,7 +179,7 @@ def test_from_a_study_to_its_page(world: World) -> None:
     assert len(world.generator.asked) == asked
     found = results_of(world.settings, ("scripted",), ("dial",))
     assert {name: table.height for name, table in found.items()} == {
-        "matrix": 2, "cost": 12, "transfer": 6, "ablation": 2, "oracle": 5,
+        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5,
     }  # fmt: skip
     text = page(gather(world.settings, registry, ("scripted",), ("dial",)))
     assert "of 2</span>" in text and 'id="unit-u_' in text

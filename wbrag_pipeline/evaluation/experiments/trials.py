@@ -18,6 +18,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
 from wbrag_pipeline.benchmarks.tasks import Task, task_named
+from wbrag_pipeline.benchmarks.validation_split import split_validation
 from wbrag_pipeline.curation.curate import curate, published, uncurated
 from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, compare
@@ -39,7 +40,19 @@ from wbrag_pipeline.writeback.releases import build_release
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
-_NAMED = {"home", "encoder", "generator", "method", "scorer", "top_k", "gates", "limit", "seed", "failure_share"}
+_NAMED = {
+    "home",
+    "encoder",
+    "generator",
+    "method",
+    "scorer",
+    "top_k",
+    "gates",
+    "limit",
+    "seed",
+    "failure_share",
+    "validation_share",
+}
 
 PASSAGE_SCORES = tables.Table(
     "passage_scores",
@@ -71,7 +84,7 @@ class Workbench:
     load_encoder: Callable[[str], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str, int | None], pl.DataFrame] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, int | None, float], pl.DataFrame] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
 
@@ -198,12 +211,16 @@ class Workbench:
         return self.registry.benchmark(trial.benchmark)
 
     def questions(self, trial: Trial, split: str) -> pl.DataFrame:
-        """QUESTIONS of a split, as many as the settings' limit allows."""
-        where = (trial.benchmark, split, trial.settings.limit)
+        """QUESTIONS of ``train`` (without its validation part) or ``test``, as many as the limit allows."""
+        s = trial.settings
+        where = (trial.benchmark, split, s.limit, s.validation_share)
         if where not in self._questions:
-            self._questions[where] = self.registry.questions(
-                trial.benchmark, "test" if split == "test" else "train", limit=trial.settings.limit
-            )
+            if split == "test":
+                frame = self.registry.questions(trial.benchmark, "test", limit=s.limit)
+            else:
+                whole = self.registry.questions(trial.benchmark, "train", limit=s.limit)
+                frame, _ = split_validation(whole, s.validation_share)
+            self._questions[where] = frame
         return self._questions[where]
 
     def passages(self, trial: Trial) -> pl.LazyFrame:
