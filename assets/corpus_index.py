@@ -2,14 +2,21 @@
 
 import dagster as dg
 
+from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, settle
+from wbrag_pipeline.retrieval.corpus import build_corpus_index
 
 
-@dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"faiss", "huggingface"}, deps=["corpus_changes"])
+@dg.asset(
+    partitions_def=CORPORA,
+    group_name="corpus",
+    kinds={"faiss", "huggingface"},
+    deps=["corpus_changes"],
+    freshness_policy=REFRESHED_NIGHTLY,
+)
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult:
@@ -17,7 +24,6 @@ def corpus_index(
     settings = deployment.settings
     stage = Stage(context, settings)
     manifest, encoded = build_corpus_index(settings, stage.partition, encoder.load(settings))
-    settle(settings, stage.partition)
     return stage.result(
         rows=manifest.count,
         figures={"encoded": encoded, "dimension": manifest.dimension, "encoder": manifest.encoder},

@@ -32,7 +32,9 @@ def _schema_check(table: tables.Table, partitions: dg.PartitionsDefinition) -> d
 
 
 SCHEMA_CHECKS: list[dg.AssetChecksDefinition] = [
-    _schema_check(table, CORPORA if table in (tables.PASSAGES, tables.CORPUS_CHANGES) else BENCHMARKS)
+    _schema_check(
+        table, CORPORA if table in (tables.PASSAGES, tables.CORPUS_CHANGES, tables.RETIRED_UNITS) else BENCHMARKS
+    )
     for table in tables.ALL
     if table is not tables.QUESTIONS
 ]

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 
 from assets.checks import blocking_check
+from assets.freshness import TRAINED_NOW_AND_THEN
 from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
@@ -24,6 +25,7 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"faiss"},
+    freshness_policy=TRAINED_NOW_AND_THEN,
     check_specs=[
         blocking_check(
             UNITS_AND_INDEX_AGREE,

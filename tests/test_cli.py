@@ -27,7 +27,8 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    assert "add ask cost demo doctor experiment forget judge lineage release run status ui".split() == COMMANDS
+    commands = "add ask cost demo doctor experiment forget judge lineage refresh release run status ui"
+    assert commands.split() == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"

@@ -18,6 +18,7 @@ from wbrag_pipeline.commands import (
     forget,
     judge,
     lineage,
+    refresh,
     release,
     run,
     status,
@@ -37,6 +38,7 @@ app.add_typer(release.app, name="release")
 for command in (
     demo.demo,
     run.run,
+    refresh.refresh,
     ask.ask,
     status.status,
     cost.cost,

@@ -9,11 +9,12 @@ from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
 from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units
-from assets.partitions import CORPORA
 from assets.passages import passages
 from assets.release import release
 from assets.report import report
+from assets.retired_units import retired_units
 from assets.retrievals import retrievals
+from assets.schedules import REFRESH, corpora_at_night, corpus_files, training_sensor
 from assets.stored_tables import SCHEMA_CHECKS
 from assets.utility_scores import utility_scores
 from assets.writeback_index import writeback_index
@@ -22,7 +23,7 @@ from resources.engines import EncoderResource, GeneratorResource
 from resources.run_log import run_log
 from resources.table_io import table_io_manager
 
-CORPUS_ASSETS = [passages, corpus_changes, corpus_index]
+CORPUS_ASSETS = [passages, corpus_changes, corpus_index, retired_units]
 BENCHMARK_ASSETS = [
     retrievals,
     utility_scores,
@@ -36,9 +37,9 @@ BENCHMARK_ASSETS = [
 ]
 
 index_corpus = dg.define_asset_job(
-    "index_corpus",
+    REFRESH,
     dg.AssetSelection.assets(*CORPUS_ASSETS),
-    description="Read a corpus and bring its index up to date; unchanged passages are not encoded again.",
+    description="Read a corpus again, bring its index up to date, and retire the units that lost their sources.",
 )
 train_knowledge_base = dg.define_asset_job(
     "train_knowledge_base",
@@ -62,17 +63,12 @@ report_experiments = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=index_corpus, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.STOPPED)
-def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """Every night at two: one run a corpus. Switch it on in the UI."""
-    return [dg.RunRequest(partition_key=corpus) for corpus in CORPORA.get_partition_keys()]
-
-
 defs = dg.Definitions(
     assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
     asset_checks=SCHEMA_CHECKS,
     jobs=[index_corpus, train_knowledge_base, train_without_test, run_experiments, report_experiments],
     schedules=[corpora_at_night],
+    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test])],
     resources={
         "deployment": Deployment(),
         "encoder": EncoderResource(),

@@ -115,7 +115,12 @@ class Settings:
         transform, plus, _ = self.method.partition("+")
         if plus:  # what a query transform finds depends on who imagines (HyDE)
             searched += f"~{slug(self.generator)}~{slug(transform)}"
-        elsewhere = {"passages": "", "corpus_changes": slug(self.encoder), "retrievals": searched}
+        elsewhere = {
+            "passages": "",
+            "corpus_changes": slug(self.encoder),
+            "retired_units": slug(self.encoder),
+            "retrievals": searched,
+        }
         variant = elsewhere.get(asset, self.variant)
         return self.home / "tables" / asset / variant / f"{slug(partition)}.parquet"
 

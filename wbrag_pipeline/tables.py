@@ -100,6 +100,21 @@ CORPUS_CHANGES = Table(
     ("passage_id",),
 )
 
+# Served units whose sources changed, of any variant: "kept" on what remains, "relabelled" or "retired", and why.
+RETIRED_UNITS = Table(
+    "retired_units",
+    pl.Schema(
+        {
+            "variant": pl.String(),
+            "benchmark": pl.String(),
+            "unit_id": pl.String(),
+            "decision": pl.String(),
+            "reason": pl.String(),
+        }
+    ),
+    ("variant", "benchmark", "unit_id"),
+)
+
 # A benchmark split. The only table with gold answers.
 QUESTIONS = Table(
     "questions",
@@ -226,6 +241,7 @@ EVALUATION = Table(
 ALL = (
     PASSAGES,
     CORPUS_CHANGES,
+    RETIRED_UNITS,
     QUESTIONS,
     RETRIEVALS,
     UTILITY_SCORES,

@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-STAGES = ["passages", "corpus_changes", "corpus_index", "retrievals", "utility_scores", "gated_docs", "knowledge_units"]
-STAGES += ["curated_units", "writeback_index", "release", "evaluation", "report"]
+STAGES = ["passages", "corpus_changes", "corpus_index", "retired_units", "retrievals", "utility_scores", "gated_docs"]
+STAGES += ["knowledge_units", "curated_units", "writeback_index", "release", "evaluation", "report"]
 
 
 def main(folder: Path) -> None:
@@ -108,8 +108,8 @@ def main(folder: Path) -> None:
         json.dumps({"name": "undisturbed", "status": status, "pairs": sorted(pairs), "units": released("undisturbed")})
     )
     # One home is killed over and over, each time a little further on.
-    deaths = [when_stage_ends(stage) for stage in STAGES[:4]]
-    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[4:])]
+    deaths = [when_stage_ends(stage) for stage in STAGES[:5]]
+    deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[5:])]
     killed, pairs = [], []
     for die in deaths:
         status, read = run("killed", die)

@@ -32,7 +32,7 @@ def test_killed_anywhere_and_started_again(tmp_path: Path) -> None:
     undisturbed, killed = [json.loads(line) for line in done.stdout.splitlines()]
     assert undisturbed["status"] == 0
     assert len(undisturbed["pairs"]) == len(set(undisturbed["pairs"])) > 60
-    assert killed["killed"] == [signal.SIGKILL] * 14
+    assert killed["killed"] == [signal.SIGKILL] * 15
     assert killed["status"] == 0
     assert killed["units"] == undisturbed["units"]
     assert killed["pairs"] == undisturbed["pairs"]

@@ -59,7 +59,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
         for entry in entries:
             typer.echo(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
-            _execute(defs.resolve_job_def(job), instance, entry.name, settings)
+            _execute(defs.resolve_job_def(job), instance, entry.name, _run_config(settings))
 
 
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
@@ -80,14 +80,44 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
     with dg.DagsterInstance.get() as instance:
         for corpus in stale:
             typer.echo(f"corpus {corpus}", err=True)
-            _execute(defs.resolve_job_def("index_corpus"), instance, corpus, settings)
+            _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
 
 
-def _execute(job: Any, instance: Any, partition: str, settings: Settings) -> None:
+def refresh_corpus(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
+    """Read a corpus again and bring index and served units in step with it. Raises the stage's own error."""
+    prepare_environment(settings)
+    import dagster as dg
+
+    from wbrag_pipeline.definitions import defs
+
+    scan = {"ops": {"passages": {"config": {"allow_deletions": allow_deletions}}}}
+    with dg.DagsterInstance.get() as instance:
+        _execute(defs.resolve_job_def("index_corpus"), instance, corpus, {**_run_config(settings), **scan})
+
+
+def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
+    """Train the benchmarks that were trained before under this variant, each as it was last; gives their names."""
+    prepare_environment(settings)
+    import dagster as dg
+
+    from resources.last_training import last_training
+    from wbrag_pipeline.definitions import defs
+
+    trained = []
+    with dg.DagsterInstance.get() as instance:
+        for benchmark in benchmarks:
+            if last := last_training(instance, benchmark, settings):
+                typer.echo(f"benchmark {benchmark}", err=True)
+                _execute(defs.resolve_job_def(last.job), instance, benchmark, last.run_config)
+                trained.append(benchmark)
+    return trained
+
+
+def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any]) -> None:
     from dagster import DagsterError
 
     try:
-        job.execute_in_process(run_config=_run_config(settings), instance=instance, partition_key=partition)
+        job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
     except (DagsterError, WbragError) as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, WbragError):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.lineage import events, tree, views
+from wbrag_pipeline.lineage import events, refreshes, tree, views
 from wbrag_pipeline.lineage.events import Number
 from wbrag_pipeline.lineage.node import Node, render
 
@@ -185,13 +185,36 @@ class Lineage:
         )
         return events.write(self.events, "evaluations", frame, run_id, variant, at)
 
+    def record_refresh(
+        self,
+        run_id: str,
+        variant: str,
+        corpus: str,
+        *,
+        from_state: str | None,
+        to_state: str,
+        counts: Mapping[str, int],
+        changes: pl.DataFrame,
+        retired: pl.DataFrame,
+        at: datetime | None = None,
+    ) -> Path:
+        """Record what a refresh of a corpus did.
+
+        from_state, to_state: names of the corpus' states; None before the first.
+        counts: passages added, updated, relabelled, deleted and skipped.
+        changes, retired: CORPUS_CHANGES, and RETIRED_UNITS with what that meant for the served units.
+        Raises IntegrityError when a table breaks its schema.
+        """
+        frame = refreshes.refresh_row(corpus, from_state, to_state, counts, changes, retired)
+        return events.write(self.events, "refreshes", frame, run_id, variant, at)
+
     def connect(self) -> DuckDBPyConnection:
         """A DuckDB connection for reading, to be closed by the caller (it is a context manager).
 
         Views: ``units``, ``unit_sources``, ``unit_states``, ``unit_history``, ``stages``, ``releases``,
-        ``release_units``, ``release_decisions``, ``serving``, ``evaluations``, ``evaluation_passages``, ``events``;
-        ``recorded_*`` are all recordings, the superseded ones too. They are empty while nothing is recorded, and a
-        new recording shows in the next query.
+        ``release_units``, ``release_decisions``, ``serving``, ``refreshes``, ``refresh_passages``, ``refresh_units``,
+        ``evaluations``, ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the superseded ones
+        too. They are empty while nothing is recorded, and a new recording shows in the next query.
         Raises IntegrityError, naming the file, when an event file is damaged.
         """
         return views.connect(self.folder)

@@ -19,6 +19,7 @@ from polars.datatypes import DataTypeClass
 
 from wbrag_pipeline import storage
 from wbrag_pipeline.errors import InputError, IntegrityError
+from wbrag_pipeline.lineage import refreshes
 from wbrag_pipeline.settings import slug
 from wbrag_pipeline.tables import CURATED_UNITS, EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 
@@ -134,6 +135,8 @@ SCHEMAS: dict[str, pl.Schema] = {
             "passages_with": pl.List(pl.String),
         }
     ),
+    # One row a refresh of a corpus; its variant is that of the run, which settles nothing but the encoder.
+    "refreshes": _schema(refreshes.COLUMNS),
 }
 
 

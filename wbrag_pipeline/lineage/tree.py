@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.lineage.close_ids import unknown
 from wbrag_pipeline.lineage.decisions import decisions
 from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, moment, one_line, present
+from wbrag_pipeline.lineage.refreshes import decision_node, passage_history, unit_history
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,7 +35,7 @@ def trace(connection: DuckDBPyConnection, identifier: str) -> Node:
             *_test_questions(connection, bare),
         ]
     if not nodes:
-        raise _unknown(connection, identifier)
+        raise unknown(connection, identifier)
     if len(nodes) == 1:
         return nodes[0]
     return Node(bare, {"names": f"{len(nodes)} things"}, tuple(nodes))
@@ -83,6 +83,7 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
     )
     decided = decisions(connection, ids["ids"])
     # The unit's variant need not be the evaluation's: a write-back corpus can be tried under another method.
+    refreshed_of = _grouped(unit_history(connection, ids["ids"]), *_UNIT_KEY)
     sources_of, releases_of = _grouped(sources, *_UNIT_KEY), _grouped(releases, *_UNIT_KEY)
     questions_of = _grouped(questions, "benchmark", "unit_id")
     return [
@@ -92,13 +93,21 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
             releases_of.get(_unit_key(row), []),
             questions_of.get((row["benchmark"], row["unit_id"]), []),
             decided.get(_unit_key(row)),
+            refreshed_of.get(_unit_key(row), []),
         )
         for row in rows
         if _unit_key(row) in keys
     ]
 
 
-def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row], decision: Node | None) -> Node:
+def _unit(
+    row: Row,
+    sources: list[Row],
+    releases: list[Row],
+    questions: list[Row],
+    decision: Node | None,
+    refreshed: list[Row],
+) -> Node:
     gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
     facts = present(
         {
@@ -155,6 +164,7 @@ def _unit(row: Row, sources: list[Row], releases: list[Row], questions: list[Row
             for question in questions
         )
         children.append(Node(f"retrieved for {count_of(len(tested), 'test question')}", {}, tested))
+    children.extend(decision_node(decision) for decision in refreshed)
     return Node(f"unit {row['unit_id']}", facts, tuple(children))
 
 
@@ -204,8 +214,9 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         parameters,
     )
     found = {row["corpus"]: row for row in hashes}
+    refreshed = passage_history(connection, passage_id)
     nodes = []
-    for corpus in sorted({*found, *(row["corpus"] for row in questions)}):
+    for corpus in sorted({*found, *refreshed, *(row["corpus"] for row in questions)}):
         known = found.get(corpus)
         chosen = "SELECT variant, benchmark, unit_id FROM unit_sources WHERE passage_id = $id AND corpus = $corpus"
         made = _units(connection, chosen, {**parameters, "corpus": corpus}) if known else []
@@ -217,6 +228,7 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         }
         if got:
             made.append(Node(f"retrieved for {count_of(len(got), 'test question')}", {}, got))
+        made.extend(refreshed.get(corpus, []))
         nodes.append(Node(f"passage {passage_id} of corpus {corpus}", present(facts), tuple(made)))
     return nodes
 
@@ -296,32 +308,6 @@ def _retrieved_units(connection: DuckDBPyConnection, asked: Row) -> list[Node]:
         SELECT variant, benchmark, unit_id FROM units
         WHERE benchmark = $benchmark AND unit_id IN (SELECT unnest($got))"""
     return _units(connection, chosen, {"benchmark": asked["benchmark"], "got": got}) if got else []
-
-
-def _unknown(connection: DuckDBPyConnection, identifier: str) -> InputError | NotBuiltError:
-    if not _rows(connection, "SELECT 1 FROM events LIMIT 1", {}):
-        return NotBuiltError("lineage", "wbrag run BENCHMARK")
-    bare = identifier.partition(":")[2] or identifier
-    # DuckDB narrows the field: difflib alone would take minutes over a large corpus.
-    nearest = _rows(
-        connection,
-        """
-        SELECT id FROM (
-            SELECT unit_id AS id FROM units
-            UNION SELECT question_id FROM units
-            UNION SELECT question_id FROM evaluations
-            UNION SELECT passage_id FROM unit_sources
-            UNION SELECT passage_id FROM evaluation_passages)
-        ORDER BY jaro_winkler_similarity(id, $id) DESC, id
-        LIMIT 100""",
-        {"id": bare},
-    )
-    close = difflib.get_close_matches(bare, [row["id"] for row in nearest])
-    kinds = "an id is a unit's, a passage's or a question's, as u_ab12, writeback:u_ab12, corpus:17 or nq_17"
-    return InputError(
-        f"lineage knows no unit, passage or question {identifier!r}",
-        mend=f"{kinds}; close ones: {', '.join(close)}" if close else kinds,
-    )
 
 
 # Rows

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from wbrag_pipeline import storage
+from wbrag_pipeline.lineage import refreshes
 from wbrag_pipeline.lineage.events import SCHEMAS, damage, prepare
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ FROM recorded_release_decisions
 UNION ALL
 SELECT event_id, 'evaluation', recorded_at, run_id, variant, benchmark || ' ' || release, count(question_id)
 FROM recorded_evaluations
-GROUP BY ALL;
+GROUP BY ALL
+UNION ALL
+SELECT event_id, 'refresh', recorded_at, run_id, variant, corpus, added + updated + relabelled + deleted
+FROM recorded_refreshes;
 """
 
 
@@ -205,7 +209,7 @@ def _set_aside(database: Path) -> None:
 
 def _definitions(events: Path) -> str:
     """The script that makes every view. It holds the folder's place, so a moved folder is another script."""
-    return "\n".join(_recorded(events, kind, schema) for kind, schema in SCHEMAS.items()) + _VIEWS
+    return "\n".join(_recorded(events, kind, schema) for kind, schema in SCHEMAS.items()) + _VIEWS + refreshes.VIEWS
 
 
 def _recorded(events: Path, kind: str, schema: pl.Schema) -> str:

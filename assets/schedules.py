@@ -1,0 +1,97 @@
+"""When the graph runs by itself: every night, when a corpus' files change, and after a corpus was refreshed.
+
+The first and the last are on wherever a Dagster daemon runs (``wbrag ui`` brings one). Each can be switched off in the
+UI under Automation, and stays off. Only corpora that were indexed once are refreshed, and only benchmarks that were
+trained once are trained again.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from resources.deployment import Deployment
+from resources.last_training import last_training
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.retrieval.corpus import current_state, source_fingerprint
+from wbrag_pipeline.settings import Settings
+
+REFRESH = "index_corpus"
+
+
+def _indexed(settings: Settings) -> list[str]:
+    corpora = Registry.load(settings.home).corpora
+    return [name for name in corpora if (settings.corpus_index(name) / "CURRENT").is_file()]
+
+
+@dg.schedule(job_name=REFRESH, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Every night at two: one run a corpus that has an index. On unless switched off in the UI."""
+    corpora = _indexed(Deployment().settings)
+    return [dg.RunRequest(partition_key=corpus) for corpus in corpora] or dg.SkipReason("no corpus was indexed yet")
+
+
+@dg.sensor(job_name=REFRESH, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+def corpus_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Refreshes a corpus whose files changed, once they have been the same for two looks. Off unless switched on.
+
+    A file that is saved often would have its benchmarks trained as often.
+    """
+    settings = Deployment().settings
+    registry = Registry.load(settings.home)
+    seen: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+    now: dict[str, str] = {}
+    requests = []
+    for corpus in _indexed(settings):
+        now[corpus] = source_fingerprint(registry.corpus(corpus).path)
+        try:
+            state = current_state(settings, corpus)
+        except IntegrityError:
+            state = None
+        if (state is None or state.source != now[corpus]) and seen.get(corpus) == now[corpus]:
+            # The key keeps a source that is refused (most of it is gone) from being tried every minute.
+            requests.append(dg.RunRequest(partition_key=corpus, run_key=f"{corpus} {now[corpus]}"))
+    if not requests and seen == now:
+        return dg.SkipReason("no corpus' files changed")
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(now, sort_keys=True))
+
+
+def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """The sensor ``benchmarks_after_refresh`` over the jobs that train."""
+
+    @dg.sensor(jobs=jobs, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+    def benchmarks_after_refresh(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        """Trains the benchmarks over a corpus that a refresh changed, as they were trained last. On by default."""
+        settings = Deployment().settings
+        registry = Registry.load(settings.home)
+        seen: dict[str, int] = json.loads(context.cursor) if context.cursor else {}
+        requests: list[dg.RunRequest] = []
+        for corpus in _indexed(settings):
+            for storage_id, changed in _last_refresh(context.instance, corpus):
+                if storage_id > seen.get(corpus, 0):
+                    seen[corpus] = storage_id
+                    requests += (
+                        _trainings(context.instance, settings, registry.benchmarks_of(corpus)) if changed else []
+                    )
+        if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
+            return dg.SkipReason("no corpus was refreshed")
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
+
+    return benchmarks_after_refresh
+
+
+def _last_refresh(instance: dg.DagsterInstance, corpus: str) -> Iterator[tuple[int, bool]]:
+    """The newest refresh of a corpus, if any: where its record stands, and whether anything had changed."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        metadata = record.asset_materialization.metadata if record.asset_materialization else {}
+        yield record.storage_id, bool(metadata["changed"].value) if "changed" in metadata else True
+
+
+def _trainings(instance: dg.DagsterInstance, settings: Settings, benchmarks: list[str]) -> Iterator[dg.RunRequest]:
+    for benchmark in benchmarks:
+        last = last_training(instance, benchmark, settings)
+        if last is not None:
+            yield dg.RunRequest(job_name=last.job, partition_key=benchmark, run_config=last.run_config)

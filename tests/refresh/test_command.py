@@ -1,0 +1,222 @@
+"""``wbrag refresh`` from end to end: a trained benchmark, its corpus' file edited, and what follows."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.pipeline.conftest import Place, write_tiny
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.cli import app
+from wbrag_pipeline.commands.pipeline import run_pipeline
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.lineage import Lineage, render
+from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.writeback.releases import current
+
+
+@pytest.fixture
+def source(place: Place) -> Path:
+    return Registry.load(place.settings.home).corpus("towns").path
+
+
+@pytest.fixture
+def trained(place: Place, source: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Trained on the corpus as it was written first, whatever a test before this one did to it."""
+    monkeypatch.setenv("WBRAG_HOME", str(place.settings.home))
+    monkeypatch.setenv("DAGSTER_HOME", str(place.settings.home / "dagster"))
+    write_tiny(source.parent)
+    if not (place.settings.releases("towns") / "CURRENT").is_file():
+        run_pipeline(place.settings, ["towns"])
+    else:
+        wbrag("refresh", "towns", "--allow-deletions")
+    return place
+
+
+def wbrag(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def rows_of(source: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines()]
+
+
+def write(source: Path, rows: list[dict[str, Any]]) -> None:
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    skipped = {"dagster", ".lock", "lineage"}
+    return {
+        str(path): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not skipped & set(path.relative_to(folder).parts)
+    }
+
+
+def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: Place, source: Path) -> None:
+    home = trained.settings.home
+    before = current(trained.settings.releases("towns")).units()
+    lost = before.row(0, named=True)
+    rows = [row for row in rows_of(source) if row["id"] not in lost["source_passage_ids"]]
+    untouched = [row["id"] for row in rows]
+    rows.append({"id": "new", "contents": '"Garrick"\nGarrick is a village without a port.'})
+    relabelled = next(row for row in rows if row["id"] == untouched[0])
+    relabelled["labels"] = ["hr"]
+    write(source, rows)
+
+    there = files_of(home)
+    shown = wbrag("refresh", "towns", "--dry-run")
+    assert shown.exit_code == 0, shown.output
+    assert "1 added, 0 updated, 1 relabelled" in shown.output and "nothing was changed" in shown.output
+    assert lost["unit_id"] in shown.output
+    assert files_of(home) == there
+
+    done = wbrag("refresh", "towns", "--no-train")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == shown.stdout.splitlines()[0]
+    served = current(trained.settings.releases("towns")).units()
+    assert lost["unit_id"] not in served["unit_id"]
+    state = current_state(trained.settings, "towns")
+    assert state is not None
+    now = dict(pl.read_parquet(state.passages).select("passage_id", "content_hash").iter_rows())
+    for unit in served.iter_rows(named=True):
+        assert [now[name] for name in unit["source_passage_ids"]] == unit["source_hashes"]
+
+    lineage = Lineage(trained.settings.lineage)
+    assert "retired by a refresh of corpus towns" in render(lineage.trace(lost["unit_id"]))
+    assert "deleted by a refresh" in render(lineage.trace(lost["source_passage_ids"][0]))
+    assert "added by a refresh" in render(lineage.trace("new"))
+    with lineage.connect() as connection:
+        newest = connection.sql("SELECT * FROM refreshes ORDER BY recorded_at DESC LIMIT 1").pl().row(0, named=True)
+    assert newest["added"] == 1 and newest["relabelled"] == 1 and newest["deleted"] == len(lost["source_passage_ids"])
+
+    assert "have not changed" in wbrag("refresh", "towns").output
+
+    # Training again gives what a home that never knew the other corpus gives.
+    run_pipeline(trained.settings, ["towns"])
+    scratch = trained.settings.with_(home=home / "scratch")
+    for kind in ("corpora", "benchmarks"):
+        (scratch.home / kind).mkdir(parents=True)
+        (scratch.home / kind / "towns.yaml").write_bytes((home / kind / "towns.yaml").read_bytes())
+    run_pipeline(scratch, ["towns"])
+    os.environ.update(WBRAG_HOME=str(home), DAGSTER_HOME=str(home / "dagster"))
+    fresh = current_state(scratch, "towns")
+    assert fresh is not None and {path.name: path.read_bytes() for path in fresh.folder.iterdir()} == {
+        path.name: path.read_bytes() for path in state.folder.iterdir()
+    }
+    for table in ("passages", "retrievals", "utility_scores", "gated_docs", "knowledge_units"):
+        assert trained.settings.table(table, "towns").read_bytes() == scratch.table(table, "towns").read_bytes(), table
+
+
+def test_refreshing_trains_again_as_it_was_trained(trained: Place, source: Path) -> None:
+    rows = rows_of(source)
+    rows[0]["contents"] += " It has a fair."
+    write(source, rows)
+    done = wbrag("refresh", "towns")
+    assert done.exit_code == 0, done.output
+    assert "0 added, 1 updated" in done.output
+    units = pl.read_parquet(trained.settings.table("knowledge_units", "towns"))
+    passages = pl.read_parquet(trained.settings.table("passages", "towns"))
+    hashes = dict(passages.select("passage_id", "content_hash").iter_rows())
+    assert "It has a fair." in passages["text"][0]
+    for unit in units.iter_rows(named=True):
+        assert [hashes[name] for name in unit["source_passage_ids"]] == unit["source_hashes"]
+
+
+@pytest.mark.parametrize("content", ["", "no json\n", None])
+def test_a_source_that_is_empty_or_unreadable_deletes_nothing(
+    trained: Place, source: Path, content: str | None
+) -> None:
+    there = files_of(trained.settings.home)
+    if content is None:
+        source.unlink()
+    else:
+        source.write_text(content, encoding="utf-8")
+    for more in ([], ["--dry-run"], ["--allow-deletions"]):
+        done = wbrag("refresh", "towns", *more)
+        assert isinstance(done.exception, InputError), done.output
+    assert files_of(trained.settings.home) == there
+
+
+def test_a_mass_deletion_asks(trained: Place, source: Path) -> None:
+    there = files_of(trained.settings.home)
+    write(source, rows_of(source)[:8])
+    done = wbrag("refresh", "towns")
+    assert isinstance(done.exception, InputError) and "--allow-deletions" in str(done.exception)
+    assert "would be refused" in wbrag("refresh", "towns", "--dry-run").output
+    assert files_of(trained.settings.home) == there
+    assert wbrag("refresh", "towns", "--allow-deletions", "--no-train").exit_code == 0
+    assert pl.read_parquet(trained.settings.table("passages", "towns")).height == 8
+
+
+def test_a_new_numbering_is_no_deletion(trained: Place, source: Path) -> None:
+    before = current(trained.settings.releases("towns")).units()
+    write(source, [{**row, "id": f"n{row['id']}"} for row in rows_of(source)])
+    done = wbrag("refresh", "towns", "--no-train")
+    assert done.exit_code == 0 and f"{before.height} units kept" in done.output
+    after = current(trained.settings.releases("towns")).units()
+    assert after["unit_id"].equals(before["unit_id"]) and after["source_passage_ids"][0][0].startswith("n")
+
+
+def test_an_unknown_corpus_is_refused(trained: Place) -> None:
+    assert isinstance(wbrag("refresh", "nope").exception, InputError)
+
+
+def test_every_night_each_indexed_corpus_is_refreshed(trained: Place) -> None:
+    schedule = trained.definitions.defs.resolve_schedule_def("corpora_at_night")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    with dg.build_schedule_context() as context:
+        requests = schedule.evaluate_tick(context).run_requests
+    assert [request.partition_key for request in requests] == ["towns"]  # the built-in sample has no index here
+
+
+def test_changed_files_are_refreshed_once_they_have_settled(trained: Place, source: Path) -> None:
+    sensor = trained.definitions.defs.resolve_sensor_def("corpus_files")
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+
+    def look(cursor: str | None) -> Any:
+        with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance, cursor=cursor) as context:
+            return sensor.evaluate_tick(context)
+
+    first = look(None)
+    assert not first.run_requests and not look(first.cursor).run_requests
+    write(source, rows_of(source)[:-1])
+    changed = look(first.cursor)
+    assert not changed.run_requests
+    settled = look(changed.cursor)
+    assert [request.partition_key for request in settled.run_requests] == ["towns"]
+    assert settled.run_requests[0].run_key == look(settled.cursor).run_requests[0].run_key
+
+
+def test_a_refresh_that_changed_something_trains_again(trained: Place, source: Path) -> None:
+    sensor = trained.definitions.defs.resolve_sensor_def("benchmarks_after_refresh")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    with dg.DagsterInstance.get() as instance:
+
+        def look(cursor: str | None) -> Any:
+            with dg.build_sensor_context(instance, cursor=cursor) as context:
+                return sensor.evaluate_tick(context)
+
+        seen = look(None)
+        assert not look(seen.cursor).run_requests
+        write(source, rows_of(source)[:-1])
+        assert wbrag("refresh", "towns", "--no-train").exit_code == 0
+        (request,) = look(seen.cursor).run_requests
+    assert request.partition_key == "towns"
+    assert request.run_config["resources"]["deployment"]["config"]["home"] == str(trained.settings.home)
+    job = trained.definitions.defs.resolve_job_def("train_knowledge_base")
+    assert dg.validate_run_config(job, request.run_config)
+
+
+def test_freshness_is_watched(trained: Place) -> None:
+    graph = trained.definitions.defs.resolve_asset_graph()
+    for asset in ("corpus_index", "writeback_index"):
+        assert graph.get(dg.AssetKey(asset)).freshness_policy is not None

@@ -1,0 +1,92 @@
+"""``wbrag refresh``: read corpora again, and bring index and units in step with what changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of
+from wbrag_pipeline.errors import NotBuiltError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.settings import Settings
+
+
+def refresh(
+    corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    allow_deletions: Annotated[
+        bool, typer.Option("--allow-deletions", help="Also when more than half of a corpus is gone.")
+    ] = False,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Train the trained benchmarks over a changed corpus again.")
+    ] = True,
+    encoder: Encoder = None,
+    generator: GeneratorName = None,
+    method: MethodName = None,
+    home: Home = None,
+) -> None:
+    """Find what was added, updated, relabelled and deleted in the corpora's files, and do what follows from it.
+
+    Only new texts are encoded. Units whose sources changed are retired at once, in all variants of this encoder; then
+    the benchmarks are trained again as they were trained last, which costs what changed.
+
+    Example: wbrag refresh handbook --dry-run
+    """
+    from wbrag_pipeline.benchmarks.registry import Registry
+
+    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
+    registry = Registry.load(settings.home)
+    names = list(dict.fromkeys(corpora)) if corpora else _indexed(settings, registry)
+    for name in names:
+        registry.corpus(name)
+    if not names:
+        raise NotBuiltError("a corpus' index", "wbrag run BENCHMARK")
+    for name in names:
+        if dry_run:
+            _show_plan(settings, registry, name)
+        else:
+            _refresh(settings, registry, name, allow_deletions=allow_deletions, train=train)
+
+
+def _indexed(settings: Settings, registry: Registry) -> list[str]:
+    return [name for name in registry.corpora if (settings.corpus_index(name) / "CURRENT").is_file()]
+
+
+def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
+    from wbrag_pipeline.lineage.refreshes import summary
+    from wbrag_pipeline.refresh.planning import plan_refresh
+
+    plan = plan_refresh(settings, registry, corpus)
+    typer.echo(summary(corpus, plan.counts, plan.changes, plan.retired))
+    if plan.refused:
+        typer.echo(f"  would be refused: {plan.refused}")
+    typer.echo("nothing was changed")
+
+
+def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_deletions: bool, train: bool) -> None:
+    import polars as pl
+
+    from wbrag_pipeline import tables
+    from wbrag_pipeline.commands.pipeline import refresh_corpus, train_again
+    from wbrag_pipeline.lineage.refreshes import summary
+    from wbrag_pipeline.refresh.retiring import other_encoders
+    from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.retrieval.corpus_changes import counts
+
+    if is_fresh(settings, corpus, registry.corpus(corpus).path):
+        typer.echo(f"corpus {corpus}: its files have not changed")
+        return
+    first = not (settings.corpus_index(corpus) / "SETTLED").is_file()
+    refresh_corpus(settings, corpus, allow_deletions=allow_deletions)
+    changes, retired = (
+        table.read(settings.table(table.name, corpus)) for table in (tables.CORPUS_CHANGES, tables.RETIRED_UNITS)
+    )
+    passages = tables.PASSAGES.scan(settings.table("passages", corpus)).select(pl.len()).collect().item()
+    typer.echo(summary(corpus, counts(changes, passages), changes, retired))
+    if others := other_encoders(settings, corpus):
+        typer.echo(f"  its indexes for other encoders stay as they are until --encoder names them: {', '.join(others)}")
+    if train and not first and (changes.height or retired.height):
+        train_again(settings, registry.benchmarks_of(corpus))

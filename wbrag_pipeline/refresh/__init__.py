@@ -1,0 +1,1 @@
+"""When a corpus changes: what that does to the knowledge units that were made from it."""

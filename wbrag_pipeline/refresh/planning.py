@@ -1,0 +1,41 @@
+"""What a refresh would do, found out without changing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.benchmarks.corpora import read_corpus
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.refresh.retiring import decide
+from wbrag_pipeline.retrieval.corpus import settled_state
+from wbrag_pipeline.retrieval.corpus_changes import compare, counts, refuse_mass_deletion
+from wbrag_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """CORPUS_CHANGES with their counts, and RETIRED_UNITS; ``refused`` says why it would not be done, else is empty."""
+
+    counts: dict[str, int]
+    changes: pl.DataFrame
+    retired: pl.DataFrame
+    refused: str
+
+
+def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
+    """Read a corpus' source and compare it with what is served. Raises InputError for a source that cannot be taken."""
+    after = read_corpus(registry.corpus(corpus).path)
+    before = settled_state(settings, corpus)
+    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
+    changes = compare(stored, after.lazy())
+    refused = ""
+    try:
+        refuse_mass_deletion(settings.table("passages", corpus), after.lazy(), corpus)
+    except InputError as error:
+        refused = str(error)
+    retired = decide(settings, registry.benchmarks_of(corpus), after.lazy())
+    return Plan(counts(changes, after.height), changes, retired, refused)

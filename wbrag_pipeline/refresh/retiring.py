@@ -1,0 +1,102 @@
+"""Bringing the served releases in step with a corpus: what is gone from it is gone from them, before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.refresh.standing import stand
+from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.storage import sha256_of_file
+from wbrag_pipeline.writeback.pointer import moves_of
+from wbrag_pipeline.writeback.releases import Release, build_release, current, promote
+
+
+def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Release]]:
+    """Variant, benchmark and release of all that is served of these benchmarks under the deployment's encoder.
+
+    Raises IntegrityError at a release that is damaged, once the others were given.
+    """
+    damaged: IntegrityError | None = None
+    for benchmark in benchmarks:
+        for folder in sorted(
+            (settings.home / "releases").glob(f"{_escaped(slug(settings.encoder))}~*/{slug(benchmark)}")
+        ):
+            try:
+                yield folder.parent.name, benchmark, current(folder)
+            except NotBuiltError:
+                continue
+            except IntegrityError as error:
+                damaged = error
+    if damaged is not None:
+        raise damaged
+
+
+def decide(settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame) -> pl.DataFrame:
+    """What will be decided of the served units over these PASSAGES, as RETIRED_UNITS; nothing is changed."""
+    return _table(
+        [
+            (variant, benchmark, decisions)
+            for variant, benchmark, release in served_releases(settings, benchmarks)
+            if (decisions := stand(release.units(), passages)[1]).height
+        ]
+    )
+
+
+def retire(
+    settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame, encoder: Encoder, *, actor: str
+) -> pl.DataFrame:
+    """Serve releases without the units that no longer stand, of every variant with this encoder.
+
+    A release whose units all stand as they are is not replaced, so that doing it again does nothing. Gives
+    RETIRED_UNITS: what was decided of the units that something happened to.
+
+    actor: who does it, for the pointer's history.
+    """
+    made = []
+    for variant, benchmark, release in served_releases(settings, benchmarks):
+        units, decisions = stand(release.units(), passages)
+        if decisions.height:
+            folder, reason = release.folder.parent, f"sources of {decisions.height} units changed in the corpus"
+            new = build_release(units, encoder, folder, {**release.made, "parent": release.name, "run": actor})
+            # Not validated: what lost its source goes, whatever the scores say.
+            promote(folder, new.name, actor=actor, reason=reason)
+            made.append((variant, benchmark, decisions))
+    return _table(made)
+
+
+def record_releases(lineage: Lineage, settings: Settings, run_id: str, retired: pl.DataFrame) -> None:
+    """Record the releases that ``retire`` made, and the moves of the pointers to them."""
+    for variant, benchmark in retired.select("variant", "benchmark").unique(maintain_order=True).iter_rows():
+        folder = settings.home / "releases" / variant / slug(benchmark)
+        release = current(folder)
+        manifest = sha256_of_file(release.folder / "release.json")
+        units = release.units()["unit_id"].to_list()
+        lineage.record_release(run_id, variant, benchmark, release.name, units, manifest)
+        lineage.record_release_decisions(run_id, variant, benchmark, moves_of(folder))
+
+
+def _table(made: list[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:
+    parts = [
+        decisions.with_columns(variant=pl.lit(variant), benchmark=pl.lit(benchmark)).select(
+            tables.RETIRED_UNITS.schema.names()
+        )
+        for variant, benchmark, decisions in made
+    ]
+    return tables.RETIRED_UNITS.check(pl.concat([tables.RETIRED_UNITS.empty(), *parts]))
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def other_encoders(settings: Settings, corpus: str) -> list[str]:
+    """Folder names of other encoders' indexes of a corpus: they stay as they are until they are refreshed."""
+    mine: Path = settings.corpus_index(corpus)
+    return sorted(path.parent.name for path in mine.parent.glob("*/CURRENT") if path.parent != mine)
