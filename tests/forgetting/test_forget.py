@@ -1,0 +1,219 @@
+"""Forgetting from a home that a real run made: nothing is left, everything else still works, a kill changes neither."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from tests.forgetting.conftest import Trained
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.cli import app
+from wbrag_pipeline.commands.pipeline import run_pipeline
+from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.forgetting import forget as forgetting
+from wbrag_pipeline.forgetting.forget import forget, resume
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.writeback.releases import current
+
+TOWN = "Aldermoor is a town on the river Vell."
+FOUNDED = "It was founded by Tessa Quill in 1612."
+
+
+def search(trained: Trained, question: str, *, for_training: bool = True) -> list[str]:
+    encoder = load_encoder()
+    release = current(trained.settings.releases("towns"))
+    base = open_knowledge_base(trained.settings, "towns", encoder, for_training=for_training)
+    base = base.with_writeback(release.units(), release.index(encoder))
+    return base.search([question], 50)["passage_id"].to_list()
+
+
+def test_a_passage_goes_with_all_that_was_made_of_it(trained: Trained, tmp_path: Path) -> None:
+    before = trained.holds(TOWN, FOUNDED)
+    assert {name.split("/")[0] for name in before} >= {"tables", "indexes", "releases", "dagster", "reports"}
+    made = trained.table("knowledge_units").filter(pl.col("source_passage_ids").list.contains("0"))
+    assert made.height
+    done = CliRunner().invoke(app, ["forget", "passage", "0", "--json", str(tmp_path / "certificate.json")])
+    assert done.exit_code == 0, done.output
+    assert trained.holds(TOWN, FOUNDED, *made["unit_id"]) == []
+    assert "no trace" in done.output and TOWN not in done.output
+    found = json.loads((tmp_path / "certificate.json").read_text())
+    assert [unit["unit_id"] for unit in found["units"]] == sorted(made["unit_id"])
+    assert found["passages"][0]["passage_id"] == "0" and len(found["passages"][0]["content_sha256"]) == 64
+    assert TOWN not in (tmp_path / "certificate.json").read_text()
+    assert found["yours"] == [str(Registry.load(trained.settings.home).corpus("towns").path)]
+
+    # What is left works without a run: index, release, lineage, and nothing else went.
+    ids = search(trained, "Who founded Aldermoor?")
+    assert "0" not in ids and not set(made["unit_id"]) & set(ids)
+    assert {str(i) for i in range(1, 18)} <= set(ids)
+    assert trained.table("passages").height == 17
+    with pytest.raises(InputError, match="knows no unit"):
+        Lineage(trained.settings.lineage).trace(made["unit_id"][0])
+    assert Lineage(trained.settings.lineage).trace("3")
+
+
+def test_the_index_left_is_that_of_a_build_from_nothing(trained: Trained) -> None:
+    forget(trained.settings, "passage", ["0", "5"])
+    state = current_state(trained.settings, "towns")
+    assert state is not None
+    files = {path.name: path.read_bytes() for path in state.folder.iterdir()}
+    _, encoded = build_corpus_index(trained.settings, "towns", load_encoder())
+    again = current_state(trained.settings, "towns")
+    assert again is not None and again.name == state.name and encoded == 0
+    os.rename(again.folder, again.folder.with_name("aside"))
+    _, encoded = build_corpus_index(trained.settings, "towns", load_encoder())
+    assert encoded == 0
+    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == files
+
+
+@pytest.mark.slow
+def test_what_was_forgotten_does_not_come_back_with_the_next_run(trained: Trained) -> None:
+    units = trained.table("knowledge_units")
+    unit = units.filter(~pl.col("source_passage_ids").list.contains("0")).row(0, named=True)
+    asked = units.filter(pl.col("unit_id") != unit["unit_id"]).row(-1, named=True)
+    forget(trained.settings, "passage", ["0"])
+    forget(trained.settings, "unit", [unit["unit_id"]])
+    forget(trained.settings, "question", [asked["question_id"]])
+    run_pipeline(trained.settings, ["towns"], refresh=True)
+    assert trained.holds(TOWN, FOUNDED, unit["unit_id"], asked["unit_id"], asked["question"]) == []
+    left = trained.table("knowledge_units")
+    assert left.height and not left.filter(question_id=unit["question_id"]).height
+    assert "0" not in search(trained, "Who founded Aldermoor?")
+    done = CliRunner().invoke(app, ["ask", "Who founded Corvane?"])
+    assert done.exit_code == 0 and "Lena Thorne" in done.output
+
+
+def test_a_source_is_all_of_its_passages_and_their_copies(trained: Trained) -> None:
+    # The same text under another id, in the stored table alone: it is as much a trace.
+    table = trained.settings.table("passages", "towns")
+    copied = (
+        trained.table("passages").filter(passage_id="1").with_columns(passage_id=pl.lit("copy"), source=pl.lit("x"))
+    )
+    pl.concat([trained.table("passages"), copied]).write_parquet(table)
+    certificate = forget(trained.settings, "source", ["Trade of Aldermoor"])
+    assert {row["passage_id"] for row in certificate.passages} == {"1", "copy"}
+    assert trained.holds("For two centuries Aldermoor lived from salt.") == []
+    assert set(trained.table("passages")["passage_id"]) == {"0", *(str(i) for i in range(2, 18))}
+
+
+def test_a_unit_goes_and_its_sources_stay(trained: Trained) -> None:
+    unit = trained.table("knowledge_units").row(2, named=True)
+    certificate = forget(trained.settings, "unit", [unit["unit_id"]])
+    assert trained.holds(unit["unit_id"]) == []
+    assert not certificate.passages and not certificate.yours
+    ids = search(trained, unit["question"])
+    assert unit["unit_id"] not in ids and set(unit["source_passage_ids"]) <= set(ids)
+
+
+@pytest.mark.parametrize("question_id", ["train_0", "test_1"])
+def test_a_question_goes_with_its_answers_and_units(trained: Trained, question_id: str) -> None:
+    text = {"train_0": "Who founded Aldermoor?", "test_1": "On which river is Aldermoor?"}[question_id]
+    assert trained.holds(text)
+    certificate = forget(trained.settings, "question", [question_id])
+    assert trained.holds(text) == []
+    assert len(certificate.yours) == 2
+    split = "train" if question_id.startswith("train") else "test"
+    assert text not in Registry.load(trained.settings.home).questions("towns", split)["question"].to_list()  # type: ignore[arg-type]
+    assert trained.table("retrievals").height
+
+
+def test_old_releases_lose_the_unit_too_and_the_pointer_stays(trained: Trained) -> None:
+    folder = trained.settings.releases("towns")
+    served = (folder / "CURRENT").read_bytes()
+    releases = sorted(path.parent for path in folder.rglob("units.parquet"))
+    unit = pl.read_parquet(releases[0] / "units.parquet")["unit_id"][0]
+    forget(trained.settings, "unit", [unit])
+    assert (folder / "CURRENT").read_bytes() == served
+    for release in releases:
+        assert unit not in pl.read_parquet(release / "units.parquet")["unit_id"]
+        assert unit not in pl.read_parquet(release / "index" / "ids.parquet")["passage_id"]
+    assert current(folder).units().height  # hashes agree
+    assert len(current(folder).index(load_encoder())) == current(folder).units().height
+
+
+class Killed(BaseException):
+    """Ends everything, as a kill does."""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_write_is_finished_by_the_next_command(
+    copy_of: Callable[[str], Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = 0
+    limit = 10**9
+    real = {name: getattr(os, name) for name in ("replace", "rename")}
+
+    def counted(name: str) -> Callable[..., Any]:
+        def write(*arguments: Any) -> Any:
+            nonlocal writes
+            writes += 1
+            if writes > limit:
+                raise Killed
+            return real[name](*arguments)
+
+        return write
+
+    for name in real:
+        monkeypatch.setattr(os, name, counted(name))
+    forget(copy_of("whole").settings, "passage", ["0"])
+    total = writes
+    assert total > 15
+    for kill_at in range(0, total, max(1, total // 12)):
+        trained = copy_of(f"killed{kill_at}")
+        writes, limit = 0, kill_at
+        with pytest.raises(Killed):
+            forget(trained.settings, "passage", ["0"])
+        writes, limit = 0, 10**9
+        # What is served is the old state or the new one, never something between.
+        assert search(trained, "Who founded Aldermoor?", for_training=False)
+        certificate = forget(trained.settings, "passage", ["0"])
+        assert certificate.ids == ("0",) and trained.holds(TOWN, FOUNDED) == []
+        assert "0" not in search(trained, "Who founded Aldermoor?")
+        assert not (trained.settings.home / "forgotten" / "journal.json").exists()
+        with pytest.raises(InputError, match="nothing was left unfinished"):
+            resume(trained.settings)
+
+
+def test_a_trace_that_is_left_is_an_error_that_names_it(trained: Trained) -> None:
+    note = trained.settings.home / "benchmarks" / "towns.yaml"
+    note.write_text(note.read_text() + f"description: {TOWN} {FOUNDED}\n")
+    with pytest.raises(WbragError, match=r"not forgotten yet, 1 files hold traces: .*towns\.yaml"):
+        forget(trained.settings, "passage", ["0"])
+    note.write_text(note.read_text().split("description:")[0])
+    assert resume(trained.settings).ids == ("0",)
+
+
+def test_what_a_step_leaves_out_is_found_by_the_search(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "redact_sqlite", lambda file, phrases: 0)
+    with pytest.raises(WbragError, match=r"hold traces: .*dagster"):
+        forget(trained.settings, "passage", ["0"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "place", "said"),
+    [
+        ("passage", "none", {}, "there is no passage 'none'"),
+        ("passage", "0", {"corpus": "sample"}, "there is no passage '0' in sample"),
+        ("source", "none", {"corpus": "towns"}, "there is no source 'none' in towns"),
+        ("unit", "u_none", {}, "there is no unit"),
+        ("question", "train_0", {"benchmark": "nope"}, "there is no benchmark 'nope'"),
+    ],
+)
+def test_ids_that_name_nothing_change_nothing(
+    trained: Trained, kind: Any, name: str, place: dict[str, str], said: str
+) -> None:
+    before = {path: path.read_bytes() for path in trained.settings.home.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=said):
+        forget(trained.settings, kind, [name], **place)
+    after = {path: path.read_bytes() for path in trained.settings.home.rglob("*") if path.is_file()}
+    after.pop(trained.settings.home / "forgotten" / ".lock")
+    assert after == before
