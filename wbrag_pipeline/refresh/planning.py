@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.corpora import read_corpus
 from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.retiring import decide
@@ -28,7 +27,7 @@ class Plan:
 
 def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     """Read a corpus' source and compare it with what is served. Raises InputError for a source that cannot be taken."""
-    after = read_corpus(registry.corpus(corpus).path)
+    after = registry.passages(corpus)
     before = settled_state(settings, corpus)
     stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
     changes = compare(stored, after.lazy())
