@@ -19,7 +19,8 @@ from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.lineage import Lineage, render
 from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.writeback.releases import current
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.writeback.releases import build_release, current, promote
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_an_unknown_corpus_is_refused(trained: Place) -> None:
 def test_every_night_each_indexed_corpus_is_refreshed(trained: Place) -> None:
     schedule = trained.definitions.defs.resolve_schedule_def("corpora_at_night")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    with dg.build_schedule_context() as context:
+    with dg.build_schedule_context(repository_def=trained.definitions.defs.get_repository_def()) as context:
         requests = schedule.evaluate_tick(context).run_requests
     assert [request.partition_key for request in requests] == ["towns"]  # the built-in sample has no index here
 
@@ -183,7 +184,10 @@ def test_changed_files_are_refreshed_once_they_have_settled(trained: Place, sour
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
     def look(cursor: str | None) -> Any:
-        with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance, cursor=cursor) as context:
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(instance, cursor=cursor, definitions=trained.definitions.defs) as context,
+        ):
             return sensor.evaluate_tick(context)
 
     first = look(None)
@@ -202,7 +206,7 @@ def test_a_refresh_that_changed_something_trains_again(trained: Place, source: P
     with dg.DagsterInstance.get() as instance:
 
         def look(cursor: str | None) -> Any:
-            with dg.build_sensor_context(instance, cursor=cursor) as context:
+            with dg.build_sensor_context(instance, cursor=cursor, definitions=trained.definitions.defs) as context:
                 return sensor.evaluate_tick(context)
 
         seen = look(None)
@@ -220,3 +224,29 @@ def test_freshness_is_watched(trained: Place) -> None:
     graph = trained.definitions.defs.resolve_asset_graph()
     for asset in ("corpus_index", "writeback_index"):
         assert graph.get(dg.AssetKey(asset)).freshness_policy is not None
+
+
+def test_no_way_back_to_a_unit_whose_source_is_gone(trained: Place, source: Path) -> None:
+    folder = trained.settings.releases("towns")
+    before = current(folder)
+    lost = before.units().row(0, named=True)
+    write(source, [row for row in rows_of(source) if row["id"] not in lost["source_passage_ids"]])
+    assert wbrag("refresh", "towns", "--no-train").exit_code == 0
+    without = current(folder)
+    assert without.name != before.name
+
+    promoted = wbrag("release", "promote", "towns", before.name)
+    assert promoted.exit_code == 0, promoted.output
+    assert f"was served {without.name} already" in promoted.output and "sources have changed" in promoted.output
+    assert current(folder).name == without.name
+
+    smaller = build_release(without.units().head(1), load_encoder(), folder, {})
+    promote(folder, before.name, actor="test", reason="as if promoted before the corpus changed")
+    promote(folder, smaller.name, actor="test", reason="another one")
+    done = wbrag("release", "rollback", "towns")
+    assert done.exit_code == 0, done.output
+    assert f"served {without.name}, instead of {smaller.name}" in done.output and "release diff" in done.output
+    assert lost["unit_id"] not in current(folder).units()["unit_id"]
+    with Lineage(trained.settings.lineage).connect() as connection:
+        rows = connection.execute("SELECT action, release FROM release_decisions ORDER BY decided_at DESC LIMIT 2")
+        assert rows.fetchall() == [("promote", without.name), ("rollback", before.name)]

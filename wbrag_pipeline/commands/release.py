@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wbrag_pipeline.settings import Settings
     from wbrag_pipeline.writeback.pointer import Pointer
+    from wbrag_pipeline.writeback.releases import Release
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, compare, promote and roll back write-back releases."
@@ -129,14 +130,18 @@ def promote(
 ) -> None:
     """Serve this release from now on, also one that was held back. Running retrievers follow at their next request.
 
+    Units whose sources the corpus has lost since do not come back: then a release without them is served.
+
     Example: wbrag release promote sample_nq r000002 --reason "read all new units"
     """
     from wbrag_pipeline.writeback import releases
 
     settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
-    move = releases.promote(settings.releases(benchmark), release, actor=_actor(), reason=reason)
-    _record(settings, benchmark)
-    typer.echo(f"{benchmark} is served {release}" if move else f"{benchmark} was served {release} already")
+    folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
+    move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
+    served = _record(settings, benchmark)
+    typer.echo(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
+    _say_why(benchmark, release, served)
 
 
 @app.command()
@@ -150,14 +155,20 @@ def rollback(
 ) -> None:
     """Serve again what was served before. The release that is left will not be promoted again but by hand.
 
+    Units whose sources the corpus has lost since do not come back: then a release without them is served.
+
     Example: wbrag release rollback sample_nq --reason "wrong answers on opening hours"
     """
-    from wbrag_pipeline.writeback import releases
+    from wbrag_pipeline.writeback import pointer, releases
 
     settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
-    move = releases.rollback(settings.releases(benchmark), actor=_actor(), reason=reason)
-    _record(settings, benchmark)
-    typer.echo(f"{benchmark} is served {move.release} again, instead of {move.previous}")
+    folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
+    left = pointer.served_name(folder)
+    move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
+    served = _record(settings, benchmark)
+    target = move.release if move.action == "rollback" else move.previous
+    typer.echo(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
+    _say_why(benchmark, target, served)
 
 
 def held_back(settings: Settings, benchmark: str) -> str:
@@ -192,12 +203,31 @@ def _actor() -> str:
         return "somebody"
 
 
-def _record(settings: Settings, benchmark: str) -> None:
-    from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.writeback.pointer import moves_of
+def _as_it_stands(settings: Settings, benchmark: str) -> Callable[[Release], Release] | None:
+    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.refresh.retiring import as_it_stands
 
-    moves = moves_of(settings.releases(benchmark))
-    Lineage(settings.lineage).record_release_decisions("by-hand", settings.variant, benchmark, moves)
+    corpus = Registry.load(settings.home).benchmark(benchmark).corpus
+    return as_it_stands(settings, corpus, actor=_actor())
+
+
+def _record(settings: Settings, benchmark: str) -> str:
+    """Record what is served now; gives its name."""
+    from wbrag_pipeline.lineage import Lineage
+    from wbrag_pipeline.refresh.retiring import record_served
+    from wbrag_pipeline.writeback.pointer import served_name
+
+    folder = settings.releases(benchmark)
+    record_served(Lineage(settings.lineage), folder, "by-hand", settings.variant, benchmark)
+    return served_name(folder)
+
+
+def _say_why(benchmark: str, wanted: str, served: str) -> None:
+    if wanted != served:
+        typer.echo(
+            f"{served} is {wanted} over the corpus as it is now: some of its units' sources have changed; "
+            f"see wbrag release diff {benchmark} {wanted} {served}"
+        )
 
 
 def _state(folder: Path, name: str) -> str:

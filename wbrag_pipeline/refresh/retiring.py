@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.standing import stand
+from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings, slug
 from wbrag_pipeline.storage import sha256_of_file
@@ -61,25 +62,60 @@ def retire(
     """
     made = []
     for variant, benchmark, release in served_releases(settings, benchmarks):
-        units, decisions = stand(release.units(), passages)
+        new, decisions = in_step(release, passages, lambda: encoder, actor=actor)
         if decisions.height:
-            folder, reason = release.folder.parent, f"sources of {decisions.height} units changed in the corpus"
-            new = build_release(units, encoder, folder, {**release.made, "parent": release.name, "run": actor})
+            reason = f"sources of {decisions.height} units changed in the corpus"
             # Not validated: what lost its source goes, whatever the scores say.
-            promote(folder, new.name, actor=actor, reason=reason)
+            promote(release.folder.parent, new.name, actor=actor, reason=reason)
             made.append((variant, benchmark, decisions))
     return _table(made)
+
+
+def in_step(
+    release: Release, passages: pl.LazyFrame, load_encoder: Callable[[], Encoder], *, actor: str
+) -> tuple[Release, pl.DataFrame]:
+    """The release that is this one over these PASSAGES, made where it is another, and what ``stand`` decided.
+
+    Serves nothing. The encoder is loaded only where units changed.
+    """
+    units, decisions = stand(release.units(), passages)
+    if decisions.is_empty():
+        return release, decisions
+    made = {**release.made, "parent": release.name, "run": actor}
+    return build_release(units, load_encoder(), release.folder.parent, made), decisions
+
+
+def as_it_stands(settings: Settings, corpus: str, *, actor: str) -> Callable[[Release], Release] | None:
+    """What ``promote`` and ``rollback`` serve in the place of an older release; None before the corpus was indexed.
+
+    The corpus may have lost sources since that release was built, or closed them to some readers.
+    """
+    state = current_state(settings, corpus)
+    if state is None:
+        return None
+    passages = pl.scan_parquet(state.passages)
+
+    def instead(release: Release) -> Release:
+        from wbrag_pipeline.retrieval.encoder import load_encoder
+
+        return in_step(release, passages, lambda: load_encoder(settings.encoder), actor=actor)[0]
+
+    return instead
 
 
 def record_releases(lineage: Lineage, settings: Settings, run_id: str, retired: pl.DataFrame) -> None:
     """Record the releases that ``retire`` made, and the moves of the pointers to them."""
     for variant, benchmark in retired.select("variant", "benchmark").unique(maintain_order=True).iter_rows():
-        folder = settings.home / "releases" / variant / slug(benchmark)
-        release = current(folder)
-        manifest = sha256_of_file(release.folder / "release.json")
-        units = release.units()["unit_id"].to_list()
-        lineage.record_release(run_id, variant, benchmark, release.name, units, manifest)
-        lineage.record_release_decisions(run_id, variant, benchmark, moves_of(folder))
+        record_served(lineage, settings.home / "releases" / variant / slug(benchmark), run_id, variant, benchmark)
+
+
+def record_served(lineage: Lineage, folder: Path, run_id: str, variant: str, benchmark: str) -> None:
+    """Record what the served release of a folder holds, and the moves of its pointer."""
+    release = current(folder)
+    units = release.units()["unit_id"].to_list()
+    manifest = sha256_of_file(release.folder / "release.json")
+    lineage.record_release(run_id, variant, benchmark, release.name, units, manifest)
+    lineage.record_release_decisions(run_id, variant, benchmark, moves_of(folder))
 
 
 def _table(made: list[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:

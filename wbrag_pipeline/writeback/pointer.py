@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,16 +133,27 @@ def moves_of(folder: Path) -> list[dict[str, str]]:
 
 def move(folder: Path, before: Pointer | None, release: str, action: Action, actor: str, reason: str) -> Move:
     """Swap the pointer from ``before`` to ``release``; called while holding the folder's lock (``storage.locked``)."""
-    made = Move(
-        move_id=uuid.uuid4().hex,
-        moved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        action=action,
-        release=release,
-        previous=before.release if before else "",
-        actor=actor,
-        reason=reason,
-    )
-    moves = (made, *(before.moves if before else ()))[:_KEPT_MOVES]
-    lines = [release, *(json.dumps(asdict(one), sort_keys=True, ensure_ascii=False) for one in moves)]
+    return move_through(folder, before, [(action, release, reason)], actor)
+
+
+def move_through(folder: Path, before: Pointer | None, steps: Sequence[tuple[Action, str, str]], actor: str) -> Move:
+    """Move the pointer by one step (action, release, reason) after the other, in one swap; gives the last move.
+
+    Nobody is served the releases between. Called while holding the folder's lock.
+    """
+    moves = before.moves if before else ()
+    served = before.release if before else ""
+    for action, release, reason in steps:
+        made = Move(
+            move_id=uuid.uuid4().hex,
+            moved_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+            action=action,
+            release=release,
+            previous=served,
+            actor=actor,
+            reason=reason,
+        )
+        moves, served = (made, *moves)[:_KEPT_MOVES], release
+    lines = [served, *(json.dumps(asdict(one), sort_keys=True, ensure_ascii=False) for one in moves)]
     write_text(folder / POINTER, "\n".join(lines) + "\n")
-    return made
+    return moves[0]

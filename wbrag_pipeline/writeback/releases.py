@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,12 +174,18 @@ def open_release(folder: Path, name: str) -> Release:
         raise IntegrityError(file, f"is missing or damaged; {_MEND}") from error
 
 
-def promote(folder: Path, name: str, *, actor: str, reason: str) -> Move | None:
+def promote(
+    folder: Path, name: str, *, actor: str, reason: str, instead: Callable[[Release], Release] | None = None
+) -> Move | None:
     """Serve a release, once all of its files have proved whole; None when it is served already.
+
+    instead: what to serve in the place of a release that was built some time ago; itself where that is still right.
 
     A damaged pointer is written anew. Raises InputError or IntegrityError as ``open_release`` and ``Release.verify``.
     """
-    open_release(folder, name).verify()
+    release = open_release(folder, name)
+    release.verify()
+    name = instead(release).name if instead else name
     with locked(folder):
         try:
             now = pointer.read_pointer(folder)
@@ -190,8 +196,11 @@ def promote(folder: Path, name: str, *, actor: str, reason: str) -> Move | None:
         return pointer.move(folder, now, name, "promote", actor, reason)
 
 
-def rollback(folder: Path, *, actor: str, reason: str) -> Move:
+def rollback(folder: Path, *, actor: str, reason: str, instead: Callable[[Release], Release] | None = None) -> Move:
     """Serve again what was served before the present release came.
+
+    instead: as ``promote`` takes it. A release in whose place the present one is served is passed over; another that
+    takes an earlier one's place is a move of its own, in the same swap of the pointer.
 
     Raises NotBuiltError when nothing is served, InputError when nothing was served before, IntegrityError when the
     earlier release, or the pointer, is damaged.
@@ -200,14 +209,19 @@ def rollback(folder: Path, *, actor: str, reason: str) -> Move:
         now = pointer.read_pointer(folder)
         if now is None:
             raise NotBuiltError(f"a served write-back release of {folder.name}", f"wbrag run {folder.name}")
-        if len(now.trail) < 2:
-            raise InputError(
-                f"nothing was served before {now.release} of {folder.name}",
-                mend=f"wbrag release list {folder.name} shows what can be promoted",
-            )
-        before = now.trail[-2]
-        open_release(folder, before).verify()
-        return pointer.move(folder, now, before, "rollback", actor, reason)
+        for name in reversed(now.trail[:-1]):
+            before = open_release(folder, name)
+            before.verify()
+            after = instead(before) if instead else before
+            if after.name != now.release:
+                steps: list[tuple[pointer.Action, str, str]] = [("rollback", name, reason)]
+                if after.name != name:
+                    steps.append(("promote", after.name, f"in the place of {name}"))
+                return pointer.move_through(folder, now, steps, actor)
+        raise InputError(
+            f"nothing was served before {now.release} of {folder.name}",
+            mend=f"wbrag release list {folder.name} shows what can be promoted",
+        )
 
 
 def _same(folder: Path, content: str) -> Release | None:
