@@ -19,6 +19,7 @@ from wbrag_pipeline.retrieval.corpus import current_state, source_fingerprint
 from wbrag_pipeline.settings import Settings
 
 REFRESH = "index_corpus"
+_LOOKED_AT = 100  # refreshes of a corpus between two looks, newest first
 
 
 def _indexed(settings: Settings) -> list[str]:
@@ -69,12 +70,11 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
         seen: dict[str, int] = json.loads(context.cursor) if context.cursor else {}
         requests: list[dg.RunRequest] = []
         for corpus in _indexed(settings):
-            for storage_id, changed in _last_refresh(context.instance, corpus):
-                if storage_id > seen.get(corpus, 0):
-                    seen[corpus] = storage_id
-                    requests += (
-                        _trainings(context.instance, settings, registry.benchmarks_of(corpus)) if changed else []
-                    )
+            refreshes = _refreshes(context.instance, corpus, seen.get(corpus))
+            if refreshes:
+                seen[corpus] = refreshes[0][0]
+            if any(changed for _, changed in refreshes):
+                requests += _trainings(context.instance, settings, registry.benchmarks_of(corpus))
         if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
             return dg.SkipReason("no corpus was refreshed")
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
@@ -82,12 +82,19 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
     return benchmarks_after_refresh
 
 
-def _last_refresh(instance: dg.DagsterInstance, corpus: str) -> Iterator[tuple[int, bool]]:
-    """The newest refresh of a corpus, if any: where its record stands, and whether anything had changed."""
-    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus])
-    for record in instance.fetch_materializations(wanted, limit=1).records:
+def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, bool]]:
+    """The refreshes of a corpus since a record, newest first: where its own record stands, whether anything changed.
+
+    Only the newest where none was seen yet. One that changed nothing may have come after one that did.
+    """
+    wanted = dg.AssetRecordsFilter(
+        asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus], after_storage_id=since
+    )
+    found = []
+    for record in instance.fetch_materializations(wanted, limit=1 if since is None else _LOOKED_AT).records:
         metadata = record.asset_materialization.metadata if record.asset_materialization else {}
-        yield record.storage_id, bool(metadata["changed"].value) if "changed" in metadata else True
+        found.append((record.storage_id, bool(metadata["changed"].value) if "changed" in metadata else True))
+    return found
 
 
 def _trainings(instance: dg.DagsterInstance, settings: Settings, benchmarks: list[str]) -> Iterator[dg.RunRequest]:
