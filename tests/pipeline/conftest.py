@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -77,9 +78,8 @@ def load_definitions() -> Callable[[], Any]:
         for name in list(sys.modules):
             if name == "assets" or name.startswith("assets.") or name == "wbrag_pipeline.definitions":
                 del sys.modules[name]
-        from wbrag_pipeline import definitions
-
-        return definitions
+        # `from wbrag_pipeline import definitions` would give the package's attribute: the module of the time before.
+        return importlib.import_module("wbrag_pipeline.definitions")
 
     return load
 
