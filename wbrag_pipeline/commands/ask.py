@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
+from wbrag_pipeline.commands.options import TopK, Variant, bundled
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
+@bundled
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="Whose corpus and write-back; the last one trained.")
     ] = None,
     top_k: TopK = 5,
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", help="An access label that the reader has; repeat for more. Empty: a reader without."),
     ] = None,
     unrestricted: Annotated[bool, typer.Option("--unrestricted", help="Search everything, whatever labels.")] = False,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Answer a question with and without write-back, and show the passages with their origin.
 
@@ -51,7 +50,7 @@ def ask(
         raise InputError("the question is empty", field="question")
     if unrestricted and label is not None:
         raise InputError("--label and --unrestricted exclude each other", mend="give one of them")
-    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
+    settings = variant.settings(top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)
     task = task_named(entry.task)

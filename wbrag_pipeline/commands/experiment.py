@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, Home, TopK, settings_of
+from wbrag_pipeline.commands.options import Encoder, Home, TopK, ValidationShare, bundled, settings_of
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,45 +28,64 @@ Benchmarks = Annotated[
     typer.Argument(help="Benchmarks, see wbrag status; left out: your own, or the sample's where you have none."),
 ]
 Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
-Generators = Annotated[list[str] | None, typer.Option("--generator", help="What answers and distils; may be repeated.")]
-Limit = Annotated[int | None, typer.Option(help="At most so many questions a split.")]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The flags that every experiment has."""
+
+    generator: Annotated[
+        list[str] | None, typer.Option("--generator", help="What answers and distils; may be repeated.")
+    ] = None
+    encoder: Encoder = None
+    top_k: TopK = 5
+    limit: Annotated[int | None, typer.Option(help="At most so many questions a split.")] = None
+    validation_share: ValidationShare = 0.1
+    home: Home = None
+
+    def settings(self) -> Settings:
+        """Settings from the environment and these flags; the generator is one of several."""
+        return settings_of(
+            home=self.home,
+            encoder=self.encoder,
+            top_k=self.top_k,
+            limit=self.limit,
+            validation_share=self.validation_share,
+        )
 
 
 @app.command("matrix")
+@bundled
 def run_matrix(
     benchmarks: Benchmarks = None,
     method: Methods = None,
-    generator: Generators = None,
-    encoder: Encoder = None,
-    top_k: TopK = 5,
-    limit: Limit = None,
-    home: Home = None,
+    *,
+    scope: Scope,
 ) -> None:
     """Methods by benchmarks by generators: score without and with write-back, gain, interval, p.
 
     Example: wbrag experiment matrix sample_nq sample_fever --method naive --method replug
     """
-    _run(("matrix",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=method))
+    _run(("matrix",), _study(benchmarks, scope, methods=method))
 
 
 @app.command("transfer")
+@bundled
 def run_transfer(
     benchmarks: Benchmarks = None,
     method: Methods = None,
-    generator: Generators = None,
-    encoder: Encoder = None,
-    top_k: TopK = 5,
-    limit: Limit = None,
-    home: Home = None,
+    *,
+    scope: Scope,
 ) -> None:
     """Units that one method wrote back, used under another: none, own, other. Methods: naive and replug.
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), _study(benchmarks, generator, encoder, top_k, limit, home, crossed=method))
+    _run(("transfer",), _study(benchmarks, scope, crossed=method))
 
 
 @app.command("ablation")
+@bundled
 def run_ablation(
     benchmarks: Benchmarks = None,
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
@@ -73,66 +93,58 @@ def run_ablation(
         list[str] | None,
         typer.Option("--grid", help="Dial and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five dials."),
     ] = None,
-    generator: Generators = None,
-    encoder: Encoder = None,
-    top_k: TopK = 5,
-    limit: Limit = None,
-    home: Home = None,
+    *,
+    scope: Scope,
 ) -> None:
     """Move tau_s, tau_delta, tau_doc, n_min and top_k, one at a time; a threshold costs no new scoring.
 
     Example: wbrag experiment ablation sample_nq --grid tau_doc=0,0.05,0.1 --grid n_min=1,2,4
     """
     methods = [method] if method else None
-    _run(("ablation",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=methods, grid=grid))
+    _run(("ablation",), _study(benchmarks, scope, methods=methods, grid=grid))
 
 
 @app.command("oracle")
+@bundled
 def run_oracle(
     benchmarks: Benchmarks = None,
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
-    generator: Generators = None,
-    encoder: Encoder = None,
-    top_k: TopK = 5,
-    limit: Limit = None,
-    home: Home = None,
+    *,
+    scope: Scope,
 ) -> None:
     """What perfect gates and a perfect choice among units would reach, beside what was reached.
 
     Example: wbrag experiment oracle sample_nq
     """
     methods = [method] if method else None
-    _run(("oracle",), _study(benchmarks, generator, encoder, top_k, limit, home, methods=methods))
+    _run(("oracle",), _study(benchmarks, scope, methods=methods))
 
 
 @app.command("all")
+@bundled
 def run_all(
     benchmarks: Benchmarks = None,
     method: Methods = None,
     grid: Annotated[list[str] | None, typer.Option("--grid", help="Dial and values of the ablation.")] = None,
-    generator: Generators = None,
-    encoder: Encoder = None,
-    top_k: TopK = 5,
-    limit: Limit = None,
-    home: Home = None,
+    *,
+    scope: Scope,
 ) -> None:
     """Matrix, transfer, ablation and oracle, then the report; goes on where an earlier run was stopped.
 
     Example: wbrag experiment all sample_nq sample_squad
     """
-    study = _study(benchmarks, generator, encoder, top_k, limit, home, methods=method, grid=grid)
+    study = _study(benchmarks, scope, methods=method, grid=grid)
     _run(("matrix", "transfer", "ablation", "oracle"), study)
 
 
 @app.command("report")
-def run_report(
-    benchmarks: Benchmarks = None, generator: Generators = None, encoder: Encoder = None, home: Home = None
-) -> None:
+@bundled
+def run_report(benchmarks: Benchmarks = None, *, scope: Scope) -> None:
     """Write the report of what the experiments have found so far: HTML, Markdown, CSV and Parquet.
 
     Example: wbrag experiment report
     """
-    study = _study(benchmarks, generator, encoder, 5, None, home)
+    study = _study(benchmarks, scope)
     from wbrag_pipeline.benchmarks.registry import Registry
 
     _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
@@ -140,11 +152,7 @@ def run_report(
 
 def _study(
     benchmarks: list[str] | None,
-    generators: list[str] | None,
-    encoder: str | None,
-    top_k: int,
-    limit: int | None,
-    home: Path | None,
+    scope: Scope,
     *,
     methods: Sequence[str] | None = None,
     crossed: Sequence[str] | None = None,
@@ -156,7 +164,7 @@ def _study(
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
 
-    settings = settings_of(home=home, encoder=encoder, top_k=top_k, limit=limit)
+    settings = scope.settings()
     registry = Registry.load(settings.home)
     tested = [name for name, entry in registry.benchmarks.items() if entry.test]
     names = list(dict.fromkeys(benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
@@ -165,7 +173,7 @@ def _study(
             registry.benchmark(name).require_answers()
         if registry.benchmark(name).test is None:
             raise InputError(f"{name} has no test questions to experiment with", field="test")
-    engines = list(dict.fromkeys(generators or [settings.generator]))
+    engines = list(dict.fromkeys(scope.generator or [settings.generator]))
     for engine in engines:
         check_generator(engine)
     used = tuple(dict.fromkeys(method_named(name).name for name in methods or METHODS))

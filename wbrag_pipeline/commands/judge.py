@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, TopK, settings_of
+from wbrag_pipeline.commands.options import TopK, Variant, bundled
 from wbrag_pipeline.errors import InputError
 
 
+@bundled
 def judge(
     benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks with answers, see wbrag status.")],
     limit: Annotated[int, typer.Option(help="At most so many questions of each.")] = 300,
@@ -17,10 +18,8 @@ def judge(
         str, typer.Option(help="Which questions: test, which no model was trained on, or train.")
     ] = "test",
     top_k: TopK = 5,
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Run both gates with gold answers and with the generator's own verdict, and count where they agree.
 
@@ -46,7 +45,7 @@ def judge(
 
     if split not in ("train", "test"):
         raise InputError(f"there is no split {split!r}", field="--split", mend="train or test")
-    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method, top_k=top_k)
+    settings = variant.settings(top_k=top_k)
     registry, policy = Registry.load(settings.home), method_named(settings.method)
     vectors, model = load_encoder(settings.encoder), deployed_generator(settings)
     check_able(model, policy, judges=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -25,7 +29,56 @@ Curate = Annotated[
     bool | None,
     typer.Option("--curate/--no-curate", help="Curate units before publishing, or publish them as distilled."),
 ]
+ValidationShare = Annotated[
+    float, typer.Option(help="Share of the training questions kept back to compare releases by; 0 promotes unseen.")
+]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The flags that say which of a benchmark's trained variants is meant."""
+
+    encoder: Encoder = None
+    generator: GeneratorName = None
+    method: MethodName = None
+    home: Home = None
+
+    def settings(self, **given: Any) -> Settings:
+        """Settings from the environment, these flags and what else is given."""
+        return settings_of(home=self.home, encoder=self.encoder, generator=self.generator, method=self.method, **given)
+
+
+def bundled(command: Callable[..., None]) -> Callable[..., None]:
+    """A command for Typer in which each parameter of a dataclass' type is one flag a field.
+
+    Typer reads a command's flags from its signature alone, so flags that many commands share would have to be
+    written down in each of them.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    bundles: dict[str, Any] = {
+        name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
+    }
+    flags: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        if name in bundles:
+            hints = get_type_hints(bundles[name], include_extras=True)
+            flags += [
+                inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+                for f in fields(bundles[name])
+            ]
+        else:
+            flags.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def flat(**given: Any) -> None:
+        for name, bundle in bundles.items():
+            given[name] = bundle(**{field.name: given.pop(field.name) for field in fields(bundle)})
+        command(**given)
+
+    flat.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    flat.__signature__ = signature.replace(parameters=flags)  # type: ignore[attr-defined]
+    return flat
 
 
 def wide_console() -> Console:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of
+from wbrag_pipeline.commands.options import Variant, bundled
 from wbrag_pipeline.errors import NotBuiltError
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
+@bundled
 def refresh(
     corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -23,10 +24,8 @@ def refresh(
     train: Annotated[
         bool, typer.Option("--train/--no-train", help="Train the trained benchmarks over a changed corpus again.")
     ] = True,
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Find what was added, updated, relabelled and deleted in the corpora's files, and do what follows from it.
 
@@ -37,7 +36,7 @@ def refresh(
     """
     from wbrag_pipeline.benchmarks.registry import Registry
 
-    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
+    settings = variant.settings()
     registry = Registry.load(settings.home)
     names = list(dict.fromkeys(corpora)) if corpora else _indexed(settings, registry)
     for name in names:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of, wide_console
+from wbrag_pipeline.commands.options import Variant, bundled, wide_console
 from wbrag_pipeline.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ _AT_MOST = 20
 
 
 @app.command("list")
+@bundled
 def list_releases(
     benchmark: Benchmark,
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """List the releases of a benchmark: when and from what they were built, and what became of them.
 
@@ -44,7 +43,7 @@ def list_releases(
 
     from wbrag_pipeline.writeback.releases import release_names
 
-    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    settings = _settings(benchmark, variant)
     folder = settings.releases(benchmark)
     table = Table(
         "release", "state", "built", "units", "parent", "validation", title=f"{benchmark}, {settings.variant}"
@@ -60,13 +59,12 @@ def list_releases(
 
 
 @app.command()
+@bundled
 def show(
     benchmark: Benchmark,
     release: Annotated[str, typer.Argument(help="For example r000002; the served one if left out.")] = "",
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Show how a release was made, what validating it gave, and whether its files are whole.
 
@@ -74,7 +72,7 @@ def show(
     """
     from wbrag_pipeline.writeback.releases import current, open_release
 
-    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    settings = _settings(benchmark, variant)
     folder = settings.releases(benchmark)
     found = open_release(folder, release) if release else current(folder)
     typer.echo(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
@@ -90,14 +88,13 @@ def show(
 
 
 @app.command()
+@bundled
 def diff(
     benchmark: Benchmark,
     old: Annotated[str, typer.Argument(help="For example r000001.")],
     new: Annotated[str, typer.Argument(help="For example r000002.")],
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Say which units came, went and changed from one release to another.
 
@@ -106,7 +103,7 @@ def diff(
     from wbrag_pipeline.writeback.release_diff import diff_units
     from wbrag_pipeline.writeback.releases import open_release
 
-    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    settings = _settings(benchmark, variant)
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
     found = diff_units(*(side.units() for side in sides))
     typer.echo(
@@ -119,14 +116,13 @@ def diff(
 
 
 @app.command()
+@bundled
 def promote(
     benchmark: Benchmark,
     release: Annotated[str, typer.Argument(help="For example r000002.")],
     reason: Reason = "promoted by hand",
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Serve this release from now on, also one that was held back. Running retrievers follow at their next request.
 
@@ -136,7 +132,7 @@ def promote(
     """
     from wbrag_pipeline.writeback import releases
 
-    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    settings = _settings(benchmark, variant)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
     move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
     served = _record(settings, benchmark)
@@ -145,13 +141,12 @@ def promote(
 
 
 @app.command()
+@bundled
 def rollback(
     benchmark: Benchmark,
     reason: Reason = "rolled back by hand",
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Serve again what was served before. The release that is left will not be promoted again but by hand.
 
@@ -161,7 +156,7 @@ def rollback(
     """
     from wbrag_pipeline.writeback import pointer, releases
 
-    settings = _settings(benchmark, home=home, encoder=encoder, generator=generator, method=method)
+    settings = _settings(benchmark, variant)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
     left = pointer.served_name(folder)
     move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
@@ -188,10 +183,10 @@ def held_back(settings: Settings, benchmark: str) -> str:
     return f"{name} is held back ({why}); {served or 'the corpus alone'} is served"
 
 
-def _settings(benchmark: str, **flags: object) -> Settings:
+def _settings(benchmark: str, variant: Variant) -> Settings:
     from wbrag_pipeline.benchmarks.registry import Registry
 
-    settings = settings_of(**flags)
+    settings = variant.settings()
     Registry.load(settings.home).benchmark(benchmark)
     return settings
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Curate, Encoder, GeneratorName, Home, MethodName, TopK, settings_of
+from wbrag_pipeline.commands.options import Curate, TopK, ValidationShare, Variant, bundled
 
 
+@bundled
 def run(
     benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks to train, see wbrag status.")],
     limit: Annotated[int | None, typer.Option(help="At most so many questions a split.")] = None,
@@ -17,9 +18,6 @@ def run(
     tau_delta: Annotated[float, typer.Option(help="Least gain of retrieval over none.")] = 0.01,
     tau_doc: Annotated[float, typer.Option(help="Least gain of one passage alone over none.")] = 0.01,
     n_min: Annotated[int, typer.Option(help="Passages taken by rank when none passes alone.")] = 2,
-    encoder: Encoder = None,
-    generator: GeneratorName = None,
-    method: MethodName = None,
     scorer: Annotated[str | None, typer.Option(help="What the gates go by: gold answers, or judge.")] = None,
     curate: Curate = None,
     failure_share: Annotated[
@@ -28,11 +26,10 @@ def run(
     fuse_labels: Annotated[
         bool, typer.Option("--fuse-labels", help="Make units of passages with different access labels too.")
     ] = False,
-    validation_share: Annotated[
-        float, typer.Option(help="Share of the training questions kept back to compare releases by; 0 promotes unseen.")
-    ] = 0.1,
+    validation_share: ValidationShare = 0.1,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
-    home: Home = None,
+    *,
+    variant: Variant,
 ) -> None:
     """Train write-back indexes and compare test scores without and with them.
 
@@ -46,11 +43,7 @@ def run(
     from wbrag_pipeline.commands.results import print_overview
     from wbrag_pipeline.settings import Gates
 
-    settings = settings_of(
-        home=home,
-        encoder=encoder,
-        generator=generator,
-        method=method,
+    settings = variant.settings(
         scorer=scorer,
         curate=None if curate is None else "on" if curate else "off",
         top_k=top_k,

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from wbrag_pipeline.commands.options import Encoder, GeneratorName, Home, MethodName, settings_of, wide_console
+from wbrag_pipeline.commands.options import Variant, bundled, wide_console
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-def status(
-    encoder: Encoder = None, generator: GeneratorName = None, method: MethodName = None, home: Home = None
-) -> None:
+@bundled
+def status(variant: Variant) -> None:
     """List corpora and benchmarks with their state under the present settings.
 
     Example: wbrag status
@@ -23,7 +22,7 @@ def status(
     from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.commands.release import held_back
 
-    settings = settings_of(home=home, encoder=encoder, generator=generator, method=method)
+    settings = variant.settings()
     registry = Registry.load(settings.home)
     console = wide_console()
     console.print(
