@@ -41,7 +41,7 @@ demo: $(STAMP) ## Train the sample knowledge base and show what it gained
 test: lint ## Everything that must hold: lint, types, floors, tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
-test-vllm: ## The real vLLM, on a CPU, in an environment of its own: engine against Hugging Face, engine against server
+test-vllm: ## The real vLLM, on a CPU, in an environment of its own: against Hugging Face, against a server, the whole pipeline
 	scripts/setup-vllm .venv-vllm
 	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider --durations 10
 

@@ -204,3 +204,26 @@ def test_a_check_that_fails_keeps_the_index_from_being_published(
     ran = {event.step_key for event in result.all_node_events if event.is_step_start}
     assert "knowledge_units" in ran and "writeback_index" not in ran
     assert current(trained.settings.releases("towns")).name == published
+
+
+@pytest.mark.parametrize(("times", "warned", "stopped"), [(1.0, False, False), (1.5, True, False), (2.5, True, True)])
+def test_units_longer_than_their_sources_are_a_warning_and_far_longer_ones_stop_the_run(
+    trained: Place, instance: Any, monkeypatch: pytest.MonkeyPatch, times: float, warned: bool, stopped: bool
+) -> None:
+    import assets.knowledge_units as stage
+
+    made = stage.distil
+    lengths = (times * pl.col("source_tokens")).cast(pl.Int32).alias("unit_tokens")
+    monkeypatch.setattr(stage, "distil", lambda *given, **options: made(*given, **options).with_columns(lengths))
+    result = trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
+        run_config=config(trained),
+        instance=instance,
+        partition_key="towns",
+        asset_selection=[dg.AssetKey("knowledge_units"), dg.AssetKey("curated_units")],
+        raise_on_error=False,
+    )
+    (check,) = [check for check in result.get_asset_check_evaluations() if check.check_name == stage.COMPRESSION]
+    assert check.passed is not warned
+    assert result.success is not stopped
+    ran = {event.step_key for event in result.all_node_events if event.is_step_start}
+    assert ("curated_units" in ran) is not stopped

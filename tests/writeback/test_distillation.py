@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.generation.protocol import Distillate, Generator
+from wbrag_pipeline.generation.protocol import Distillate, Generator, Passage
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.distillation import distil
 from wbrag_pipeline.writeback.leaks import leaked_answers
@@ -65,6 +66,18 @@ def test_a_unit_a_kept_question_from_its_retained_passages_in_rank_order() -> No
     assert units["fallback"].to_list() == [False, True]
     hashes = dict(PASSAGES.select("passage_id", "content_hash").iter_rows())
     assert units["source_hashes"].to_list() == [[hashes["p1"], hashes["p2"]], [hashes["p2"]]]
+
+
+def test_a_unit_that_is_all_of_its_source_is_as_long_as_it() -> None:
+    class Characters(Scripted):
+        def count_tokens(self, texts: Sequence[str]) -> list[int]:
+            return [len(text) for text in texts]
+
+        def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
+            return [Distillate(row[0].title, row[0].text) for row in passages]
+
+    units = distil(GATED.filter(question_id="q2"), PASSAGES, Characters(lambda q, ids: ""), benchmark="b")
+    assert units["source_tokens"].to_list() == units["unit_tokens"].to_list()
 
 
 def test_the_same_evidence_gives_the_same_unit_byte_for_byte() -> None:

@@ -72,8 +72,9 @@ def distil(
             pl.Series(
                 "source_tokens",
                 _sums(
-                    generator.count_tokens([text for row in sources for p in row for text in (p.title, p.text)]),
-                    [2 * len(row) for row in sources],
+                    # Counted as a unit is, or one that is all of its source would be a token longer than it.
+                    generator.count_tokens([f"{p.title}\n{p.text}" for row in sources for p in row]),
+                    [len(row) for row in sources],
                 ),
                 pl.Int32,
             ),
