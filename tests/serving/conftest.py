@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
@@ -38,8 +39,12 @@ class Deployment:
             passages_of(angles).write_parquet(table)
         build_corpus_index(self.settings, "c", self.encoder)
 
-    def release(self, **angles: float) -> str:
-        return build_release(units_of(angles), self.encoder, self.folder, {}).name
+    def release(self, *, source: str = "east", **angles: float) -> str:
+        passage = passages_of({source: CORPUS[source]}).row(0, named=True)
+        units = units_of(angles).with_columns(
+            source_passage_ids=pl.lit([source]), source_hashes=pl.lit([passage["content_hash"]])
+        )
+        return build_release(units, self.encoder, self.folder, {}).name
 
     def promote(self, name: str) -> None:
         promote(self.folder, name, actor="test", reason="test")

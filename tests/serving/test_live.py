@@ -93,6 +93,19 @@ def test_at_the_start_a_damaged_release_gives_way_to_the_one_before(
         live(deployment)
 
 
+def test_an_earlier_release_taken_at_the_start_brings_back_no_unit_without_its_source(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    deployment.promote(deployment.release(u1=10.0, u2=260.0, source="south"))
+    deployment.promote(deployment.release(u3=11.0))
+    for name in ("r000002", "r000003"):
+        (deployment.folder / name / "units.parquet").write_bytes(b"")
+    deployment.index({"south": 270.0})
+    retriever = live(deployment)
+    assert top(retriever) == ("r000001", "corpus:south", "270.0")
+    assert retriever.search(["10"]).hits.filter(origin="writeback").is_empty()
+    assert len(list(deployment.folder.glob("r0*"))) == 3  # nothing was written
+
+
 def test_a_pointer_that_is_damaged_or_gone_leaves_the_old_view(deployment: Deployment) -> None:
     deployment.promote(deployment.release(u1=10.0))
     retriever = live(deployment)

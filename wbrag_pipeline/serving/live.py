@@ -20,18 +20,20 @@ from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from wbrag_pipeline.benchmarks.registry import Registry
-from wbrag_pipeline.errors import IntegrityError, WbragError
-from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.refresh.standing import stand
+from wbrag_pipeline.retrieval.corpus import current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocol import Encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.writeback.pointer import POINTER, RELEASE_NAME, read_pointer
-from wbrag_pipeline.writeback.releases import open_release
+from wbrag_pipeline.writeback.releases import build_release, open_release
 
 _log = logging.getLogger("wbrag.serving")
 
@@ -77,7 +79,7 @@ class LiveRetriever:
     retry_seconds: how long after a view that could not be opened before that is tried again.
 
     Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
-    is damaged at the start, the one served before it is taken, with a warning.
+    is damaged at the start, the one served before it is taken, as far as its sources still stand, with a warning.
     """
 
     def __init__(
@@ -165,7 +167,7 @@ class LiveRetriever:
             earlier = pointer.trail[:-1] if pointer else []
             for name in reversed(earlier):
                 try:
-                    base = self._with_release(self._open_corpus(), name)
+                    base = self._with_earlier_release(self._open_corpus(), name)
                 except WbragError:
                     continue
                 _log.warning("%s: %s; %s, served before, is taken instead", self.benchmark, error, name)
@@ -180,6 +182,20 @@ class LiveRetriever:
         release = open_release(self._folder, name)
         release.verify()
         return corpus.with_writeback(release.units(), release.index(self._encoder))
+
+    def _with_earlier_release(self, corpus: KnowledgeBase, name: str) -> KnowledgeBase:
+        """A release that the pointer has left, without the units whose sources the corpus has lost since then."""
+        release = open_release(self._folder, name)
+        release.verify()
+        state = current_state(self.settings, self._corpus)
+        if state is None:
+            raise NotBuiltError(f"an index of {self._corpus}", f"wbrag run {self.benchmark}")
+        units, decisions = stand(release.units(), pl.scan_parquet(state.passages))
+        if decisions.is_empty():
+            return self._with_release(corpus, name)
+        with TemporaryDirectory(prefix="wbrag-") as folder:  # whoever serves may not be allowed to write releases
+            standing = build_release(units, self._encoder, Path(folder) / self._folder.name, release.made)
+            return corpus.with_writeback(standing.units(), standing.index(self._encoder))
 
     def _wanted(self) -> _Wanted:
         named = _first_line(self._folder / POINTER)
