@@ -45,7 +45,11 @@ def units_of(texts: list[tuple[str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
             "text": [text for _, text in texts],
             "content_hash": [sha256_of_text(title, text) for title, text in texts],
         }
-    ).with_columns(labels=pl.lit([], dtype=pl.List(pl.String)), source=pl.col("passage_id"))
+    ).with_columns(
+        labels=pl.lit([], dtype=pl.List(pl.String)),
+        source=pl.col("passage_id"),
+        said_at=pl.lit(None, tables.PASSAGES.schema["said_at"]),
+    )
     units = passages.select(
         pl.col("passage_id").str.replace("p", "u_").alias("unit_id"),
         pl.lit("b").alias("benchmark"),

@@ -34,10 +34,10 @@ def test_what_is_not_of_the_schema_is_refused(frame: pl.DataFrame, said: str) ->
 
 
 def test_a_table_of_an_earlier_version_says_how_to_make_it_again(tmp_path: Path) -> None:
-    rows = tables.PASSAGES.empty().drop("labels", "source")
+    rows = tables.PASSAGES.empty().drop("labels", "said_at")
     rows.write_parquet(tmp_path / "old.parquet")
     for read in (tables.PASSAGES.read, tables.PASSAGES.scan):
-        with pytest.raises(IntegrityError, match=r"old\.parquet: .*'labels', 'source'.* make it again with wbrag run"):
+        with pytest.raises(IntegrityError, match=r"old\.parquet: .*'labels', 'said_at'.* make it again with wbrag run"):
             read(tmp_path / "old.parquet")
 
 

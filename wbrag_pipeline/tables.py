@@ -87,6 +87,7 @@ PASSAGES = Table(
             "content_hash": pl.String(),
             "labels": pl.List(pl.String()),  # who may see it: readers with all of these; sorted, none is everybody
             "source": pl.String(),  # the document that the passage was cut from
+            "said_at": pl.Datetime("us", "UTC"),  # when that document said it; null where it is not known
         }
     ),
     ("passage_id",),

@@ -3,6 +3,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -81,7 +82,9 @@ def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
     FORMATS[name](tmp_path / name, ROWS)
     frame = read_corpus(tmp_path / name)
     assert dict(frame.schema) == dict(PASSAGES.schema)
-    assert frame.rows() == [(i, title, text, sha256_of_text(title, text), [], title or i) for i, title, text in ROWS]
+    assert frame.rows() == [
+        (i, title, text, sha256_of_text(title, text), [], title or i, None) for i, title, text in ROWS
+    ]
 
 
 # Whatever is written comes back. Blanks around a field are not kept; a first line in quotes is the title.
@@ -183,6 +186,11 @@ BAD_JSONL = {
         '{"id": "1", "text": "x", "labels": ["a,b"]}',
         "field 'labels': holds the label 'a,b': a label",
     ),
+    "no date": (
+        '{"id": "1", "text": "x", "date": "spring"}',
+        "line 1, field 'date': is no date: 'spring' (write it as",
+    ),
+    "a number as date": ('{"id": "1", "text": "x", "date": 2024}', "field 'date': must be a date, not a number"),
     "a number as source": ('{"id": "1", "text": "x", "source": 7}', "field 'source': must be text, not a number"),
     "same id": (
         GOOD + "\n" + GOOD.replace('"1"', '"2"') + GOOD,
@@ -301,6 +309,21 @@ def test_labels_and_source_come_from_every_format_alike(tmp_path: Path) -> None:
         frame = read_corpus(tmp_path / name)
         assert frame["labels"].to_list() == [["finance", "hr"], [], ["\u00e9"]], name
         assert frame["source"].to_list() == ["a.pdf", "2", "b.pdf"], name
+
+
+def test_the_time_comes_from_every_format_alike(tmp_path: Path) -> None:
+    given = ["2024-05-01", "2024-05-01T10:00:00+02:00", "2024-05-01T08:00", ""]
+    rows = [{"id": f"{i}", "text": f"text {i}", "date": date} for i, date in enumerate(given)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    eight = datetime(2024, 5, 1, 8, tzinfo=UTC)
+    for name in ("a.jsonl", "a.csv", "a.parquet"):
+        found = read_corpus(tmp_path / name)["said_at"].to_list()
+        assert found == [datetime(2024, 5, 1, tzinfo=UTC), eight, eight, None], name
+    typed = pl.DataFrame({"id": ["1", "2"], "text": ["x", "y"], "date": [date(2024, 5, 1), None]})
+    typed.write_parquet(tmp_path / "typed.parquet")
+    assert read_corpus(tmp_path / "typed.parquet")["said_at"].to_list() == [datetime(2024, 5, 1, tzinfo=UTC), None]
 
 
 def test_labels_do_not_change_what_a_passage_says(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -106,9 +107,25 @@ def test_labels_come_from_front_matter_and_from_the_folders_above(tmp_path: Path
     assert not frame["text"].str.contains("labels").any()
 
 
+def test_the_time_comes_from_front_matter_alone(tmp_path: Path) -> None:
+    (tmp_path / "day.md").write_text("---\ndate: 2024-05-01\n---\nText.")
+    (tmp_path / "moment.md").write_text("---\ndate: 2024-05-01 10:00:00 +0200\nlabels: hr\n---\nText.")
+    (tmp_path / "none.md").write_text("---\nupdate: : [\n---\nText.")
+    (tmp_path / "text.txt").write_text("---\ndate: 2024-05-01\n---\nText.")
+    assert dict(read_corpus(tmp_path).select("source", "said_at").iter_rows()) == {
+        "day.md": datetime(2024, 5, 1, tzinfo=UTC),
+        "moment.md": datetime(2024, 5, 1, 8, tzinfo=UTC),
+        "none.md": None,
+        "text.txt": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("a.md", "---\ndate: soon\n---\nText.", r"a\.md, line 1, field 'date': is no date: 'soon' \(write it as 2026"),
+        ("a.md", "---\ndate: [\n---\nText.", r"a\.md, line 1, field 'date': the front matter is no YAML"),
+        ("a.md", "---\ndate: 2024\n---\nText.", "must be a date, not a number"),
         ("a.md", "---\nlabels: [hr\n---\nText.", r"a\.md, line 1, field 'labels': the front matter is no YAML"),
         ("a.md", "---\nlabels: 5\n---\nText.", "must be a list of text, not a number"),
         ("a.md", "---\nlabels: [5]\n---\nText.", "must hold text only, not a number"),
@@ -117,7 +134,7 @@ def test_labels_come_from_front_matter_and_from_the_folders_above(tmp_path: Path
         (".labels", "hr\na, b\n", r"\.labels, line 2, field 'labels': holds the label"),
     ],
 )
-def test_labels_that_cannot_be_read_are_refused(tmp_path: Path, name: str, content: str, said: str) -> None:
+def test_labels_and_dates_that_cannot_be_read_are_refused(tmp_path: Path, name: str, content: str, said: str) -> None:
     (tmp_path / "b.md").write_text("Text.")
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=said):

@@ -43,7 +43,6 @@ class World:
     def __init__(self) -> None:
         self.passages: list[dict[str, Any]] = []
         self.units: list[dict[str, Any]] = []
-        self.said_at: dict[str, datetime] = {}
         self.known_from: dict[str, datetime] = {}
         self.generator = Scripted(lambda claim, passages: "NOT ENOUGH INFO")
 
@@ -65,10 +64,9 @@ class World:
                 "content_hash": sha256_of_text(title, text),
                 "labels": sorted(labels),
                 "source": name if source is None else source,
+                "said_at": said_at,
             }
         )
-        if said_at:
-            self.said_at[name] = said_at
         return name
 
     def unit(
@@ -110,7 +108,6 @@ class World:
             *self.tables(),
             WordCountEncoder(),
             self.generator,
-            said_at=self.said_at,
             known_from=self.known_from,
             **options,
         )

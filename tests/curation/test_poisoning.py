@@ -29,12 +29,12 @@ class Corpus:
 
     def __init__(self, encoder: Encoder, generator: Generator) -> None:
         self.encoder, self.generator = encoder, generator
-        self.rows: list[tuple[str, str, str, str, list[str], str]] = []
+        self.rows: list[tuple[str, str, str, str, list[str], str, None]] = []
         self.asked: list[str] = []
 
     def add(self, text: str, title: str = "Aldermoor", *, source: str = "", asked: bool = True) -> str:
         name = f"p{len(self.rows)}"
-        self.rows.append((name, title, text, sha256_of_text(title, text), [], source or name))
+        self.rows.append((name, title, text, sha256_of_text(title, text), [], source or name, None))
         self.asked += [name] if asked else []
         return name
 

@@ -65,7 +65,7 @@ def make_benchmark(*, towns: int = 90, training: int = 300, tests: int = 400, se
             text = " ".join(texts + ["The road inland is closed in winter."] * int(rng.integers(0, 6)))
             passages.append(
                 {"passage_id": f"p{2 * i + part}", "title": title, "text": text}
-                | {"content_hash": sha256_of_text(title, text), "labels": [], "source": title}
+                | {"content_hash": sha256_of_text(title, text), "labels": [], "source": title, "said_at": None}
             )
     passage = {row["passage_id"]: row for row in passages}
 

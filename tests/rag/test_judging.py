@@ -28,7 +28,7 @@ RETRIEVALS = pl.DataFrame(
     orient="row",
 )
 PASSAGES = pl.DataFrame(
-    [(name, "T", name, sha256_of_text("T", name), [], "T") for name in NAMES],
+    [(name, "T", name, sha256_of_text("T", name), [], "T", None) for name in NAMES],
     schema=tables.PASSAGES.schema,
     orient="row",
 )

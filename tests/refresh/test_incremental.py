@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def passages_of(corpus: dict[str, tuple[str, str, bool, str]]) -> pl.DataFrame:
     rows = []
     for name, (town, colour, more, label) in corpus.items():
         text = f"The gate of {town} is {colour}." + (" It is old." if more else "")
-        rows.append((name, town, text, sha256_of_text(town, text), [label] if label else [], town))
+        rows.append((name, town, text, sha256_of_text(town, text), [label] if label else [], town, None))
     return tables.PASSAGES.check(pl.DataFrame(rows, schema=tables.PASSAGES.schema, orient="row"))
 
 
@@ -169,3 +170,14 @@ def test_changes_lead_from_one_state_to_the_other(before: dict[str, Any], after:
     found = counts(changes, len(after))
     assert found["skipped"] == len([name for name in after if before.get(name) == after[name]])
     assert sum(found.values()) - found["deleted"] == len(after)
+
+
+def test_a_passage_that_is_dated_counts_as_relabelled_and_an_earlier_version_s_state_as_undated() -> None:
+    undated = passages_of(dict.fromkeys("ab", ("Ash", "red", False, "")))
+    dated = undated.with_columns(
+        said_at=pl.when(passage_id="b").then(pl.lit(datetime(2024, 5, 1, tzinfo=UTC))).otherwise(pl.col("said_at"))
+    )
+    for before in (undated, undated.drop("said_at")):
+        assert compare(before.lazy(), undated.lazy()).is_empty()
+        assert compare(before.lazy(), dated.lazy()).select("passage_id", "change").rows() == [("b", "relabelled")]
+    assert compare(dated.lazy(), dated.lazy()).is_empty()

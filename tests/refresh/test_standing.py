@@ -23,7 +23,10 @@ CORPUS: list[Passage] = [
 def corpus(*rows: Passage) -> pl.LazyFrame:
     return tables.PASSAGES.check(
         pl.DataFrame(
-            [(i, title, text, sha256_of_text(title, text), list(labels), title) for i, title, text, labels in rows],
+            [
+                (i, title, text, sha256_of_text(title, text), list(labels), title, None)
+                for i, title, text, labels in rows
+            ],
             schema=tables.PASSAGES.schema,
             orient="row",
         )

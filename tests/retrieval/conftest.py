@@ -74,7 +74,7 @@ def make_index(tmp_path: Path, compass: CompassEncoder) -> MakeIndex:
 def passages_of(angles: dict[str, float]) -> pl.DataFrame:
     rows = [
         {"passage_id": i, "title": f"T {i}", "text": str(a), "content_hash": sha256_of_text(f"T {i}", str(a))}
-        | {"labels": [], "source": f"T {i}"}
+        | {"labels": [], "source": f"T {i}", "said_at": None}
         for i, a in angles.items()
     ]
     return pl.DataFrame(rows, schema=PASSAGES.schema)

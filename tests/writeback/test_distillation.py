@@ -18,9 +18,9 @@ from wbrag_pipeline.writeback.leaks import leaked_answers
 PASSAGES = tables.PASSAGES.check(
     pl.DataFrame(
         [
-            ("p1", "Radium", "Radium was found in 1898. It glows.", sha256_of_text("0"), [], "Radium"),
-            ("p2", "Curie", "Marie Curie was born in Warsaw. She moved.", sha256_of_text("1"), [], "Curie"),
-            ("p3", "Noise", "Nothing to see here. Move on.", sha256_of_text("2"), [], "Noise"),
+            ("p1", "Radium", "Radium was found in 1898. It glows.", sha256_of_text("0"), [], "Radium", None),
+            ("p2", "Curie", "Marie Curie was born in Warsaw. She moved.", sha256_of_text("1"), [], "Curie", None),
+            ("p3", "Noise", "Nothing to see here. Move on.", sha256_of_text("2"), [], "Noise", None),
         ],
         schema=tables.PASSAGES.schema,
         orient="row",
@@ -115,7 +115,7 @@ def test_a_unit_has_the_labels_of_all_its_sources() -> None:
 def test_passages_that_different_readers_may_see_are_not_fused(labels: list[list[str]], sources: list[str]) -> None:
     names = [f"p{i}" for i in range(1, 6)]
     passages = pl.DataFrame(
-        [(n, n, f"{n} says so.", n, marks, n) for n, marks in zip(names, labels, strict=True)],
+        [(n, n, f"{n} says so.", n, marks, n, None) for n, marks in zip(names, labels, strict=True)],
         schema=tables.PASSAGES.schema,
         orient="row",
     )

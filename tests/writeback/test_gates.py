@@ -125,7 +125,7 @@ def worlds(
         orient="row",
     )
     passages = pl.DataFrame(
-        [(name, "T", name, sha256_of_text("T", name), [], "T") for name in retrievals["passage_id"]],
+        [(name, "T", name, sha256_of_text("T", name), [], "T", None) for name in retrievals["passage_id"]],
         schema=tables.PASSAGES.schema,
         orient="row",
     )

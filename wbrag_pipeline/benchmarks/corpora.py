@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from wbrag_pipeline.benchmarks.access_labels import labels_of
+from wbrag_pipeline.benchmarks.dates import said_at_of
 from wbrag_pipeline.benchmarks.records import Source, check_ids, check_unicode, id_of, kind_of, records, text_of
 from wbrag_pipeline.benchmarks.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
@@ -23,7 +25,8 @@ def read_corpus(path: Path) -> pl.DataFrame:
 
     path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
         ``contents`` (FlashRAG: the title in double quotes on the first line, then the text) or ``text`` and perhaps
-        ``title``, and perhaps ``labels`` and ``source``; or a folder of ``.md`` / ``.txt`` files, see ``text_folder``.
+        ``title``, and perhaps ``labels``, ``source`` and ``date``; or a folder of ``.md`` / ``.txt`` files, see
+        ``text_folder``.
 
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
@@ -60,6 +63,7 @@ class _Row(NamedTuple):
     text: str
     labels: list[str]
     source: str
+    said_at: datetime | None
 
 
 def _passages(source: Source) -> Iterator[_Row]:
@@ -76,7 +80,8 @@ def _passages(source: Source) -> Iterator[_Row]:
             mend = f"a row has either contents or text; fields on this {source.place(number)}: {there}"
             raise source.error("is missing", number, "contents", mend=mend)
         document = _optional(source, number, fields, "source") or title or passage_id
-        yield _Row(number, passage_id, title, text, labels_of(source, number, fields), document)
+        labels, said_at = labels_of(source, number, fields), said_at_of(source, number, fields)
+        yield _Row(number, passage_id, title, text, labels, document, said_at)
 
 
 def _optional(source: Source, number: int, fields: dict[str, Any], field: str) -> str:
@@ -94,10 +99,10 @@ def _table(rows: Iterable[_Row]) -> pl.DataFrame:
     """PASSAGES with a column ``number`` in front. Rows become columns a batch at a time, so few are Python objects."""
     schema = pl.Schema({"number": pl.UInt32(), **PASSAGES.schema})
     parts: list[pl.DataFrame] = []
-    batch: list[tuple[int, str, str, str, str, list[str], str]] = []
+    batch: list[tuple[int, str, str, str, str, list[str], str, datetime | None]] = []
     for row in rows:
         content_hash = sha256_of_text(row.title, row.text)
-        batch.append((row.number, row.passage_id, row.title, row.text, content_hash, row.labels, row.source))
+        batch.append((*row[:4], content_hash, *row[4:]))
         if len(batch) == _BATCH:
             parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
             batch = []

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from wbrag_pipeline.benchmarks.access_labels import cut_labels, problem_of_label, tidy_labels
+from wbrag_pipeline.benchmarks.dates import MEND as DATE_MEND
+from wbrag_pipeline.benchmarks.dates import moment
 from wbrag_pipeline.benchmarks.records import kind_of
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.sentences import split_sentences
@@ -16,6 +20,8 @@ from wbrag_pipeline.sentences import split_sentences
 WORDS = 100  # most words of a passage, as in FlashRAG's wiki18_100w
 SUFFIXES = (".md", ".markdown", ".txt")
 LABELS_FILE = ".labels"
+_LABELS_MEND = "write labels: [hr, finance]"
+_DATE = re.compile(r"^date[ \t]*:", re.MULTILINE)
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(?=\S)(.+)\n(?:=+|-{2,})[ \t]*$", re.MULTILINE)
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -30,24 +36,27 @@ _MARKUP = (
 )
 
 
-def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str, list[str], str]]:
-    """Yield ``(passage_id, title, text, labels, source)`` for ``.md`` and ``.txt`` files under ``folder``, by path.
+def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str, list[str], str, datetime | None]]:
+    """Yield ``(passage_id, title, text, labels, source, said_at)`` of ``.md`` and ``.txt`` files, by path.
 
     The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
     change in one file leaves the ids of all others alone. The title is the file's first heading, else its name; the
     source is the path. Labels are those of the file's front matter (``labels:``) and those in the file ``.labels``,
-    one a line, of its folder and of every folder above it up to ``folder``. Other hidden files and folders are passed
-    over. Raises InputError on a file that is not UTF-8 and on labels that are none.
+    one a line, of its folder and of every folder above it up to ``folder``. The time is the front matter's ``date``; a
+    file's own time says when it was copied, not when it was true. Other hidden files and folders are passed
+    over. Raises InputError on a file that is not UTF-8 and on labels or a date that are none.
     """
     files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}
     for name in sorted(files):
         if any(part.startswith(".") for part in name.split("/")) or not files[name].is_file():
             continue
         text = _read(files[name])
-        labels = tidy_labels(_labels_above(folder, name) + _labels_within(text, files[name]))
+        front = _front_matter(text, files[name])
+        labels = tidy_labels(_labels_above(folder, name) + _labels_in(front, files[name]))
+        said_at = _said_at(front, files[name])
         title, text = _plain(text, files[name])
         for number, passage in enumerate(cut_into_passages(text), start=1):
-            yield f"{name}#{number}", title, passage, labels, name
+            yield f"{name}#{number}", title, passage, labels, name, said_at
 
 
 def cut_into_passages(text: str, words: int = WORDS) -> list[str]:
@@ -91,26 +100,42 @@ def _labels_above(folder: Path, name: str) -> list[str]:
     return found
 
 
-def _labels_within(text: str, file: Path) -> list[str]:
-    """``labels`` of a Markdown file's front matter: a list, or text with ``;`` between them."""
-    front = None if file.suffix.lower() == ".txt" else _FRONT_MATTER.match(text)
-    if front is None or "labels" not in (front.group(1) or ""):
-        return []
-    mend = "write labels: [hr, finance]"
+def _front_matter(text: str, file: Path) -> dict[str, Any]:
+    """The fields of a Markdown file's front matter that are read here; none where it has none of them."""
+    found = None if file.suffix.lower() == ".txt" else _FRONT_MATTER.match(text)
+    lines = (found.group(1) or "") if found else ""
+    # Labels wherever the word stands: one that is overlooked shows a passage to everybody.
+    field = "labels" if "labels" in lines else "date" if _DATE.search(lines) else ""
+    if not field:
+        return {}
     try:
-        fields = yaml.safe_load(front.group(1))
+        fields = yaml.safe_load(lines)
     except yaml.YAMLError as error:
         problem = f"the front matter is no YAML: {str(error).splitlines()[0]}"
-        raise InputError(problem, file=file, line=1, field="labels", mend=mend) from None
-    if not isinstance(fields, dict) or "labels" not in fields:
+        raise InputError(
+            problem, file=file, line=1, field=field, mend=_LABELS_MEND if field == "labels" else DATE_MEND
+        ) from None
+    return fields if isinstance(fields, dict) else {}
+
+
+def _labels_in(front: dict[str, Any], file: Path) -> list[str]:
+    """``labels`` of a front matter: a list, or text with ``;`` between them."""
+    if "labels" not in front:
         return []
-    value = fields["labels"]
+    value = front["labels"]
     if isinstance(value, str):
         value = cut_labels(value)
     if not isinstance(value, list):
         problem = f"must be a list of text, not {kind_of(value)}"
-        raise InputError(problem, file=file, line=1, field="labels", mend=mend)
+        raise InputError(problem, file=file, line=1, field="labels", mend=_LABELS_MEND)
     return _checked(value, file, 1)
+
+
+def _said_at(front: dict[str, Any], file: Path) -> datetime | None:
+    try:
+        return moment(front.get("date"))
+    except ValueError as error:
+        raise InputError(str(error), file=file, line=1, field="date", mend=DATE_MEND) from None
 
 
 def _checked(labels: list[str], file: Path, line: int) -> list[str]:

@@ -34,7 +34,6 @@ def curate(
     generator: Generator,
     *,
     private: str = EVERY_KIND,
-    said_at: Mapping[str, datetime] | None = None,
     known_from: Mapping[str, datetime] | None = None,
 ) -> pl.DataFrame:
     """KNOWLEDGE_UNITS to CURATED_UNITS, in the order of unit ids.
@@ -42,13 +41,12 @@ def curate(
     passages: PASSAGES that hold the units' sources; units are held against all of them, so what was retrieved beside
         the sources belongs here too.
     private: which kinds of private data keep a unit out, see ``private_data.DETECTORS``.
-    said_at: when a passage's document said it, by passage id, where that is known.
     known_from: when the system first held a unit, by unit id; recorded, and never a ground for a decision, or a build
         from scratch would decide otherwise.
 
     Screening comes first, so that no text that speaks to a model is shown to one.
     """
-    sources, made = sources_of(passages, said_at or {}), _units(units)
+    sources, made = sources_of(passages), _units(units)
     quarantine(made, kinds_named(private))
     cut_unsupported(made, sources, generator)
     merge_duplicates(made, encoder, generator)
@@ -75,7 +73,7 @@ def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, p
 
     Looks at the finished table alone; verdicts come from the completion cache.
     """
-    units, sources = _units(published(curated)), sources_of(passages, {})
+    units, sources = _units(published(curated)), sources_of(passages)
     kinds = kinds_named(private)
     asked = [(unit, sentence) for unit in units for sentence in split_sentences(unit.text)]
     follows = supported([(sentence, present_sources(unit, sources)) for unit, sentence in asked], generator)
@@ -92,7 +90,7 @@ def _date(units: Sequence[Unit], sources: Mapping[str, Source], known_from: Mapp
     """Set both pairs of times: true in the world by what the sources say, known to the system by what it recorded."""
     for unit in units:
         said = [source.said_at for source in present_sources(unit, sources) if source.said_at]
-        unit.valid_from = max(said, default=None)
+        unit.valid_from = min(said, default=None)
         unit.known_from = known_from.get(unit.unit_id)
     for unit in units:
         # A clash is known from the moment that both sides are.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,7 +26,7 @@ class Source:
         return " ".join(f"{self.title} {self.text}".split())
 
 
-def sources_of(passages: pl.DataFrame, said_at: Mapping[str, datetime]) -> dict[str, Source]:
+def sources_of(passages: pl.DataFrame) -> dict[str, Source]:
     """PASSAGES by id."""
     return {
         row["passage_id"]: Source(
@@ -37,7 +36,7 @@ def sources_of(passages: pl.DataFrame, said_at: Mapping[str, datetime]) -> dict[
             row["content_hash"],
             frozenset(row["labels"]),
             row["source"],
-            said_at.get(row["passage_id"]),
+            row["said_at"],
         )
         for row in passages.iter_rows(named=True)
     }

@@ -7,14 +7,14 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.tables import CORPUS_CHANGES
+from wbrag_pipeline.tables import CORPUS_CHANGES, PASSAGES
 
 KINDS = ("added", "updated", "relabelled", "deleted")
 # More than this share of a corpus does not go without being told to: an unmounted folder, a wrong file.
 MOST_DELETED = 0.5
 
 # What a passage has beside its id and what it says.
-_LABELS = ("labels", "source")
+_LABELS = ("labels", "source", "said_at")
 
 
 def compare(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def compare(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
         .then(pl.lit("deleted"))
         .when(pl.col("old_hash") != pl.col("new_hash"))
         .then(pl.lit("updated"))
-        .when(pl.col("old_labels") != pl.col("new_labels"))
+        .when(pl.col("old_labels").ne_missing(pl.col("new_labels")))
         .then(pl.lit("relabelled"))
     )
     frame = rows.with_columns(change=change).drop_nulls("change")
@@ -66,9 +66,11 @@ def refuse_mass_deletion(stored: Path, after: pl.LazyFrame, corpus: str) -> None
 
 
 def _facts(passages: pl.LazyFrame, side: str) -> pl.LazyFrame:
-    there = [name for name in _LABELS if name in passages.collect_schema().names()]
+    there = passages.collect_schema().names()
+    # A state that an earlier version left has not all of them.
+    labels = [pl.col(name) if name in there else pl.lit(None, PASSAGES.schema[name]).alias(name) for name in _LABELS]
     return passages.select(
         "passage_id",
         pl.col("content_hash").alias(f"{side}_hash"),
-        pl.struct(pl.lit(0), *there).alias(f"{side}_labels"),
+        pl.struct(labels).alias(f"{side}_labels"),
     )
