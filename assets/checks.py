@@ -32,6 +32,8 @@ def blocking_check(name: str, *, asset: str, description: str) -> dg.AssetCheckS
 
 
 @in_preview
-def warning_check(name: str, *, asset: str, description: str) -> dg.AssetCheckSpec:
-    """A check, evaluated with each benchmark's partition, whose failure is shown and stops nothing."""
-    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=BENCHMARKS)
+def warning_check(
+    name: str, *, asset: str, description: str, partitions: dg.PartitionsDefinition[str] = BENCHMARKS
+) -> dg.AssetCheckSpec:
+    """A check, evaluated with each partition, whose failure is shown and stops nothing."""
+    return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)

@@ -3,15 +3,18 @@
 import dagster as dg
 import polars as pl
 
+from assets.checks import warning_check
 from assets.partitions import CORPORA
-from assets.stage import Stage
+from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
 from wbrag_pipeline.errors import NotBuiltError
-from wbrag_pipeline.refresh.retiring import other_encoders, record_releases, retire
+from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders, record_releases, retire
 from wbrag_pipeline.refresh.standing import KEPT, RELABELLED, RETIRED
 from wbrag_pipeline.retrieval.corpus import current_state, settle, settled_state
 from wbrag_pipeline.retrieval.corpus_changes import counts
+
+SERVED_ARE_WHOLE = "served_releases_are_whole"
 
 
 @dg.asset(
@@ -19,14 +22,23 @@ from wbrag_pipeline.retrieval.corpus_changes import counts
     group_name="corpus",
     kinds={"polars", "faiss"},
     io_manager_key="tables",
+    dagster_type=TABLE,
     deps=["corpus_index"],
+    check_specs=[
+        warning_check(
+            SERVED_ARE_WHOLE,
+            asset="retired_units",
+            description="Every served release over this corpus can be read; one that cannot is served to nobody.",
+            partitions=CORPORA,
+        )
+    ],
 )
 def retired_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
     encoder: EncoderResource,
     corpus_changes: pl.DataFrame,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> dg.MaterializeResult:
     """Units of all benchmarks over the corpus whose sources changed, and what became of them, before any training."""
     settings = deployment.settings
     stage = Stage(context, settings)
@@ -35,9 +47,11 @@ def retired_units(
     if now is None:
         raise NotBuiltError(f"the index of corpus {corpus}", f"wbrag refresh {corpus}")
     passages = pl.scan_parquet(now.passages)
-    frame = retire(
-        settings, stage.registry.benchmarks_of(corpus), passages, encoder.load(settings), actor=f"run {stage.run_id}"
-    )
+    benchmarks = stage.registry.benchmarks_of(corpus)
+    damaged = damaged_releases(settings, benchmarks)
+    for problem in damaged:
+        context.log.warning(f"passed over: {problem}")
+    frame = retire(settings, benchmarks, passages, encoder.load(settings), actor=f"run {stage.run_id}")
     record_releases(stage.lineage, settings, stage.run_id, frame)
     passage_counts = counts(corpus_changes, passages.select(pl.len()).collect().item())
     if corpus_changes.height or frame.height or before is None:
@@ -63,4 +77,12 @@ def retired_units(
             "stale_encoders": ", ".join(other_encoders(settings, corpus)),
         },
         preview=frame,
+        checks=[
+            dg.AssetCheckResult(
+                check_name=SERVED_ARE_WHOLE,
+                passed=not damaged,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"passed_over": "\n".join(damaged)},
+            )
+        ],
     )

@@ -251,3 +251,20 @@ def test_no_way_back_to_a_unit_whose_source_is_gone(trained: Place, source: Path
     with Lineage(trained.settings.lineage).connect() as connection:
         rows = connection.execute("SELECT action, release FROM release_decisions ORDER BY decided_at DESC LIMIT 2")
         assert rows.fetchall() == [("promote", without.name), ("rollback", before.name)]
+
+
+@pytest.mark.parametrize("file", ["release.json", "units.parquet"])
+def test_a_served_release_that_cannot_be_read_is_told_about_and_stops_nothing(
+    trained: Place, source: Path, file: str
+) -> None:
+    folder = trained.settings.releases("towns")
+    damaged = current(folder)
+    (damaged.folder / file).write_bytes(b"{}")
+    rows = rows_of(source)
+    write(source, [*rows, {"id": "new", "contents": f'"Garrick"\nGarrick has no port, nor any {file}.'}])
+    shown = wbrag("refresh", "towns", "--dry-run")
+    assert shown.exit_code == 0 and f"would be passed over: {damaged.folder / file}" in shown.output
+    done = wbrag("refresh", "towns")
+    assert done.exit_code == 0, done.output
+    served = current(folder)
+    assert served.name != damaged.name and served.units().height

@@ -62,6 +62,8 @@ def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
     typer.echo(summary(corpus, plan.counts, plan.changes, plan.retired))
     if plan.refused:
         typer.echo(f"  would be refused: {plan.refused}")
+    for damaged in plan.damaged:
+        typer.echo(f"  would be passed over: {damaged}")
     typer.echo("nothing was changed")
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.refresh.retiring import decide
+from wbrag_pipeline.refresh.retiring import damaged_releases, decide
 from wbrag_pipeline.retrieval.corpus import settled_state
 from wbrag_pipeline.retrieval.corpus_changes import compare, counts, refuse_mass_deletion
 from wbrag_pipeline.settings import Settings
@@ -17,12 +17,17 @@ from wbrag_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class Plan:
-    """CORPUS_CHANGES with their counts, and RETIRED_UNITS; ``refused`` says why it would not be done, else is empty."""
+    """CORPUS_CHANGES with their counts, and RETIRED_UNITS.
+
+    refused: why it would not be done, else empty.
+    damaged: what is wrong with served releases that would be passed over.
+    """
 
     counts: dict[str, int]
     changes: pl.DataFrame
     retired: pl.DataFrame
     refused: str
+    damaged: list[str]
 
 
 def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
@@ -36,5 +41,6 @@ def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
         refuse_mass_deletion(settings.table("passages", corpus), after.lazy(), corpus)
     except InputError as error:
         refused = str(error)
-    retired = decide(settings, registry.benchmarks_of(corpus), after.lazy())
-    return Plan(counts(changes, after.height), changes, retired, refused)
+    benchmarks = registry.benchmarks_of(corpus)
+    retired = decide(settings, benchmarks, after.lazy())
+    return Plan(counts(changes, after.height), changes, retired, refused, damaged_releases(settings, benchmarks))

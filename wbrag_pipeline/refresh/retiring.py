@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -19,35 +20,38 @@ from wbrag_pipeline.writeback.pointer import moves_of
 from wbrag_pipeline.writeback.releases import Release, build_release, current, promote
 
 
-def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Release]]:
-    """Variant, benchmark and release of all that is served of these benchmarks under the deployment's encoder.
-
-    Raises IntegrityError at a release that is damaged, once the others were given.
-    """
-    damaged: IntegrityError | None = None
+def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
+    """Variant, benchmark and folder of all that is served of these benchmarks under the deployment's encoder."""
     for benchmark in benchmarks:
         for folder in sorted(
             (settings.home / "releases").glob(f"{_escaped(slug(settings.encoder))}~*/{slug(benchmark)}")
         ):
+            yield folder.parent.name, benchmark, folder
+
+
+def damaged_releases(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
+    """What is wrong with served releases that cannot be read, in words.
+
+    They keep nothing from going on: no retriever opens one, and the next training makes another.
+    """
+    problems = []
+    for _, _, folder in served_releases(settings, benchmarks):
+        with suppress(NotBuiltError):
             try:
-                yield folder.parent.name, benchmark, current(folder)
-            except NotBuiltError:
-                continue
+                current(folder).units()
             except IntegrityError as error:
-                damaged = error
-    if damaged is not None:
-        raise damaged
+                problems.append(str(error))
+    return problems
 
 
 def decide(settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame) -> pl.DataFrame:
     """What will be decided of the served units over these PASSAGES, as RETIRED_UNITS; nothing is changed."""
-    return _table(
-        [
-            (variant, benchmark, decisions)
-            for variant, benchmark, release in served_releases(settings, benchmarks)
-            if (decisions := stand(release.units(), passages)[1]).height
-        ]
-    )
+    made = []
+    for variant, benchmark, folder in served_releases(settings, benchmarks):
+        with suppress(NotBuiltError, IntegrityError):
+            decisions = stand(current(folder).units(), passages)[1]
+            made += [(variant, benchmark, decisions)] if decisions.height else []
+    return _table(made)
 
 
 def retire(
@@ -55,18 +59,23 @@ def retire(
 ) -> pl.DataFrame:
     """Serve releases without the units that no longer stand, of every variant with this encoder.
 
-    A release whose units all stand as they are is not replaced, so that doing it again does nothing. Gives
-    RETIRED_UNITS: what was decided of the units that something happened to.
+    A release whose units all stand as they are is not replaced, so that doing it again does nothing; one that cannot be
+    read is passed over (``damaged_releases``). Gives RETIRED_UNITS: what was decided of the units that something
+    happened to.
 
     actor: who does it, for the pointer's history.
     """
     made = []
-    for variant, benchmark, release in served_releases(settings, benchmarks):
-        new, decisions = in_step(release, passages, lambda: encoder, actor=actor)
+    for variant, benchmark, folder in served_releases(settings, benchmarks):
+        try:
+            release = current(folder)
+            new, decisions = in_step(release, passages, lambda: encoder, actor=actor)
+        except (NotBuiltError, IntegrityError):
+            continue
         if decisions.height:
             reason = f"sources of {decisions.height} units changed in the corpus"
             # Not validated: what lost its source goes, whatever the scores say.
-            promote(release.folder.parent, new.name, actor=actor, reason=reason)
+            promote(folder, new.name, actor=actor, reason=reason)
             made.append((variant, benchmark, decisions))
     return _table(made)
 
