@@ -58,6 +58,23 @@ def test_building_makes_a_candidate_and_serves_nothing(folder: Path, compass: Co
     assert current(folder).name == "r000001"
 
 
+def test_only_units_in_new_words_are_encoded(folder: Path, compass: CompassEncoder) -> None:
+    build(folder, compass, FIRST)
+    compass.encoded.clear()
+    release = build(folder, compass, SECOND)
+    assert compass.encoded == ["45.0"]
+    fresh = build(folder.with_name("fresh"), CompassEncoder(), SECOND)
+    assert release.files == fresh.files  # the same bytes
+    other = CompassEncoder()
+    other.arithmetic = "another"
+    build(folder, other, {"u2": 80.0})
+    assert other.encoded == ["80.0"]
+    (folder / "r000003" / "units.parquet").write_bytes(b"")
+    compass.encoded.clear()
+    build(folder, compass, {**FIRST, **SECOND})
+    assert compass.encoded == ["10.0"]  # a damaged release is passed over
+
+
 def test_the_same_units_are_the_same_release(folder: Path, compass: CompassEncoder) -> None:
     build(folder, compass, FIRST)
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}

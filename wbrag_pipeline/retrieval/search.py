@@ -62,6 +62,15 @@ class Index:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def vectors(self) -> Vectors | None:
+        """All vectors [vectors, dimension] as they were added; None where the index does not keep them so."""
+        if self._exact is None:
+            return None
+        if not len(self):
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        vectors: Vectors = self._exact.reconstruct_n(0, len(self))
+        return vectors
+
     def search(self, vectors: Vectors, top_k: int, visible: Visible | None = None) -> tuple[Vectors, Positions]:
         """The nearest by inner product: scores and positions, both [queries, min(top_k, vectors that are visible)].
 

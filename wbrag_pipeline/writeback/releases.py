@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from wbrag_pipeline import tables
@@ -35,6 +34,7 @@ from wbrag_pipeline.retrieval.search import Index
 from wbrag_pipeline.storage import locked, replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
 from wbrag_pipeline.writeback import pointer
 from wbrag_pipeline.writeback.pointer import Move
+from wbrag_pipeline.writeback.unit_vectors import unit_vectors
 
 _FORMAT = 2
 _A_NAME = re.compile(r"\b" + pointer.RELEASE_NAME.pattern + r"\b")
@@ -237,12 +237,19 @@ def _same(folder: Path, content: str) -> Release | None:
     return None
 
 
+def _known(folder: Path, encoder: Encoder) -> tuple[pl.DataFrame, Index] | None:
+    """Units and index of the newest whole release, where its vectors are those that this encoder gives here."""
+    for name in reversed(release_names(folder)):
+        with suppress(IntegrityError):
+            release = open_release(folder, name)
+            if release.made.get("arithmetic") == encoder.arithmetic:
+                return release.units(), release.index(encoder)
+    return None
+
+
 def _build(units: pl.DataFrame, content: str, encoder: Encoder, folder: Path, made: Mapping[str, Any]) -> Release:
-    vectors = (
-        encoder.encode_passages(units["title"].to_list(), units["text"].to_list())
-        if units.height
-        else np.zeros((0, encoder.dimension), dtype=np.float32)
-    )
+    vectors = unit_vectors(units, encoder, _known(folder, encoder))
+    made = {**made, "arithmetic": encoder.arithmetic}
     while True:
         name = _next_name(folder)
         try:
