@@ -217,3 +217,20 @@ def test_ids_that_name_nothing_change_nothing(
     after = {path: path.read_bytes() for path in trained.settings.home.rglob("*") if path.is_file()}
     after.pop(trained.settings.home / "forgotten" / ".lock")
     assert after == before
+
+
+def test_what_gave_way_to_a_forgotten_passage_or_unit_does_not_name_it(trained: Trained) -> None:
+    curated = trained.table("curated_units")
+    made = curated.filter(~pl.col("source_passage_ids").list.contains("0"))["unit_id"]
+    gone = curated.filter(pl.col("source_passage_ids").list.contains("0"))["unit_id"][0]
+    winners = {made[0]: "corpus:0", made[1]: gone, made[2]: "corpus:1"}
+    lost = pl.col("unit_id").replace_strict(winners, default=None, return_dtype=pl.String)
+    curated.with_columns(
+        kept_by=lost,
+        reason=pl.when(lost.is_not_null()).then(pl.lit("told otherwise by ") + lost).otherwise(pl.col("reason")),
+    ).write_parquet(trained.settings.table("curated_units", "towns"))
+    forget(trained.settings, "passage", ["0"])
+    after = {row["unit_id"]: row for row in trained.table("curated_units").iter_rows(named=True)}
+    assert after[made[2]]["kept_by"] == "corpus:1" and after[made[2]]["reason"] == "told otherwise by corpus:1"
+    for unit in made[:2]:
+        assert after[unit]["kept_by"] is None and after[unit]["reason"] == "what it gave way to was forgotten"

@@ -58,7 +58,9 @@ def judge(
         if split == "train":
             entry.require_answers()
         questions = registry.questions(name, "train" if split == "train" else "test", limit=limit)
-        base, task = open_knowledge_base(settings, entry.corpus, vectors), task_named(entry.task)
+        # As in training: the gates look at everything, and what comes out is counts.
+        base = open_knowledge_base(settings, entry.corpus, vectors).unrestricted()
+        task = task_named(entry.task)
         with accounting("judge", partition=name):
             found = retrieve(questions, base, settings.top_k, policy, model)
             texts = base.hits_with_text(found.with_columns(pl.lit(CORPUS).alias("origin"))).unique("passage_id")

@@ -50,14 +50,14 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: Home, file: Path
 
 def forget_in_table(file: Path, subject: Subject, home: Home) -> int:
     """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed."""
-    frame = pl.read_parquet(file)
-    if not frame.height:
+    stored = pl.read_parquet(file)
+    if not stored.height:
         return 0
+    frame = _without_winner(stored, subject, home, file)
     gone = rows_to_forget(frame, subject, home, file)
-    kept = frame.filter(~gone)
-    trimmed = _trim(kept, subject, home, file)
+    trimmed = _trim(frame.filter(~gone), subject, home, file)
     # Rows that went; or 1, where some row only lost an id.
-    changed = int(gone.sum()) or int(not trimmed.equals(kept))
+    changed = int(gone.sum()) or int(not trimmed.equals(stored.filter(~gone)))
     if not changed:
         return 0
     if trimmed.is_empty() and file.parent.name == "events":
@@ -125,10 +125,22 @@ def _tagged(subject: Subject, passages: pl.DataFrame) -> pl.Expr:
     return units | pl.concat_str("_corpus", pl.lit("\n"), plain).is_in(ids)
 
 
+def _without_winner(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.DataFrame:
+    """Units that gave way to a forgotten unit or passage no longer name it; what they say themselves stays."""
+    if "kept_by" not in frame.columns:
+        return frame
+    winners = home.scoped(frame, file).select("_corpus", tag="kept_by")
+    lost = winners.select(_tagged(subject, _pairs(subject)["passages"]).fill_null(False)).to_series()
+    return frame.with_columns(
+        kept_by=pl.when(lost).then(None).otherwise(pl.col("kept_by")),
+        reason=pl.when(lost).then(pl.lit("what it gave way to was forgotten")).otherwise(pl.col("reason")),
+    )
+
+
 def _trim(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.DataFrame:
-    """Lists of ids without the forgotten ones, and ``kept_by`` without a forgotten unit."""
+    """Lists of ids without the forgotten ones."""
     lists = [name for name in (*_FOUND, *_UNIT_LISTS, "question_ids", "source_passage_ids") if name in frame.columns]
-    if not frame.height or not (lists or "kept_by" in frame.columns):
+    if not frame.height or not lists:
         return frame
     pairs = _pairs(subject)
     asked = pairs["questions"].select(pl.concat_str("_benchmark", pl.lit("\n"), "question_id"))["_benchmark"].to_list()
@@ -149,7 +161,4 @@ def _trim(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.D
             frame = frame.with_columns(
                 joined.select(pl.when(pl.col("_hit")).then(pl.col("_left")).otherwise(pl.col(name)).alias(name))
             )
-    if "kept_by" in frame.columns:
-        lost = pl.col("kept_by").str.strip_prefix("writeback:").is_in(subject.unit_ids)
-        frame = frame.with_columns(kept_by=pl.when(lost).then(None).otherwise(pl.col("kept_by")))
     return frame
