@@ -9,7 +9,9 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.benchmarks.validation_split import LEAST_TRAINING
 from wbrag_pipeline.evaluation.promotion import Comparison, decisions_of, settle
+from wbrag_pipeline.refresh.retiring import as_it_stands, record_served
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.writeback.releases import candidate_name
 
 SERVES_THE_NEWEST = "newest_release_is_served"
 
@@ -42,9 +44,18 @@ def release(
         seed=settings.seed,
     )
     off = "validation_share is 0" if not settings.validation_share else f"under {LEAST_TRAINING} training questions"
-    decision = settle(folder, comparison, actor=f"run {stage.run_id}", none_set_aside=f"{off}, so none were set aside")
+    actor, built = f"run {stage.run_id}", candidate_name(folder)
+    decision = settle(
+        folder,
+        comparison,
+        actor=actor,
+        none_set_aside=f"{off}, so none were set aside",
+        instead=as_it_stands(settings, stage.benchmark.corpus, actor=actor),
+    )
+    if decision.move is not None and decision.release != built:
+        record_served(stage.lineage, folder, stage.run_id, settings.variant, stage.partition)
     stage.lineage.record_release_decisions(
-        stage.run_id, settings.variant, stage.partition, decisions_of(folder, decision, f"run {stage.run_id}")
+        stage.run_id, settings.variant, stage.partition, decisions_of(folder, decision, actor)
     )
     if decision.outcome == "held_back":
         context.log.warning(f"{stage.partition}: {decision.release} is held back: {decision.reason}")

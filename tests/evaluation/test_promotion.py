@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.tables import QUESTIONS
-from wbrag_pipeline.writeback.releases import build_release, candidate, current, promote, rollback
+from wbrag_pipeline.writeback.releases import Release, build_release, candidate, current, promote, rollback
 from wbrag_pipeline.writeback.scoring import Scorer
 
 Settle = Callable[..., Decision]
@@ -64,7 +65,7 @@ def scripted() -> Scripted:
 
 @pytest.fixture
 def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: CompassEncoder) -> Settle:
-    def decide(table: pl.DataFrame, asked: pl.DataFrame | None = None) -> Decision:
+    def decide(table: pl.DataFrame, asked: pl.DataFrame | None = None, **how: Any) -> Decision:
         build_release(table, compass, folder, {})
         comparison = Comparison(
             questions=questions() if asked is None else asked,
@@ -72,7 +73,7 @@ def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: Compa
             scorer=lambda: Scorer(scripted, method_named("naive"), OPEN_QA, "accuracy"),
             top_k=1,
         )
-        return settle(folder, comparison, actor="run 1", none_set_aside="nobody wants it")
+        return settle(folder, comparison, actor="run 1", none_set_aside="nobody wants it", **how)
 
     return decide
 
@@ -105,6 +106,17 @@ def test_the_first_candidate_is_compared_with_the_corpus_alone(folder: Path, dec
     assert "against the corpus alone" in decision.reason
     assert not (folder / "CURRENT").exists()
     assert decide(units(good1=10.0)).outcome == "promoted"
+
+
+def test_a_candidate_gives_way_to_what_the_corpus_left_of_it(
+    folder: Path, decide: Settle, compass: CompassEncoder
+) -> None:
+    def instead(release: Release) -> Release:
+        return build_release(release.units().filter(pl.col("unit_id") != "bad1"), compass, folder, {})
+
+    decision = decide(units(good1=10.0, bad1=10.0), instead=instead)
+    assert (decision.outcome, decision.release) == ("promoted", "r000002")
+    assert current(folder).units()["unit_id"].to_list() == ["good1"]
 
 
 def test_noise_does_not_stand_in_the_way(folder: Path, decide: Settle) -> None:

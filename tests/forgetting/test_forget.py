@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from typer.testing import CliRunner
 
 from tests.forgetting.conftest import Trained
 from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.benchmarks.tombstones import evidence_hash
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting import forget as forgetting
 from wbrag_pipeline.forgetting.forget import forget, resume
+from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.subject import find_subject
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -114,6 +118,20 @@ def test_a_unit_goes_and_its_sources_stay(trained: Trained) -> None:
     assert unit["unit_id"] not in ids and set(unit["source_passage_ids"]) <= set(ids)
 
 
+def test_a_unit_is_not_made_again_of_what_it_was_first_made_of(trained: Trained) -> None:
+    """Its release has other sources since, as merging leaves it, and the table of that training is overwritten."""
+    unit = trained.table("knowledge_units").row(2, named=True)
+    home = Home(trained.settings, Registry.load(trained.settings.home))
+    for name in ("knowledge_units", "curated_units"):
+        file = trained.settings.table(name, "towns")
+        pl.read_parquet(file).filter(pl.col("unit_id") != unit["unit_id"]).write_parquet(file)
+    (released,) = trained.settings.releases("towns").rglob("units.parquet")
+    more = pl.concat_list("source_hashes", pl.lit("0" * 64)).alias("source_hashes")
+    pl.read_parquet(released).with_columns(more).write_parquet(released)
+    first = evidence_hash("towns", unit["question_id"], unit["source_hashes"])
+    assert first in find_subject(home, "unit", [unit["unit_id"]]).tombstones.evidence
+
+
 @pytest.mark.parametrize("question_id", ["train_0", "test_1"])
 def test_a_question_goes_with_its_answers_and_units(trained: Trained, question_id: str) -> None:
     text = {"train_0": "Who founded Aldermoor?", "test_1": "On which river is Aldermoor?"}[question_id]
@@ -138,6 +156,16 @@ def test_old_releases_lose_the_unit_too_and_the_pointer_stays(trained: Trained) 
         assert unit not in pl.read_parquet(release / "index" / "ids.parquet")["passage_id"]
     assert current(folder).units().height  # hashes agree
     assert len(current(folder).index(load_encoder())) == current(folder).units().height
+
+
+def test_what_a_killed_command_left_half_made_goes(trained: Trained) -> None:
+    """In the middle of the new folder of a release, and after it took the old one's place."""
+    (release,) = (path.parent for path in trained.settings.releases("towns").rglob("units.parquet"))
+    for left_over in (f"..{release.name}.new.0123abcd.tmp", f".{release.name}.new"):
+        shutil.copytree(release, release.with_name(left_over))
+    forget(trained.settings, "passage", ["0"])
+    assert {path.name for path in release.parent.iterdir()} == {release.name, "CURRENT", ".lock"}
+    current(release.parent).verify()
 
 
 class Killed(BaseException):

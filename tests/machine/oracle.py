@@ -1,74 +1,145 @@
 """What ought to be, in plain dicts and lists: no table, no index, no file.
 
-A passage is an angle in whole degrees with a set of access labels; a question is an angle, and it is answered by what
-lies within ``REACH`` degrees of it. Nothing here is taken from the package: gates, merge, statistics and the pointer's
-history are worked out again in the simplest way there is.
+A passage is an angle in whole degrees with a set of access labels, cut from one of three documents; a question is an
+angle, and it is answered by what lies within ``REACH`` degrees of it. A unit says what the nearest of its passages
+says. Nothing here is taken from the package: ids, gates, curation, merge, statistics and the pointer's history are
+worked out again in the simplest way there is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 REACH = 20.3
 TOP_K = 2
-# Sums of an angle of these and a passage's or unit's are never alike, so that no two are equally near.
+# Sums of an angle of these and a passage's or unit's are never alike, so that equally near things are equal angles.
 TRAINING = {f"q{n}": 7.3 + 30 * n for n in range(6)}
 VALIDATION = {f"v{n}": 4.3 + 11 * n for n in range(16)}
 
 Passage = tuple[float, frozenset[str]]
-# Question, ids of the sources, their angles, the unit's own angle, its labels.
-Unit = tuple[str, tuple[str, ...], tuple[float, ...], float, frozenset[str]]
+Version = tuple[str, float]  # a passage's name and what it said
+Evidence = tuple[str, frozenset[Version]]
 Hit = tuple[str, float]
+
+
+class Unit(NamedTuple):
+    """title: the passage that it is called after; angle: what it says."""
+
+    unit_id: str
+    question: str
+    title: str
+    angle: float
+    sources: tuple[Version, ...]
+    labels: frozenset[str]
+
+    @property
+    def says(self) -> tuple[str, float]:
+        return self.title, self.angle
+
+
+Curated = tuple[Unit, str, str | None]  # with its state and what it gave way to
+
+
+def document_of(name: str) -> str:
+    return f"document {int(name[1:]) % 3}"
 
 
 @dataclass
 class Oracle:
-    """source: the corpus' file; indexed: what was indexed of it; releases: units by name; trail: what was served."""
+    """source: the corpus' file; the other parts are what is stored of it and made of it."""
 
     source: dict[str, Passage] = field(default_factory=dict)
     indexed: dict[str, Passage] = field(default_factory=dict)
+    distilled: frozenset[Unit] = frozenset()
+    curated: frozenset[Curated] = frozenset()
     releases: dict[str, frozenset[Unit]] = field(default_factory=dict)
     candidate: str | None = None
-    trail: list[str] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)  # what was served, less what was rolled back from
     left: set[str] = field(default_factory=set)  # rolled back from, and not promoted since
+    forgotten: set[Version] = field(default_factory=set)
+    forgotten_questions: set[str] = field(default_factory=set)
+    forgotten_evidence: set[Evidence] = field(default_factory=set)
+    made_of: dict[str, Evidence] = field(default_factory=dict)  # every unit that ever was, by id
 
     @property
     def served(self) -> str | None:
         return self.trail[-1] if self.trail else None
 
+    @property
+    def units(self) -> set[Unit]:
+        """All that are stored anywhere."""
+        return {*self.distilled, *(unit for unit, _, _ in self.curated)}.union(*self.releases.values())
+
     def index(self) -> None:
-        self.indexed = dict(sorted(self.source.items()))
+        there = dict(sorted(self.source.items()))
+        self.indexed = {name: there[name] for name in there if (name, there[name][0]) not in self.forgotten}
+
+    def refresh(self) -> None:
+        self.index()
+        if self.served is not None:
+            standing = self._as_it_stands(self.served)
+            if standing != self.served:
+                self._serve(standing)
 
     def train(self) -> None:
-        units = frozenset(filter(None, (self._unit(question, angle) for question, angle in TRAINING.items())))
-        same = [name for name in sorted(self.releases) if self.releases[name] == units]
-        self.candidate = same[-1] if same else f"r{len(self.releases) + 1:06d}"
-        self.releases[self.candidate] = units
+        asked = {name: angle for name, angle in TRAINING.items() if name not in self.forgotten_questions}
+        made = [unit for unit in (self._unit(name, angle) for name, angle in asked.items()) if unit]
+        self.made_of |= {unit.unit_id: (unit.question, frozenset(unit.sources)) for unit in made}
+        self.distilled, self.curated = frozenset(made), frozenset(_curated(made))
+        self.candidate = self._build(frozenset(unit for unit, state, _ in self.curated if state == "published"))
 
     def release(self) -> str:
         assert self.candidate is not None
+        self.candidate = self._as_it_stands(self.candidate)
         if self.candidate == self.served:
             return "served_already"
         if self.candidate in self.left or self._is_worse(self.candidate):
             return "held_back"
-        self.promote(self.candidate)
+        self._serve(self.candidate)
         return "promoted"
 
     def promote(self, name: str) -> None:
-        if name != self.served:
-            self.trail.append(name)
-            self.left.discard(name)
+        self._serve(self._as_it_stands(name))
 
-    def rollback(self) -> None:
-        self.left.add(self.trail.pop())
-        self.left.discard(self.trail[-1])
+    def rollback(self) -> str:
+        left = self.trail[-1]
+        for name in reversed(self.trail[:-1]):
+            standing = self._as_it_stands(name)
+            if standing != left:
+                while self.trail[-1] != name:
+                    self.trail.pop()
+                self.left.add(left)
+                self.left.discard(name)
+                self._serve(standing)
+                return "rolled back"
+        return "nothing was served before"
+
+    def forget_passages(self, versions: set[Version]) -> None:
+        names = {name for name, _ in versions}
+        self.forgotten |= versions
+        self.indexed = {name: passage for name, passage in self.indexed.items() if name not in names}
+        self._drop(unit for unit in self.units if names & {name for name, _ in unit.sources})
+
+    def forget_unit(self, unit_id: str) -> None:
+        words = {unit.says for unit in self.units if unit.unit_id == unit_id}
+        gone = [unit for unit in self.units if unit.says in words]
+        self.forgotten_evidence |= {(unit.question, frozenset(unit.sources)) for unit in gone}
+        self.forgotten_evidence |= {self.made_of[unit.unit_id] for unit in gone}
+        self._drop(gone)
+
+    def forget_question(self, question: str) -> None:
+        self.forgotten_questions.add(question)
+        self._drop(unit for unit in self.units if unit.question == question)
 
     def search(self, angle: float, top_k: int, release: str | None, labels: frozenset[str] | None) -> list[Hit]:
         """The nearest of what the reader may see, by origin and angle; None sees all."""
         found = [("corpus", place, labelled) for place, labelled in self.indexed.values()]
         if release is not None:
-            found += [("writeback", unit[3], unit[4]) for unit in self.releases[release]]
+            found += [("writeback", unit.angle, unit.labels) for unit in self.releases[release]]
         seen = [(origin, place) for origin, place, needed in found if labels is None or needed <= labels]
         return sorted(seen, key=lambda hit: (abs(hit[1] - angle), hit[0]))[:top_k]
 
@@ -76,10 +147,49 @@ class Oracle:
         nearest = sorted(self.indexed.items(), key=lambda item: (abs(item[1][0] - angle), item[0]))[:TOP_K]
         helping = [(name, place, labels) for name, (place, labels) in nearest if abs(place - angle) < REACH]
         together = [passage for passage in helping if passage[2] == helping[0][2]]
-        if not together:
+        sources = tuple((name, place) for name, place, _ in together)
+        if not together or (question, frozenset(sources)) in self.forgotten_evidence:
             return None
-        names, places, labels = zip(*together, strict=True)
-        return question, names, places, sum(places) / len(places), frozenset().union(*labels)
+        title, place = sources[0]
+        contents = [_digest(f"T {name}", str(said)) for name, said in sources]
+        made_from = _digest("b", question, *contents, f"T {title}", str(place))
+        return Unit(f"u_{made_from[:16]}", question, title, place, sources, together[0][2])
+
+    def _build(self, units: frozenset[Unit]) -> str:
+        same = [name for name in sorted(self.releases) if self.releases[name] == units]
+        name = same[-1] if same else f"r{len(self.releases) + 1:06d}"
+        self.releases[name] = units
+        return name
+
+    def _serve(self, name: str) -> None:
+        if name != self.served:
+            self.trail.append(name)
+            self.left.discard(name)
+
+    def _as_it_stands(self, name: str) -> str:
+        """The release over the corpus as it is now; a candidate where it is another."""
+        units = frozenset(filter(None, map(self._standing, self.releases[name])))
+        if units == self.releases[name]:
+            return name
+        self.candidate = self._build(units)
+        return self.candidate
+
+    def _standing(self, unit: Unit) -> Unit | None:
+        now = [(name, *self.indexed[name]) for name, _ in unit.sources if name in self.indexed]
+        if [(name, place) for name, place, _ in now] != list(unit.sources):
+            if not any(place == unit.angle for _, place, _ in now):
+                return None
+            now = [found for found in now if found[:2] in unit.sources or found[1] == unit.angle]
+        sources = tuple((name, place) for name, place, _ in now)
+        title = unit.title if sources == unit.sources or unit.title in dict(sources) else sources[0][0]
+        return unit._replace(title=title, sources=sources, labels=frozenset().union(*(found[2] for found in now)))
+
+    def _drop(self, units: Iterable[Unit]) -> None:
+        gone = {unit.unit_id for unit in units}
+        self.distilled = frozenset(unit for unit in self.distilled if unit.unit_id not in gone)
+        self.curated = frozenset(row for row in self.curated if not {row[0].unit_id, row[2]} & gone)
+        for name, held in self.releases.items():
+            self.releases[name] = frozenset(unit for unit in held if unit.unit_id not in gone)
 
     def _is_worse(self, name: str) -> bool:
         better = worse = 0
@@ -94,3 +204,31 @@ class Oracle:
             return False
         chance = sum(math.comb(changed, k) for k in range(worse, changed + 1)) / 2**changed
         return min(1.0, 2 * chance) < 0.05
+
+
+def _curated(units: list[Unit]) -> Iterator[Curated]:
+    """Of units that say the same under the same labels, called the same or made of the same, one is published."""
+    left = sorted(units, key=lambda unit: (-len(unit.sources), unit.unit_id))
+    for same in (lambda one, other: one.title == other.title, lambda one, other: {*one.sources} == {*other.sources}):
+        left.sort(key=lambda unit: (-len(unit.sources), unit.unit_id))
+        pairs = [
+            (one.unit_id, other.unit_id)
+            for place, one in enumerate(left)
+            for other in left[place + 1 :]
+            if (one.angle, one.labels) == (other.angle, other.labels) and same(one, other)
+        ]
+        standing = {unit.unit_id: unit for unit in left}
+        for kept, merged in pairs:
+            if kept in standing and merged in standing:
+                unit, survivor = standing.pop(merged), standing[kept]
+                yield unit, "merged", kept
+                sources = {**dict(unit.sources), **dict(survivor.sources)}
+                standing[kept] = survivor._replace(sources=tuple(sources.items()))
+        left = list(standing.values())
+    yield from ((unit, "published", None) for unit in left)
+
+
+def _digest(*parts: str) -> str:
+    """Hex SHA-256 over the parts in UTF-8, each after its length in eight bytes."""
+    data = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)
+    return hashlib.sha256(data).hexdigest()

@@ -145,3 +145,10 @@ def test_labels_follow_the_sources(labels: list[str], decision: str | None, reas
     after, decisions = stand(MADE, corpus(*CORPUS[:2], (*CORPUS[2][:3], labels)))
     assert after.filter(unit_id="u3")["labels"].to_list() == [labels]
     assert decisions.rows() == ([("u3", decision, reason)] if decision else [])
+
+
+def test_half_a_word_is_no_word() -> None:
+    made = units(("u1", "Radium", "Radium was found in 1898.", ["p1"]))
+    now = corpus(("p1", "Paradium", "Paradium was found in 1898. NotRadium was found in 1898.", []))
+    after, decisions = stand(made, now)
+    assert after.is_empty() and decisions["decision"].to_list() == ["retired"]

@@ -79,7 +79,7 @@ def stands_in(sentence: str, sources: Sequence[Source]) -> bool:
     the end of a source's text, and then a sentence that stands in one, will do too.
     """
     texts = [" ".join(source.text.split()) for source in sources]
-    return any(_holds(source.whole, sentence) for source in sources) or any(
+    return any(holds(source.whole, sentence) for source in sources) or any(
         text.endswith(sentence[:place])
         and _at_word(text, len(text) - place)
         and stands_in(sentence[place + 1 :], sources)
@@ -104,7 +104,8 @@ def made_up(sentence: str, sources: Sequence[Source]) -> list[str]:
     return strange
 
 
-def _holds(text: str, sentence: str) -> bool:
+def holds(text: str, sentence: str) -> bool:
+    """Whether ``sentence`` stands in ``text`` and no word goes across its ends ("5 years" is not in "15 years")."""
     start = text.find(sentence)
     while start >= 0:
         if _at_word(text, start) and _at_word(text, start + len(sentence)):

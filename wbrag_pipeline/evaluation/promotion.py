@@ -75,15 +75,24 @@ class Comparison:
         return summarise(frame, seed=self.seed)
 
 
-def settle(folder: Path, comparison: Comparison, *, actor: str, none_set_aside: str) -> Decision:
+def settle(
+    folder: Path,
+    comparison: Comparison,
+    *,
+    actor: str,
+    none_set_aside: str,
+    instead: Callable[[Release], Release] | None = None,
+) -> Decision:
     """Promote the candidate under ``folder`` or hold it back, and note why in the release.
 
     none_set_aside: why there are no validation questions, for the case that there are none.
+    instead: as ``promote`` takes it; the corpus may have lost sources since the candidate was built.
 
     Raises NotBuiltError without a candidate, IntegrityError when it is damaged.
     """
     new = candidate(folder)
     new.verify()
+    new = instead(new) if instead else new
     served, trouble = _served(folder)
     compared_with = served.name if served else ""
     if served is not None and served.name == new.name:

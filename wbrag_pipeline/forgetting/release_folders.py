@@ -1,7 +1,7 @@
 """Releases: every one that holds a forgotten unit, old ones too, is made again without it under its own name.
 
 A release never changes otherwise. Here it must, and its name stays, so that the pointer, its history and a rollback
-stay valid. The new folder is complete before the old one gives way, and a killed command leaves one of the two.
+stay valid. The new folder is complete before it changes places with the old one, so a reader finds one of the two.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ from wbrag_pipeline.forgetting.parquet_files import forget_in_table, rows_to_for
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
-from wbrag_pipeline.storage import remove_directory, replacing_directory, sha256_of_file, sha256_of_text, write_json
+from wbrag_pipeline.storage import (
+    exchange,
+    remove_directory,
+    replacing_directory,
+    sha256_of_file,
+    sha256_of_text,
+    write_json,
+)
 
-_NEW, _OLD = ".new", ".old"
+_NEW = ".new"
 
 
 def forget_in_releases(home: Home, subject: Subject) -> dict[str, int]:
@@ -57,7 +64,8 @@ def _forget_in_release(release: Path, subject: Subject, home: Home) -> int:
             if other.name != "release.json":
                 (new / other.name).write_text(subject.phrases.redact(other.read_text(encoding="utf-8")), "utf-8")
         write_json(new / "release.json", _manifest(release, new))
-    _swap(release)
+    exchange(fresh, release)
+    remove_directory(fresh)
     return len(ids)
 
 
@@ -76,20 +84,13 @@ def _manifest(release: Path, new: Path) -> dict[str, Any]:
     return found
 
 
-def _swap(release: Path) -> None:
-    old = release.with_name(f".{release.name}{_OLD}")
-    os.rename(release, old)
-    os.rename(release.with_name(f".{release.name}{_NEW}"), release)
-    remove_directory(old)
-
-
 def _finish_swaps(folder: Path) -> None:
-    """Bring a folder of releases that a killed command left in the middle of a swap to one of its two ends."""
+    """Take away what a killed command left in a folder of releases: half-made ones, and those that gave way."""
     for fresh in folder.glob(f".r*{_NEW}"):
         release = folder / fresh.name[1 : -len(_NEW)]
         if release.exists():
             remove_directory(fresh)
-        else:
+        else:  # where names cannot change places in one step
             os.rename(fresh, release)
-    for left_over in (*folder.glob(f".r*{_OLD}"), *folder.glob(".r*.tmp")):
-        remove_directory(left_over)
+    for left_over in folder.glob(".*.tmp"):
+        remove_directory(left_over) if left_over.is_dir() else left_over.unlink()

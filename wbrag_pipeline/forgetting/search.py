@@ -45,7 +45,7 @@ def _trace(file: Path, home: Home, subject: Subject) -> str | None:
             frame = pl.read_parquet(file)
         except (OSError, pl.exceptions.PolarsError):
             return "cannot be read, so nobody knows what it holds; remove it"
-        found = int(rows_to_forget(frame, subject, home, file).sum())
+        found = int(rows_to_forget(frame, subject, home, file).sum()) if frame.height else 0
         return f"{found} rows" if found else None
     return "holds its words" if _in_bytes(file, subject) else None
 

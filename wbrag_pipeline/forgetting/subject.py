@@ -26,6 +26,7 @@ _BY_CONTENT = ["title", "text", "content_hash"]
 _ROWS_AT_ONCE = 50_000
 _SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 _PASSAGE = {"passage_id", "title", "text", "content_hash", "source"}
+_RECORDED_UNIT = {"unit_id", "benchmark", "question_id", "sources"}
 _UNIT = {"unit_id", "title", "text", "question_id", "benchmark", "source_passage_ids", "source_hashes"}
 
 
@@ -106,10 +107,7 @@ def find_subject(
     hashes = gone["content_hash"].unique().to_list()
     staying = Tombstones(frozenset(hashes), frozenset(map(question_hash, questions["question"])))
     phrases = phrases_of(wanted, made["unit_id"].unique()).less_those_in(_what_stays(home, staying))
-    evidence = [
-        evidence_hash(row["benchmark"], row["question_id"], row["source_hashes"])
-        for row in (made.iter_rows(named=True) if kind == "unit" else ())
-    ]
+    evidence = _evidence(home, made) if kind == "unit" else []
     said = made.select("unit_id", "title", "text").iter_rows()
     return Subject(
         kind,
@@ -174,6 +172,22 @@ def _made_of(units: pl.DataFrame, passages: pl.DataFrame, questions: pl.DataFram
         )
     ]
     return rows.join(pl.concat(hits), on="_row", how="semi").drop("_row")
+
+
+def _evidence(home: Home, units: pl.DataFrame) -> list[str]:
+    """What the units were made from, as ``evidence_hash`` tells it: as they are stored, and as they were distilled.
+
+    A stored unit may have other sources since: more by merging, fewer by a refresh. The lineage knows the first ones.
+    """
+    columns = ["benchmark", "question_id", "source_hashes"]
+    first = [
+        pl.read_parquet(file, columns=["unit_id", "benchmark", "question_id", "sources"])
+        .join(units.select("unit_id").unique(), on="unit_id", how="semi")
+        .with_columns(source_hashes=pl.col("sources").list.eval(pl.element().struct.field("content_hash")))
+        .select(columns)
+        for file in _files_with(home, _RECORDED_UNIT)
+    ]
+    return [evidence_hash(*row) for row in pl.concat([units.select(columns), *first]).unique().iter_rows()]
 
 
 def _touched(home: Home, passages: pl.DataFrame) -> tuple[tuple[str, str], ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.curation.support import holds
 from wbrag_pipeline.sentences import split_sentences
 
 KEPT, RELABELLED, RETIRED = "kept", "relabelled", "retired"
@@ -119,9 +120,11 @@ def _carriers(unit: Mapping[str, Any], now: Sequence[_Source]) -> list[_Source]:
     """
     sentences = [_plain(sentence) for sentence in split_sentences(unit["text"])]
     texts = {source.was: _plain(f"{source.title} {source.text}") for source in now}
-    if not sentences or not all(any(sentence in text for text in texts.values()) for sentence in sentences):
+    if not sentences or not all(any(holds(text, sentence) for text in texts.values()) for sentence in sentences):
         return []
-    return [source for source in now if source.same or any(sentence in texts[source.was] for sentence in sentences)]
+    return [
+        source for source in now if source.same or any(holds(texts[source.was], sentence) for sentence in sentences)
+    ]
 
 
 def _on(unit: Mapping[str, Any], sources: Sequence[_Source]) -> dict[str, Any]:
@@ -131,7 +134,7 @@ def _on(unit: Mapping[str, Any], sources: Sequence[_Source]) -> dict[str, Any]:
     # A title that no source has any more may be all that is left of one that went.
     title, held = unit["title"], " ".join(_plain(f"{source.title} {source.text}") for source in sources)
     if any(not source.same for source in sources) or len(ids) < len(unit["source_passage_ids"]):
-        title = title if _plain(title) in held else sources[0].title
+        title = title if holds(held, _plain(title)) else sources[0].title
     return {
         **unit,
         "title": title,
