@@ -55,7 +55,8 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
 
     ``vllm:MODEL[@REVISION]``: in this process; ``arguments`` are vLLM's engine arguments (``tensor_parallel_size``,
     ``dtype``, …). ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
-    ``replicas.RetryPolicy``, and what else there is goes into every request's body.
+    ``replicas.RetryPolicy``, and what else there is goes into every request's body. ``ray:MODEL[@REVISION]``: a Ray
+    cluster; ``arguments`` are fields of ``ray_engine.Cluster``, and vLLM's.
     """
     check_generator(name)
     return _ENGINES[name.partition(":")[0]](name, arguments)
@@ -73,8 +74,14 @@ def _openai(name: str, arguments: Mapping[str, Any]) -> Engine:
     return OpenAIEndpoint.named(name, arguments)
 
 
+def _ray(name: str, arguments: Mapping[str, Any]) -> Engine:
+    from wbrag_pipeline.generation.ray_engine import RayEngine
+
+    return RayEngine.named(name, arguments)
+
+
 # A further kind of engine is one line here and one file that implements ``engine_protocol.Engine``.
-_ENGINES: dict[str, Callable[[str, Mapping[str, Any]], Engine]] = {"vllm": _vllm, "openai": _openai}
+_ENGINES: dict[str, Callable[[str, Mapping[str, Any]], Engine]] = {"vllm": _vllm, "openai": _openai, "ray": _ray}
 
 
 def _object(arguments: str) -> dict[str, Any]:

@@ -21,16 +21,12 @@ from typing import Any
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.chat_template import ChatTemplate
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
+from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.storage import sha256_of_text
 
 _log = logging.getLogger(__name__)
 _PREFIX = "vllm:"
 _ALTERNATIVES = 20
-# Engine arguments that change what comes out; the others say how fast and where.
-_DECIDING = ("dtype", "quantization", "kv_cache_dtype", "hf_overrides", "load_format", "seed", "chat_template_kwargs")
-# A weight file's content stands for itself by blocks of so many bytes from three places: reading all of it would
-# cost minutes a start.
-_BLOCK = 1 << 20
 _one = threading.Lock()
 _running: dict[str, Any] = {}
 
@@ -63,7 +59,7 @@ class VllmEngine:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the model's files (a folder) or commit (a hub name), and of the arguments that change its output."""
-        deciding = {name: self._arguments[name] for name in _DECIDING if name in self._arguments}
+        deciding = {name: self._arguments[name] for name in DECIDING if name in self._arguments}
         return sha256_of_text("vllm", self._identity(), json.dumps(deciding, sort_keys=True, default=str))
 
     def render(self, requests: Sequence[Request]) -> list[str]:
@@ -232,23 +228,6 @@ class VllmEngine:
     def _identity(self) -> str:
         folder = Path(self._model)
         if folder.is_dir():
-            return _content(folder)
+            return hash_of_folder(folder)
         config = self._llm.llm_engine.model_config.hf_config
         return f"{self._model}@{getattr(config, '_commit_hash', None) or self._revision or 'unknown'}"
-
-
-def _content(folder: Path) -> str:
-    """A hash of a model folder: small files whole, large ones by size and blocks at three places."""
-    parts = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith("."):
-            continue
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            places = (0,) if size <= 4 * _BLOCK else (0, size // 2, size - _BLOCK)
-            blocks = []
-            for place in places:
-                stream.seek(place)
-                blocks.append(stream.read(size if len(places) == 1 else _BLOCK).hex())
-        parts += [path.name, str(size), *blocks]
-    return sha256_of_text(*parts)
