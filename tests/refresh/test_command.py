@@ -62,6 +62,21 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
+def facts(lineage: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What the lineage says of the units that there are now, but for when and in which run it became known."""
+    now = "unit_id IN (SELECT unit_id FROM units WHERE is_current)"
+    with Lineage(lineage).connect() as connection:
+        found = {
+            view: connection.sql(f"FROM {view} WHERE {now}").pl() for view in ("units", "unit_sources", "unit_states")
+        }
+    return {view: _timeless(frame).rows() for view, frame in found.items()}
+
+
+def _timeless(frame: pl.DataFrame) -> pl.DataFrame:
+    frame = frame.drop("run_id", "recorded_at", "event_id", "known_from", "known_until", strict=False)
+    return frame.sort("unit_id", *{"position"}.intersection(frame.columns))
+
+
 def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: Place, source: Path) -> None:
     home = trained.settings.home
     before = current(trained.settings.releases("towns")).units()
@@ -115,6 +130,7 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
     }
     for table in ("passages", "retrievals", "utility_scores", "gated_docs", "knowledge_units"):
         assert trained.settings.table(table, "towns").read_bytes() == scratch.table(table, "towns").read_bytes(), table
+    assert facts(trained.settings.lineage) == facts(scratch.lineage)
 
 
 def test_refreshing_trains_again_as_it_was_trained(trained: Place, source: Path) -> None:
