@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 _MOST_POINTS = 120  # a benchmark in the scatter
+_FIGURE = 0.2  # how much of a chart a figure beside a bar takes
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
@@ -68,9 +69,17 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
     """Mean gain by name as bars, the paper's as a tick; ``means`` is what ``matrix.means`` gives."""
     import altair as alt
 
+    values = [*means["gain"], *(theirs.get(name, 0.0) for name in means["name"]), 0.0]
+    wide = _FIGURE * (max(values) - min(values))
+
+    def right(gain: float, paper: float) -> float:
+        """Where the figure begins: at the bar's end, or beyond the tick where that would lie on it."""
+        return paper if gain <= paper < gain + wide else gain
+
     rows = [
         {"name": row["name"], "gain": row["gain"], "text": signed(row["gain"]), "paper": theirs.get(row["name"])}
-        | {"colour": GAIN if row["gain"] >= 0 else LOSS, "right": max(row["gain"], theirs.get(row["name"], 0.0))}
+        | {"colour": GAIN if row["gain"] >= 0 else LOSS}
+        | {"right": right(row["gain"], theirs.get(row["name"], row["gain"]))}
         for row in means.iter_rows(named=True)
     ]
     x = _reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
@@ -82,7 +91,6 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
             base.transform_filter("datum.paper != null")
             .mark_tick(color=INK, thickness=2, size=20)
             .encode(x=alt.X("paper:Q")),
-            # Beyond the tick too, so that no figure lies on it.
             base.transform_filter("datum.gain >= 0").mark_text(align="left", dx=6).encode(x="right:Q", text="text:N"),
             base.transform_filter("datum.gain < 0").mark_text(align="right", dx=-5).encode(x="gain:Q", text="text:N"),
             _zero_line(),
