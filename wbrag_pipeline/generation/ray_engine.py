@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 _PREFIX = "ray:"
 _ALTERNATIVES = 20
 _DEPLOYMENT = "model"
+_IDLE_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,12 @@ class RayEngine:
             arguments["revision"] = self._revision
         bundle, most = self._cluster.bundle, self._cluster.replicas
         scaling = {"min_replicas": 0, "initial_replicas": most, "max_replicas": most}
+        scaling |= {"target_ongoing_requests": self._cluster.rows, "downscale_delay_s": _IDLE_SECONDS}
         configuration = LLMConfig(
             model_loading_config={"model_id": _DEPLOYMENT, "model_source": self._model},
             engine_kwargs=arguments,
             placement_group_config={"bundle_per_worker": dict(bundle)} if bundle else None,
-            deployment_config={"autoscaling_config": scaling | {"target_ongoing_requests": self._cluster.rows}},
+            deployment_config={"autoscaling_config": scaling},
             log_engine_metrics=False,
         )
         return build_llm_deployment(configuration, deployment_cls=Replica, override_serve_options={"name": _DEPLOYMENT})
