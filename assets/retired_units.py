@@ -9,9 +9,10 @@ from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
 from wbrag_pipeline.errors import NotBuiltError
-from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders, record_releases, retire
+from wbrag_pipeline.refresh.decisions import note_decisions, settle_decisions
+from wbrag_pipeline.refresh.retiring import damaged_releases, decide, other_encoders, record_releases, retire
 from wbrag_pipeline.refresh.standing import KEPT, RELABELLED, RETIRED
-from wbrag_pipeline.retrieval.corpus import current_state, settle, settled_state
+from wbrag_pipeline.retrieval.corpus import current_state, settled_state
 from wbrag_pipeline.retrieval.corpus_changes import counts
 
 SERVED_ARE_WHOLE = "served_releases_are_whole"
@@ -51,10 +52,11 @@ def retired_units(
     damaged = damaged_releases(settings, benchmarks)
     for problem in damaged:
         context.log.warning(f"passed over: {problem}")
-    frame = retire(settings, benchmarks, passages, encoder.load(settings), actor=f"run {stage.run_id}")
-    record_releases(stage.lineage, settings, stage.run_id, frame)
+    frame = note_decisions(settings, corpus, benchmarks, decide(settings, benchmarks, passages))
+    retire(settings, benchmarks, passages, encoder.load(settings), actor=f"run {stage.run_id}")
     passage_counts = counts(corpus_changes, passages.select(pl.len()).collect().item())
     if corpus_changes.height or frame.height or before is None:
+        record_releases(stage.lineage, settings, benchmarks, stage.run_id)
         stage.lineage.record_refresh(
             stage.run_id,
             settings.variant,
@@ -65,7 +67,7 @@ def retired_units(
             changes=corpus_changes,
             retired=frame,
         )
-    settle(settings, corpus)  # last: what was cut short is done again
+    settle_decisions(settings, corpus, frame)  # last: what was cut short is done again
     decided = frame["decision"].value_counts().rows()
     return stage.result(
         frame,

@@ -119,6 +119,7 @@ class Settings:
             "passages": "",
             "corpus_changes": slug(self.encoder),
             "retired_units": slug(self.encoder),
+            "retiring_units": slug(self.encoder),
             "retrievals": searched,
         }
         variant = elsewhere.get(asset, self.variant)

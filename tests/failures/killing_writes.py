@@ -1,35 +1,46 @@
-"""SIGKILL before every single write, in forked children; started by test_kill_at_writes.py as a process of its own.
+"""The works that are killed before each of their writes: ``python -m tests.failures.killing_writes WORK FOLDER EACH``.
 
-A write boundary is a call that changes which files there are: replace, rename, link, unlink, mkdir, rmdir. (A process
-killed before an fsync leaves what it leaves when it is killed before the call that follows.) The work is one of each
-kind of thing that is stored: a stage's table, a corpus' vectors and index, a release, its validation, the pointer forth
-and back, the lineage. For every boundary a fresh copy of the same home is killed there; then another child looks at
-what is left, does the work again, and looks once more. Prints one JSON object a boundary.
-
-Children are forked, so that imports are paid for once; a fork must come before any thread (Polars' pool), hence nothing
-here touches a table in the parent.
+Each is what an asset or a command does, without Dagster and with an encoder of angles: training's stores, a refresh of
+a corpus, forgetting a passage, and ``wbrag release rollback`` and ``promote`` over a corpus that lost a source.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-import shutil
-import signal
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb  # noqa: F401
 import faiss  # noqa: F401
+import polars as pl
 
-from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
+import wbrag_pipeline.forgetting.forget as forgetting
+import wbrag_pipeline.retrieval.encoder as encoders
+from tests.failures.forking import Work, kill_at_every_write
+from tests.retrieval.conftest import CompassEncoder, units_of
 from wbrag_pipeline import tables
+from wbrag_pipeline.benchmarks import registry
+from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.commands import release as by_hand
+from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.protocol import Usage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, open_knowledge_base
+from wbrag_pipeline.refresh.decisions import note_decisions, settle_decisions
+from wbrag_pipeline.refresh.retiring import decide, record_releases, retire
+from wbrag_pipeline.retrieval.corpus import (
+    build_corpus_index,
+    current_state,
+    note_source,
+    settled_state,
+    source_fingerprint,
+)
+from wbrag_pipeline.retrieval.corpus_changes import compare, counts
+from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing
+from wbrag_pipeline.storage import replacing, sha256_of_text
 from wbrag_pipeline.writeback.pointer import moves_of, read_pointer
 from wbrag_pipeline.writeback.releases import (
     build_release,
@@ -41,132 +52,199 @@ from wbrag_pipeline.writeback.releases import (
     rollback,
 )
 
-BOUNDARIES = ("replace", "rename", "link", "unlink", "mkdir", "rmdir")
 ENCODER = CompassEncoder()
 OLD, NEW = {"a": 0.0, "b": 90.0}, {"a": 0.0, "b": 91.0, "c": 180.0}
-OLD_UNITS, NEW_UNITS = {"u1": 10.0}, {"u1": 10.0, "u2": 20.0}
 
 
-def store(settings: Settings, angles: dict[str, float]) -> None:
-    table = settings.table("passages", "c")
-    with replacing(table) as temporary:
-        passages_of(angles).write_parquet(temporary)
+def units(**sources: float) -> pl.DataFrame:
+    """One unit a source: u-a says what the passage a says at that angle."""
+    made = units_of({f"u-{name}": angle for name, angle in sources.items()})
+    hashes = [[sha256_of_text(f"T {name}", str(angle))] for name, angle in sources.items()]
+    return made.with_columns(
+        pl.Series("source_passage_ids", [[name] for name in sources]), pl.Series("source_hashes", hashes)
+    )
+
+
+def store(settings: Settings, name: str, frame: pl.DataFrame, partition: str) -> None:
+    with replacing(settings.table(name, partition)) as temporary:
+        frame.write_parquet(temporary)
+
+
+def write_source(settings: Settings, angles: dict[str, float]) -> Path:
+    """The corpus' file, beside the home and with it."""
+    file = settings.home / "mine" / "c.jsonl"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": name, "title": f"T {name}", "text": str(angle)} for name, angle in angles.items()]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def refresh(settings: Settings) -> None:
+    """What the assets of ``wbrag refresh`` do, one after the other."""
+    lineage, known = Lineage(settings.lineage), Registry.load(settings.home)
+    fingerprint, passages = source_fingerprint(known.corpus("c").path), known.passages("c")
+    note_source(settings, "c", fingerprint, passages)
+    store(settings, "passages", passages, "c")
+    before = settled_state(settings, "c")
+    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
+    changes = compare(stored, passages.lazy())
+    store(settings, "corpus_changes", changes, "c")
     build_corpus_index(settings, "c", ENCODER)
-
-
-def work(settings: Settings) -> None:
-    """From the old state to the new one; done again, it changes nothing more."""
-    folder, lineage = settings.releases("b"), Lineage(settings.lineage)
-    store(settings, NEW)
-    release = build_release(units_of(NEW_UNITS), ENCODER, folder, {"run": "new"})
-    release.record_validation({"passed": True})
-    promote(folder, release.name, actor="child", reason="forth")
-    if len(moves_of(folder)) < 3:
-        rollback(folder, actor="child", reason="back")
-    promote(folder, release.name, actor="child", reason="forth again")
-    lineage.record_release("run", settings.variant, "b", release.name, ["u1", "u2"], release.content)
-    lineage.record_release_decisions("run", settings.variant, "b", moves_of(folder))
+    now = current_state(settings, "c")
+    assert now is not None
+    indexed = pl.scan_parquet(now.passages)
+    retired = note_decisions(settings, "c", ["b"], decide(settings, ["b"], indexed))
+    retire(settings, ["b"], indexed, ENCODER, actor="refresh")
+    if changes.height or retired.height:
+        record_releases(lineage, settings, ["b"], "refresh")
+        lineage.record_refresh(
+            "refresh",
+            settings.variant,
+            "c",
+            from_state=before.name if before else None,
+            to_state=now.name,
+            counts=counts(changes, passages.height),
+            changes=changes,
+            retired=retired,
+        )
+    settle_decisions(settings, "c", retired)
 
 
 def prepare(settings: Settings) -> None:
-    store(settings, OLD)
-    release = build_release(units_of(OLD_UNITS), ENCODER, settings.releases("b"), {"run": "old"})
-    promote(settings.releases("b"), release.name, actor="test", reason="first")
+    """Corpus a and b, and two releases of their units, of which the first, with both, is served."""
+    questions = settings.home / "mine" / "questions.jsonl"
+    file = write_source(settings, OLD)
+    add_corpus(settings.home, "c", file)
+    for split in ("train", "test"):
+        line = {"id": split, "question": f"{split}?", "golden_answers": ["x"]}
+        questions.with_stem(split).write_text(json.dumps(line) + "\n", encoding="utf-8")
+    paths = {split: questions.with_stem(split) for split in ("train", "test")}
+    add_benchmark(settings.home, "b", task="open_qa", corpus="c", **paths)
+    refresh(settings)
+    folder, lineage = settings.releases("b"), Lineage(settings.lineage)
+    for made in (units(a=0.0), units(a=0.0, b=90.0)):
+        release = build_release(made, ENCODER, folder, {"run": "old"})
+        promote(folder, release.name, actor="test", reason="first")
+        held = release.units()["unit_id"].to_list()
+        lineage.record_release("run", settings.variant, "b", release.name, held, release.content)
+    lineage.record_release_decisions("run", settings.variant, "b", moves_of(folder))
+    store(settings, "knowledge_units", units(a=0.0, b=90.0), "b")
+    with CompletionCache(settings.completions).recording("test") as put:
+        put({"key": "T b 90.0"}, Usage(calls=1))
 
 
-def looked_at(settings: Settings) -> dict[str, Any]:
-    """What a reader sees; raises where it would see half a thing."""
+def prepare_refresh(settings: Settings) -> None:
+    prepare(settings)
+    write_source(settings, NEW)
+
+
+def prepare_by_hand(settings: Settings) -> None:
+    """The corpus lost b since, and what is served was built after that."""
+    prepare_refresh(settings)
+    refresh(settings)
+    release = build_release(units(a=0.0, c=180.0), ENCODER, settings.releases("b"), {"run": "new"})
+    promote(settings.releases("b"), release.name, actor="test", reason="third")
+
+
+def train(settings: Settings) -> None:
+    """The stores of a training: a release, its validation, the pointer forth and back, the lineage."""
+    folder, lineage = settings.releases("b"), Lineage(settings.lineage)
+    store(settings, "knowledge_units", units(a=0.0, b=90.0, c=10.0), "b")
+    release = build_release(units(a=0.0, b=90.0, c=10.0), ENCODER, folder, {"run": "new"})
+    release.record_validation({"passed": True})
+    promote(folder, release.name, actor="child", reason="forth")
+    if len(moves_of(folder)) < 4:
+        rollback(folder, actor="child", reason="back")
+    promote(folder, release.name, actor="child", reason="forth again")
+    lineage.record_release("run", settings.variant, "b", release.name, ["u-a", "u-b", "u-c"], release.content)
+    lineage.record_release_decisions("run", settings.variant, "b", moves_of(folder))
+
+
+def forget(settings: Settings) -> None:
+    forgetting.forget(settings, "passage", ["b"])
+
+
+def release_by_hand(settings: Settings) -> None:
+    """Back to a release that has lost a unit since, then forth to another such one."""
+    encoders.load_encoder = lambda name: ENCODER  # type: ignore[assignment]
+    flags = {"encoder": None, "generator": None, "method": None, "home": settings.home}
+    moves = moves_of(settings.releases("b"))
+    if not any(move["action"] == "rollback" for move in moves):
+        by_hand.rollback(benchmark="b", reason="back", **flags)
+    by_hand.promote(benchmark="b", release="r000002", reason="forth", **flags)
+
+
+def look(settings: Settings) -> dict[str, Any]:
+    """What a reader finds, and the bytes of all that is the same from run to run; raises where something is half."""
     folder = settings.releases("b")
     served = current(folder)
-    served.verify()
+    held = {}
     for name in release_names(folder):
         found = open_release(folder, name)
         found.verify()
-        assert found.units()["unit_id"].to_list() == sorted(found.index(ENCODER).ids), name
-        assert found.units().height in (1, 2)
+        held[name] = found.units()["unit_id"].to_list()
+        assert held[name] == sorted(found.index(ENCODER).ids), name
     pointer = read_pointer(folder)
     assert pointer is not None and pointer.trail[-1] == served.name == pointer.moves[0].release
     candidate(folder).verify()
-    angles = dict(tables.PASSAGES.read(settings.table("passages", "c")).select("passage_id", "text").iter_rows())
-    assert angles in ({k: str(v) for k, v in OLD.items()}, {k: str(v) for k, v in NEW.items()})
-    base = open_knowledge_base(settings, "c", ENCODER).with_writeback(served.units(), served.index(ENCODER))
-    corpus = base.hits_with_text(base.search(["1"], 9)).filter(origin="corpus").height
-    assert corpus in (len(OLD), len(NEW))
+    found = LiveRetriever(settings, "b", ENCODER).search(["1"], 9, labels=())
+    assert found.release == served.name
+    hits = {origin: sorted(rows["text"]) for (origin,), rows in found.hits.group_by("origin")}
+    assert [float(text) for text in hits["writeback"]] == sorted(served.units()["text"].cast(pl.Float64).to_list())
     with Lineage(settings.lineage).connect() as connection:
         decided = connection.execute("SELECT release FROM release_decisions ORDER BY decided_at").fetchall()
+        released = connection.execute("SELECT DISTINCT release FROM releases ORDER BY 1").fetchall()
     return {
-        "served": served.name,
-        "releases": release_names(folder),
-        "moves": [move["release"] for move in moves_of(folder)],
+        "served": held[served.name],
+        "corpus": hits["corpus"],
+        "moves": [[move["action"], move["release"]] for move in moves_of(folder)],
         "decided": [row[0] for row in decided],
-        "indexed": corpus,
-        "passages": len(angles),
+        "released": [row[0] for row in released],
+        "bytes": {str(file.relative_to(settings.home)): _digest(file) for file in _same_in_every_run(settings)},
+        "traces": _holding(settings, b"T b", b"90.0", b"u-b"),
     }
 
 
-def child(do: Callable[[], Any]) -> tuple[int, Any]:
-    """``do`` in a fork: its status and what it gave."""
-    reading, writing = os.pipe()
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        try:
-            result = do()
-        except BaseException:
-            result = {"error": traceback.format_exc()}
-        os.write(writing, json.dumps(result).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        told = stream.read()
-    _, status = os.waitpid(pid, 0)
-    return status, json.loads(told) if told else None
+def _same_in_every_run(settings: Settings) -> list[Path]:
+    """Files but for those that hold times or names of runs, and what killed writers left under hidden names.
+
+    Nor the stored embeddings: which vectors lie together in a segment is a matter of how often it was tried.
+    """
+    named = ("lineage", "cache", "mine")
+    return [
+        file
+        for file in sorted(settings.home.rglob("*"))
+        if file.is_file()
+        and file.relative_to(settings.home).parts[0] not in named
+        and not any(part.startswith(".") for part in file.relative_to(settings.home).parts)
+        and not (file.name == "CURRENT" and "releases" in file.parts)
+        and file.name != "release.json"
+        and "embeddings" not in file.parts
+    ]
 
 
-def counted(do: Callable[[], Any], kill_at: int | None) -> int:
-    """Do the work, killed before boundary ``kill_at`` (from 0); gives the number of boundaries that it passed."""
-    passed = [0]
-
-    def watched(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if passed[0] == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            passed[0] += 1
-            return real(*args, **kwargs)
-
-        return call
-
-    for name in BOUNDARIES:
-        setattr(os, name, watched(getattr(os, name)))
-    do()
-    return passed[0]
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
-def main(folder: Path) -> None:
-    template = Settings(home=folder / "template")
-    assert child(lambda: prepare(template))[1] is None
+def _holding(settings: Settings, *words: bytes) -> list[str]:
+    found = []
+    for file in sorted(path for path in settings.home.rglob("*") if path.is_file() and "mine" not in path.parts):
+        data = file.read_bytes() + (
+            repr(pl.read_parquet(file).to_dicts()).encode() if file.suffix == ".parquet" else b""
+        )
+        if any(word in data for word in words):
+            found.append(str(file.relative_to(settings.home)))
+    return found
 
-    def copied() -> Settings:
-        shutil.rmtree(folder / "home", ignore_errors=True)
-        shutil.copytree(template.home, folder / "home")
-        return Settings(home=folder / "home")
 
-    home = copied()
-    _, boundaries = child(lambda: counted(lambda: work(home), None))
-    _, final = child(lambda: looked_at(home))
-    print(json.dumps({"boundaries": boundaries, "final": final}))
-    for number in range(boundaries):
-        home = copied()
-        status, _ = child(lambda: counted(lambda: work(home), number))  # noqa: B023
-
-        def again() -> list[Any]:
-            left = looked_at(home)  # noqa: B023
-            work(home)  # noqa: B023
-            return [left, looked_at(home)]  # noqa: B023
-
-        print(json.dumps({"number": number, "status": status, "seen": child(again)[1]}), flush=True)
-
+WORKS = {
+    "train": Work(prepare, train, look),
+    "refresh": Work(prepare_refresh, refresh, look),
+    "forget": Work(prepare, forget, look),
+    "release by hand": Work(prepare_by_hand, release_by_hand, look),
+}
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    registry.BUILT_IN = Path(sys.argv[2]) / "nothing"  # whose questions forgetting would read each time
+    kill_at_every_write(WORKS[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,39 +1,43 @@
-"""Killed before any of its writes, the work leaves the old state or the new one, and doing it again completes it."""
+"""Killed before any of its writes, a work leaves the old state or the new one, and doing it again completes it."""
 
 from __future__ import annotations
 
-import json
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.failures.forking import told_by
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 @pytest.mark.slow
-def test_killed_before_every_write(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.failures.killing_writes", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    undisturbed, *killed = [json.loads(line) for line in done.stdout.splitlines()]
-    assert undisturbed["boundaries"] == len(killed) > 40
-    final = undisturbed["final"]
-    assert final["served"] == "r000002" and final["indexed"] == final["passages"] == 3
-    served = set()
+@pytest.mark.parametrize(
+    # Forgetting keeps a journal, whose every line is a write: a third of its deaths by day, all by night.
+    ("work", "least", "each"),
+    [("train", 25, 1), ("refresh", 50, 1), ("forget", 80, 1 if NIGHTLY else 3), ("release by hand", 10, 1)],
+)
+def test_killed_before_every_write(tmp_path: Path, work: str, least: int, each: int) -> None:
+    undisturbed, *killed = told_by("tests.failures.killing_writes", work, str(tmp_path), str(each))
+    old, new = undisturbed["old"], undisturbed["new"]
+    assert undisturbed["boundaries"] >= least and len(killed) == len(range(0, undisturbed["boundaries"], each))
+    assert (old["served"], old["corpus"]) != (new["served"], new["corpus"])
+    assert new["decided"] == [release for _, release in new["moves"]][::-1]
+    seen = set()
     for death in killed:
         assert death["status"] == signal.SIGKILL, death
         assert isinstance(death["seen"], list), death["seen"]["error"]
         left, completed = death["seen"]
-        served.add(left["served"])
-        assert left["moves"] == final["moves"][len(final["moves"]) - len(left["moves"]) :], death
+        for side in ("served", "corpus"):
+            assert left[side] in (old[side], new[side]), death
+        seen.add((str(left["served"]), str(left["corpus"])))
+        # What was done stays done, and is not done twice.
+        assert left["moves"] == new["moves"][len(new["moves"]) - len(left["moves"]) :], death
+        for part in ("served", "corpus", "moves", "bytes", "released"):
+            assert completed[part] == new[part], (death["number"], part)
         # Every move is told in the lineage in the end, also one whose process died before it could tell.
-        assert completed == {**final, "moves": completed["moves"], "decided": completed["moves"][::-1]}, death
-    assert served == {"r000001", "r000002"}
+        assert completed["decided"] == new["decided"], death
+        assert work != "forget" or completed["traces"] == [], death
+    assert {(str(end["served"]), str(end["corpus"])) for end in (old, new)} <= seen

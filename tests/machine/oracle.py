@@ -187,7 +187,11 @@ class Oracle:
     def _drop(self, units: Iterable[Unit]) -> None:
         gone = {unit.unit_id for unit in units}
         self.distilled = frozenset(unit for unit in self.distilled if unit.unit_id not in gone)
-        self.curated = frozenset(row for row in self.curated if not {row[0].unit_id, row[2]} & gone)
+        self.curated = frozenset(
+            (unit, state, None if kept_by in gone else kept_by)
+            for unit, state, kept_by in self.curated
+            if unit.unit_id not in gone
+        )
         for name, held in self.releases.items():
             self.releases[name] = frozenset(unit for unit in held if unit.unit_id not in gone)
 

@@ -29,9 +29,9 @@ from wbrag_pipeline.generation.protocol import Answer, Distillate
 from wbrag_pipeline.generation.protocol import Passage as Found
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.rag.methods import method_named
-from wbrag_pipeline.refresh.retiring import in_step, retire
+from wbrag_pipeline.refresh.decisions import note_decisions, settle_decisions
+from wbrag_pipeline.refresh.retiring import decide, in_step, retire
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
-from wbrag_pipeline.retrieval.corpus import settle as settle_corpus
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing, sha256_of_text
 from wbrag_pipeline.writeback.distillation import distil
@@ -134,8 +134,9 @@ class Plant:
 
     def refresh(self, source: dict[str, Passage]) -> None:
         self.index(source)
+        decided = note_decisions(self.settings, "c", ["b"], decide(self.settings, ["b"], self._passages()))
         retire(self.settings, ["b"], self._passages(), self.encoder, actor="machine")
-        settle_corpus(self.settings, "c")
+        settle_decisions(self.settings, "c", decided)
 
     def train(self) -> None:
         home, gates = self.settings.home, self.settings.gates

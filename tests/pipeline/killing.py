@@ -2,7 +2,7 @@
 
 The imports, which cost most, are paid for once. A fork must come before any thread (Polars' pool, torch's): so the
 home to start from, FOLDER/template, is made by the test. Prints a JSON object for the
-undisturbed run and one for the killed.
+undisturbed run and one for the killed, then the same of a refresh after them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.failures.forking import child, die
+from wbrag_pipeline.settings import Settings
 
 STAGES = ["passages", "corpus_changes", "corpus_index", "retired_units", "retrievals", "utility_scores", "gated_docs"]
 STAGES += ["knowledge_units", "curated_units", "writeback_index", "release", "evaluation", "report"]
@@ -28,24 +30,29 @@ def main(folder: Path) -> None:
 
     import assets.stage
     import wbrag_pipeline.definitions  # noqa: F401
+    from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date, run_pipeline
     from wbrag_pipeline.generation import completions
     from wbrag_pipeline.generation.reader import network, reader
 
     reader._PAIRS_A_BATCH = 8  # so that a stage stores its answers in several goes
 
-    def run(name: str, die: Callable[[], None] | None) -> tuple[int, list[str]]:
-        """One run of ``wbrag run towns`` in a child; gives its status and every pair that the network read."""
+    def train(settings: Settings) -> None:
+        run_pipeline(settings, ["towns"])
+
+    def refresh(settings: Settings) -> None:
+        bring_corpora_up_to_date(settings, ["towns"])
+
+    def run(
+        name: str, arrange: Callable[[], None] | None, do: Callable[[Settings], None] = train
+    ) -> tuple[int, list[str]]:
+        """One run in a child; gives its status, 1 for an error, and every pair that the network read."""
         home, log = folder / name, folder / f"{name}.log"
         if not home.exists():
             shutil.copytree(template, home)
         log.unlink(missing_ok=True)
-        child = os.fork()
-        if child == 0:
+
+        def work() -> None:
             os.environ["DAGSTER_HOME"] = str(home / "dagster")
-            # What libraries say goes nowhere: stdout is for the parent's JSON alone.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
             read = network.ReaderNetwork.read
 
             def logged(self, kind, pairs, progress=None):  # type: ignore[no-untyped-def]
@@ -55,49 +62,43 @@ def main(folder: Path) -> None:
                 return readings
 
             network.ReaderNetwork.read = logged  # type: ignore[method-assign]
-            try:
-                if die:
-                    die()
-                from wbrag_pipeline.commands.pipeline import run_pipeline
-                from wbrag_pipeline.settings import Settings
+            if arrange:
+                arrange()
+            do(Settings.from_environment(home=home))
 
-                run_pipeline(Settings.from_environment(home=home), ["towns"])
-                os._exit(0)
-            finally:
-                os._exit(1)  # never back into the parent's code, nor its buffers
-        _, status = os.waitpid(child, 0)
-        return status, log.read_text().splitlines() if log.exists() else []
+        status, told = child(work)
+        return status or int(told is not None), log.read_text().splitlines() if log.exists() else []
 
     def when_stage_ends(stage: str) -> Callable[[], None]:
         """Die with the stage's work done and its table not yet in place."""
 
-        def die() -> None:
+        def arrange() -> None:
             result = assets.stage.Stage.result
 
             def kill(self, *args, **kwargs):  # type: ignore[no-untyped-def]
                 if self.asset == stage:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    die()
                 return result(self, *args, **kwargs)
 
             assets.stage.Stage.result = kill  # type: ignore[method-assign]
 
-        return die
+        return arrange
 
     def after_batch(number: int) -> Callable[[], None]:
         """Die in the middle of a stage, right after so many batches of answers were stored."""
 
-        def die() -> None:
+        def arrange() -> None:
             store, stored = completions._count, [0]
 
             def kill(usage, spent, fresh, put):  # type: ignore[no-untyped-def]
                 store(usage, spent, fresh, put)
                 stored[0] += bool(fresh)
                 if stored[0] == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    die()
 
             completions._count = kill
 
-        return die
+        return arrange
 
     def released(name: str) -> str:
         (pointer,) = (folder / name / "releases").rglob("CURRENT")
@@ -111,13 +112,22 @@ def main(folder: Path) -> None:
     deaths = [when_stage_ends(stage) for stage in STAGES[:5]]
     deaths += [after_batch(1), after_batch(2), *(when_stage_ends(stage) for stage in STAGES[5:])]
     killed, pairs = [], []
-    for die in deaths:
-        status, read = run("killed", die)
+    for arrange in deaths:
+        status, read = run("killed", arrange)
         killed.append(status)
         pairs += read
     status, read = run("killed", None)
     found = {"name": "killed", "killed": killed, "status": status, "pairs": sorted(pairs + read)}
     print(json.dumps({**found, "units": released("killed")}))
+
+    # One passage says something else, and both homes are refreshed.
+    corpus = folder / "data" / "towns.jsonl"
+    corpus.write_text(corpus.read_text().replace("founded by Tessa Quill in 1612", "founded by Ida Brook in 1613"))
+    for name, arranged in (("undisturbed", []), ("killed", [when_stage_ends(stage) for stage in STAGES[:4]])):
+        statuses = [run(name, arrange, refresh)[0] for arrange in (*arranged, None)]
+        retired = (folder / name / "tables" / "retired_units").rglob("*.parquet")
+        found = {"statuses": statuses, "retired": [file.read_bytes().hex() for file in retired]}
+        print(json.dumps({**found, "units": released(name)}))
 
 
 if __name__ == "__main__":

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.failures.forking import told_by
 from tests.pipeline.conftest import write_tiny
 from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
@@ -21,18 +17,15 @@ def test_killed_anywhere_and_started_again(tmp_path: Path) -> None:
     corpus, train, test = write_tiny(tmp_path / "data")
     add_corpus(tmp_path / "template", "towns", corpus)
     add_benchmark(tmp_path / "template", "towns", task="open_qa", corpus="towns", train=train, test=test)
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.killing", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    undisturbed, killed = [json.loads(line) for line in done.stdout.splitlines()]
+    undisturbed, killed, refreshed, refreshed_at_last = told_by("tests.pipeline.killing", str(tmp_path))
     assert undisturbed["status"] == 0
     assert len(undisturbed["pairs"]) == len(set(undisturbed["pairs"])) > 60
     assert killed["killed"] == [signal.SIGKILL] * 15
     assert killed["status"] == 0
     assert killed["units"] == undisturbed["units"]
     assert killed["pairs"] == undisturbed["pairs"]
+    # A refresh killed in each of its stages ends where an undisturbed one ends, and knows what it retired.
+    assert refreshed["statuses"] == [0] and refreshed_at_last["statuses"] == [*[signal.SIGKILL] * 4, 0]
+    for part in ("units", "retired"):
+        assert refreshed_at_last[part] == refreshed[part]
+    assert len(refreshed["retired"]) == 1 and refreshed["units"] != undisturbed["units"]

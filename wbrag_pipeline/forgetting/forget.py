@@ -132,7 +132,7 @@ def _benchmarks(home: Home, subject: Subject) -> set[str]:
 
 def _remove_left_overs(home: Home) -> None:
     """What killed runs left under temporary names."""
-    for name in ("tables", "lineage", "reports", "cache", "experiments"):
+    for name in ("tables", "lineage", "reports", "cache", "experiments", OWN):  # a half-written journal holds phrases
         for path in (home.settings.home / name).rglob(".*.tmp*"):
             if path.is_file():
                 path.unlink()

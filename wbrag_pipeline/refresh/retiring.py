@@ -112,10 +112,11 @@ def as_it_stands(settings: Settings, corpus: str, *, actor: str) -> Callable[[Re
     return instead
 
 
-def record_releases(lineage: Lineage, settings: Settings, run_id: str, retired: pl.DataFrame) -> None:
-    """Record the releases that ``retire`` made, and the moves of the pointers to them."""
-    for variant, benchmark in retired.select("variant", "benchmark").unique(maintain_order=True).iter_rows():
-        record_served(lineage, settings.home / "releases" / variant / slug(benchmark), run_id, variant, benchmark)
+def record_releases(lineage: Lineage, settings: Settings, benchmarks: Sequence[str], run_id: str) -> None:
+    """Record what is served of these benchmarks and the pointers' moves, also those of a ``retire`` that was killed."""
+    for variant, benchmark, folder in served_releases(settings, benchmarks):
+        with suppress(NotBuiltError, IntegrityError):
+            record_served(lineage, folder, run_id, variant, benchmark)
 
 
 def record_served(lineage: Lineage, folder: Path, run_id: str, variant: str, benchmark: str) -> None:
