@@ -73,8 +73,9 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
             refreshes = _refreshes(context.instance, corpus, seen.get(corpus))
             if refreshes:
                 seen[corpus] = refreshes[0][0]
-            if any(changed for _, changed in refreshes):
-                requests += _trainings(context.instance, settings, registry.benchmarks_of(corpus))
+            changed = [at for _, at, something in refreshes if something]
+            if changed:
+                requests += _trainings(context.instance, settings, registry.benchmarks_of(corpus), max(changed))
         if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
             return dg.SkipReason("no corpus was refreshed")
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
@@ -82,8 +83,8 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
     return benchmarks_after_refresh
 
 
-def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, bool]]:
-    """The refreshes of a corpus since a record, newest first: where its own record stands, whether anything changed.
+def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, float, bool]]:
+    """The refreshes of a corpus since a record, newest first: places and times of their records, whether one changed anything.
 
     Only the newest where none was seen yet. One that changed nothing may have come after one that did.
     """
@@ -93,12 +94,16 @@ def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> 
     found = []
     for record in instance.fetch_materializations(wanted, limit=1 if since is None else _LOOKED_AT).records:
         metadata = record.asset_materialization.metadata if record.asset_materialization else {}
-        found.append((record.storage_id, bool(metadata["changed"].value) if "changed" in metadata else True))
+        changed = bool(metadata["changed"].value) if "changed" in metadata else True
+        found.append((record.storage_id, record.timestamp, changed))
     return found
 
 
-def _trainings(instance: dg.DagsterInstance, settings: Settings, benchmarks: list[str]) -> Iterator[dg.RunRequest]:
+def _trainings(
+    instance: dg.DagsterInstance, settings: Settings, benchmarks: list[str], changed_at: float
+) -> Iterator[dg.RunRequest]:
+    """For those that were not trained since, as they are where ``wbrag run`` or ``wbrag refresh`` did both."""
     for benchmark in benchmarks:
         last = last_training(instance, benchmark, settings)
-        if last is not None:
+        if last is not None and last.began < changed_at:
             yield dg.RunRequest(job_name=last.job, partition_key=benchmark, run_config=last.run_config)

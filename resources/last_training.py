@@ -17,9 +17,10 @@ _LOOKED_AT = 100  # runs of each job, newest first
 
 @dataclass(frozen=True)
 class Training:
-    """One that ended well."""
+    """One that ended well; ``began`` is the Unix time of its start."""
 
     job: str
+    began: float
     run_config: Mapping[str, Any]
 
 
@@ -33,7 +34,7 @@ def last_training(instance: dg.DagsterInstance, benchmark: str, settings: Settin
         for record in instance.get_run_records(filters=wanted, limit=_LOOKED_AT):
             config: dict[str, Any] = dict(record.dagster_run.run_config)
             if _of(config, settings):
-                found.append((record.storage_id, Training(job, config)))
+                found.append((record.storage_id, Training(job, record.start_time or 0.0, config)))
                 break
     return max(found, key=lambda one: one[0])[1] if found else None
 

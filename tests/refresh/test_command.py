@@ -231,6 +231,8 @@ def test_a_refresh_that_changed_something_trains_again(trained: Place, source: P
         assert wbrag("refresh", "towns", "--no-train").exit_code == 0
         refresh_corpus(trained.settings, "towns")  # finds nothing new, which must not hide that the one before did
         (request,) = look(seen.cursor).run_requests
+        run_pipeline(trained.settings, ["towns"])
+        assert not look(seen.cursor).run_requests  # trained since, by hand
     assert request.partition_key == "towns"
     assert request.run_config["resources"]["deployment"]["config"]["home"] == str(trained.settings.home)
     job = trained.definitions.defs.resolve_job_def("train_knowledge_base")
