@@ -84,7 +84,7 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
 
 def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, float, bool]]:
-    """The refreshes of a corpus since a record, newest first: places and times of their records, whether one changed anything.
+    """The refreshes of a corpus since a record, newest first: place and time of the record, and whether it had changes.
 
     Only the newest where none was seen yet. One that changed nothing may have come after one that did.
     """
