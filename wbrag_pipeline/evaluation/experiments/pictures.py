@@ -5,7 +5,7 @@ Small panels, one a benchmark or dial, rather than one wide picture: three stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,6 +22,16 @@ from wbrag_pipeline.evaluation.drawing import (
     picture,
 )
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
+from wbrag_pipeline.evaluation.experiments.panels import (
+    SHAPES,
+    as_is,
+    bars,
+    curves,
+    names_axis,
+    reaching,
+    series,
+    zero_line,
+)
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.statistics import rank_profile
 from wbrag_pipeline.evaluation.wording import signed
@@ -31,7 +41,6 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 120  # a benchmark in the scatter
 _FIGURE = 0.2  # how much of a chart a figure beside a bar takes
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
 def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
@@ -48,11 +57,11 @@ def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
     benchmarks, methods = _in_order(matrix, "benchmark"), _in_order(matrix, "method")
     gap = alt.Scale(paddingInner=0.06)
     base = chart_of(rows).encode(
-        x=alt.X("method:N", sort=methods, scale=gap, axis=_names_axis(orient="top", labelAngle=0)).title(None),
-        y=alt.Y("benchmark:N", sort=benchmarks, scale=gap, axis=_names_axis()).title(None),
+        x=alt.X("method:N", sort=methods, scale=gap, axis=names_axis(orient="top", labelAngle=0)).title(None),
+        y=alt.Y("benchmark:N", sort=benchmarks, scale=gap, axis=names_axis()).title(None),
     )
     strength = alt.Opacity("strength:Q", scale=None)
-    cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=_as_is("colour"), opacity=strength)
+    cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=as_is("colour"), opacity=strength)
     return picture(
         [
             cells,
@@ -82,18 +91,18 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
         | {"right": right(row["gain"], theirs.get(row["name"], row["gain"]))}
         for row in means.iter_rows(named=True)
     ]
-    x = _reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
-    base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=None, axis=_names_axis()))
+    x = reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
+    base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=None, axis=names_axis()))
     known = any(row["paper"] is not None for row in rows)
     return picture(
         [
-            base.mark_bar(size=14, cornerRadius=2).encode(x=x, color=_as_is("colour")),
+            base.mark_bar(size=14, cornerRadius=2).encode(x=x, color=as_is("colour")),
             base.transform_filter("datum.paper != null")
             .mark_tick(color=INK, thickness=2, size=20)
             .encode(x=alt.X("paper:Q")),
             base.transform_filter("datum.gain >= 0").mark_text(align="left", dx=6).encode(x="right:Q", text="text:N"),
             base.transform_filter("datum.gain < 0").mark_text(align="right", dx=-5).encode(x="gain:Q", text="text:N"),
-            _zero_line(),
+            zero_line(),
         ],
         title,
         "every setting counts once" + ("; the tick is the paper's" if known else ""),
@@ -104,7 +113,7 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
 def gain_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
     """One benchmark's gain by method, with its interval; ``reach`` is the scale that all panels share."""
     scores = f"{_span(part['score_without'])} without; {part['questions'].to_list()[0]:,} questions"
-    return _bars(part, "method", _in_order(part, "method"), reach, part["benchmark"][0], scores)
+    return bars(part, "method", _in_order(part, "method"), reach, part["benchmark"][0], scores)
 
 
 def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
@@ -115,7 +124,7 @@ def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerCh
     named = with_units.with_columns(pl.format("{} · {}", "method", whose).alias("pair"))
     alone = part.filter(pl.col("made_by") == NONE).select("method", "score_with").iter_rows()
     scores = "without units: " + ", ".join(f"{method} {score:.2f}" for method, score in alone)
-    return _bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
+    return bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
 
 
 def reach_of(rows: pl.DataFrame) -> tuple[float, float]:
@@ -132,7 +141,7 @@ def dial(part: pl.DataFrame) -> alt.LayerChart:
     ]
     values = [f"{value:g}" for value in part["value"].unique().sort()]
     called = SYMBOLS[parameter]
-    return _curves(rows, values, called, "gain, points", f"Gain over {called}", "a ring marks the default", zero=True)
+    return curves(rows, values, called, "gain, points", f"Gain over {called}", "a ring marks the default", zero=True)
 
 
 def rank_curves(gated: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
@@ -144,7 +153,7 @@ def rank_curves(gated: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
     ]
     ranks = sorted({row["x"] for row in rows}, key=int)
     words = "per cent of the passages at that rank, over the kept questions"
-    return _curves(rows, ranks, "retrieval rank", "retained, %", "Passages retained, by rank", words)
+    return curves(rows, ranks, "retrieval rank", "retained, %", "Passages retained, by rank", words)
 
 
 def length_scatter(units: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
@@ -161,7 +170,7 @@ def length_scatter(units: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
     line = [{"source_tokens": at, "unit_tokens": at} for at in (0, end)]
     x = alt.X("source_tokens:Q", title="sources, tokens", axis=alt.Axis(tickCount=5))
     y = alt.Y("unit_tokens:Q", title="unit, tokens", axis=alt.Axis(tickCount=5))
-    color, shape = _series(list(units))
+    color, shape = series(list(units))
     return picture(
         [
             chart_of(line).mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y),
@@ -186,13 +195,13 @@ def cost_bars(costs: pl.DataFrame) -> alt.LayerChart:
     ]
     most = max([1, *(row["calls"] for row in rows)])
     base = chart_of(rows).encode(
-        y=alt.Y("benchmark:N", title=None, sort=None, axis=_names_axis()),
+        y=alt.Y("benchmark:N", title=None, sort=None, axis=names_axis()),
         yOffset=alt.YOffset("kind:N", sort=list(kinds)),
         x=alt.X("calls:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.3 * most])),
     )
     return picture(
         [
-            base.mark_bar(cornerRadius=2).encode(color=_as_is("colour")),
+            base.mark_bar(cornerRadius=2).encode(color=as_is("colour")),
             base.mark_text(align="left", dx=4, fontSize=9, color=MUTED).encode(text="text:N"),
         ],
         "Generator calls of training",
@@ -216,15 +225,15 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
     # A far end for each line, with the largest ceiling written beside it.
     ends = [{"benchmark": name, "gain": max(r["gain"] for r in rows if r["benchmark"] == name)} for name in benchmarks]
     ends = [end | {"text": signed(float(str(end["gain"]))), "zero": 0} for end in ends]
-    y = alt.Y("benchmark:N", title=None, sort=benchmarks, axis=_names_axis())
-    x = _reaching([row["gain"] for row in rows], "gain:Q", "points over the corpus alone")
+    y = alt.Y("benchmark:N", title=None, sort=benchmarks, axis=names_axis())
+    x = reaching([row["gain"] for row in rows], "gain:Q", "points over the corpus alone")
     colours = [GAIN, SERIES[2], SERIES[4], BEFORE]
     color = alt.Color("series:N", sort=names, scale=alt.Scale(domain=names, range=colours[: len(names)]))
-    shape = alt.Shape("series:N", sort=names, scale=alt.Scale(domain=names, range=list(_SHAPES[: len(names)])))
+    shape = alt.Shape("series:N", sort=names, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))
     return picture(
         [
             chart_of(ends).mark_rule(color=GRID, strokeWidth=4).encode(y=y, x=x, x2="zero:Q"),
-            _zero_line(),
+            zero_line(),
             # Side by side: equal ones would hide each other.
             chart_of(rows)
             .mark_point(size=60, filled=True, opacity=1)
@@ -235,107 +244,6 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
         f"{part['method'][0]}; gain over the corpus alone, the largest in figures",
         rows=len(benchmarks),
     )
-
-
-def _bars(
-    part: pl.DataFrame, name: str, order: Sequence[str], reach: tuple[float, float], title: str, words: str
-) -> alt.LayerChart:
-    import altair as alt
-
-    rows = [
-        {"name": row[name], "gain": row["gain"], "low": row["ci_low"], "high": row["ci_high"]}
-        | {"text": signed(row["gain"]), "colour": _verdict_colour(row)}
-        for row in part.iter_rows(named=True)
-    ]
-    room = 0.22 * max(reach[1] - reach[0], 1.0)
-    scale = alt.Scale(domain=[reach[0] - room / 3, reach[1] + room], nice=False)
-    x = alt.X("gain:Q", title="gain, points", scale=scale, axis=alt.Axis(tickCount=5))
-    base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=list(order), axis=_names_axis()))
-    return picture(
-        [
-            base.mark_bar(size=14, cornerRadius=2, opacity=0.75).encode(x=x, color=_as_is("colour")),
-            base.mark_rule(strokeWidth=1.4, color=INK).encode(x="low:Q", x2="high:Q"),
-            base.mark_text(align="left", dx=6)
-            .encode(x=alt.X("beyond:Q"), text="text:N", color=_as_is("colour"))
-            .transform_calculate(beyond="max(0, datum.high)"),
-            _zero_line(),
-        ],
-        title,
-        words,
-        rows=len(rows),
-    )
-
-
-def _curves(
-    rows: Sequence[Mapping[str, Any]],
-    values: Sequence[str],
-    x: str,
-    y: str,
-    title: str,
-    words: str,
-    *,
-    zero: bool = False,
-) -> alt.LayerChart:
-    import altair as alt
-
-    color, shape = _series(list(dict.fromkeys(str(row["series"]) for row in rows)))
-    base = chart_of(rows).encode(
-        x=alt.X("x:O", title=x, sort=list(values), axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("y:Q", title=y, axis=alt.Axis(tickCount=5)),
-        color=color,
-    )
-    layers = [
-        base.mark_line(strokeWidth=2, opacity=0.8),
-        base.mark_point(size=32, filled=True, opacity=1).encode(shape=shape),
-        base.transform_filter("datum.default").mark_point(size=150, strokeWidth=1.2, filled=False, shape="circle"),
-    ]
-    if zero:
-        layers.insert(0, chart_of([{"y": 0}]).mark_rule(color=INK, strokeDash=[3, 3]).encode(y="y:Q"))
-    return picture(layers, title, words)
-
-
-def _series(names: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
-    """A colour and a shape a name: nobody needs to tell them apart by colour alone."""
-    import altair as alt
-
-    colours = [SERIES[place % len(SERIES)] for place in range(len(names))]
-    shapes = [_SHAPES[place % len(_SHAPES)] for place in range(len(names))]
-    domain = list(names)
-    return (
-        alt.Color("series:N", sort=domain, scale=alt.Scale(domain=domain, range=colours)),
-        alt.Shape("series:N", sort=domain, scale=alt.Scale(domain=domain, range=shapes)),
-    )
-
-
-def _reaching(values: Sequence[float], field: str, title: str) -> alt.X:
-    """A scale over the values and zero, with room for a figure at both ends."""
-    import altair as alt
-
-    low, high = min([0.0, *values]), max([0.0, *values])
-    room = 0.2 * max(high - low, 0.5)
-    domain = [low - (room if low < 0 else 0.1 * room), high + room]
-    return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
-
-
-def _zero_line() -> alt.Chart:
-    line: alt.Chart = chart_of([{"zero": 0}]).mark_rule(color=INK, strokeWidth=1).encode(x="zero:Q")
-    return line
-
-
-def _as_is(field: str) -> alt.Color:
-    import altair as alt
-
-    return alt.Color(f"{field}:N", scale=None)
-
-
-def _names_axis(**more: Any) -> alt.Axis:
-    import altair as alt
-
-    return alt.Axis(labelColor=INK, labelFontSize=11, ticks=False, domain=False, labelPadding=6, grid=False, **more)
-
-
-def _verdict_colour(row: Mapping[str, Any]) -> str:
-    return GAIN if row["ci_low"] > 0 else LOSS if row["ci_high"] < 0 else BEFORE
 
 
 def _in_order(frame: pl.DataFrame, column: str) -> list[str]:
