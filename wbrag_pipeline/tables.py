@@ -50,7 +50,7 @@ class Table:
         """The stored table. Raises IntegrityError when the file is damaged or not of this schema."""
         try:
             return self.check(pl.read_parquet(file), str(file))
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _damaged(file, error) from error
 
     def scan(self, file: Path) -> pl.LazyFrame:
@@ -58,7 +58,7 @@ class Table:
         try:
             frame = pl.scan_parquet(file)
             found = frame.collect_schema()
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _damaged(file, error) from error
         self._check_schema(found, str(file))
         return frame
@@ -68,7 +68,7 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
 
-def _damaged(file: Path, error: Exception) -> IntegrityError:
+def _damaged(file: Path, error: BaseException) -> IntegrityError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return IntegrityError(file, f"cannot be read ({reason}); {_AGAIN}")
 

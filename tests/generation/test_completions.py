@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,17 @@ def test_a_damaged_cache_is_an_error_that_says_what_to_do(tmp_path: Path) -> Non
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(IntegrityError, match="move it away"):
         CompletionCache(path)
+
+
+def test_a_damaged_value_is_asked_for_again(tmp_path: Path) -> None:
+    file = tmp_path / "cache.sqlite"
+    cache = CompletionCache(file)
+    with cache.recording("x") as put:
+        put({"good": "yes", "cut": "yes", "no text": "yes"}, Usage(calls=3))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE completions SET value = '\"ye' WHERE key = 'cut'")
+        connection.execute("UPDATE completions SET value = CAST(x'22ff22' AS TEXT) WHERE key = 'no text'")
+    assert cache.get_many(["good", "cut", "no text"]) == {"good": "yes"}
+    with cache.recording("x") as put:
+        put({"good": "no", "cut": "no"}, Usage(calls=2))
+    assert cache.get_many(["good", "cut"]) == {"good": "yes", "cut": "no"}

@@ -135,7 +135,9 @@ class Registry:
 
         Raises InputError for an unknown name or a file that cannot be taken.
         """
-        return self.forgotten.without_forgotten_passages(read_corpus(self.corpus(corpus).path))
+        path = self.corpus(corpus).path
+        _require(path, f"corpora/{corpus}.yaml")
+        return self.forgotten.without_forgotten_passages(read_corpus(path))
 
     def questions(self, benchmark: str, split: Split, limit: int | None = None) -> pl.DataFrame:
         """One split as QUESTIONS, at most the first ``limit``; gold answers of tasks with choices are canonical.
@@ -145,6 +147,8 @@ class Registry:
         for an unknown name or bad file.
         """
         entry = self.benchmark(benchmark)
+        for file in filter(None, (entry.train, entry.test)):
+            _require(file, f"benchmarks/{benchmark}.yaml")
         if split == "test":
             if entry.test is None:
                 mend = f"add some: wbrag add benchmark {benchmark} --replace --test FILE …"
@@ -196,6 +200,11 @@ def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, sh
         field="question",
         mend="take shared questions out of one split, or leave them out of training: --overlap drop",
     )
+
+
+def _require(path: Path, entry: str) -> None:
+    if not path.exists():
+        raise InputError("there is no such file", file=path, mend=f"check the path in {entry}")
 
 
 def check_name(name: str, file: Path | None = None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
@@ -35,7 +36,7 @@ def forget_in_corpus_indexes(home: Home, subject: Subject) -> dict[str, int]:
         with locked(place):
             for left_over in place.glob(".*.tmp*"):
                 remove_directory(left_over) if left_over.is_dir() else left_over.unlink()
-            renamed = {state.name: _forget_in_state(state, subject) for state in sorted(place.glob("[0-9a-f]*"))}
+            renamed = {state.name: _made_again(state, subject) for state in sorted(place.glob("[0-9a-f]*"))}
             moved = {old: found for old, found in renamed.items() if found is not None}
             _move_pointers(place, {old: new for old, (new, _) in moved.items()})
             for old in moved:
@@ -49,6 +50,17 @@ def forget_embeddings(home: Home, subject: Subject) -> int:
     """Vectors of the passages taken out of the store, under every encoder."""
     hashes = pl.Series(subject.content_hashes, dtype=pl.String)
     return drop_vectors(home.settings.embeddings, hashes) if len(hashes) and home.settings.embeddings.is_dir() else 0
+
+
+def _made_again(state: Path, subject: Subject) -> tuple[str, int] | None:
+    try:
+        return _forget_in_state(state, subject)
+    except (ValueError, pl.exceptions.PolarsError, IntegrityError, NotBuiltError) as error:
+        raise IntegrityError(
+            state,
+            f"is damaged ({error}), so it cannot be made again without what is forgotten; remove the folder, then: "
+            "wbrag forget --resume, and wbrag run BENCHMARK --refresh where it was served",
+        ) from error
 
 
 def _forget_in_state(state: Path, subject: Subject) -> tuple[str, int] | None:

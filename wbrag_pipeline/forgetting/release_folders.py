@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table, rows_to_forget
 from wbrag_pipeline.forgetting.subject import Subject
@@ -38,7 +39,15 @@ def forget_in_releases(home: Home, subject: Subject) -> dict[str, int]:
         _finish_swaps(folder)
     counts = {}
     for release in _releases(root):
-        if count := _forget_in_release(release, subject, home):
+        try:
+            count = _forget_in_release(release, subject, home)
+        except (OSError, ValueError, pl.exceptions.PolarsError, IntegrityError, NotBuiltError) as error:
+            raise IntegrityError(
+                release,
+                f"is damaged ({error}), so it cannot be made again without what is forgotten; "
+                "remove the folder, then: wbrag forget --resume",
+            ) from error
+        if count:
             counts[str(release.relative_to(root))] = count
     return counts
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -36,7 +36,7 @@ def empty_completions(home: Home) -> int:
     file = home.settings.completions
     if not file.is_file():
         return 0
-    with closing(_connect(file)) as connection:
+    with _opened(file) as connection:
         (count,) = connection.execute("SELECT count(*) FROM completions").fetchone()
         connection.execute("DELETE FROM completions")
         connection.commit()
@@ -47,7 +47,7 @@ def empty_completions(home: Home) -> int:
 def redact_sqlite(file: Path, phrases: Phrases) -> int:
     """Take the phrases out of every text in a SQLite file; gives how many values changed."""
     changed = 0
-    with closing(_connect(file)) as connection:
+    with _opened(file) as connection:
         for table, column in _columns(connection):
             for values in _texts(connection, table, column):
                 series = pl.Series([plain(value) for value in values], dtype=pl.String)
@@ -63,13 +63,15 @@ def redact_sqlite(file: Path, phrases: Phrases) -> int:
     return changed
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     try:
-        connection = sqlite3.connect(file, timeout=60)
-        connection.execute("PRAGMA secure_delete=ON")
-        return connection
+        with closing(sqlite3.connect(file, timeout=60)) as connection:
+            connection.execute("PRAGMA secure_delete=ON")
+            yield connection
     except sqlite3.Error as error:
-        raise IntegrityError(file, f"{error}; what it holds cannot be forgotten; move it away and try again") from error
+        problem = f"{error}; what it holds cannot be forgotten; move it away, then: wbrag forget --resume"
+        raise IntegrityError(file, problem) from error
 
 
 def _clean(connection: sqlite3.Connection) -> None:

@@ -11,11 +11,11 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wbrag_pipeline.errors import IntegrityError, StorageError
+from wbrag_pipeline.errors import StorageError
 from wbrag_pipeline.generation import ledger
 from wbrag_pipeline.generation.protocol import Usage
 
@@ -23,9 +23,15 @@ Request = TypeVar("Request")
 
 # SQLite's limit on variables in one statement is at least 999 in every build.
 _KEYS_A_QUERY = 900
+# Seconds that a process waits for another one's transaction.
+_PATIENCE = 60.0
 _REFUSALS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 _SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
-_PUT = "INSERT OR IGNORE INTO completions VALUES (?, ?)"
+# What is there stays, unless it is damaged.
+_PUT = (
+    "INSERT INTO completions VALUES (?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE NOT json_valid(completions.value)"
+)
 
 
 class CompletionCache:
@@ -43,15 +49,16 @@ class CompletionCache:
             connection.execute(ledger.SCHEMA)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values that are there, by key; absent keys are left out."""
+        """The values that are there, by key; absent keys are left out, and values that are damaged."""
         wanted = list(dict.fromkeys(keys))
-        found: dict[str, str] = {}
-        with closing(self._connect()) as connection:
+        found: dict[bytes, bytes] = {}
+        with ledger.damage_in_words(self.path), closing(self._connect()) as connection:
             for first in range(0, len(wanted), _KEYS_A_QUERY):
                 some = wanted[first : first + _KEYS_A_QUERY]
                 marks = ",".join("?" * len(some))
+                connection.text_factory = bytes
                 found.update(connection.execute(f"SELECT key, value FROM completions WHERE key IN ({marks})", some))
-        return {key: json.loads(value) for key, value in found.items()}
+        return _decoded(found)
 
     @contextmanager
     def recording(self, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
@@ -73,7 +80,8 @@ class CompletionCache:
     @contextmanager
     def _in_plain_words(self) -> Iterator[None]:
         try:
-            yield
+            with ledger.damage_in_words(self.path):
+                yield
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in _REFUSALS:
                 raise StorageError(self.path, str(error)) from error
@@ -83,15 +91,13 @@ class CompletionCache:
 
     def _connect(self) -> sqlite3.Connection:
         # One connection a use: it may be any thread's or any forked process' turn.
-        connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
+            with ledger.damage_in_words(self.path):
+                _log_ahead(connection)
+        except BaseException:
             connection.close()
             raise
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise IntegrityError(self.path, f"{error}; move it away, answers will then be asked for again") from error
         # What is committed survives the process however it ends; only a power cut could take the last moments.
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
@@ -149,6 +155,27 @@ def _count(
 ) -> None:
     put(fresh, spent)
     usage.add(spent)
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log. SQLite waits for nobody in that, so where two begin at once one has to try again."""
+    last = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
+                raise
+        time.sleep(0.02)
+
+
+def _decoded(rows: Mapping[bytes, bytes]) -> dict[str, Any]:
+    values = {}
+    for key, value in rows.items():
+        with suppress(ValueError):  # no UTF-8, or no JSON
+            values[key.decode()] = json.loads(value.decode())
+    return values
 
 
 def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

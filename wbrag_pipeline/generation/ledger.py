@@ -15,6 +15,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.protocol import Usage
 
 _COUNTS = [field.name for field in fields(Usage)]
@@ -77,12 +78,24 @@ class Cost:
     usage: Usage
 
 
+@contextmanager
+def damage_in_words(path: Path) -> Iterator[None]:
+    """Raise IntegrityError, with the remedy, where SQLite finds a file damaged or none of its own."""
+    try:
+        yield
+    except sqlite3.OperationalError:
+        raise  # locked, or full: no fault of the file
+    except sqlite3.DatabaseError as error:
+        problem = f"{error}; move it away, answers will then be asked for again"
+        raise IntegrityError(path, problem) from error
+
+
 def costs(path: Path, *, run: str | None = None, partition: str | None = None) -> list[Cost]:
     """Sums over a completions file, oldest first, of one run or partition or of all; [] where there is no file."""
     if not path.is_file():
         return []
     sums = ", ".join(f"sum({name})" for name in _COUNTS)
-    with closing(sqlite3.connect(path, timeout=60)) as connection:
+    with damage_in_words(path), closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.execute(SCHEMA)
         rows = connection.execute(
             f"SELECT run, stage, partition, engine, min(began), {sums} FROM ledger"

@@ -112,7 +112,9 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         source = _noted_source(settings, corpus, folder / "passages.parquet")
         write_json(home / "CURRENT", {"state": folder.name, "source": source})
         frozen.unlink(missing_ok=True)
-    compact(settings.embeddings, lambda: _live_hashes(settings))
+    # A table that cannot be read, of an older state say: nobody knows what it needs, so nothing is dropped.
+    with suppress(IntegrityError):
+        compact(settings.embeddings, lambda: _live_hashes(settings))
     return manifest, encoded
 
 
@@ -241,5 +243,5 @@ def _live_hashes(settings: Settings) -> pl.Series:
     """Content hashes of all passages that are stored or that some state of some corpus serves."""
     files = [*settings.table("passages", "x").parent.glob("[!.]*.parquet")]
     files += settings.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
-    parts = [pl.read_parquet(file, columns=["content_hash"]) for file in files]
+    parts = [tables.PASSAGES.read(file).select("content_hash") for file in files]
     return pl.concat([pl.DataFrame(schema={"content_hash": pl.String}), *parts])["content_hash"]

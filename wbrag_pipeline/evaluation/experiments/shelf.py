@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
 from wbrag_pipeline.tables import Table
@@ -67,8 +68,7 @@ class Shelf:
         """
         key = sha256_of_text(stage, code_of_the_stages(), *parts)[:32]
         whole, partial = self._paths(stage, key)
-        there = whole.is_file()
-        path = whole
+        there, path = _is_whole(whole, kind), whole
         if not there:
             before = failed()
             with accounting(ACCOUNT + stage, run=key, partition=partition):
@@ -87,6 +87,15 @@ class Shelf:
 
     def _paths(self, stage: str, key: str) -> tuple[Path, Path]:
         return self.folder / stage / f"{key}.parquet", self.folder / stage / f"{key}.partial.parquet"
+
+
+def _is_whole(file: Path, kind: Table) -> bool:
+    """Whether the table is there and can be read: a damaged one is made again."""
+    try:
+        kind.read(file)
+    except IntegrityError:
+        return False
+    return True
 
 
 @cache
