@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     # The suffix stays last: writers that look at it (Parquet, gzip) see the same one.
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
-    with _in_plain_words(path):
+    with in_plain_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -52,7 +52,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     if path.exists():
         raise FileExistsError(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with _in_plain_words(path):
+    with in_plain_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         try:
@@ -165,7 +165,7 @@ def sha256_of_text(*parts: str) -> str:
 
 
 @contextmanager
-def _in_plain_words(path: Path) -> Iterator[None]:
+def in_plain_words(path: Path) -> Iterator[None]:
     """Turn a refusal of the system's, whichever library tells of it, into a StorageError that names ``path``."""
     try:
         yield

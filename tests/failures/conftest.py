@@ -17,7 +17,7 @@ def _mount(*arguments: str) -> None:
 
 
 class SmallDisk:
-    """A disk of half a megabyte that can be filled up and emptied again."""
+    """A disk that can be filled up and emptied again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,11 +41,11 @@ class SmallDisk:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    """Needs the right to mount, as root in a container of its own has it."""
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
+    """Of 512k, or of the size given as parameter. Needs the right to mount, as root in a container has it."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    _mount("-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder))
+    _mount("-t", "tmpfs", "-o", f"size={getattr(request, 'param', '512k')}", "tmpfs", str(folder))
     try:
         yield SmallDisk(folder)
     finally:

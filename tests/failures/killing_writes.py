@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +231,10 @@ def _digest(file: Path) -> str:
 def _holding(settings: Settings, *words: bytes) -> list[str]:
     found = []
     for file in sorted(path for path in settings.home.rglob("*") if path.is_file() and "mine" not in path.parts):
-        data = file.read_bytes() + (
-            repr(pl.read_parquet(file).to_dicts()).encode() if file.suffix == ".parquet" else b""
-        )
+        data = file.read_bytes()
+        if file.suffix == ".parquet":
+            with suppress(pl.exceptions.PolarsError):  # half of a file, under a hidden name
+                data += repr(pl.read_parquet(file).to_dicts()).encode()
         if any(word in data for word in words):
             found.append(str(file.relative_to(settings.home)))
     return found

@@ -13,7 +13,14 @@ from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
 from wbrag_pipeline.retrieval.index_removal import without_ids
-from wbrag_pipeline.storage import locked, remove_directory, replacing_directory, sha256_of_file, write_json
+from wbrag_pipeline.storage import (
+    in_plain_words,
+    locked,
+    remove_directory,
+    replacing_directory,
+    sha256_of_file,
+    write_json,
+)
 
 # As retrieval.corpus names them.
 _DIGITS = 16
@@ -54,7 +61,8 @@ def forget_embeddings(home: Home, subject: Subject) -> int:
 
 def _made_again(state: Path, subject: Subject) -> tuple[str, int] | None:
     try:
-        return _forget_in_state(state, subject)
+        with in_plain_words(state):  # a full disk damages nothing
+            return _forget_in_state(state, subject)
     except (ValueError, pl.exceptions.PolarsError, IntegrityError, NotBuiltError) as error:
         raise IntegrityError(
             state,
