@@ -101,6 +101,7 @@ BROKEN = {
     "not YAML": ("task: [open_qa\n", "x.yaml, line 2: broken YAML"),
     "a list": ("- task\n", "x.yaml: is not a list of `key: value` lines (keys: task, corpus, train, test, metric"),
     "empty": ("", "x.yaml: is not a list of `key: value` lines"),
+    "cut short": (GOOD[:-3], "x.yaml, line 4: may have been cut short (if nothing is missing, end the last line"),
     "unknown key": (GOOD + "lang: en\n", "x.yaml, field 'lang': is not a key here (keys: task,"),
     "key twice": (GOOD + "task: yes_no\n", "x.yaml, line 5: broken YAML: 'task' stands twice"),
     "missing key": (GOOD.replace("train:", "#"), "x.yaml, field 'train': is missing (add a line `train: ...`)"),

@@ -12,17 +12,20 @@ from tests.failures.conftest import SmallDisk
 from tests.failures.killing_writes import WORKS
 from wbrag_pipeline.benchmarks import registry
 from wbrag_pipeline.errors import StorageError
+from wbrag_pipeline.retrieval import encoder
 from wbrag_pipeline.settings import Settings
 
 LASTING = [name for name in WORKS if name != "train"]
 
 
 @pytest.fixture
-def nothing_built_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def as_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the works change for the process that they were written for is as before afterwards."""
     monkeypatch.setattr(registry, "BUILT_IN", tmp_path / "nothing")
+    monkeypatch.setattr(encoder, "load_encoder", encoder.load_encoder)
 
 
-@pytest.mark.usefixtures("nothing_built_in")
+@pytest.mark.usefixtures("as_in_a_process_of_its_own")
 @pytest.mark.parametrize("name", LASTING)
 @pytest.mark.parametrize("small_disk", ["4m"], indirect=True)
 @pytest.mark.parametrize("leave", [0, 8_192, 16_384])
@@ -50,7 +53,7 @@ def test_a_disk_that_fills_up(small_disk: SmallDisk, tmp_path: Path, name: str, 
     assert name != "forget" or completed["traces"] == []
 
 
-@pytest.mark.usefixtures("nothing_built_in")
+@pytest.mark.usefixtures("as_in_a_process_of_its_own")
 @pytest.mark.parametrize("name", LASTING)
 def test_a_home_that_cannot_be_written(tmp_path: Path, lock_folder: Callable[[Path], None], name: str) -> None:
     work, settings = WORKS[name], Settings(home=tmp_path / "home")

@@ -265,7 +265,8 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
 def _fields(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
     """The mapping in a YAML file, every value text. A key ``name`` may repeat the file's name."""
     try:
-        fields = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+        text = file.read_text(encoding="utf-8")
+        fields = yaml.load(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8 at byte {error.start}", file=file, mend="save the file as UTF-8") from None
     except yaml.YAMLError as error:
@@ -273,6 +274,9 @@ def _fields(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) ->
         problem = getattr(error, "problem", None) or str(error)
         raise InputError(f"broken YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from None
     known = ", ".join((*required, *optional))
+    if text and not text.endswith("\n"):  # half of a path can be the path of something else
+        mend = "if nothing is missing, end the last line with a line break"
+        raise InputError("may have been cut short", file=file, line=text.count("\n") + 1, mend=mend)
     if not isinstance(fields, dict):
         raise InputError("is not a list of `key: value` lines", file=file, mend=f"keys: {known}")
     for key, value in fields.items():
