@@ -30,9 +30,9 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args
 
 import polars as pl
-import yaml
 
 from wbrag_pipeline.benchmarks.corpora import read_corpus
+from wbrag_pipeline.benchmarks.entry_file import fields_of
 from wbrag_pipeline.benchmarks.metrics import metric_name
 from wbrag_pipeline.benchmarks.questions import read_numbered_questions, shared_questions
 from wbrag_pipeline.benchmarks.tasks import TASKS, task_named
@@ -106,7 +106,7 @@ class Registry:
         """
         corpora: dict[str, Corpus] = {}
         for file in _entries("corpora", home, corpora):
-            fields = _fields(file, required=("path",), optional=("description",))
+            fields = fields_of(file, required=("path",), optional=("description",))
             corpora[file.stem] = Corpus(file.stem, _path(file, fields["path"]), fields.get("description", ""))
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home, benchmarks):
@@ -233,7 +233,7 @@ def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
 
 def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
     optional = ("test", "metric", "description", "answers", "overlap", "source")
-    fields = _fields(file, required=("task", "corpus", "train"), optional=optional)
+    fields = fields_of(file, required=("task", "corpus", "train"), optional=optional)
     checks = (
         ("task", fields["task"], list(TASKS)),
         ("corpus", fields["corpus"], list(corpora)),
@@ -260,49 +260,6 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
     )
-
-
-def _fields(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
-    """The mapping in a YAML file, every value text. A key ``name`` may repeat the file's name."""
-    try:
-        text = file.read_text(encoding="utf-8")
-        fields = yaml.load(text, Loader=_Loader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 at byte {error.start}", file=file, mend="save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        raise InputError(f"broken YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from None
-    known = ", ".join((*required, *optional))
-    if text and not text.endswith("\n"):  # half of a path can be the path of something else
-        mend = "if nothing is missing, end the last line with a line break"
-        raise InputError("may have been cut short", file=file, line=text.count("\n") + 1, mend=mend)
-    if not isinstance(fields, dict):
-        raise InputError("is not a list of `key: value` lines", file=file, mend=f"keys: {known}")
-    for key, value in fields.items():
-        if key not in (*required, *optional, "name"):
-            raise InputError("is not a key here", file=file, field=str(key), mend=f"keys: {known}")
-        if not isinstance(value, str):
-            raise InputError(f"must be text, not {value!r}", file=file, field=key, mend="put the value in quotes")
-    for key in required:
-        if not fields.get(key):
-            raise InputError("is missing", file=file, field=key, mend=f"add a line `{key}: ...`")
-    if fields.get("name", file.stem) != file.stem:
-        problem = f"says {fields['name']!r}, but the file's name is {file.stem!r}"
-        raise InputError(problem, file=file, field="name", mend="take the line out; the file's name is the name")
-    return fields
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error and not a silent override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
 
 
 def _path(file: Path, value: str) -> Path:
