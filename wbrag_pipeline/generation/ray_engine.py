@@ -24,6 +24,7 @@ from typing import Any
 from wbrag_pipeline.errors import InputError, MissingPartError, WbragError
 from wbrag_pipeline.generation.chat_template import ChatTemplate
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
+from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.generation.openai_format import Dialect, chat_body, parse_chat
 from wbrag_pipeline.generation.replicas import Malformed
@@ -51,7 +52,7 @@ class Cluster:
     bundle: Mapping[str, float] | None = None
 
 
-class RayEngine:
+class RayEngine(LocalTokenizer):
     """Implements ``engine_protocol.Engine``, but for next-token distributions."""
 
     capabilities = Capabilities(logprobs=_ALTERNATIVES, structured=True, continues=True, distributions=False)
@@ -122,15 +123,6 @@ class RayEngine:
         for index in sorted(waiting):
             arrived(index, Completion("", finish_reason="failed"))
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """By the model's tokenizer."""
-        return [len(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
-
-    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
-        """By the model's tokenizer."""
-        vocabulary = self._tokenizer.get_vocab()
-        return [vocabulary.get(text) for text in texts]
-
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """By the model's tokenizer, after its chat template."""
         coded = []
@@ -142,10 +134,6 @@ class RayEngine:
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """Not to be had: see the module's docstring."""
         return [None] * len(prompts)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """By the model's tokenizer."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def ends(self, token: int) -> bool:
         """Whether it is the tokenizer's end token."""

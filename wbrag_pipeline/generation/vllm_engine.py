@@ -21,6 +21,7 @@ from typing import Any
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.chat_template import ChatTemplate
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
+from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -31,7 +32,7 @@ _one = threading.Lock()
 _running: dict[str, Any] = {}
 
 
-class VllmEngine:
+class VllmEngine(LocalTokenizer):
     """Implements ``engine_protocol.Engine``. The model is loaded at the first call that needs it."""
 
     capabilities = Capabilities(logprobs=_ALTERNATIVES, structured=True, continues=True, distributions=True)
@@ -97,15 +98,6 @@ class VllmEngine:
 
         self._run(jobs, done)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """By the model's tokenizer."""
-        return [len(self._tokenizer.encode(text, add_special_tokens=False)) for text in texts]
-
-    def token_ids(self, texts: Sequence[str]) -> list[int | None]:
-        """By the model's tokenizer."""
-        vocabulary = self._tokenizer.get_vocab()
-        return [vocabulary.get(text) for text in texts]
-
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """By the model's tokenizer, after its chat template."""
         room = self._llm.llm_engine.model_config.max_model_len
@@ -134,10 +126,6 @@ class VllmEngine:
 
         self._run([(index, tuple(prompt), sampling) for index, prompt in enumerate(prompts)], done)
         return found
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """By the model's tokenizer."""
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def ends(self, token: int) -> bool:
         """Whether it is an end token of the tokenizer or of the model's generation config."""
