@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,16 @@ def test_all_prompts_go_on_with_the_token_that_the_mixture_chose() -> None:
     (second,) = model.answer_ensemble(["Where?"], [[ONE, TWO]], [[0.1, 0.9]], OPEN_QA)
     assert (second.text, second.probability) == ("London", pytest.approx(0.1 * 0.1 + 0.9 * 0.6))
     assert (model.usage.calls, model.usage.sent) == (4, 4)
+
+
+def test_a_unit_beside_its_source_does_not_count_twice() -> None:
+    model = LanguageModel(ScriptedEngine(vocabulary=VOCABULARY, distribution=speaks))
+    unit = Passage("u_1", TWO.title, TWO.text, sources=(TWO.passage_id,))
+    third = [[1 / 3] * 3]
+    (plain,) = model.answer_ensemble(["Where?"], [[ONE, TWO, replace(unit, sources=())]], third, OPEN_QA)
+    assert (plain.text, plain.probability) == ("London", pytest.approx((0.1 + 0.6 + 0.6) / 3))
+    (once,) = model.answer_ensemble(["Where?"], [[ONE, TWO, unit]], third, OPEN_QA)
+    assert (once.text, once.probability) == ("Paris", pytest.approx((0.7 + 0.2) / 2))
 
 
 def test_choice_tasks_say_one_of_their_choices() -> None:

@@ -26,6 +26,7 @@ class Mixing(Scripted):
     def __init__(self) -> None:
         super().__init__(lambda question, ids: f"{question} by {','.join(ids)}")
         self.weights: list[list[float]] = []
+        self.given: list[list[Passage]] = []
 
     def answer_ensemble(
         self,
@@ -35,6 +36,7 @@ class Mixing(Scripted):
         task: Task,
     ) -> list[Answer]:
         self.weights += [list(row) for row in weights]
+        self.given += [list(row) for row in passages]
         return super().answer_ensemble(questions, passages, weights, task)
 
 
@@ -70,6 +72,15 @@ def test_the_generator_mixes_with_these_weights() -> None:
     assert generator.weights == [pytest.approx([0.75, 0.25]), [1.0], []]
     one_by_one = [RePlug().answer(Mixing(), [q], [row], OPEN_QA)[0] for q, row in zip("xyz", rows, strict=True)]
     assert one_by_one == answers
+
+
+def test_a_unit_knows_its_sources_unless_each_counts() -> None:
+    unit = Passage("u_1", "", "a", 0.5, sources=("a",))
+    for method, expected in ((RePlug(), ("a",)), (RePlug(once=False), ())):
+        generator = Mixing()
+        method.answer(generator, ["x"], [[passage("a", 0.5), unit]], OPEN_QA)
+        assert [p.sources for p in generator.given[0]] == [(), expected]
+        assert generator.weights == [[0.5, 0.5]]
 
 
 def test_with_one_passage_it_is_naive() -> None:

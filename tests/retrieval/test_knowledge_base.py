@@ -103,6 +103,8 @@ def test_texts_in_the_order_of_the_hits(both: KnowledgeBase) -> None:
     assert found.select(hits.columns).equals(hits)
     assert found["title"].to_list() == ["T a", "U u", "T b", "T c", "T b", "U v"]
     assert found["text"].to_list() == ["0.0", "30.0", "60.0", "90.0", "60.0", "60.0"]
+    # A unit says what it was distilled from.
+    assert found["sources"].to_list() == [[], ["a"], [], [], [], ["a"]]
 
 
 def test_an_id_in_both_means_two_things(base: KnowledgeBase, make_index: MakeIndex, make_units: MakeTable) -> None:

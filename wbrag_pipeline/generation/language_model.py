@@ -15,6 +15,7 @@ from wbrag_pipeline.generation.fitting import Incidents, ask_fitting, say_droppe
 from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.reflection import Reflection
+from wbrag_pipeline.generation.witnesses import shared, witnesses
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -194,7 +195,7 @@ class LanguageModel:
             [_answering(question, [passage], "", task) for passage in row] or [_answering(question, (), "", task)]
             for question, row in zip(questions, passages, strict=True)
         ]
-        shares = [list(row) or [1.0] for row in weights]
+        shares = [shared(row, witnesses(given)) or [1.0] for row, given in zip(weights, passages, strict=True)]
         keys = [
             sha256_of_text(
                 "ensemble", self.engine.fingerprint, json.dumps(share), row[0].sampling, *self.engine.render(row)

@@ -15,12 +15,18 @@ from wbrag_pipeline.benchmarks.tasks import Task
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage as a generator reads it. ``score`` is the retriever's inner product with the question."""
+    """A passage as a generator reads it.
+
+    score: the retriever's inner product with the question.
+    sources: ids of the passages that a knowledge unit was distilled from; () for a passage of the corpus. A generator
+        does not read them: they say whose word it is (``witnesses``).
+    """
 
     passage_id: str
     title: str
     text: str
     score: float = 0.0
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,10 @@ class Generator(Protocol):
         weights: Sequence[Sequence[float]],
         task: Task,
     ) -> list[Answer]:
-        """RePlug: one prompt a passage, next-token distributions mixed with ``weights`` (each row sums to 1)."""
+        """RePlug: one prompt a passage, next-token distributions mixed with ``weights`` (each row sums to 1).
+
+        Passages with a source in common are one witness and count once: see ``witnesses``.
+        """
 
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task

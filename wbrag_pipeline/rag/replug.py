@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.benchmarks.tasks import Task
@@ -26,9 +26,12 @@ class RePlug:
 
     temperature: what retrieval scores are divided by before the softmax; the paper's inference has 1. Smaller values
         listen to the best passage, larger ones to all alike.
+    once: a knowledge unit and the passages it was distilled from count once, not once each (``generation.witnesses``).
+        Without write-back it changes nothing; "no" is the paper's plain form.
     """
 
     temperature: float = 1.0
+    once: bool = True
 
     def __post_init__(self) -> None:
         if not 0.0 < self.temperature < math.inf:
@@ -54,6 +57,8 @@ class RePlug:
     ) -> list[Answer]:
         """Answers from the mixture; with one passage it is naive RAG."""
         shares = [weights([passage.score for passage in row], self.temperature) for row in passages]
+        if not self.once:
+            passages = [[replace(passage, sources=()) for passage in row] for row in passages]
         return generator.answer_ensemble(questions, passages, shares, task)
 
 

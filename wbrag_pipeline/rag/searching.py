@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from wbrag_pipeline.retrieval.protocol import Vectors
 
 
+def passages_in(rows: pl.DataFrame) -> list[Passage]:
+    """Rows of passage_id, title, text, score and perhaps sources, as a generator takes them."""
+    sources = rows["sources"].to_list() if "sources" in rows.columns else [()] * rows.height
+    columns = (rows[name] for name in ("passage_id", "title", "text", "score"))
+    return [
+        Passage(name, title, text, score, tuple(of))
+        for name, title, text, score, of in zip(*columns, sources, strict=True)
+    ]
+
+
 @runtime_checkable
 class TransformsQueries(Protocol):
     """A method whose questions are searched by another vector than their own."""
@@ -35,9 +45,9 @@ class Search:
         """Passages of each query, best first."""
         hits = self.base.hits_with_text(self.base.search(queries, self.top_k))
         found: list[list[Passage]] = [[] for _ in queries]
-        rows = hits.sort("query", "rank").select("query", "passage_id", "title", "text", "score")
-        for query, *passage in rows.iter_rows():
-            found[query].append(Passage(*passage))
+        hits = hits.sort("query", "rank")
+        for query, passage in zip(hits["query"], passages_in(hits), strict=True):
+            found[query].append(passage)
         return found
 
     def first(

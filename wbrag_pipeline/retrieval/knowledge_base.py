@@ -148,17 +148,20 @@ class KnowledgeBase:
         return UNRESTRICTED if self.reader is None else self.reader
 
     def hits_with_text(self, hits: pl.DataFrame) -> pl.DataFrame:
-        """``hits`` in its order with two columns more, ``title`` and ``text``.
+        """``hits`` in its order with ``title``, ``text`` and ``sources``: the passages that a unit came from, or none.
 
         Raises IntegrityError when a hit's passage is in no table here.
         """
         hits = hits.with_row_index("_row")
         from_corpus = hits.filter(pl.col("origin") == CORPUS)
         from_units = hits.filter(pl.col("origin") != CORPUS)
-        units = self._units.select(pl.col("unit_id").alias("passage_id"), "title", "text")
+        units = self._units.select(
+            pl.col("unit_id").alias("passage_id"), "title", "text", pl.col("source_passage_ids").alias("sources")
+        )
         if (strange := from_units.join(units, on="passage_id", how="anti")).height:
             raise IntegrityError("write-back units", f"there is no unit {strange['passage_id'][0]!r}")
-        corpus = self._texts.of(from_corpus["passage_id"]) if from_corpus.height else units.clear()
+        texts = self._texts.of(from_corpus["passage_id"]) if from_corpus.height else units.clear().drop("sources")
+        corpus = texts.with_columns(pl.lit([], pl.List(pl.String)).alias("sources"))
         return (
             pl.concat([from_corpus.join(corpus, on="passage_id"), from_units.join(units, on="passage_id")])
             .sort("_row")

@@ -14,7 +14,7 @@ from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
 from wbrag_pipeline.rag.none import NoRetrieval
 from wbrag_pipeline.rag.policy import Method, Retrieve
-from wbrag_pipeline.rag.searching import Search
+from wbrag_pipeline.rag.searching import Search, passages_in
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 Value = TypeVar("Value")
@@ -68,14 +68,13 @@ def _unless_failed(answers: Sequence[Answer], values: Sequence[Value]) -> list[V
 
 
 def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[Key], by: str) -> list[list[Passage]]:
-    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES."""
-    joined = hits.select(by, "rank", "passage_id", "score").join(
-        passages.select("passage_id", "title", "text"), on="passage_id", how="inner"
-    )
-    grouped = {
-        key: [Passage(*row) for row in frame.sort("rank").select("passage_id", "title", "text", "score").iter_rows()]
-        for (key,), frame in joined.partition_by(by, as_dict=True).items()
-    }
+    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES.
+
+    Where ``passages`` has ``sources`` (``KnowledgeBase.hits_with_text``), so have they.
+    """
+    texts = passages.select(pl.col("^(passage_id|title|text|sources)$"))
+    joined = hits.select(by, "rank", "passage_id", "score").join(texts, on="passage_id", how="inner")
+    grouped = {key: passages_in(frame.sort("rank")) for (key,), frame in joined.partition_by(by, as_dict=True).items()}
     return [grouped.get(key, []) for key in keys]
 
 
@@ -182,6 +181,6 @@ def score_passages(
         questions.select("question_id", "golden_answers"), on="question_id", how="left", maintain_order="left"
     )
     found = rows.select("passage_id", "score").join(texts, on="passage_id", how="left", maintain_order="left")
-    alone = [[Passage(*row)] for row in found.select("passage_id", "title", "text", "score").iter_rows()]
+    alone = [[passage] for passage in passages_in(found)]
     _, scores = scorer.score(asked, alone)
     return rows.with_columns(pl.Series("standalone_score", scores, pl.Float64))

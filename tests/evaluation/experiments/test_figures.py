@@ -99,13 +99,13 @@ def test_harmful_units_hurt_as_often_as_they_helped() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.lists(st.floats(0, 1), max_size=3)), min_size=1))
 def test_ceilings_are_over_both_sides(rows: list[tuple[float, float, list[float]]]) -> None:
     frame = evaluation_of([(without, with_, []) for without, with_, _ in rows])
-    singly = pl.DataFrame(
-        [(f"q{i}", f"u{n}", score) for i, (_, _, scores) in enumerate(rows) for n, score in enumerate(scores)],
-        schema=oracle.ONE_UNIT.schema,
+    choices = pl.DataFrame(
+        [(f"q{i}", n + 1, score) for i, (_, _, scores) in enumerate(rows) for n, score in enumerate(scores)],
+        schema=oracle.CHOICES.schema,
         orient="row",
     )
     assert oracle.perfect_switch(frame).to_list() == [max(without, with_) for without, with_, _ in rows]
-    assert oracle.perfect_choice(frame, singly).to_list() == [max([w, *scores]) for w, _, scores in rows]
+    assert oracle.perfect_choice(frame, choices).to_list() == [max([w, *scores]) for w, _, scores in rows]
 
 
 def test_the_estimate_goes_by_the_work_that_took_time() -> None:

@@ -129,6 +129,13 @@ def test_no_ceiling_lies_under_what_it_is_the_ceiling_of(world: World) -> None:
     assert scores["perfect switch"] == scores["perfect choice"] == 75.0
 
 
+def test_every_set_of_near_units_is_tried(world: World) -> None:
+    bench = world.open()
+    tried = oracle.unit_choices(bench, world.trial, bench.published(world.trial)).read()
+    # Two units are published and the top 2 are read: the nearer one, the other, and both.
+    assert tried.group_by("question_id").agg(pl.col("choice").sort())["choice"].to_list() == [[1, 2, 3]] * len(TEST)
+
+
 def test_limits_and_methods_have_tables_of_their_own(world: World) -> None:
     bench = world.open()
     some = [bench.units(Trial("dial", world.settings.with_(limit=n))).read().height for n in (1, 2, 3)]

@@ -139,7 +139,7 @@ def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
         rows.extend(oracle.ceilings(bench, trial))
         return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows)
 
-    yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * (1 + oracle.NEAREST), one)
+    yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, one)
     yield _store(settings, benchmark, (ORACLE, rows))
 
 

@@ -26,15 +26,16 @@ CEILINGS = {
     "reached": "the corpus and the units, as retrieved",
     "perfect gate": "units gone that hurt as many test questions as they helped; the rest retrieved as ever",
     "perfect switch": "each question answered with or without the write-back index, whichever scores more",
-    "perfect choice": f"each question answered with none or one of its {NEAREST} nearest units in the last place, "
-    "whichever scores most",
+    "perfect choice": f"each question answered with none, some or all of its {NEAREST} nearest units in the last "
+    "places, whichever scores most",
 }
 
-# Test questions answered with one unit in the place of the passage that ranked last.
-ONE_UNIT = Table(
-    "one_unit",
-    pl.Schema({"question_id": pl.String(), "unit_id": pl.String(), "score": pl.Float64()}),
-    ("question_id", "unit_id"),
+# Test questions answered with some of their nearest units in place of as many passages that ranked last. `choice` is a
+# mask: its bit 0 stands for the nearest unit.
+CHOICES = Table(
+    "unit_choices",
+    pl.Schema({"question_id": pl.String(), "choice": pl.Int32(), "score": pl.Float64()}),
+    ("question_id", "choice"),
 )
 
 
@@ -44,13 +45,13 @@ def ceilings(bench: Workbench, trial: Trial) -> list[dict[str, Any]]:
     evaluation = bench.evaluation(trial, units)
     kept = units.filter(~pl.col("unit_id").is_in(harmful_units(evaluation)))
     gated = bench.evaluation(trial, kept)
-    singly = one_unit(bench, trial, units).read()
+    chosen = unit_choices(bench, trial, units).read()
     scores = {
         "without": evaluation["score_without"],
         "reached": evaluation["score_with"],
         "perfect gate": gated["score_with"],
         "perfect switch": perfect_switch(evaluation),
-        "perfect choice": perfect_choice(evaluation, singly),
+        "perfect choice": perfect_choice(evaluation, chosen),
     }
     sizes = {"without": 0, "perfect gate": kept.height}
     return [
@@ -64,9 +65,9 @@ def perfect_switch(evaluation: pl.DataFrame) -> pl.Series:
     return evaluation.select(pl.max_horizontal("score_without", "score_with"))["score_without"]
 
 
-def perfect_choice(evaluation: pl.DataFrame, singly: pl.DataFrame) -> pl.Series:
-    """EVALUATION and ONE_UNIT to the best of each question's score without any unit and with one of them."""
-    best = singly.group_by("question_id").agg(pl.col("score").max())
+def perfect_choice(evaluation: pl.DataFrame, choices: pl.DataFrame) -> pl.Series:
+    """EVALUATION and CHOICES to the best of each question's score without any unit and with some of them."""
+    best = choices.group_by("question_id").agg(pl.col("score").max())
     joined = evaluation.join(best, on="question_id", how="left", maintain_order="left")
     return joined.select(pl.max_horizontal("score_without", pl.col("score").fill_null(0.0)))["score_without"]
 
@@ -87,36 +88,41 @@ def harmful_units(evaluation: pl.DataFrame) -> list[str]:
     )
 
 
-def one_unit(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Shelved:
-    """ONE_UNIT: each test question with each of its nearest units in place of the last of its K passages."""
+def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Shelved:
+    """CHOICES: each test question with each set of its nearest units in place of the last of its passages."""
     s = trial.settings
     parts = (bench.answers(trial).key, str(NEAREST), sha256_of_text(units.sort("unit_id").write_json()))
 
     def make() -> pl.DataFrame:
         if units.is_empty():
-            return ONE_UNIT.empty()
+            return CHOICES.empty()
         questions, encoder = bench.questions(trial, "test"), bench.encoder(s)
         base = bench.base(trial)
         hits = base.hits_with_text(base.search(questions["question"].to_list(), s.top_k))
         corpus = passages_of(hits, hits.unique("passage_id"), list(range(questions.height)), "query")
         made = encoder.encode_passages(units["title"].to_list(), units["text"].to_list())
         likeness = encoder.encode_queries(questions["question"].to_list()) @ made.T
-        nearest = (-likeness).argsort(axis=1, kind="stable")[:, :NEAREST]
+        nearest = (-likeness).argsort(axis=1, kind="stable")[:, : min(NEAREST, s.top_k)]
+        known = units.select("unit_id", "title", "text", "source_passage_ids").rows()
         rows, given = [], []
         for place, found in enumerate(nearest.tolist()):
-            for at in found:
-                unit = units.row(at, named=True)
-                passage = Passage(unit["unit_id"], unit["title"], unit["text"], float(likeness[place, at]))
-                shown = [*corpus[place][: s.top_k - 1], passage]
-                rows.append((place, unit["unit_id"]))
+            near = [
+                Passage(unit, title, text, float(likeness[place, at]), tuple(sources))
+                for at in found
+                for unit, title, text, sources in [known[at]]
+            ]
+            for choice in range(1, 2 ** len(near)):
+                chosen = [unit for bit, unit in enumerate(near) if choice >> bit & 1]
+                shown = [*corpus[place][: s.top_k - len(chosen)], *chosen]
+                rows.append((place, choice))
                 given.append(sorted(shown, key=lambda p: -p.score))
         asked = questions[[place for place, _ in rows]]
         return asked.select("question_id").with_columns(
-            pl.Series("unit_id", [unit for _, unit in rows], pl.String),
+            pl.Series("choice", [choice for _, choice in rows], pl.Int32),
             pl.Series("score", bench.score_alone(trial, asked, given), pl.Float64),
         )
 
-    return bench.keep(trial, "one_unit", ONE_UNIT, parts, make)
+    return bench.keep(trial, "unit_choices", CHOICES, parts, make)
 
 
 def _mean(scores: pl.Series) -> float:

@@ -76,18 +76,33 @@ def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Ta
     return Answer(names[best], scores[best], tuple(zip(names, scores, strict=True)))
 
 
-def vote(readings: Sequence[Reading], weights: Sequence[float]) -> Answer:
-    """RePlug over spans: each passage gives its weight times its answerability to the wording it found."""
-    votes: dict[str, float] = defaultdict(float)
+def vote(readings: Sequence[Reading], weights: Sequence[float], of: Sequence[int]) -> Answer:
+    """RePlug over spans: each passage gives its weight times its answerability to the wording it found.
+
+    A witness (``of``, see ``generation.witnesses``) that says a wording twice counts by its surest vote for it.
+    """
+    votes: dict[tuple[str, int], float] = {}
     wording: dict[str, str] = {}
-    for reading, weight in zip(readings, weights, strict=True):
+    for reading, weight, witness in zip(readings, weights, of, strict=True):
         key = " ".join(re.findall(r"\w+", reading.text.lower()))
-        votes[key] += weight * answerability(reading)
+        votes[key, witness] = max(votes.get((key, witness), 0.0), weight * answerability(reading))
         wording.setdefault(key, reading.text)
     if not votes:
         return Answer("")
-    best = max(votes, key=lambda key: votes[key])
-    return Answer(wording[best], votes[best])
+    sums: dict[str, float] = defaultdict(float)
+    for (key, _), value in votes.items():
+        sums[key] += value
+    best = max(sums, key=lambda key: sums[key])
+    return Answer(wording[best], sums[best])
+
+
+def surest(readings: Sequence[Reading], of: Sequence[int]) -> list[int]:
+    """Places of each witness' surest label reading, the first of equals, in order."""
+    best: dict[int, int] = {}
+    for place, (reading, witness) in enumerate(zip(readings, of, strict=True)):
+        if witness not in best or answerability(reading) > answerability(readings[best[witness]]):
+            best[witness] = place
+    return sorted(best.values())
 
 
 def agreement(readings: Sequence[Reading], answer: str) -> float:

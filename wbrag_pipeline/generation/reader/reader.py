@@ -10,6 +10,7 @@ from wbrag_pipeline.generation.completions import CompletionCache, complete
 from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
 from wbrag_pipeline.generation.reader.network import Kind, ReaderNetwork, Reading
+from wbrag_pipeline.generation.witnesses import witnesses
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
@@ -66,11 +67,15 @@ class Reader:
     ) -> list[Answer]:
         """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans."""
         answers = []
-        for question, row, readings in zip(questions, weights, self._read_all(questions, passages, task), strict=True):
+        for question, given, row, readings in zip(
+            questions, passages, weights, self._read_all(questions, passages, task), strict=True
+        ):
             if _kind(question, task) == "span":
-                answers.append(choosing.vote(readings[: len(row)], row))
+                answers.append(choosing.vote(readings[: len(row)], row, witnesses(given)))
             else:
-                answers.append(_label(question, readings, row or [1.0], task))
+                heard = choosing.surest(readings, witnesses(given) or [0])
+                weight = row or [1.0]
+                answers.append(_label(question, [readings[i] for i in heard], [weight[i] for i in heard], task))
         return answers
 
     def assess(
