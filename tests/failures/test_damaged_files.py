@@ -20,6 +20,7 @@ from wbrag_pipeline.benchmarks import tombstones
 from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.evaluation.experiments.results import MATRIX, Results
 from wbrag_pipeline.evaluation.experiments.shelf import Shelf
 from wbrag_pipeline.forgetting.forget import forget, resume
 from wbrag_pipeline.forgetting.journal import Journal
@@ -112,6 +113,14 @@ def on_the_shelf(settings: Settings) -> Any:
     return Shelf(settings.experiments / "stages").table("retrievals", tables.RETRIEVALS, ("x",), "towns", lambda: made)
 
 
+def resulted(settings: Settings, file: Path) -> Any:
+    return Results(settings, "reader").read(MATRIX, ["towns"]).rows()
+
+
+def result_anew(settings: Settings, file: Path) -> None:
+    Results(settings, "reader").write(MATRIX, "towns", [])
+
+
 def known(settings: Settings, file: Path) -> Any:
     registry = Registry.load(settings.home)
     return registry.questions("towns", "train").rows(), registry.passages("towns").rows()
@@ -164,6 +173,9 @@ KINDS = {
     "recording": Kind(r"lineage/events/.+\.parquet", recorded, "restore it, or move it away", from_backup),
     "lineage database": Kind(r"lineage/lineage\.duckdb", recorded, "", remove),
     "table of an experiment": Kind(r"experiments/stages/.+\.parquet", shelved, "", remove),
+    "result of an experiment": Kind(
+        r"experiments/results/.+\.parquet", resulted, "make it again with: wbrag experiment matrix towns", result_anew
+    ),
 }
 
 
@@ -174,6 +186,7 @@ def whole(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(original, home)
     settings = Settings(home=home)
     on_the_shelf(settings)
+    result_anew(settings, home)
     tombstones.add_tombstones(home, tombstones.Tombstones(questions=frozenset({"0" * 64})))
     (settings.releases("towns") / "CANDIDATE").write_text("r000001\n", encoding="utf-8")
     recorded(settings, home)

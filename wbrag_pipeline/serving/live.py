@@ -56,7 +56,7 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """Hits of one request (``knowledge_base.HITS`` with title and text) and the one release that they came from.
+    """Hits of one request (``KnowledgeBase.hits_with_text``) and the one release that they came from.
 
     release is empty while nothing was ever promoted: then the corpus alone is searched.
     """

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.settings import Settings, slug
 from wbrag_pipeline.storage import replacing
 from wbrag_pipeline.tables import Table
@@ -140,6 +141,18 @@ class Results:
         return frame
 
     def read(self, kind: Table, benchmarks: Sequence[str]) -> pl.DataFrame:
-        """The rows of these benchmarks, in this order, as far as there are any."""
-        paths = [self.path(kind, benchmark) for benchmark in benchmarks]
-        return pl.concat([kind.empty(), *(kind.read(path) for path in paths if path.is_file())])
+        """The rows of these benchmarks, in this order, as far as there are any.
+
+        Raises IntegrityError for a damaged file, with the command that makes it again.
+        """
+        there = [name for name in benchmarks if self.path(kind, name).is_file()]
+        return pl.concat([kind.empty(), *(self._read(kind, benchmark) for benchmark in there)])
+
+    def _read(self, kind: Table, benchmark: str) -> pl.DataFrame:
+        path = self.path(kind, benchmark)
+        try:
+            return kind.read(path)
+        except IntegrityError as error:
+            experiment = MATRIX.name if kind is COST else kind.name
+            again = f"make it again with: wbrag experiment {experiment} {benchmark}"
+            raise IntegrityError(path, f"is damaged; {again}") from error
