@@ -80,13 +80,6 @@ class Trainee:
         kept = torch.rand(1 << 23, generator=generator) > DROPOUT
         self._noise = (kept / (1 - DROPOUT)).to(self.dtype)
 
-    def begin_with(self, file: Path) -> None:
-        """Takes the parameters from a safetensors file of ``training.pretrain``."""
-        stored = load_file(file)
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(stored[name])
-
     def noise(self, like: Tensor) -> Tensor:
         """Dropout factors: a random cut of one long noise tape, because drawing anew costs 7 % of a step."""
         at = int(torch.randint(self._noise.numel() - like.numel(), ()))
@@ -196,8 +189,6 @@ def train(rank: int, options: argparse.Namespace) -> None:
     ours = [r for r in records if not held_back(r["context"])]
     near = load_mined(options.out / "mined_train.json")
     trainee, tensors = Trainee(options.seed), Tensors()
-    if options.start:
-        trainee.begin_with(options.start)
     parameters = list(trainee.parameters.values())
     optimizer = torch.optim.AdamW(parameters, lr=PEAK_LR, weight_decay=0.01)
     state = options.out / "state.safetensors"
@@ -215,8 +206,6 @@ def train(rank: int, options: argparse.Namespace) -> None:
             before = time.time()
             save_state(state, trainee, optimizer, [epoch, step, before - begun - judged])
             settings = {"epochs": options.epochs, "minutes": options.minutes, "seed": options.seed}
-            if options.start:
-                settings["start_sha256"] = hashlib.sha256(options.start.read_bytes()).hexdigest()
             write_adapter(trainee, options.adapter, {**settings, "epoch": epoch, "steps_in_epoch": step})
             torch.set_num_threads(2)
             theirs = [r for r in records if held_back(r["context"])][::sample]
@@ -276,8 +265,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the three .jsonl.gz files")
     parser.add_argument("--out", type=Path, required=True, help="working folder: mined negatives, state to resume")
     parser.add_argument("--adapter", type=Path, default=network.ADAPTER_DIR, help="where the adapter is written")
-    parser.add_argument("--start", type=Path, default=None, help="parameters to begin with, of training.pretrain")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, choices=(1, 2), default=2)
     parser.add_argument("--batch", type=int, default=16, help="examples of a process and step")
