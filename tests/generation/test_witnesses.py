@@ -92,9 +92,3 @@ def test_the_readers_votes() -> None:
     both = choosing.vote([span("Paris", 2.0), span("Lyon", 2.0), span("Lyon", 2.0)], third, [0, 0, 2])
     assert both.text == "Lyon"
     assert choosing.vote([], [], []).text == ""
-
-
-def test_the_surest_reading_of_a_label_speaks() -> None:
-    unsure, sure = (Reading("", 0.0, 0.0, (0.1, 0.9 - undecided, undecided), 0, 0) for undecided in (0.6, 0.2))
-    assert choosing.surest([unsure, sure, unsure], [0, 0, 2]) == [1, 2]
-    assert choosing.surest([unsure, unsure], [0, 0]) == [0]

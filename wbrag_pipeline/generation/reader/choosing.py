@@ -96,15 +96,6 @@ def vote(readings: Sequence[Reading], weights: Sequence[float], of: Sequence[int
     return Answer(wording[best], sums[best])
 
 
-def surest(readings: Sequence[Reading], of: Sequence[int]) -> list[int]:
-    """Places of each witness' surest label reading, the first of equals, in order."""
-    best: dict[int, int] = {}
-    for place, (reading, witness) in enumerate(zip(readings, of, strict=True)):
-        if witness not in best or answerability(reading) > answerability(readings[best[witness]]):
-            best[witness] = place
-    return sorted(best.values())
-
-
 def agreement(readings: Sequence[Reading], answer: str) -> float:
     """How far passages, each read alone, bear an answer out: the share of their votes it has, times its best voter's.
 

@@ -65,7 +65,10 @@ class Reader:
         weights: Sequence[Sequence[float]],
         task: Task,
     ) -> list[Answer]:
-        """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans."""
+        """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans.
+
+        Witnesses count once where wordings are voted on; a mean over labels gains nothing from it.
+        """
         answers = []
         for question, given, row, readings in zip(
             questions, passages, weights, self._read_all(questions, passages, task), strict=True
@@ -73,9 +76,7 @@ class Reader:
             if _kind(question, task) == "span":
                 answers.append(choosing.vote(readings[: len(row)], row, witnesses(given)))
             else:
-                heard = choosing.surest(readings, witnesses(given) or [0])
-                weight = row or [1.0]
-                answers.append(_label(question, [readings[i] for i in heard], [weight[i] for i in heard], task))
+                answers.append(_label(question, readings, row or [1.0], task))
         return answers
 
     def assess(
