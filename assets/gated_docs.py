@@ -9,8 +9,9 @@ from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.writeback.gates import document_gate, utility_gate
+from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
+from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, within
 from wbrag_pipeline.writeback.scoring import score_passages, select_passages
 
 
@@ -34,13 +35,17 @@ def gated_docs(
     stage = Stage(context, settings)
     model = generator.load(settings)
     kept = utility_gate(utility_scores, settings.gates).filter("kept")
-    questions = stage.questions("train").join(kept, on="question_id", how="semi")
-    hits = retrievals.join(kept, on="question_id", how="semi")
-    texts = select_passages(passages, hits)
+    questions = stage.questions("train")
+    hits = within(retrievals, settings.top_k).join(kept, on="question_id", how="semi")
+    lost = lost_questions(utility_scores, settings.gates) if stage.rescues else utility_scores.clear()
+    deep = below(retrievals, lost, settings.top_k)
+    texts = select_passages(passages, pl.concat([hits, deep]))
     scorer = stage.gate_scorer(model, hits, texts)
+    asked = pl.concat([hits, rescuers(questions, deep, texts)])
     with stage.counted(model) as calls:
-        scored = score_passages(questions, hits, texts, scorer)
-    frame = document_gate(kept, scored, settings.gates)
+        scored = score_passages(questions, asked, texts, scorer)
+    frame = gated(kept, lost, scored, settings.gates)
+    rescued = frame.join(lost, on="question_id", how="semi")
     by_question = frame.group_by("question_id").agg(pl.col("retained").sum(), pl.col("fallback").first())
     return stage.result(
         frame,
@@ -48,6 +53,7 @@ def gated_docs(
         figures={
             "kept": kept.height,
             "kept_share": kept.height / max(1, utility_scores.height),
+            **({"rescued": rescued["question_id"].n_unique()} if stage.rescues else {}),
             "fallback_rate": mean(by_question["fallback"]),
             "retained_passages": mean(by_question["retained"]),
             **({"judge_failed": scorer.judged.failed} if isinstance(scorer, JudgingScorer) else {}),

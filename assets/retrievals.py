@@ -26,7 +26,7 @@ def retrievals(
     encoder: EncoderResource,
     generator: GeneratorResource,
 ) -> dg.MaterializeResult[pl.DataFrame]:
-    """Top K of the corpus for each training question. The registry hands out none that is a test question too."""
+    """Top K of the corpus, or deeper, for each training question. The registry hands out none that is for the test."""
     settings = deployment.settings
     stage = Stage(context, settings)
     train = stage.questions("train")
@@ -37,7 +37,7 @@ def retrievals(
     # Only a query transform needs the generator here, and loading one can take minutes.
     model = generator.load(settings) if isinstance(method, TransformsQueries) else None
     with stage.counted(model) as calls:
-        frame = retrieve(train, base, settings.top_k, method, model)
+        frame = retrieve(train, base, settings.search_depth, method, model)
     return stage.result(
         frame,
         rows=frame.height,

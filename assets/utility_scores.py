@@ -8,6 +8,7 @@ from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.writeback.judging import JudgingScorer
+from wbrag_pipeline.writeback.rescue import within
 from wbrag_pipeline.writeback.scoring import score_utility, select_passages, unscored
 
 
@@ -29,6 +30,7 @@ def utility_scores(
     """Scores s_nr and s_rag of each training question. Scores only: the thresholds are applied downstream."""
     stage = Stage(context, deployment.settings)
     model = generator.load(deployment.settings)
+    retrievals = within(retrievals, deployment.settings.top_k)
     texts = select_passages(passages, retrievals)
     scorer = stage.gate_scorer(model, retrievals, texts)
     again = stage.search(lambda: encoder.load(deployment.settings))

@@ -68,6 +68,7 @@ def writeback_index(
             "gates": asdict(settings.gates),
             "limit": settings.limit,
             "validation_share": settings.validation_share,
+            "rescue_depth": settings.rescue_depth,
         },
     )
     released, indexed = release.units()["unit_id"], release.index(vectors).ids

@@ -39,6 +39,11 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         default=_DEFAULTS.validation_share,
         description="Share of the training questions that is kept from training, to compare releases by; 0 is none",
     )
+    rescue_depth: int = Field(
+        default=-1,
+        description="Rank down to which passages are looked at for training questions that the top K does not answer; "
+        "0 is none, negative takes $WBRAG_RESCUE_DEPTH or 0",
+    )
     seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
     failure_share: float = Field(
         default=-1.0,
@@ -64,6 +69,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             failure_share=self.failure_share if self.failure_share >= 0 else None,
             fuse_labels=self.fuse_labels,
             validation_share=self.validation_share,
+            rescue_depth=self.rescue_depth if self.rescue_depth >= 0 else None,
         )
         # One spelling of a method: it is part of every path.
         return settings.with_(method=method_named(settings.method).name)

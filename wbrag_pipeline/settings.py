@@ -61,10 +61,15 @@ class Settings:
     failure_share: float = 0.01  # a stage ends in an error when more than this share of its generator calls failed
     fuse_labels: bool = False  # whether a unit may be made of passages that different readers may see
     validation_share: float = 0.1  # of the training questions: kept from training, to compare releases by; 0 is none
+    # Down to which rank passages are looked at for training questions that the top K does not answer, see
+    # writeback.rescue. 0 as in the paper: such questions teach nothing.
+    rescue_depth: int = 0
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise InputError(f"must be at least 1, not {self.top_k}", field="top_k")
+        if self.rescue_depth < 0:
+            raise InputError(f"must be at least 0, not {self.rescue_depth}", field="rescue_depth")
         if self.scorer not in ("gold", "judge"):
             raise InputError(f"must be gold or judge, not {self.scorer!r}", field="scorer")
         if self.curate not in ("on", "off"):
@@ -85,6 +90,10 @@ class Settings:
             if environment.get(f"WBRAG_{name.upper()}")
         }
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
+        if depth := environment.get("WBRAG_RESCUE_DEPTH"):
+            if not depth.isdecimal():
+                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", mend="for example 20")
+            found["rescue_depth"] = int(depth)
         if share := environment.get("WBRAG_FAILURE_SHARE"):
             try:
                 found["failure_share"] = float(share)
@@ -104,14 +113,25 @@ class Settings:
 
     @property
     def variant(self) -> str:
-        """Encoder, generator and method as one folder name; scorer and curation where they are not the usual ones."""
+        """Encoder, generator and method as one folder name; what else makes other units, where it is not the usual."""
         judged = () if self.scorer == "gold" else (self.scorer,)
         plain = () if self.curate == "on" else ("uncurated",)
-        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged, *plain))
+        rescued = (f"rescue{self.rescue_depth}",) if self.rescues else ()
+        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged, *plain, *rescued))
+
+    @property
+    def rescues(self) -> bool:
+        """Whether training looks deeper than the top K."""
+        return self.rescue_depth > self.top_k
+
+    @property
+    def search_depth(self) -> int:
+        """Passages that are retrieved for a training question."""
+        return max(self.top_k, self.rescue_depth)
 
     def table(self, asset: str, partition: str) -> Path:
         """Parquet file of a stage's table. Corpora and retrievals do not depend on the whole variant."""
-        searched = f"{slug(self.encoder)}~top{self.top_k}"
+        searched = f"{slug(self.encoder)}~top{self.search_depth}"
         transform, plus, _ = self.method.partition("+")
         if plus:  # what a query transform finds depends on who imagines (HyDE)
             searched += f"~{slug(self.generator)}~{slug(transform)}"

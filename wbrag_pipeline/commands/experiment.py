@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, Home, TopK, ValidationShare, bundled, settings_of
+from wbrag_pipeline.commands.options import Encoder, Home, RescueDepth, TopK, ValidationShare, bundled, settings_of
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Scope:
     top_k: TopK = 5
     limit: Annotated[int | None, typer.Option(help="At most so many questions a split.")] = None
     validation_share: ValidationShare = 0.1
+    rescue_depth: RescueDepth = None
     home: Home = None
 
     def settings(self) -> Settings:
@@ -51,6 +52,7 @@ class Scope:
             top_k=self.top_k,
             limit=self.limit,
             validation_share=self.validation_share,
+            rescue_depth=self.rescue_depth,
         )
 
 

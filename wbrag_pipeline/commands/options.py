@@ -32,6 +32,12 @@ Curate = Annotated[
 ValidationShare = Annotated[
     float, typer.Option(help="Share of the training questions kept back to compare releases by; 0 promotes unseen.")
 ]
+RescueDepth = Annotated[
+    int | None,
+    typer.Option(
+        help="Look for passages down to this rank, say 20, where the top K leaves a training question unanswered."
+    ),
+]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]
 
 

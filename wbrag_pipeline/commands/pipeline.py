@@ -148,6 +148,7 @@ def _run_config(settings: Settings) -> Mapping[str, Any]:
                     "failure_share": settings.failure_share,
                     "fuse_labels": settings.fuse_labels,
                     "validation_share": settings.validation_share,
+                    "rescue_depth": settings.rescue_depth,
                 }
             }
         },

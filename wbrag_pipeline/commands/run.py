@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Curate, TopK, ValidationShare, Variant, bundled
+from wbrag_pipeline.commands.options import Curate, RescueDepth, TopK, ValidationShare, Variant, bundled
 
 
 @bundled
@@ -27,6 +27,7 @@ def run(
         bool, typer.Option("--fuse-labels", help="Make units of passages with different access labels too.")
     ] = False,
     validation_share: ValidationShare = 0.1,
+    rescue_depth: RescueDepth = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
     *,
     variant: Variant,
@@ -50,6 +51,7 @@ def run(
         limit=limit,
         fuse_labels=fuse_labels,
         validation_share=validation_share,
+        rescue_depth=rescue_depth,
         gates=Gates(tau_s, tau_delta, tau_doc, n_min),
         failure_share=failure_share,
     )

@@ -165,7 +165,8 @@ def construction(
 ) -> dict[str, float]:
     """How the units came about, from the three tables of one benchmark's training; means over nothing are 0.
 
-    questions, kept, units: counts; kept_share, fallback_rate: 0 to 1 (of the questions, of the kept ones);
+    questions, kept, units: counts, the rescued among the kept; kept_share, fallback_rate: 0 to 1 (of the questions, of
+    the kept ones);
     retained_passages: mean a kept question; source_tokens, unit_tokens: mean a unit;
     compression: source tokens for one token of a unit, over all units together.
     """
@@ -187,9 +188,13 @@ def construction(
 
 
 def rank_profile(gated_docs: pl.DataFrame) -> pl.DataFrame:
-    """Retained passages by retrieval rank: rank (from 1), retrieved, retained (counts), share (0 to 1)."""
+    """Retained passages by retrieval rank: rank (from 1), retrieved, retained (counts), share (0 to 1).
+
+    Over the questions whose top K passed the gate: of one that was rescued from below there are no other ranks.
+    """
     return (
-        gated_docs.group_by("rank")
+        gated_docs.filter((pl.col("rank") == 1).any().over("question_id"))
+        .group_by("rank")
         .agg(
             pl.len().cast(pl.Int64).alias("retrieved"),
             pl.col("retained").sum().cast(pl.Int64).alias("retained"),

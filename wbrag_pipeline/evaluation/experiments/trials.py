@@ -34,9 +34,10 @@ from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 from wbrag_pipeline.writeback.distillation import distil
-from wbrag_pipeline.writeback.gates import document_gate, utility_gate
+from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.releases import build_release
+from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, within
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
@@ -52,6 +53,7 @@ _NAMED = {
     "seed",
     "failure_share",
     "validation_share",
+    "rescue_depth",
 }
 
 PASSAGE_SCORES = tables.Table(
@@ -96,24 +98,29 @@ class Workbench:
     def retrievals(self, trial: Trial) -> Shelved:
         """RETRIEVALS: top K of each training question."""
         s, method = trial.settings, self._method(trial)
-        parts = [self._corpus(trial), self.encoder(s).fingerprint, str(s.top_k), self._train(trial, answers=False)]
+        parts = [
+            self._corpus(trial),
+            self.encoder(s).fingerprint,
+            str(s.search_depth),
+            self._train(trial, answers=False),
+        ]
         transforms = isinstance(method, TransformsQueries)
         if transforms:
             parts += [method.name, self._generator(s).fingerprint]
 
         def make() -> pl.DataFrame:
             model = self._generator(s) if transforms else None
-            return retrieve(self.questions(trial, "train"), self.base(trial), s.top_k, method, model)
+            return retrieve(self.questions(trial, "train"), self.base(trial), s.search_depth, method, model)
 
         return self.keep(trial, "retrievals", tables.RETRIEVALS, tuple(parts), make)
 
     def utility_scores(self, trial: Trial) -> Shelved:
         """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
         retrievals = self.retrievals(trial)
-        parts = (retrievals.content, self._train(trial), *self._reading(trial))
+        parts = (retrievals.content, str(trial.settings.top_k), self._train(trial), *self._reading(trial))
 
         def make() -> pl.DataFrame:
-            hits = retrievals.read()
+            hits = within(retrievals.read(), trial.settings.top_k)
             texts = select_passages(self.passages(trial), hits)
             again = Search(self.base(trial), trial.settings.top_k)
             return score_utility(
@@ -123,15 +130,24 @@ class Workbench:
         return self.keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
     def passage_scores(self, trial: Trial) -> Shelved:
-        """PASSAGE_SCORES: the kept questions' passages one by one. Thresholds that keep the same questions share it."""
-        retrievals, kept = self.retrievals(trial), self._kept(trial).select("question_id").sort("question_id")
-        parts = (retrievals.content, self._train(trial), kept.write_json(), *self._reading(trial))
+        """PASSAGE_SCORES: the kept questions' passages one by one, and those that may rescue a lost question.
+
+        Thresholds that keep and lose the same questions share it.
+        """
+        retrievals, top_k = self.retrievals(trial), trial.settings.top_k
+        kept, lost = (
+            frame.select("question_id").sort("question_id") for frame in (self._kept(trial), self._lost(trial))
+        )
+        decided = (str(top_k), kept.write_json(), lost.write_json())
+        parts = (retrievals.content, self._train(trial), *decided, *self._reading(trial))
 
         def make() -> pl.DataFrame:
-            questions = self.questions(trial, "train").join(kept, on="question_id", how="semi")
-            hits = retrievals.read().join(kept, on="question_id", how="semi")
-            texts = select_passages(self.passages(trial), hits)
-            return score_passages(questions, hits, texts, self._gate_scorer(trial, hits, texts))
+            questions = self.questions(trial, "train")
+            hits = within(retrievals.read(), top_k).join(kept, on="question_id", how="semi")
+            deep = below(retrievals.read(), lost, top_k)
+            texts = select_passages(self.passages(trial), pl.concat([hits, deep]))
+            asked = pl.concat([hits, rescuers(questions, deep, texts)])
+            return score_passages(questions, asked, texts, self._gate_scorer(trial, hits, texts))
 
         return self.keep(trial, "passage_scores", PASSAGE_SCORES, parts, make)
 
@@ -144,7 +160,7 @@ class Workbench:
             "gated_docs",
             tables.GATED_DOCS,
             parts,
-            lambda: document_gate(self._kept(trial), scored.read(), gates),
+            lambda: gated(self._kept(trial), self._lost(trial), scored.read(), gates),
         )
 
     def units(self, trial: Trial) -> Shelved:
@@ -254,6 +270,12 @@ class Workbench:
 
     def _kept(self, trial: Trial) -> pl.DataFrame:
         return utility_gate(self.utility_scores(trial).read(), trial.settings.gates).filter("kept")
+
+    def _lost(self, trial: Trial) -> pl.DataFrame:
+        scores = self.utility_scores(trial).read()
+        if trial.settings.rescues and trial.settings.scorer == "gold" and not self._task(trial).choices:
+            return lost_questions(scores, trial.settings.gates)
+        return scores.clear()
 
     def _method(self, trial: Trial) -> Method:
         return method_named(trial.settings.method)
