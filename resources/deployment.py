@@ -42,7 +42,7 @@ class Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
     rescue_depth: int = Field(
         default=-1,
         description="Rank down to which passages are looked at for training questions that the top K does not answer; "
-        "0 is none, negative takes $WBRAG_RESCUE_DEPTH or 0",
+        f"0 is none, negative takes $WBRAG_RESCUE_DEPTH or {_DEFAULTS.rescue_depth}",
     )
     seed: int = Field(default=_DEFAULTS.seed, description="Seed of the bootstrap")
     failure_share: float = Field(

@@ -18,6 +18,7 @@ from wbrag_pipeline.errors import InputError
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "reader"
 DEFAULT_METHOD = "naive"
+DEFAULT_RESCUE_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Settings:
     fuse_labels: bool = False  # whether a unit may be made of passages that different readers may see
     validation_share: float = 0.1  # of the training questions: kept from training, to compare releases by; 0 is none
     # Down to which rank passages are looked at for training questions that the top K does not answer, see
-    # writeback.rescue. 0 as in the paper: such questions teach nothing.
-    rescue_depth: int = 0
+    # writeback.rescue. With 0 such questions teach nothing, as in the paper.
+    rescue_depth: int = DEFAULT_RESCUE_DEPTH
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -92,7 +93,7 @@ class Settings:
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
         if depth := environment.get("WBRAG_RESCUE_DEPTH"):
             if not depth.isdecimal():
-                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", mend="for example 20")
+                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", mend="for example 20; 0 is none")
             found["rescue_depth"] = int(depth)
         if share := environment.get("WBRAG_FAILURE_SHARE"):
             try:
@@ -116,7 +117,7 @@ class Settings:
         """Encoder, generator and method as one folder name; what else makes other units, where it is not the usual."""
         judged = () if self.scorer == "gold" else (self.scorer,)
         plain = () if self.curate == "on" else ("uncurated",)
-        rescued = (f"rescue{self.rescue_depth}",) if self.rescues else ()
+        rescued = () if self.rescue_depth == DEFAULT_RESCUE_DEPTH else (f"rescue{self.rescue_depth}",)
         return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged, *plain, *rescued))
 
     @property

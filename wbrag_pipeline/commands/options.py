@@ -35,7 +35,8 @@ ValidationShare = Annotated[
 RescueDepth = Annotated[
     int | None,
     typer.Option(
-        help="Look for passages down to this rank, say 20, where the top K leaves a training question unanswered."
+        help="Where the top K leaves a training question unanswered, look for passages down to this rank; 20 if left "
+        "out, 0 for none."
     ),
 ]
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Passages a question.")]

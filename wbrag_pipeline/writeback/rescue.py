@@ -38,8 +38,8 @@ def rescuers(questions: pl.DataFrame, deep: pl.DataFrame, passages: pl.DataFrame
     read = deep.join(questions.select("question_id", "golden_answers"), on="question_id", how="inner").join(
         passages.select("passage_id", text=pl.format("{}\n{}", "title", "text")), on="passage_id", how="inner"
     )
-    holds = metrics.score("accuracy", read["text"].to_list(), read["golden_answers"].to_list())
-    return read.filter(pl.Series(holds, dtype=pl.Float64) > 0.0).select(list(tables.RETRIEVALS.schema))
+    holds = metrics.score("accuracy_words", read["text"], read["golden_answers"]) > 0.0
+    return read.filter(holds).select(list(tables.RETRIEVALS.schema))
 
 
 def gated(kept: pl.DataFrame, lost: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.DataFrame:
