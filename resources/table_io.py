@@ -23,7 +23,7 @@ class TableIOManager(dg.IOManager):
         path = _settings(context).table(asset, context.partition_key)
         frame = _TABLES[asset].check(obj, asset)
         with replacing(path) as temporary:
-            frame.write_parquet(temporary)
+            tables.write_parquet(frame, temporary)
         context.add_output_metadata({"path": dg.MetadataValue.path(path), "dagster/row_count": frame.height})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:

@@ -49,9 +49,10 @@ class Table:
     def read(self, file: Path) -> pl.DataFrame:
         """The stored table. Raises IntegrityError when the file is damaged or not of this schema."""
         try:
-            return self.check(pl.read_parquet(file), str(file))
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            found = pl.read_parquet(file, use_pyarrow=True, pyarrow_options={"page_checksum_verification": True})
+        except (OSError, ValueError, MemoryError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _damaged(file, error) from error
+        return self.check(found, str(file))
 
     def scan(self, file: Path) -> pl.LazyFrame:
         """The stored table, to be read by need. Raises IntegrityError when its schema is another or unreadable."""
@@ -68,11 +69,21 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
 
+def write_parquet(frame: pl.DataFrame, file: Path) -> None:
+    """Writes a table with a checksum a page, so that ``Table.read`` sees a flipped bit.
+
+    Polars itself neither writes nor verifies such checksums; Arrow does both (Parquet format, "Checksumming").
+    """
+    options = {"write_page_checksum": True}
+    frame.write_parquet(file, row_group_size=_ROWS_A_GROUP, use_pyarrow=True, pyarrow_options=options)
+
+
 def _damaged(file: Path, error: BaseException) -> IntegrityError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return IntegrityError(file, f"cannot be read ({reason}); {_AGAIN}")
 
 
+_ROWS_A_GROUP = 262_144
 _AGAIN = "make it again with wbrag run, corpora with --refresh"
 
 # A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text): a passage that is

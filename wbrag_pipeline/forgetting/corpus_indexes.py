@@ -21,6 +21,7 @@ from wbrag_pipeline.storage import (
     sha256_of_file,
     write_json,
 )
+from wbrag_pipeline.tables import write_parquet
 
 # As retrieval.corpus names them.
 _DIGITS = 16
@@ -82,7 +83,8 @@ def _forget_in_state(state: Path, subject: Subject) -> tuple[str, int] | None:
         return None
     # Written as the stored table is, so that both are one file to whoever compares them.
     waiting = state.with_name(f".{state.name}.tmp.parquet")
-    passages.filter(~gone).write_parquet(waiting)
+    # As parquet_files writes the stage's own table: the two are compared byte by byte.
+    write_parquet(passages.filter(~gone), waiting)
     sha256 = sha256_of_file(waiting)
     target = state.with_name(sha256[:_DIGITS])
     if not target.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from wbrag_pipeline import tables
 from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import replacing
@@ -68,7 +69,7 @@ def forget_in_table(file: Path, subject: Subject, home: Home) -> int:
         ]
         trimmed = frame.head(1).select(blank)
     with replacing(file) as temporary:
-        trimmed.write_parquet(temporary)
+        tables.write_parquet(trimmed, temporary)
     return changed
 
 

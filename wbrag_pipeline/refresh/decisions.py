@@ -39,14 +39,14 @@ def note_decisions(settings: Settings, corpus: str, benchmarks: Sequence[str], f
     frame = tables.RETIRED_UNITS.check(pl.concat([fresh, earlier.join(undone, on=_UNIT, how="anti")]).sort(_UNIT))
     if frame.height:
         with replacing(file) as temporary:
-            frame.with_columns(pl.lit(since).alias(_SINCE)).write_parquet(temporary)
+            tables.write_parquet(frame.with_columns(pl.lit(since).alias(_SINCE)), temporary)
     return frame
 
 
 def settle_decisions(settings: Settings, corpus: str, frame: pl.DataFrame) -> None:
     """Store RETIRED_UNITS and note that the units are in step with the corpus; called when all else is done."""
     with replacing(settings.table(tables.RETIRED_UNITS.name, corpus)) as temporary:
-        frame.write_parquet(temporary)
+        tables.write_parquet(frame, temporary)
     settle(settings, corpus)
     settings.table("retiring_units", corpus).unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.settings import Settings, slug
 from wbrag_pipeline.storage import replacing
-from wbrag_pipeline.tables import Table
+from wbrag_pipeline.tables import Table, write_parquet
 
 _WHO = {"generator": pl.String(), "encoder": pl.String(), "benchmark": pl.String(), "method": pl.String()}
 _GAIN = {
@@ -137,7 +137,7 @@ class Results:
         """Replace the file by these rows; gives them as a table."""
         frame = kind.check(pl.DataFrame(list(rows), schema=kind.schema))
         with replacing(self.path(kind, benchmark)) as temporary:
-            frame.write_parquet(temporary)
+            write_parquet(frame, temporary)
         return frame
 
     def read(self, kind: Table, benchmarks: Sequence[str]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
-from wbrag_pipeline.tables import Table
+from wbrag_pipeline.tables import Table, write_parquet
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
 # The rooms whose code decides what a stage makes. A change in any of them makes the tables anew; what the generator
@@ -75,7 +75,7 @@ class Shelf:
                 frame = kind.check(make(), stage)
             path = partial if failed() > before else whole
             with replacing(path) as temporary:
-                frame.write_parquet(temporary)
+                write_parquet(frame, temporary)
             if path is whole:
                 partial.unlink(missing_ok=True)
         return Shelved(stage, key, path, kind, made=not there)
