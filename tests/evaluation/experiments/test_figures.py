@@ -145,3 +145,4 @@ def test_names_of_ours_find_the_papers() -> None:
         "squad",
         "",
     ]
+    assert paper.gain_by_method(["naive", "replug:once=no", "hyde+naive"]) == {"naive": 2.29, "replug:once=no": 2.40}

@@ -64,8 +64,8 @@ def gains(matrix: pl.DataFrame) -> str:
             rows.append([benchmark, *cells, _mean(lines["gain"]), signed(theirs) if theirs is not None else "–"])
         by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
         rows.append(["mean gain", *(signed(by_name[m]) for m in methods), _mean(part["gain"]), signed(paper.MEAN_GAIN)])
-        theirs_by_method = [paper.GAIN_BY_METHOD.get(m) for m in methods]
-        shown = [signed(value) if value is not None else "–" for value in theirs_by_method]
+        papers = paper.gain_by_method(methods)
+        shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
         parts += [f"### {generator}"] if several else []
         parts.append(markdown_table(["benchmark", *methods, "mean gain", "paper's"], rows))

@@ -172,7 +172,8 @@ def all_pictures(findings: Findings) -> Pictures:
             drawn["bars"].append((f"{number}-{place}", pictures.gain_bars(bars, reach), height))
     ours = {name: paper.benchmark_of(name) for name in _names(matrix, "benchmark")}
     known = {name: paper.GAIN_BY_BENCHMARK[called] for name, called in ours.items() if called}
-    averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", paper.GAIN_BY_METHOD)]
+    papers = paper.gain_by_method(_names(matrix, "method"))
+    averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", papers)]
     for by, theirs in [*averages, ("generator", {})]:
         average = means(matrix, by)
         if average.height > 1:
