@@ -307,6 +307,13 @@ def test_a_source_missing_from_gated_docs_keeps_its_hash(lineage: Lineage) -> No
     assert lineage.trace("u_1").children[1].facts == {"content sha256": "hash of 2"}
 
 
+def test_a_rescued_unit_says_so(lineage: Lineage) -> None:
+    record_units(lineage, units(("u_1", "q1", ["1"])), gated("q1", "1").with_columns(score_rag=0.0))
+    facts = lineage.trace("u_1").facts
+    assert facts["score"] == "0 without retrieval, 0 with"
+    assert facts["document gate"].startswith("rescued: ")
+
+
 def test_fallback_and_unasked_scores_are_said(lineage: Lineage) -> None:
     docs = gated("q1", "1", fallback=True).with_columns(score_no_retrieval=pl.lit(None, pl.Float64))
     record_units(lineage, units(("u_1", "q1", ["1"]), fallback=True), docs)

@@ -100,6 +100,16 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
     ]
 
 
+def _gate(row: Row) -> str:
+    """How the unit's sources passed, in words."""
+    if row["fallback"]:
+        return "no passage passed alone: the first by rank were taken"
+    least = json.loads(row["gates"]).get("tau_s")
+    if None not in (least, row["score_rag"]) and row["score_rag"] <= least:  # as in writeback.rescue
+        return "rescued: what retrieval found does not answer the question, each source alone does"
+    return "each source passed alone"
+
+
 def _unit(
     row: Row,
     sources: list[Row],
@@ -108,14 +118,13 @@ def _unit(
     decision: Node | None,
     refreshed: list[Row],
 ) -> Node:
-    gate = "no passage passed alone: the first by rank were taken" if row["fallback"] else "each source passed alone"
     facts = present(
         {
             "title": row["title"],
             "benchmark": row["benchmark"],
             "made from": f"training question {row['question_id']}: {row['question']}",
             "score": change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
-            "document gate": gate,
+            "document gate": _gate(row),
             "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
             "made again": None if row["is_current"] else "no: the newest run did not make it",
         }
