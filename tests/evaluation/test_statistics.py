@@ -181,6 +181,7 @@ def test_construction_by_hand() -> None:
     assert construction(utility, gated, units) == {
         "questions": 8.0,
         "kept": 2.0,
+        "rescued": 0.0,
         "kept_share": 0.25,
         "fallback_rate": 0.5,
         "retained_passages": 1.5,
@@ -190,6 +191,12 @@ def test_construction_by_hand() -> None:
         "compression": 4.0,
     }
     assert rank_profile(gated).rows() == [(1, 2, 2, 1.0), (2, 2, 1, 0.5)]
+    # A rescued question has ranks below the top K alone: it counts for the units, not for the gate.
+    more = pl.concat([gated, _gated([("q2", 9, True, False), ("q2", 12, True, False)])])
+    figures = construction(utility, more, units)
+    assert (figures["kept"], figures["rescued"], figures["kept_share"], figures["fallback_rate"]) == (2, 1, 0.25, 0.5)
+    assert figures["retained_passages"] == pytest.approx(5 / 3)
+    assert rank_profile(more).equals(rank_profile(gated))
 
 
 def test_construction_of_nothing_is_zero() -> None:

@@ -26,6 +26,7 @@ def cost(
 
     from wbrag_pipeline import tables
     from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.evaluation.statistics import of_kept_questions
     from wbrag_pipeline.generation.ledger import costs, paper_calls
     from wbrag_pipeline.generation.protocol import Usage
 
@@ -51,7 +52,7 @@ def cost(
         if not (scores.is_file() and gated.is_file()):
             continue
         questions = tables.UTILITY_SCORES.scan(scores).select(pl.len()).collect().item()
-        kept = tables.GATED_DOCS.read(gated)["question_id"].n_unique()
+        kept = of_kept_questions(tables.GATED_DOCS.read(gated))["question_id"].n_unique()
         plain = paper_calls(questions, kept, settings.top_k)
         shown = " + ".join(f"{count:,} {stage}" for stage, count in plain.items())
         console.print(f"{name}: one plain run makes {sum(plain.values()):,} calls ({shown})")

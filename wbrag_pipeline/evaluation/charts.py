@@ -26,7 +26,7 @@ from wbrag_pipeline.evaluation.drawing import (
     chart_words,
     picture,
 )
-from wbrag_pipeline.evaluation.statistics import Summary, rank_profile
+from wbrag_pipeline.evaluation.statistics import Summary, of_kept_questions, rank_profile
 from wbrag_pipeline.evaluation.wording import signed
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def ranks(gated_docs: pl.DataFrame) -> alt.LayerChart:
     """Share of passages retained by the document gate, by retrieval rank, over the kept questions."""
     import altair as alt
 
-    profile = rank_profile(gated_docs)
+    profile, kept = rank_profile(gated_docs), of_kept_questions(gated_docs)["question_id"].n_unique()
     rows = [row | {"text": f"{100 * row['share']:.0f} %"} for row in profile.iter_rows(named=True)]
     base = chart_of(rows).encode(
         x=alt.X("rank:O", title="retrieval rank", axis=alt.Axis(labelAngle=0)),
@@ -152,7 +152,7 @@ def ranks(gated_docs: pl.DataFrame) -> alt.LayerChart:
     return picture(
         [base.mark_bar(color=GAIN, size=34), base.mark_text(dy=-8).encode(text="text:N")],
         "Passages retained, by retrieval rank",
-        f"share of the passages at that rank, over {gated_docs['question_id'].n_unique():,} kept questions",
+        f"share of the passages at that rank, over {kept:,} kept questions",
     )
 
 

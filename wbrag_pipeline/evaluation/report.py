@@ -165,8 +165,9 @@ def _construction_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     return [
         ("training questions", f"{figures['questions']:,.0f}"),
         ("kept by the utility gate", f"{kept:,.0f} ({percent(figures['kept_share'])})"),
+        ("rescued from below the top K", f"{figures['rescued']:,.0f}"),
         ("fallback: no passage passed alone", percent(figures["fallback_rate"]) if kept else "–"),
-        ("passages retained, mean", f"{figures['retained_passages']:.2f}" if kept else "–"),
+        ("passages retained, mean", f"{figures['retained_passages']:.2f}" if kept + figures["rescued"] else "–"),
         ("knowledge units", f"{units:,.0f}"),
         ("source tokens, mean", f"{figures['source_tokens']:,.0f}" if units else "–"),
         ("unit tokens, mean", f"{figures['unit_tokens']:,.0f}" if units else "–"),

@@ -165,21 +165,22 @@ def construction(
 ) -> dict[str, float]:
     """How the units came about, from the three tables of one benchmark's training; means over nothing are 0.
 
-    questions, kept, units: counts, the rescued among the kept; kept_share, fallback_rate: 0 to 1 (of the questions, of
-    the kept ones);
+    questions, kept, rescued, units: counts; kept_share, fallback_rate: 0 to 1 (of the questions, of the kept ones);
     retained_passages: mean a kept question; source_tokens, unit_tokens: mean a unit;
     compression: source tokens for one token of a unit, over all units together.
     """
-    kept = gated_docs["question_id"].n_unique()
+    kept = of_kept_questions(gated_docs)["question_id"].n_unique()
+    taught = gated_docs["question_id"].n_unique()
     fallbacks = gated_docs.filter(pl.col("fallback"))["question_id"].n_unique()
     retained = int(gated_docs["retained"].sum())
     sources, tokens = (int(knowledge_units[name].sum()) for name in ("source_tokens", "unit_tokens"))
     return {
         "questions": float(utility_scores.height),
         "kept": float(kept),
+        "rescued": float(taught - kept),
         "kept_share": _share(kept, utility_scores.height),
         "fallback_rate": _share(fallbacks, kept),
-        "retained_passages": _share(retained, kept),
+        "retained_passages": _share(retained, taught),
         "units": float(knowledge_units.height),
         "source_tokens": _share(sources, knowledge_units.height),
         "unit_tokens": _share(tokens, knowledge_units.height),
@@ -187,13 +188,18 @@ def construction(
     }
 
 
+def of_kept_questions(gated_docs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of GATED_DOCS of questions that the utility gate keeps; a rescued one has none of its top K there."""
+    return gated_docs.filter((pl.col("rank") == 1).any().over("question_id"))
+
+
 def rank_profile(gated_docs: pl.DataFrame) -> pl.DataFrame:
     """Retained passages by retrieval rank: rank (from 1), retrieved, retained (counts), share (0 to 1).
 
-    Over the questions whose top K passed the gate: of one that was rescued from below there are no other ranks.
+    Over the questions that the utility gate keeps.
     """
     return (
-        gated_docs.filter((pl.col("rank") == 1).any().over("question_id"))
+        of_kept_questions(gated_docs)
         .group_by("rank")
         .agg(
             pl.len().cast(pl.Int64).alias("retrieved"),
