@@ -7,11 +7,12 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
+from wbrag_pipeline.benchmarks.tasks import task_named
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, within
+from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, rescues, within
 from wbrag_pipeline.writeback.scoring import score_passages, select_passages
 
 
@@ -37,7 +38,8 @@ def gated_docs(
     kept = utility_gate(utility_scores, settings.gates).filter("kept")
     questions = stage.questions("train")
     hits = within(retrievals, settings.top_k).join(kept, on="question_id", how="semi")
-    lost = lost_questions(utility_scores, settings.gates) if stage.rescues else utility_scores.clear()
+    rescuing = rescues(settings, task_named(stage.benchmark.task))
+    lost = lost_questions(utility_scores, settings.gates) if rescuing else utility_scores.clear()
     deep = below(retrievals, lost, settings.top_k)
     texts = select_passages(passages, pl.concat([hits, deep]))
     scorer = stage.gate_scorer(model, hits, texts)
@@ -53,7 +55,7 @@ def gated_docs(
         figures={
             "kept": kept.height,
             "kept_share": kept.height / max(1, utility_scores.height),
-            **({"rescued": rescued["question_id"].n_unique()} if stage.rescues else {}),
+            **({"rescued": rescued["question_id"].n_unique()} if rescuing else {}),
             "fallback_rate": mean(by_question["fallback"]),
             "retained_passages": mean(by_question["retained"]),
             **({"judge_failed": scorer.judged.failed} if isinstance(scorer, JudgingScorer) else {}),

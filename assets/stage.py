@@ -61,12 +61,6 @@ class Stage:
         whole = self.registry.questions(self.partition, "train", limit=self.settings.limit)
         return split_validation(whole, self.settings.validation_share)[split == "validation"]
 
-    @property
-    def rescues(self) -> bool:
-        """Whether lost training questions are looked into: the settings say so, and there are free gold answers."""
-        free = not task_named(self.benchmark.task).choices
-        return self.settings.rescues and self.settings.scorer == "gold" and free
-
     def scorer(self, generator: Generator) -> Scorer:
         """Answers by the deployment's method, scored by the benchmark's metric."""
         method, task = method_named(self.settings.method), task_named(self.benchmark.task)

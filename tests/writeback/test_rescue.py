@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from tests.scripted import Scripted
 from tests.writeback.test_gates import scored, scores
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, OPEN_QA
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.settings import Gates, Settings
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.writeback.gates import document_gate, utility_gate
-from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescue_gate, rescuers, within
+from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescue_gate, rescuers, rescues, within
 from wbrag_pipeline.writeback.scoring import Scorer, score_passages
 
 DEFAULTS = Gates()
@@ -111,6 +111,14 @@ def test_only_rescuers_are_read() -> None:
 
 def test_the_method_sees_its_top_k() -> None:
     assert within(retrieved("q0"), 2)["rank"].to_list() == [1, 2]
+
+
+def test_labels_and_verdicts_rescue_nobody() -> None:
+    usual = Settings()
+    assert rescues(usual, OPEN_QA)
+    assert not rescues(usual, FACT_VERIFICATION)
+    assert not rescues(replace(usual, scorer="judge"), OPEN_QA)
+    assert not rescues(replace(usual, rescue_depth=5), OPEN_QA)
 
 
 def test_settings_that_make_other_units_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

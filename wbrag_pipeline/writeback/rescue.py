@@ -12,10 +12,16 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.benchmarks import metrics
-from wbrag_pipeline.settings import Gates
+from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.settings import Gates, Settings
 from wbrag_pipeline.writeback.gates import document_gate
 
 MOST = 2  # passages that one question is rescued by, the first by rank
+
+
+def rescues(settings: Settings, task: Task) -> bool:
+    """Whether lost questions are looked into: the settings say so, and there are gold answers that are no labels."""
+    return settings.rescues and settings.scorer == "gold" and not task.choices
 
 
 def within(retrievals: pl.DataFrame, top_k: int) -> pl.DataFrame:

@@ -37,7 +37,7 @@ from wbrag_pipeline.writeback.distillation import distil
 from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.releases import build_release
-from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, within
+from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, rescues, within
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
@@ -273,9 +273,8 @@ class Workbench:
 
     def _lost(self, trial: Trial) -> pl.DataFrame:
         scores = self.utility_scores(trial).read()
-        if trial.settings.rescues and trial.settings.scorer == "gold" and not self._task(trial).choices:
-            return lost_questions(scores, trial.settings.gates)
-        return scores.clear()
+        looked_into = rescues(trial.settings, self._task(trial))
+        return lost_questions(scores, trial.settings.gates) if looked_into else scores.clear()
 
     def _method(self, trial: Trial) -> Method:
         return method_named(trial.settings.method)
