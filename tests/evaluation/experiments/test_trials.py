@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tests.evaluation.experiments.conftest import TEST, World, write_split
+from tests.evaluation.experiments.conftest import TEST, TRAIN, World, write_split
 from wbrag_pipeline.evaluation.experiments import ablation, matrix, oracle, transfer
 from wbrag_pipeline.evaluation.experiments.trials import Trial
 from wbrag_pipeline.settings import Gates
@@ -26,6 +26,22 @@ def test_a_setting_from_training_questions_to_its_row(world: World) -> None:
     assert row["helped"] == 1
     assert [line["stage"] for line in costs][:2] == ["utility_scores", "passage_scores"]
     assert sum(line["plain"] for line in costs) == 2 * 3 + 2 * 2 + 2
+
+
+def test_lost_questions_are_rescued_from_below_the_top_k(world: World, tmp_path: Path) -> None:
+    write_split(tmp_path / "train.jsonl", TRAIN, answer="90")
+    world.generator.script = lambda question, ids: "90" if ids == ("d",) else "no"
+    bench = world.open()
+    off = Trial("dial", world.settings.with_(rescue_depth=0))
+    assert bench.gated_docs(off).read().is_empty() and bench.units(off).read().is_empty()
+    world.generator.asked.clear()
+    gated = bench.gated_docs(world.trial).read()
+    # a and b, or c and b, are what the method sees; of the rest only d holds the answer, and is read alone.
+    assert {ids for _, ids in world.generator.asked if len(ids) == 1} == {("d",)}
+    assert gated.filter("retained")["passage_id"].to_list() == ["d"] * len(TRAIN)
+    assert gated["rank"].min() > world.settings.top_k  # type: ignore[operator]
+    row, _ = matrix.setting(bench, world.trial)
+    assert (row["kept"], row["units"]) == (0, len(TRAIN))
 
 
 def test_what_was_made_is_not_made_again(world: World) -> None:
