@@ -12,8 +12,8 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, rescues, within
-from wbrag_pipeline.writeback.scoring import score_passages, select_passages
+from wbrag_pipeline.writeback.rescue import gated, lost_questions, rescues, to_read_alone
+from wbrag_pipeline.writeback.scoring import score_passages
 
 
 @dg.asset(
@@ -37,13 +37,10 @@ def gated_docs(
     model = generator.load(settings)
     kept = utility_gate(utility_scores, settings.gates).filter("kept")
     questions = stage.questions("train")
-    hits = within(retrievals, settings.top_k).join(kept, on="question_id", how="semi")
     rescuing = rescues(settings, task_named(stage.benchmark.task))
     lost = lost_questions(utility_scores, settings.gates) if rescuing else utility_scores.clear()
-    deep = below(retrievals, lost, settings.top_k)
-    texts = select_passages(passages, pl.concat([hits, deep]))
+    hits, asked, texts = to_read_alone(questions, retrievals, passages, kept, lost, settings.top_k)
     scorer = stage.gate_scorer(model, hits, texts)
-    asked = pl.concat([hits, rescuers(questions, deep, texts)])
     with stage.counted(model) as calls:
         scored = score_passages(questions, asked, texts, scorer)
     frame = gated(kept, lost, scored, settings.gates)

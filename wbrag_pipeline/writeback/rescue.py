@@ -15,6 +15,7 @@ from wbrag_pipeline.benchmarks import metrics
 from wbrag_pipeline.benchmarks.tasks import Task
 from wbrag_pipeline.settings import Gates, Settings
 from wbrag_pipeline.writeback.gates import document_gate
+from wbrag_pipeline.writeback.scoring import select_passages
 
 MOST = 2  # passages that one question is rescued by, the first by rank
 
@@ -46,6 +47,24 @@ def rescuers(questions: pl.DataFrame, deep: pl.DataFrame, passages: pl.DataFrame
     )
     holds = metrics.score("accuracy_words", read["text"], read["golden_answers"]) > 0.0
     return read.filter(holds).select(list(tables.RETRIEVALS.schema))
+
+
+def to_read_alone(
+    questions: pl.DataFrame,
+    retrievals: pl.DataFrame,
+    passages: pl.LazyFrame,
+    kept: pl.DataFrame,
+    lost: pl.DataFrame,
+    top_k: int,
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """What the gates score one by one: the top K of the kept questions, and with it the rescuers of the lost ones.
+
+    Gives the first alone and both, as rows of RETRIEVALS, and the PASSAGES that they and all that was looked into name.
+    """
+    hits = within(retrievals, top_k).join(kept, on="question_id", how="semi")
+    deep = below(retrievals, lost, top_k)
+    texts = select_passages(passages, pl.concat([hits, deep]))
+    return hits, pl.concat([hits, rescuers(questions, deep, texts)]), texts
 
 
 def gated(kept: pl.DataFrame, lost: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.DataFrame:

@@ -106,13 +106,12 @@ def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Shelved
         known = units.select("unit_id", "title", "text", "source_passage_ids").rows()
         rows, given = [], []
         for place, found in enumerate(nearest.tolist()):
-            near = [
-                Passage(unit, title, text, float(likeness[place, at]), tuple(sources))
-                for at in found
-                for unit, title, text, sources in [known[at]]
-            ]
+            near = []
+            for at in found:
+                unit, title, text, sources = known[at]
+                near.append(Passage(unit, title, text, float(likeness[place, at]), tuple(sources)))
             for choice in range(1, 2 ** len(near)):
-                chosen = [unit for bit, unit in enumerate(near) if choice >> bit & 1]
+                chosen = [passage for bit, passage in enumerate(near) if choice >> bit & 1]
                 shown = [*corpus[place][: s.top_k - len(chosen)], *chosen]
                 rows.append((place, choice))
                 given.append(sorted(shown, key=lambda p: -p.score))

@@ -37,7 +37,7 @@ from wbrag_pipeline.writeback.distillation import distil
 from wbrag_pipeline.writeback.gates import utility_gate
 from wbrag_pipeline.writeback.judging import JudgingScorer
 from wbrag_pipeline.writeback.releases import build_release
-from wbrag_pipeline.writeback.rescue import below, gated, lost_questions, rescuers, rescues, within
+from wbrag_pipeline.writeback.rescue import gated, lost_questions, rescues, to_read_alone, within
 from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
@@ -143,10 +143,8 @@ class Workbench:
 
         def make() -> pl.DataFrame:
             questions = self.questions(trial, "train")
-            hits = within(retrievals.read(), top_k).join(kept, on="question_id", how="semi")
-            deep = below(retrievals.read(), lost, top_k)
-            texts = select_passages(self.passages(trial), pl.concat([hits, deep]))
-            asked = pl.concat([hits, rescuers(questions, deep, texts)])
+            found, passages = retrievals.read(), self.passages(trial)
+            hits, asked, texts = to_read_alone(questions, found, passages, kept, lost, top_k)
             return score_passages(questions, asked, texts, self._gate_scorer(trial, hits, texts))
 
         return self.keep(trial, "passage_scores", PASSAGE_SCORES, parts, make)
