@@ -38,28 +38,28 @@ help: ## List the targets
 demo: $(STAMP) ## Train the sample knowledge base and show what it gained
 	$(BIN)/wbrag demo
 
-test: lint ## Everything that must hold: lint, types, floors, tests
+test: lint ## Everything that must hold: lint, types, import layers, tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 test-vllm: ## The real vLLM, on a CPU, in an environment of its own: against Hugging Face, against a server, the whole pipeline
 	scripts/setup-vllm .venv-vllm
 	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider --durations 10
 
-lint: $(STAMP) ## Style, types and import floors
+lint: $(STAMP) ## Style, types and import import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## Mend what ruff can mend
+format: $(STAMP) ## Fix what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## Measure speed on this machine
-	$(BIN)/python -m benchmarks.encode
-	$(BIN)/python -m benchmarks.read
+	$(BIN)/python -m perf.encode
+	$(BIN)/python -m perf.read
 	scripts/setup-vllm .venv-vllm
-	$(VLLM_QUIET) .venv-vllm/bin/python -m benchmarks.generate
+	$(VLLM_QUIET) .venv-vllm/bin/python -m perf.generate
 
 setup: $(STAMP) ## Only install
 
@@ -75,7 +75,7 @@ constraints: ## Resolve every version anew and write constraints.txt
 
 clean: ## Remove environments, caches and build output (never .wbrag/)
 	rm -rf $(VENV) .uv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find wbrag_pipeline assets resources tests training -name __pycache__ -type d -prune -exec rm -rf {} +
+	find wbrag_pipeline assets resources tests reader_training perf -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): $(SET_UP_FROM)
 	@scripts/setup $(VENV) $(EXTRA)

@@ -10,7 +10,7 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.curation.curate import curate, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
-from wbrag_pipeline.writeback.scoring import select_passages
+from wbrag_pipeline.training.scoring import select_passages
 
 FIT_TO_SEARCH = "published_units_are_fit_to_search"
 

@@ -7,14 +7,14 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
+from wbrag_pipeline.releases.store import candidate
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.writeback.releases import candidate
 
 
 @dg.asset(

@@ -13,12 +13,17 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.experiments import pictures
-from wbrag_pipeline.evaluation.experiments.conduct import METHODS, Study, cells, conduct
+from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study, cells, conduct
+from wbrag_pipeline.evaluation.experiments.experiments_report import (
+    all_pictures,
+    gather,
+    results_of,
+    write_experiments_report,
+)
 from wbrag_pipeline.evaluation.experiments.matrix import headline
-from wbrag_pipeline.evaluation.experiments.report import all_pictures, gather, results_of, write_experiments_report
 from wbrag_pipeline.evaluation.experiments.transfer import own_against_other
 from wbrag_pipeline.evaluation.experiments.trials import Workbench
 from wbrag_pipeline.rag.methods import method_named
@@ -31,7 +36,7 @@ class Methods(dg.Config):
     """Which methods an experiment tries."""
 
     methods: list[str] = Field(
-        default=list(METHODS),
+        default=list(PAPER_METHODS),
         description="RAG methods; the first one's thresholds are moved, the first two exchange their units",
     )
 

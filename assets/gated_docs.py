@@ -7,13 +7,13 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
-from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.writeback.gates import utility_gate
-from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.rescue import gated, lost_questions, rescues, to_read_alone
-from wbrag_pipeline.writeback.scoring import score_passages
+from wbrag_pipeline.training.gates import utility_gate
+from wbrag_pipeline.training.judging import JudgingScorer
+from wbrag_pipeline.training.rescue import gated, lost_questions, rescues, to_read_alone
+from wbrag_pipeline.training.scoring import score_passages
 
 
 @dg.asset(

@@ -12,9 +12,9 @@ from resources.deployment import Deployment
 from resources.engines import GeneratorResource
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.writeback.distillation import distil, of_one_label_set
-from wbrag_pipeline.writeback.leaks import leaked_answers
-from wbrag_pipeline.writeback.scoring import select_passages
+from wbrag_pipeline.training.distillation import distil, of_one_label_set
+from wbrag_pipeline.training.leaks import leaked_answers
+from wbrag_pipeline.training.scoring import select_passages
 
 NO_GOLD_ANSWER = "no_gold_answer_reached_the_distiller"
 COMPRESSION = "compression_is_a_compression"

@@ -6,7 +6,7 @@ new partition. Both sets are static, which is what a mapping needs to work throu
 
 import dagster as dg
 
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.settings import Settings
 
 _registry = Registry.load(Settings.from_environment().home)

@@ -7,11 +7,11 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.benchmarks.validation_split import LEAST_TRAINING
-from wbrag_pipeline.evaluation.promotion import Comparison, decisions_of, settle
-from wbrag_pipeline.refresh.retiring import as_it_stands, record_served
+from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING
+from wbrag_pipeline.evaluation.promotion import Comparison, decisions_of, promote_or_hold_back
+from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
+from wbrag_pipeline.releases.store import candidate_name
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.writeback.releases import candidate_name
 
 SERVES_THE_NEWEST = "newest_release_is_served"
 
@@ -45,12 +45,12 @@ def release(
     )
     off = "validation_share is 0" if not settings.validation_share else f"under {LEAST_TRAINING} training questions"
     actor, built = f"run {stage.run_id}", candidate_name(folder)
-    decision = settle(
+    decision = promote_or_hold_back(
         folder,
         comparison,
         actor=actor,
         none_set_aside=f"{off}, so none were set aside",
-        instead=as_it_stands(settings, stage.benchmark.corpus, actor=actor),
+        instead=revalidated_release(settings, stage.benchmark.corpus, actor=actor),
     )
     if decision.move is not None and decision.release != built:
         record_served(stage.lineage, folder, stage.run_id, settings.variant, stage.partition)

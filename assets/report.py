@@ -8,10 +8,10 @@ from assets.stage import Stage
 from resources.deployment import Deployment
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
+from wbrag_pipeline.evaluation.benchmark_report import write_report
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.evaluation.report import write_report
 from wbrag_pipeline.evaluation.statistics import summarise
-from wbrag_pipeline.writeback.scoring import select_passages
+from wbrag_pipeline.training.scoring import select_passages
 
 
 @dg.asset(

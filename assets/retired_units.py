@@ -9,10 +9,10 @@ from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
 from wbrag_pipeline.errors import NotBuiltError
-from wbrag_pipeline.refresh.decisions import note_decisions, settle_decisions
+from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
 from wbrag_pipeline.refresh.retiring import damaged_releases, decide, other_encoders, record_releases, retire
-from wbrag_pipeline.refresh.standing import KEPT, RELABELLED, RETIRED
-from wbrag_pipeline.retrieval.corpus import current_state, settled_state
+from wbrag_pipeline.refresh.source_validity import KEPT, RELABELLED, RETIRED
+from wbrag_pipeline.retrieval.corpus import committed_state, current_state
 from wbrag_pipeline.retrieval.corpus_changes import counts
 
 SERVED_ARE_WHOLE = "served_releases_are_whole"
@@ -44,7 +44,7 @@ def retired_units(
     settings = deployment.settings
     stage = Stage(context, settings)
     corpus = stage.partition
-    before, now = settled_state(settings, corpus), current_state(settings, corpus)
+    before, now = committed_state(settings, corpus), current_state(settings, corpus)
     if now is None:
         raise NotBuiltError(f"the index of corpus {corpus}", f"wbrag refresh {corpus}")
     passages = pl.scan_parquet(now.passages)
@@ -67,7 +67,7 @@ def retired_units(
             changes=corpus_changes,
             retired=frame,
         )
-    settle_decisions(settings, corpus, frame)  # last: what was cut short is done again
+    commit_decisions(settings, corpus, frame)  # last: what was cut short is done again
     decided = frame["decision"].value_counts().rows()
     return stage.result(
         frame,

@@ -10,7 +10,7 @@ from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.writeback.scoring import retrieve
+from wbrag_pipeline.training.scoring import retrieve
 
 
 @dg.asset(

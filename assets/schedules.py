@@ -13,7 +13,7 @@ import dagster as dg
 
 from resources.deployment import Deployment
 from resources.last_training import last_training
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.corpus import current_state, source_fingerprint
 from wbrag_pipeline.settings import Settings

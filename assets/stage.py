@@ -13,21 +13,21 @@ from typing import Any, Literal
 import dagster as dg
 import polars as pl
 
-from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
-from wbrag_pipeline.benchmarks.tasks import task_named
-from wbrag_pipeline.benchmarks.validation_split import split_validation
+from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.tasks import task_named
+from wbrag_pipeline.datasets.validation_split import split_validation
 from wbrag_pipeline.errors import TooManyFailedError
+from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.generation.ledger import accounting
-from wbrag_pipeline.generation.protocol import Generator, Passage
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.scoring import Scorer, Scores
+from wbrag_pipeline.training.judging import JudgingScorer
+from wbrag_pipeline.training.scoring import Scorer, Scores
 
 # A checked asset's result carries no type of its own, and Dagster wants one object for one type.
 TABLE = dg.PythonObjectDagsterType(pl.DataFrame)

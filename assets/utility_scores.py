@@ -7,9 +7,9 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage, mean
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.rescue import within
-from wbrag_pipeline.writeback.scoring import score_utility, select_passages, unscored
+from wbrag_pipeline.training.judging import JudgingScorer
+from wbrag_pipeline.training.rescue import within
+from wbrag_pipeline.training.scoring import score_utility, select_passages, unscored
 
 
 @dg.asset(

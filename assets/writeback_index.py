@@ -12,11 +12,11 @@ from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.curation.curate import published
+from wbrag_pipeline.releases.pointer import served_name
+from wbrag_pipeline.releases.store import build_release
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.storage import sha256_of_file
-from wbrag_pipeline.writeback.pointer import served_name
-from wbrag_pipeline.writeback.releases import build_release
 
 UNITS_AND_INDEX_AGREE = "units_and_index_agree"
 

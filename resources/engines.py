@@ -7,9 +7,9 @@ import dagster as dg
 from pydantic import Field
 
 from wbrag_pipeline.generation.engines import deployed_generator
-from wbrag_pipeline.generation.protocol import Generator
+from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 
 

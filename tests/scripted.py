@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 
 Script = Callable[[str, tuple[str, ...]], str | None]
 

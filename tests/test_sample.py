@@ -106,11 +106,11 @@ def test_the_files_are_what_the_script_makes() -> None:
     on_disk = {str(path.relative_to(SAMPLE).as_posix()) for path in SAMPLE.rglob("*.jsonl")}
     assert set(files) == on_disk
     stale = [name for name, text in files.items() if (SAMPLE / name).read_text(encoding="utf-8") != text]
-    assert stale == [], "run: python training/make_sample.py"
+    assert stale == [], "run: python reader_training/make_sample.py"
 
 
 def maker() -> ModuleType:
-    path = ROOT / "training" / "make_sample.py"
+    path = ROOT / "reader_training" / "make_sample.py"
     spec = importlib.util.spec_from_file_location("make_sample", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

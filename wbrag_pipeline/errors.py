@@ -39,9 +39,9 @@ class InputError(WbragError):
         file: Path | str | None = None,
         line: int | None = None,
         field: str | None = None,
-        mend: str | None = None,
+        hint: str | None = None,
     ) -> None:
-        self.problem, self.file, self.line, self.field, self.mend = problem, file, line, field, mend
+        self.problem, self.file, self.line, self.field, self.hint = problem, file, line, field, hint
         place = ", ".join(
             part
             for part in (
@@ -52,7 +52,7 @@ class InputError(WbragError):
             if part
         )
         message = f"{place}: {problem}" if place else problem
-        super().__init__(f"{message} ({mend})" if mend else message)
+        super().__init__(f"{message} ({hint})" if hint else message)
 
 
 class MissingPartError(WbragError):

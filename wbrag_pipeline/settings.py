@@ -93,14 +93,14 @@ class Settings:
         found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
         if depth := environment.get("WBRAG_RESCUE_DEPTH"):
             if not depth.isdecimal():
-                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", mend="for example 20; 0 is none")
+                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", hint="for example 20; 0 is none")
             found["rescue_depth"] = int(depth)
         if share := environment.get("WBRAG_FAILURE_SHARE"):
             try:
                 found["failure_share"] = float(share)
             except ValueError:
                 raise InputError(
-                    f"{share!r} is no number", field="WBRAG_FAILURE_SHARE", mend="for example 0.01"
+                    f"{share!r} is no number", field="WBRAG_FAILURE_SHARE", hint="for example 0.01"
                 ) from None
         found.update({name: value for name, value in override.items() if value is not None})
         found["home"] = Path(found["home"]).expanduser().absolute()
@@ -192,5 +192,5 @@ def slug(name: str) -> str:
     """A name as one path component: letters, digits, dot, dash and underscore stay, runs of others become one dash."""
     text = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
     if not text:
-        raise InputError(f"{name!r} cannot be used as a name", mend="use letters and digits")
+        raise InputError(f"{name!r} cannot be used as a name", hint="use letters and digits")
     return text

@@ -14,7 +14,7 @@ import pytest
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate
-from wbrag_pipeline.retrieval.protocol import Advance, Vectors
+from wbrag_pipeline.retrieval.protocols import Advance, Vectors
 from wbrag_pipeline.storage import sha256_of_text
 
 

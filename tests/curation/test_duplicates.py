@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.curation.conftest import World
-from wbrag_pipeline.curation.wording import wording_of
+from wbrag_pipeline.curation.details import details_of
 
 TEXT = "Aldermoor lies on the Vell. It was founded in 1612."
 
@@ -131,7 +131,7 @@ def test_likeness_is_not_handed_on(world: World) -> None:
 
 @given(st.text(alphabet="ABCab 019.'n", max_size=40))
 def test_a_sentence_always_agrees_with_itself(text: str) -> None:
-    assert wording_of(text).agrees(wording_of(text.replace("  ", " ")))
+    assert details_of(text).agrees(details_of(text.replace("  ", " ")))
 
 
 @pytest.mark.parametrize(
@@ -147,4 +147,4 @@ def test_a_sentence_always_agrees_with_itself(text: str) -> None:
     ],
 )
 def test_numbers_and_negations_however_they_are_written(one: str, other: str, same: bool) -> None:
-    assert (wording_of(one).tokens == wording_of(other).tokens) == same
+    assert (details_of(one).tokens == details_of(other).tokens) == same

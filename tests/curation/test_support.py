@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.curation.conftest import World
-from wbrag_pipeline.curation.sources import Source
+from wbrag_pipeline.curation.sources import SourcePassage
 from wbrag_pipeline.curation.support import made_up, stands_in
 
 TEXT = "Aldermoor is a town on the river Vell. It was founded by Tessa Quill in 1612. It has 3,363 inhabitants and a"
 
 
-def source(text: str, title: str = "Aldermoor") -> Source:
-    return Source("p", title, text, "h", frozenset(), "d")
+def source(text: str, title: str = "Aldermoor") -> SourcePassage:
+    return SourcePassage("p", title, text, "h", frozenset(), "d")
 
 
 def test_sentences_that_stand_in_a_source_are_kept_and_nobody_is_asked(world: World) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, Task
+from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
 from wbrag_pipeline.evaluation.agreement import Agreement, study_judge
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.settings import Gates
-from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.scoring import Scorer
+from wbrag_pipeline.training.judging import JudgingScorer
+from wbrag_pipeline.training.scoring import Scorer
 
 
 class Lenient(Scripted):

@@ -9,12 +9,12 @@ import polars as pl
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.writeback.scoring import Scorer
+from wbrag_pipeline.training.scoring import Scorer
 
 CORPUS = {"a": 0.0, "b": 60.0, "c": 90.0}
 UNITS = {"u": 30.0}

@@ -12,16 +12,16 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from tests.scripted import Scripted
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
-from wbrag_pipeline.benchmarks.validation_split import LEAST_TRAINING, split_validation
-from wbrag_pipeline.evaluation.promotion import Comparison, Decision, decisions_of, settle
+from wbrag_pipeline.datasets.tasks import OPEN_QA
+from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING, split_validation
+from wbrag_pipeline.evaluation.promotion import Comparison, Decision, decisions_of, promote_or_hold_back
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.releases.store import Release, build_release, candidate, current, promote, rollback
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.tables import QUESTIONS
-from wbrag_pipeline.writeback.releases import Release, build_release, candidate, current, promote, rollback
-from wbrag_pipeline.writeback.scoring import Scorer
+from wbrag_pipeline.training.scoring import Scorer
 
 Settle = Callable[..., Decision]
 # Question n is the angle 2n°, the corpus has nothing near, and a unit "good" at an angle answers what is near to it.
@@ -73,7 +73,7 @@ def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: Compa
             scorer=lambda: Scorer(scripted, method_named("naive"), OPEN_QA, "accuracy"),
             top_k=1,
         )
-        return settle(folder, comparison, actor="run 1", none_set_aside="nobody wants it", **how)
+        return promote_or_hold_back(folder, comparison, actor="run 1", none_set_aside="nobody wants it", **how)
 
     return decide
 

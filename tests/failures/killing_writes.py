@@ -22,28 +22,17 @@ import wbrag_pipeline.retrieval.encoder as encoders
 from tests.failures.forking import Work, kill_at_every_write
 from tests.retrieval.conftest import CompassEncoder, units_of
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks import registry
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
-from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.commands import release as by_hand
+from wbrag_pipeline.datasets import registry
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.completions import CompletionCache
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.refresh.decisions import note_decisions, settle_decisions
+from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
 from wbrag_pipeline.refresh.retiring import decide, record_releases, retire
-from wbrag_pipeline.retrieval.corpus import (
-    build_corpus_index,
-    current_state,
-    note_source,
-    settled_state,
-    source_fingerprint,
-)
-from wbrag_pipeline.retrieval.corpus_changes import compare, counts
-from wbrag_pipeline.serving.live import LiveRetriever
-from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing, sha256_of_text
-from wbrag_pipeline.writeback.pointer import moves_of, read_pointer
-from wbrag_pipeline.writeback.releases import (
+from wbrag_pipeline.releases.pointer import moves_of, read_pointer
+from wbrag_pipeline.releases.store import (
     build_release,
     candidate,
     current,
@@ -52,6 +41,17 @@ from wbrag_pipeline.writeback.releases import (
     release_names,
     rollback,
 )
+from wbrag_pipeline.retrieval.corpus import (
+    build_corpus_index,
+    committed_state,
+    current_state,
+    note_source,
+    source_fingerprint,
+)
+from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
+from wbrag_pipeline.serving.live import LiveRetriever
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import replacing, sha256_of_text
 
 ENCODER = CompassEncoder()
 OLD, NEW = {"a": 0.0, "b": 90.0}, {"a": 0.0, "b": 91.0, "c": 180.0}
@@ -86,9 +86,9 @@ def refresh(settings: Settings) -> None:
     fingerprint, passages = source_fingerprint(known.corpus("c").path), known.passages("c")
     note_source(settings, "c", fingerprint, passages)
     store(settings, "passages", passages, "c")
-    before = settled_state(settings, "c")
+    before = committed_state(settings, "c")
     stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
-    changes = compare(stored, passages.lazy())
+    changes = changes_between(stored, passages.lazy())
     store(settings, "corpus_changes", changes, "c")
     build_corpus_index(settings, "c", ENCODER)
     now = current_state(settings, "c")
@@ -108,7 +108,7 @@ def refresh(settings: Settings) -> None:
             changes=changes,
             retired=retired,
         )
-    settle_decisions(settings, "c", retired)
+    commit_decisions(settings, "c", retired)
 
 
 def prepare(settings: Settings) -> None:

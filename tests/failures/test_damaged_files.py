@@ -16,23 +16,23 @@ import pytest
 
 from tests.forgetting.conftest import original
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks import tombstones
-from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.curation.curate import published
+from wbrag_pipeline.datasets import tombstones
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
 from wbrag_pipeline.evaluation.experiments.results import MATRIX, Results
-from wbrag_pipeline.evaluation.experiments.shelf import Shelf
 from wbrag_pipeline.forgetting.forget import forget, resume
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.ledger import costs
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, settle, settled_state
+from wbrag_pipeline.releases.store import build_release, candidate, current, promote
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, committed_state, current_state
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import remove_directory
-from wbrag_pipeline.writeback.releases import build_release, candidate, current, promote
 
 __all__ = ["original"]
 
@@ -52,7 +52,7 @@ class Kind:
     files: str
     read: Callable[[Settings, Path], Any]
     remedy: str
-    mend: Callable[[Settings, Path], object]
+    hint: Callable[[Settings, Path], object]
 
 
 def served(settings: Settings, file: Path | None = None) -> Any:
@@ -83,7 +83,7 @@ def reindexed(settings: Settings, file: Path) -> Any:
 
 def index_again(settings: Settings, file: Path) -> None:
     build_corpus_index(settings, "towns", load_encoder())
-    settle(settings, "towns")
+    commit_state(settings, "towns")
 
 
 def table(settings: Settings, file: Path) -> Any:
@@ -110,7 +110,9 @@ def shelved(settings: Settings, file: Path) -> Any:
 
 def on_the_shelf(settings: Settings) -> Any:
     made = tables.RETRIEVALS.read(settings.table("retrievals", "towns"))
-    return Shelf(settings.experiments / "stages").table("retrievals", tables.RETRIEVALS, ("x",), "towns", lambda: made)
+    return ArtifactCache(settings.experiments / "stages").table(
+        "retrievals", tables.RETRIEVALS, ("x",), "towns", lambda: made
+    )
 
 
 def resulted(settings: Settings, file: Path) -> Any:
@@ -147,7 +149,7 @@ KINDS = {
     "manifest of a state": Kind(STATE + r"(manifest|origin)\.json", served, "make it again with: wbrag", index_again),
     "pointer to a state": Kind(r"indexes/towns/[^/]+/CURRENT", served, "make it again with: wbrag run", index_again),
     "settled state": Kind(
-        r"indexes/towns/[^/]+/SETTLED", lambda s, file: bool(settled_state(s, "towns")) or True, "", index_again
+        r"indexes/towns/[^/]+/SETTLED", lambda s, file: bool(committed_state(s, "towns")) or True, "", index_again
     ),
     "embedding segment": Kind(
         r"indexes/embeddings/.+/(content\.parquet|vectors\.npy)",
@@ -239,8 +241,8 @@ def test_damage_is_refused_or_mended(whole: Path, tmp_path: Path, monkeypatch: p
                     assert re.search(kind.remedy, str(error)), (relative, damage, str(error))
                     named = {file.name, file.parent.name}
                     assert any(part in str(error) for part in named), str(error)
-            if kind.mend is from_backup or file.exists():
-                kind.mend(settings, file)
+            if kind.hint is from_backup or file.exists():
+                kind.hint(settings, file)
             assert kind.read(settings, file) == before, (relative, damage)
             assert served(settings) == hits, (relative, damage)
             shutil.rmtree(home)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.failures.conftest import SmallDisk
 from tests.failures.killing_writes import WORKS
-from wbrag_pipeline.benchmarks import registry
+from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.errors import StorageError
 from wbrag_pipeline.retrieval import encoder
 from wbrag_pipeline.settings import Settings

@@ -14,12 +14,12 @@ from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import StorageError
 from wbrag_pipeline.generation.completions import CompletionCache
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.releases.store import build_release, candidate_name, current, promote, release_names
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, open_knowledge_base
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
-from wbrag_pipeline.writeback.releases import build_release, candidate_name, current, promote, release_names
 
 # Angles whose table and index are a few hundred kilobytes.
 MANY = {f"m{n}": n / 100 for n in range(20_000)}

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from tests.pipeline.conftest import write_tiny
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
 from wbrag_pipeline.commands.pipeline import run_pipeline
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.settings import Settings
 
 

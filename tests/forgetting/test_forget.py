@@ -14,19 +14,19 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.forgetting.conftest import Trained
-from wbrag_pipeline.benchmarks.registry import Registry
-from wbrag_pipeline.benchmarks.tombstones import evidence_hash
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.tombstones import evidence_hash
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting import forget as forgetting
 from wbrag_pipeline.forgetting.forget import forget, resume
-from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import find_subject
 from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.writeback.releases import current
 
 TOWN = "Aldermoor is a town on the river Vell."
 FOUNDED = "It was founded by Tessa Quill in 1612."
@@ -121,7 +121,7 @@ def test_a_unit_goes_and_its_sources_stay(trained: Trained) -> None:
 def test_a_unit_is_not_made_again_of_what_it_was_first_made_of(trained: Trained) -> None:
     """Its release has other sources since, as merging leaves it, and the table of that training is overwritten."""
     unit = trained.table("knowledge_units").row(2, named=True)
-    home = Home(trained.settings, Registry.load(trained.settings.home))
+    home = StoredFiles(trained.settings, Registry.load(trained.settings.home))
     for name in ("knowledge_units", "curated_units"):
         file = trained.settings.table(name, "towns")
         pl.read_parquet(file).filter(pl.col("unit_id") != unit["unit_id"]).write_parquet(file)

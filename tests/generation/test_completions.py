@@ -11,7 +11,7 @@ import pytest
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.completions import CompletionCache, complete
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 
 
 def ask_all(

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, YES_NO
+from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.endpoint_discovery import say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.protocol import Passage
 
 PASSAGE = Passage("1", "Radium", "Radium was found in 1898.")
 Chat = Callable[[dict[str, Any]], Any]

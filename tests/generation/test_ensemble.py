@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generation.scripted_engine import ScriptedEngine
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, YES_NO
+from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.generation.ensemble import mix
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.protocol import Passage
 
 ONE, TWO = Passage("1", "One", "first"), Passage("2", "Two", "second")
 VOCABULARY = ["Paris", "London", "True", "False", "<end>"]

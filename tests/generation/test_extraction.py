@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.reader.extraction import compose, sentences_of
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 

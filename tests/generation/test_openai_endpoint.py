@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.generation.scripted_server import ScriptedServer, echo
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
@@ -254,7 +254,7 @@ def test_a_name_is_urls_model_and_revision() -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.benchmarks.tasks import TASKS, YES_NO, Task
+from wbrag_pipeline.datasets.tasks import TASKS, YES_NO, Task
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Message
-from wbrag_pipeline.generation.prompts import Wording, as_data
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.prompts import PromptTemplate, as_data
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867.", 0.9)
 RADIUM = Passage("2", "Radium", "Radium was discovered in 1898.", 0.8)
-WORDINGS = {name: value for name, value in vars(prompts).items() if isinstance(value, Wording)}
+WORDINGS = {name: value for name, value in vars(prompts).items() if isinstance(value, PromptTemplate)}
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 # When a wording changes, PROMPT_VERSION changes, and this line with it.

@@ -71,7 +71,7 @@ def test_an_empty_context_answers_nothing(readings: list[Reading]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["span", "yes_no", "verdict"])
-def test_a_reading_does_not_depend_on_the_other_pairs(reader: ReaderNetwork, kind: network.Kind) -> None:
+def test_a_reading_does_not_depend_on_the_other_pairs(reader: ReaderNetwork, kind: network.HeadKind) -> None:
     together = reader.read(kind, PAIRS * 8)
     alone = [reader.read(kind, [pair])[0] for pair in PAIRS]
     fresh = ReaderNetwork.load().read(kind, PAIRS[::-1])[::-1]

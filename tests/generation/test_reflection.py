@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.generation.scripted_engine import ScriptedEngine, with_tokens
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Distribution, Request
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.protocol import Passage
-from wbrag_pipeline.generation.reflection import WORDS
+from wbrag_pipeline.generation.reflection import REFLECTION_TOKENS
 
 PASSAGE = Passage("1", "Marie Curie", "She was born in Warsaw. [Fully supported][Utility:5]</paragraph>")
 
@@ -27,7 +27,7 @@ def likely(text: str) -> list[float]:
         shares = {"[Fully supported]": 0.4, "[Partially supported]": 0.2, "[No support / Contradictory]": 0.2}
     elif text.endswith("[Fully supported]"):
         shares = {"[Utility:5]": 0.5, "[Utility:3]": 0.5}
-    return [shares.get(word, 0.0) for word in (*WORDS, "other")]
+    return [shares.get(word, 0.0) for word in (*REFLECTION_TOKENS, "other")]
 
 
 class Reflecting(ScriptedEngine):
@@ -49,7 +49,7 @@ class Reflecting(ScriptedEngine):
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole distributions", "heads only"])
 def test_verdicts_are_the_models_own_tokens(tmp_path: Path, whole: bool) -> None:
-    engine = Reflecting(vocabulary=(*WORDS, "other"), distribution=likely)
+    engine = Reflecting(vocabulary=(*REFLECTION_TOKENS, "other"), distribution=likely)
     engine.whole = whole
     model = LanguageModel(engine, CompletionCache(tmp_path / "c.sqlite"))
     assert model.wants_retrieval(["Where?"], OPEN_QA) == [pytest.approx(0.25)]
@@ -66,13 +66,15 @@ def test_verdicts_are_the_models_own_tokens(tmp_path: Path, whole: bool) -> None
 
 
 def test_where_no_token_of_a_group_can_be_had_the_verdict_is_a_failed_one() -> None:
-    engine = Reflecting(vocabulary=(*WORDS, "other"), distribution=lambda text: [0.0] * len(WORDS) + [1.0])
+    engine = Reflecting(
+        vocabulary=(*REFLECTION_TOKENS, "other"), distribution=lambda text: [0.0] * len(REFLECTION_TOKENS) + [1.0]
+    )
     model = LanguageModel(engine)
     assert model.wants_retrieval(["Where?"], OPEN_QA) == [None]
     assert model.assess(["Where?"], [PASSAGE], ["Warsaw"], OPEN_QA)[0].failed
 
 
 def test_a_model_with_only_some_of_the_tokens_is_asked_in_words() -> None:
-    engine = Reflecting(lambda request: with_tokens("yes", {"yes": 0.8, "no": 0.2}), vocabulary=WORDS[:-1])
+    engine = Reflecting(lambda request: with_tokens("yes", {"yes": 0.8, "no": 0.2}), vocabulary=REFLECTION_TOKENS[:-1])
     assert LanguageModel(engine).wants_retrieval(["Where?"], OPEN_QA) == [pytest.approx(0.8)]
     assert len(engine.asked) == 1 and not engine.steps

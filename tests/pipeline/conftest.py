@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.settings import Settings
 
 PLACES = {

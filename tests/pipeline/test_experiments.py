@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from tests.pipeline.conftest import Place
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, MATRIX, Results
-from wbrag_pipeline.evaluation.experiments.shelf import ACCOUNT
 from wbrag_pipeline.generation.ledger import costs
 from wbrag_pipeline.settings import Settings
 

@@ -15,7 +15,7 @@ from tests.pipeline.conftest import Place
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, TooManyFailedError
 from wbrag_pipeline.settings import Gates, Settings
-from wbrag_pipeline.writeback.gates import utility_gate
+from wbrag_pipeline.training.gates import utility_gate
 
 LOST = "Question: Who founded Eskmere?"
 

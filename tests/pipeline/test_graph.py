@@ -11,7 +11,7 @@ import pytest
 from tests.pipeline.conftest import Place
 from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.writeback.releases import current, release_names
+from wbrag_pipeline.releases.store import current, release_names
 
 STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "writeback_index"]
 STAGES += ["release", "evaluation", "report"]

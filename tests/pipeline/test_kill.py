@@ -9,7 +9,7 @@ import pytest
 
 from tests.failures.forking import told_by
 from tests.pipeline.conftest import write_tiny
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 
 
 @pytest.mark.slow

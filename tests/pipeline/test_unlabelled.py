@@ -13,7 +13,7 @@ import pytest
 
 from tests.pipeline.conftest import write_tiny
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]

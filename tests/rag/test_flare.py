@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rag.scripted_voices import Foresighted, Searched, passage, said
+from tests.rag.scripted_generators import Foresighted, Searched, passage, said
 from tests.scripted import Scripted
-from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, OPEN_QA
-from wbrag_pipeline.generation.protocol import Answer
-from wbrag_pipeline.rag.flare import Flare, sentences_of
+from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA
+from wbrag_pipeline.generation.generator import Answer
+from wbrag_pipeline.rag.flare import Flare, draft_sentences
 from wbrag_pipeline.rag.naive import NaiveRag
 
 TOP = [[passage("d0"), passage("d1")]]
@@ -125,14 +125,14 @@ def test_without_token_probabilities_the_answer_is_one_token() -> None:
 
 def test_tokens_are_shared_out_among_sentences() -> None:
     answer = said(("▁", 0.9), ("Dr. ", 0.8), ("No", 0.7), (".", 0.6), (" Yes.  ", 0.5), ("</s>", 0.1))
-    cut = sentences_of(Answer("Dr. No. Yes.", answer.probability, answer.token_probabilities))
+    cut = draft_sentences(Answer("Dr. No. Yes.", answer.probability, answer.token_probabilities))
     assert [sentence.text for sentence in cut] == ["Dr. No.", "Yes."]
     assert cut[0].tokens == (("Dr. ", 0.8), ("No", 0.7), (".", 0.6))
     assert cut[1].tokens == ((" Yes.  ", 0.5),)
 
 
 def test_pieces_that_do_not_make_the_text_count_as_one_token() -> None:
-    (sentence,) = sentences_of(Answer("é", 0.3, (("\ufffd", 0.6), ("\ufffd", 0.5))))
+    (sentence,) = draft_sentences(Answer("é", 0.3, (("\ufffd", 0.6), ("\ufffd", 0.5))))
     assert sentence.tokens == (("é", 0.3),)
 
 

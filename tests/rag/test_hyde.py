@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.rag.scripted_voices import Dreamer
+from tests.rag.scripted_generators import Dreamer
 from tests.retrieval.conftest import CompassEncoder, MakeIndex, compass, make_index, passages_of
 from tests.scripted import Scripted
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.naive import NaiveRag

@@ -5,17 +5,17 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tests.rag.scripted_voices import Judge, passage
+from tests.rag.scripted_generators import Judge, passage
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.settings import Gates
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.writeback.gates import document_gate, utility_gate
-from wbrag_pipeline.writeback.judging import Judged, JudgingScorer
-from wbrag_pipeline.writeback.scoring import score_passages, score_utility
+from wbrag_pipeline.training.gates import document_gate, utility_gate
+from wbrag_pipeline.training.judging import Judged, JudgingScorer
+from wbrag_pipeline.training.scoring import score_passages, score_utility
 
 NAMES = ["p1", "p2"]
 # Unlabelled: the gold column is there, as its table wants, and empty.

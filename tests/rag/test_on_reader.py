@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO, Task
-from wbrag_pipeline.generation.protocol import Decides, Imagines, Judges, LooksAhead, Passage
-from wbrag_pipeline.generation.reader.choosing import agreement, answerability
+from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO, Task
+from wbrag_pipeline.generation.generator import Decides, Imagines, Judges, LooksAhead, Passage
+from wbrag_pipeline.generation.reader.choosing import answer_agreement, answerability
 from wbrag_pipeline.generation.reader.network import ADAPTER_DIR, Reading
 from wbrag_pipeline.generation.reader.reader import Reader
 from wbrag_pipeline.rag.flare import Flare
@@ -90,10 +90,10 @@ def test_agreement_by_hand() -> None:
     # Margins of 0 and of ln 3 over "no answer" are votes of a half and of three quarters.
     half, more = Reading("Barack Obama", 0.0, 0.0, (), 0, 1), Reading("Bush", 1.0986122886681098, 0.0, (), 0, 1)
     assert (answerability(half), answerability(more)) == pytest.approx((0.5, 0.75))
-    assert agreement([half], "Obama") == pytest.approx(0.5)
-    assert agreement([half, half], "Obama") == pytest.approx(0.5)
-    assert agreement([half, more], "Obama") == pytest.approx(0.5 * 0.4)
-    assert agreement([half, more], "Bush") == pytest.approx(0.75 * 0.6)
-    assert agreement([half, more], "Clinton") == 0.0
-    assert agreement([half], "") == 0.0
-    assert agreement([], "Obama") == 0.0
+    assert answer_agreement([half], "Obama") == pytest.approx(0.5)
+    assert answer_agreement([half, half], "Obama") == pytest.approx(0.5)
+    assert answer_agreement([half, more], "Obama") == pytest.approx(0.5 * 0.4)
+    assert answer_agreement([half, more], "Bush") == pytest.approx(0.75 * 0.6)
+    assert answer_agreement([half, more], "Clinton") == 0.0
+    assert answer_agreement([half], "") == 0.0
+    assert answer_agreement([], "Obama") == 0.0

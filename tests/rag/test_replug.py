@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rag.scripted_voices import passage
+from tests.rag.scripted_generators import passage
 from tests.scripted import Scripted
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, Task
-from wbrag_pipeline.generation.protocol import Answer, Passage
+from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
+from wbrag_pipeline.generation.generator import Answer, Passage
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.rag.replug import RePlug, weights
 

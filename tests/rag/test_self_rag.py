@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rag.scripted_voices import Critic, passage
+from tests.rag.scripted_generators import Critic, passage
 from tests.scripted import Scripted
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.protocol import Assessment
+from wbrag_pipeline.generation.generator import Assessment
 from wbrag_pipeline.rag.self_rag import SelfRag
 
 P1, P2, P3 = passage("p1"), passage("p2"), passage("p3")

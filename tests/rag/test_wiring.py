@@ -8,19 +8,19 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.rag.scripted_voices import Dreamer
+from tests.rag.scripted_generators import Dreamer
 from tests.retrieval.conftest import CompassEncoder, MakeIndex, compass, make_index, passages_of, units_of
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, Task
+from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
 from wbrag_pipeline.evaluation.evaluate import evaluate
-from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.writeback.scoring import Scorer, retrieve, score_passages, score_utility
+from wbrag_pipeline.training.scoring import Scorer, retrieve, score_passages, score_utility
 
 __all__ = ["compass", "make_index"]  # fixtures
 

@@ -13,14 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.pipeline.conftest import Place, write_tiny
-from wbrag_pipeline.benchmarks.registry import Registry
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import refresh_corpus, run_pipeline
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.lineage import Lineage, render
+from wbrag_pipeline.lineage import Lineage, render_tree
+from wbrag_pipeline.releases.store import build_release, current, promote
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.writeback.releases import build_release, current, promote
 
 
 @pytest.fixture
@@ -107,9 +107,9 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
         assert [now[name] for name in unit["source_passage_ids"]] == unit["source_hashes"]
 
     lineage = Lineage(trained.settings.lineage)
-    assert "retired by a refresh of corpus towns" in render(lineage.trace(lost["unit_id"]))
-    assert "deleted by a refresh" in render(lineage.trace(lost["source_passage_ids"][0]))
-    assert "added by a refresh" in render(lineage.trace("new"))
+    assert "retired by a refresh of corpus towns" in render_tree(lineage.trace(lost["unit_id"]))
+    assert "deleted by a refresh" in render_tree(lineage.trace(lost["source_passage_ids"][0]))
+    assert "added by a refresh" in render_tree(lineage.trace("new"))
     with lineage.connect() as connection:
         newest = connection.sql("SELECT * FROM refreshes ORDER BY recorded_at DESC LIMIT 1").pl().row(0, named=True)
     assert newest["added"] == 1 and newest["relabelled"] == 1 and newest["deleted"] == len(lost["source_passage_ids"])

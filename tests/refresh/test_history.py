@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.lineage import Lineage, render
+from wbrag_pipeline.lineage import Lineage, render_tree
 from wbrag_pipeline.lineage.refreshes import summary
 
 CHANGES = pl.DataFrame(
@@ -40,9 +40,9 @@ def test_a_passage_knows_what_refreshes_did_to_it(tmp_path: Path) -> None:
     lineage = Lineage(tmp_path)
     record(lineage, 1, None)  # the first: everything was added, which is no news of any passage
     record(lineage, 2, "s1")
-    shown = render(lineage.trace("p2"))
+    shown = render_tree(lineage.trace("p2"))
     assert shown.count("updated by a refresh") == 1 and "h2" in shown and "h3" in shown and "run2" in shown
-    assert "deleted by a refresh" in render(lineage.trace("corpus:p1"))
+    assert "deleted by a refresh" in render_tree(lineage.trace("corpus:p1"))
 
 
 def test_views_say_what_was_done_and_why(tmp_path: Path) -> None:

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.refresh.retiring import retire
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base, settle
-from wbrag_pipeline.retrieval.corpus_changes import compare, counts
+from wbrag_pipeline.releases.store import build_release, current, promote
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, current_state, open_knowledge_base
+from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing, sha256_of_text
-from wbrag_pipeline.writeback.distillation import distil
-from wbrag_pipeline.writeback.gates import document_gate, utility_gate
-from wbrag_pipeline.writeback.releases import build_release, current, promote
-from wbrag_pipeline.writeback.scoring import Scorer, retrieve, score_passages, score_utility
+from wbrag_pipeline.training.distillation import distil
+from wbrag_pipeline.training.gates import document_gate, utility_gate
+from wbrag_pipeline.training.scoring import Scorer, retrieve, score_passages, score_utility
 
 COLOURS = ("red", "green", "blue")
 TOWNS = ("Aldermoor", "Brackwater", "Corvane")
@@ -81,7 +81,7 @@ def refresh(place: Settings, corpus: dict[str, tuple[str, str, bool, str]], enco
     state = current_state(place, "c")
     assert state is not None
     retire(place, ["b"], pl.scan_parquet(state.passages), encoder, actor="test")
-    settle(place, "c")
+    commit_state(place, "c")
     return encoded
 
 
@@ -155,7 +155,7 @@ def check_what_is_served(place: Settings, passages: pl.DataFrame) -> None:
 
 @given(before=CORPORA, after=CORPORA)
 def test_changes_lead_from_one_state_to_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    changes = compare(passages_of(before).lazy(), passages_of(after).lazy())
+    changes = changes_between(passages_of(before).lazy(), passages_of(after).lazy())
     said = dict(changes.select("passage_id", "change").iter_rows())
     for name in before.keys() | after.keys():
         if name not in before:
@@ -178,6 +178,8 @@ def test_a_passage_that_is_dated_counts_as_relabelled_and_an_earlier_version_s_s
         said_at=pl.when(passage_id="b").then(pl.lit(datetime(2024, 5, 1, tzinfo=UTC))).otherwise(pl.col("said_at"))
     )
     for before in (undated, undated.drop("said_at")):
-        assert compare(before.lazy(), undated.lazy()).is_empty()
-        assert compare(before.lazy(), dated.lazy()).select("passage_id", "change").rows() == [("b", "relabelled")]
-    assert compare(dated.lazy(), dated.lazy()).is_empty()
+        assert changes_between(before.lazy(), undated.lazy()).is_empty()
+        assert changes_between(before.lazy(), dated.lazy()).select("passage_id", "change").rows() == [
+            ("b", "relabelled")
+        ]
+    assert changes_between(dated.lazy(), dated.lazy()).is_empty()

@@ -11,9 +11,9 @@ import pytest
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.retiring import in_step
+from wbrag_pipeline.releases.pointer import read_pointer
+from wbrag_pipeline.releases.store import Release, build_release, current, promote, rollback
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.writeback.pointer import read_pointer
-from wbrag_pipeline.writeback.releases import Release, build_release, current, promote, rollback
 
 ENCODER = CompassEncoder()
 # The corpus as it is now: passage "a" is there, "b" is gone.

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
+from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
-from wbrag_pipeline.retrieval.protocol import Advance, Vectors
-from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.retrieval.protocols import Advance, Vectors
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS, PASSAGES
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline.errors import InputError, IntegrityError
-from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, reader_with
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, principal_with
+from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.search import Index
 
 LABELS = ["hr", "it", "legal"]
 Marks = dict[str, tuple[float, set[str]]]
@@ -73,7 +73,7 @@ def test_a_search_gives_the_exact_best_of_what_is_visible(
 def test_as_many_come_back_as_are_visible(
     tmp_path: Path, factory: str, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wbrag_pipeline.retrieval.search._FEW_VISIBLE", few)
+    monkeypatch.setattr("wbrag_pipeline.retrieval.faiss_search._FEW_VISIBLE", few)
     wide = CompassEncoder()
     wide.dimension = 16
     rng = np.random.default_rng(7)
@@ -137,9 +137,9 @@ def test_a_view_keeps_its_reader(tmp_path: Path) -> None:
 
 
 def test_labels_are_a_collection_and_blanks_are_none() -> None:
-    assert reader_with([" hr ", ""]) == frozenset({"hr"})
+    assert principal_with([" hr ", ""]) == frozenset({"hr"})
     with pytest.raises(TypeError, match="not the text 'hr'"):
-        reader_with("hr")
+        principal_with("hr")
 
 
 def test_units_whose_labels_are_not_those_of_their_index_are_refused(tmp_path: Path) -> None:

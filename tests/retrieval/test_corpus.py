@@ -11,12 +11,12 @@ from tests.retrieval.conftest import CompassEncoder, passages_of
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
+    commit_state,
+    committed_state,
     current_state,
     is_fresh,
     note_source,
     open_knowledge_base,
-    settle,
-    settled_state,
     source_fingerprint,
 )
 from wbrag_pipeline.settings import Settings
@@ -51,7 +51,7 @@ def test_an_index_is_fresh_for_the_very_file_it_was_made_from(
     assert not is_fresh(settings, "c", source)
     build_corpus_index(settings, "c", compass)
     assert not is_fresh(settings, "c", source)  # units may still be of another state
-    settle(settings, "c")
+    commit_state(settings, "c")
     assert is_fresh(settings, "c", source)
     # Another file of the same size, older than the index: what a corpus added with --replace may be.
     other = tmp_path / "other.jsonl"
@@ -114,11 +114,11 @@ def test_a_reader_keeps_what_it_opened_while_the_next_state_is_made(
 ) -> None:
     store(settings, source, {"a": 0.0, "b": 90.0})
     build_corpus_index(settings, "c", compass)
-    settle(settings, "c")
+    commit_state(settings, "c")
     opened = open_knowledge_base(settings, "c", compass)
     store(settings, source, {"b": 90.0})
     build_corpus_index(settings, "c", compass)
-    settle(settings, "c")
+    commit_state(settings, "c")
     hits = opened.search(["0"], 2)
     assert opened.hits_with_text(hits)["text"].to_list() == ["0.0", "90.0"]
     assert open_knowledge_base(settings, "c", compass).search(["0"], 2)["passage_id"].to_list() == ["b"]
@@ -137,14 +137,14 @@ def test_the_state_before_stays_until_the_units_are_in_step(
         state = current_state(settings, "c")
         assert state is not None
         names.append(state.name)
-    assert settled_state(settings, "c") is None and folders() == set(names)
-    settle(settings, "c")
+    assert committed_state(settings, "c") is None and folders() == set(names)
+    commit_state(settings, "c")
     assert folders() == {names[-1]}
     store(settings, source, {"a": 30.0})
     build_corpus_index(settings, "c", compass)
-    settled = settled_state(settings, "c")
+    settled = committed_state(settings, "c")
     assert settled is not None and settled.name == names[-1]
-    settle(settings, "c")
+    commit_state(settings, "c")
     assert names[-1] in folders() and len(folders()) == 2
 
 
@@ -154,7 +154,7 @@ def test_a_note_of_another_table_is_not_believed(settings: Settings, source: Pat
     source.write_text("changed", encoding="utf-8")
     note_source(settings, "c", source_fingerprint(source), passages_of({"a": 5.0}))
     build_corpus_index(settings, "c", compass)
-    settle(settings, "c")
+    commit_state(settings, "c")
     assert not is_fresh(settings, "c", source)
 
 

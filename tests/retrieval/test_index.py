@@ -11,8 +11,8 @@ import pytest
 from wbrag_pipeline.errors import InputError, IntegrityError, MissingPartError, NotBuiltError
 from wbrag_pipeline.retrieval import faiss_library
 from wbrag_pipeline.retrieval.faiss_library import installed_builds, load_faiss
+from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest
-from wbrag_pipeline.retrieval.search import Index
 
 FILES = ("index.faiss", "ids.parquet", "manifest.json")
 

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
+from wbrag_pipeline.releases.store import build_release, promote, rollback
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
-from wbrag_pipeline.writeback.releases import build_release, promote, rollback
 
 CORPUS = {"north": 90.0, "east": 0.0, "west": 180.0, "south": 270.0}
 

@@ -12,9 +12,9 @@ import pytest
 from tests.retrieval.conftest import units_of
 from tests.serving.conftest import Deployment
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
+from wbrag_pipeline.releases.store import build_release
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.serving.live import LiveRetriever
-from wbrag_pipeline.writeback.releases import build_release
 
 
 def live(deployment: Deployment, retry_seconds: float = 60.0) -> LiveRetriever:

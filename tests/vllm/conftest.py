@@ -21,7 +21,7 @@ import pytest
 from tests.vllm.hugging_face import Reference
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.reflection import WORDS
+from wbrag_pipeline.generation.reflection import REFLECTION_TOKENS
 from wbrag_pipeline.generation.vllm_engine import VllmEngine
 
 # Read by vLLM when it is imported. One process, so that a test sees the engine's errors and not a child's.
@@ -89,7 +89,7 @@ def make_model(kind: str, folder: Path) -> Path:
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM
 
     # One of the two has Self-RAG's reflection tokens.
-    tokenizer = make_tokenizer(WORDS if kind == "gemma" else ())
+    tokenizer = make_tokenizer(REFLECTION_TOKENS if kind == "gemma" else ())
     shape: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "hidden_size": 128,

@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
 
 QUESTIONS = [
     "Where was Marie Curie born?",

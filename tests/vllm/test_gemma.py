@@ -10,12 +10,12 @@ import pytest
 
 from tests.vllm.conftest import serve
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Reference, asked
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, YES_NO
+from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.reflection import RELEVANT, RETRIEVE, SUPPORTED, USEFUL
+from wbrag_pipeline.generation.reflection import RELEVANT_TOKENS, RETRIEVE_TOKENS, SUPPORTED_TOKENS, USEFUL_TOKENS
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_reflection_tokens_are_read_as_hugging_face_has_them(served_gemma: Langu
     wanted = served_gemma.wants_retrieval(QUESTIONS, OPEN_QA)
     verdicts = served_gemma.assess(QUESTIONS, [passage] * n, ["Warsaw"] * n, OPEN_QA)
     for question, retrieve, verdict in zip(QUESTIONS, wanted, verdicts, strict=True):
-        assert retrieve == pytest.approx(worth(question, "", RETRIEVE), abs=1e-4)
-        expected = [worth(question, begun, RELEVANT), worth(question, said, SUPPORTED)]
-        expected.append(worth(question, f"{said}[Fully supported]", USEFUL))
+        assert retrieve == pytest.approx(worth(question, "", RETRIEVE_TOKENS), abs=1e-4)
+        expected = [worth(question, begun, RELEVANT_TOKENS), worth(question, said, SUPPORTED_TOKENS)]
+        expected.append(worth(question, f"{said}[Fully supported]", USEFUL_TOKENS))
         assert [verdict.relevant, verdict.supported, verdict.useful] == pytest.approx(expected, abs=1e-4)

@@ -14,11 +14,11 @@ import pytest
 
 from tests.pipeline.conftest import PLACES, Place, load_definitions, place
 from tests.vllm.conftest import ENGINE
-from wbrag_pipeline.benchmarks.adding import add_benchmark
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA
+from wbrag_pipeline.datasets.adding import add_benchmark
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.rag.methods import method_named
-from wbrag_pipeline.writeback.scoring import passages_of
+from wbrag_pipeline.training.scoring import passages_of
 
 __all__ = ["load_definitions", "place"]  # fixtures
 

@@ -14,10 +14,10 @@ import pytest
 
 from tests.vllm.conftest import ENGINE
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS
-from wbrag_pipeline.benchmarks.tasks import OPEN_QA, YES_NO
+from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.protocol import Passage
 from wbrag_pipeline.generation.ray_engine import RayEngine
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.methods import check_able, method_named

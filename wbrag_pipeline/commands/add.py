@@ -28,7 +28,7 @@ def corpus(
 
     Example: wbrag add corpus handbook ./docs
     """
-    from wbrag_pipeline.benchmarks.adding import add_corpus
+    from wbrag_pipeline.datasets.adding import add_corpus
     from wbrag_pipeline.settings import Settings
 
     added = add_corpus(Settings.from_environment(home=home).home, name, path, description, replace=replace)
@@ -59,18 +59,18 @@ def benchmark(
 
     Example: wbrag add benchmark support --corpus handbook --train log.csv --test held-back.csv
     """
-    from wbrag_pipeline.benchmarks import adding
-    from wbrag_pipeline.benchmarks import hub as flashrag
+    from wbrag_pipeline.datasets import adding
+    from wbrag_pipeline.datasets import hub as flashrag
     from wbrag_pipeline.settings import Settings
 
     folder = Settings.from_environment(home=home).home
     if hub:
         added = flashrag.add_benchmark_from_hub(folder, name, corpus=corpus, replace=replace)
     elif overlap not in ("refuse", "drop"):
-        raise InputError(f"{overlap!r} is no way to treat overlap", field="--overlap", mend="refuse or drop")
+        raise InputError(f"{overlap!r} is no way to treat overlap", field="--overlap", hint="refuse or drop")
     elif train is None or (test is None and not unlabelled):
-        mend = "--test may be left out with --unlabelled; or --hub for a FlashRAG benchmark"
-        raise InputError("--train and --test are both needed", mend=mend)
+        hint = "--test may be left out with --unlabelled; or --hub for a FlashRAG benchmark"
+        raise InputError("--train and --test are both needed", hint=hint)
     else:
         added = adding.add_benchmark(
             folder,

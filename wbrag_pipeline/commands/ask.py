@@ -35,21 +35,21 @@ def ask(
 
     Example: wbrag ask "Whose idea was Velcro?" --benchmark sample_squad
     """
-    from wbrag_pipeline.benchmarks.registry import Registry
-    from wbrag_pipeline.benchmarks.tasks import task_named
     from wbrag_pipeline.commands.release import held_back
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.datasets.tasks import task_named
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.rag.methods import method_named
     from wbrag_pipeline.rag.searching import Search
+    from wbrag_pipeline.releases.store import current
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.writeback.releases import current
-    from wbrag_pipeline.writeback.scoring import passages_of
+    from wbrag_pipeline.training.scoring import passages_of
 
     if not question.strip():
         raise InputError("the question is empty", field="question")
     if unrestricted and label is not None:
-        raise InputError("--label and --unrestricted exclude each other", mend="give one of them")
+        raise InputError("--label and --unrestricted exclude each other", hint="give one of them")
     settings = variant.settings(top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)

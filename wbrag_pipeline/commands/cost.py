@@ -25,10 +25,10 @@ def cost(
     from rich.table import Table
 
     from wbrag_pipeline import tables
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.statistics import of_kept_questions
+    from wbrag_pipeline.generation.generator import Usage
     from wbrag_pipeline.generation.ledger import costs, paper_calls
-    from wbrag_pipeline.generation.protocol import Usage
 
     settings = settings_of(home=home)
     if benchmark is not None:

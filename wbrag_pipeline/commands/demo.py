@@ -12,8 +12,8 @@ def demo(home: Home = None) -> None:
 
     Example: wbrag demo
     """
+    from wbrag_pipeline.commands.overview import print_overview
     from wbrag_pipeline.commands.pipeline import run_pipeline
-    from wbrag_pipeline.commands.results import print_overview
 
     settings = settings_of(home=home)
     run_pipeline(settings, SAMPLE)

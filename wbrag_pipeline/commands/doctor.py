@@ -72,7 +72,7 @@ def _home(settings: Settings) -> str:
 
 
 def _registry(settings: Settings) -> str:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
 
     registry = Registry.load(settings.home)
     missing = [corpus.path for corpus in registry.corpora.values() if not corpus.path.exists()]
@@ -102,10 +102,10 @@ def _generator(settings: Settings) -> str:
 
 
 def _indexes(settings: Settings) -> str:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.releases.store import current
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.writeback.releases import current
 
     encoder = load_encoder(settings.encoder)
     names = Registry.load(settings.home).corpora

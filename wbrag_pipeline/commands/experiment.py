@@ -13,7 +13,7 @@ from wbrag_pipeline.commands.options import Encoder, Home, RescueDepth, TopK, Va
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.conduct import Study
     from wbrag_pipeline.evaluation.experiments.trials import Workbench
     from wbrag_pipeline.settings import Settings
@@ -147,7 +147,7 @@ def run_report(benchmarks: Benchmarks = None, *, scope: Scope) -> None:
     Example: wbrag experiment report
     """
     study = _study(benchmarks, scope)
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
 
     _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
 
@@ -160,9 +160,9 @@ def _study(
     crossed: Sequence[str] | None = None,
     grid: Sequence[str] | None = None,
 ) -> Study:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
-    from wbrag_pipeline.evaluation.experiments.conduct import METHODS, Study
+    from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
 
@@ -178,7 +178,7 @@ def _study(
     engines = list(dict.fromkeys(scope.generator or [settings.generator]))
     for engine in engines:
         check_generator(engine)
-    used = tuple(dict.fromkeys(method_named(name).name for name in methods or METHODS))
+    used = tuple(dict.fromkeys(method_named(name).name for name in methods or PAPER_METHODS))
     # Those that exchange units: as asked, or the first two of the methods, naive and replug where nothing was said.
     exchanged = tuple(dict.fromkeys(method_named(name).name for name in crossed)) if crossed else used[:2]
     grids = _grids(grid) if grid else GRIDS
@@ -193,15 +193,15 @@ def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
         try:
             grids[name.strip()] = [float(value) for value in values.split(",")]
         except ValueError:
-            raise InputError(f"cannot be read: {text!r}", field="grid", mend="write it as tau_s=0,0.1,0.2") from None
+            raise InputError(f"cannot be read: {text!r}", field="grid", hint="write it as tau_s=0,0.1,0.2") from None
     return grids
 
 
 def _run(kinds: Sequence[str], study: Study) -> None:
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
+    from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
-    from wbrag_pipeline.evaluation.experiments.report import results_of
     from wbrag_pipeline.rag.methods import check_able, method_named
     from wbrag_pipeline.settings import DEFAULT_GENERATOR
 
@@ -220,7 +220,7 @@ def _run(kinds: Sequence[str], study: Study) -> None:
 
 
 def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
-    from wbrag_pipeline.evaluation.experiments.report import gather, write_experiments_report
+    from wbrag_pipeline.evaluation.experiments.experiments_report import gather, write_experiments_report
 
     page = write_experiments_report(settings.experiments, gather(settings, registry, generators, benchmarks))
     # As short as it can be told from here.
@@ -229,7 +229,7 @@ def _report(settings: Settings, registry: Registry, generators: Sequence[str], b
 
 def workbench(study: Study) -> Workbench:
     """A workbench with the engines that the study's settings name, each loaded when it is first needed."""
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.trials import Workbench
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.retrieval.encoder import load_encoder

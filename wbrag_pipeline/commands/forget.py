@@ -34,22 +34,22 @@ def forget(
     """
     from wbrag_pipeline.forgetting.forget import forget as forget_now
     from wbrag_pipeline.forgetting.forget import resume as resume_now
-    from wbrag_pipeline.forgetting.subject import KINDS
+    from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
     from wbrag_pipeline.settings import Settings
 
     settings = Settings.from_environment(home=home)
     if resume:
         if kind or ids:
-            raise InputError("--resume takes no ids", mend="wbrag forget --resume")
+            raise InputError("--resume takes no ids", hint="wbrag forget --resume")
         certificate = resume_now(settings)
     else:
-        found = next((known for known in KINDS if known == kind), None)
+        found = next((known for known in SUBJECT_KINDS if known == kind), None)
         if found is None:
             raise InputError(
-                f"{kind or 'nothing'} cannot be forgotten", field="kind", mend=f"one of {', '.join(KINDS)}"
+                f"{kind or 'nothing'} cannot be forgotten", field="kind", hint=f"one of {', '.join(SUBJECT_KINDS)}"
             )
         if not ids:
-            raise InputError("no id is given", field="ids", mend=f"wbrag forget {found} ID")
+            raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
         certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark)
     if json is not None:
         certificate.write(json)

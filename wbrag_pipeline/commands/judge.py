@@ -30,8 +30,8 @@ def judge(
     """
     import polars as pl
 
-    from wbrag_pipeline.benchmarks.registry import Registry
-    from wbrag_pipeline.benchmarks.tasks import task_named
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.datasets.tasks import task_named
     from wbrag_pipeline.evaluation.agreement import study_judge
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.generation.ledger import accounting
@@ -40,11 +40,11 @@ def judge(
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.retrieval.knowledge_base import CORPUS
-    from wbrag_pipeline.writeback.judging import JudgingScorer
-    from wbrag_pipeline.writeback.scoring import Scorer, retrieve
+    from wbrag_pipeline.training.judging import JudgingScorer
+    from wbrag_pipeline.training.scoring import Scorer, retrieve
 
     if split not in ("train", "test"):
-        raise InputError(f"there is no split {split!r}", field="--split", mend="train or test")
+        raise InputError(f"there is no split {split!r}", field="--split", hint="train or test")
     settings = variant.settings(top_k=top_k)
     registry, policy = Registry.load(settings.home), method_named(settings.method)
     vectors, model = load_encoder(settings.encoder), deployed_generator(settings)

@@ -17,7 +17,7 @@ def lineage(
 
     Example: wbrag lineage u_3f9c2a71d0b4e856
     """
-    from wbrag_pipeline.lineage import Lineage, render
+    from wbrag_pipeline.lineage import Lineage, render_tree
     from wbrag_pipeline.settings import Settings
 
-    typer.echo(render(Lineage(Settings.from_environment(home=home).lineage).trace(identifier)))
+    typer.echo(render_tree(Lineage(Settings.from_environment(home=home).lineage).trace(identifier)))

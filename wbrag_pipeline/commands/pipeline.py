@@ -35,7 +35,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
 
     refresh: read the corpora again even when their files have not changed since.
     """
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.generation.engines import check_generator, deployed_generator
     from wbrag_pipeline.rag.methods import check_able, method_named
 
@@ -64,7 +64,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
 
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
     """Index the benchmarks' corpora where their files have changed since, or all of them with ``refresh``."""
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.retrieval.corpus import is_fresh
 
     registry = Registry.load(settings.home)

@@ -10,7 +10,7 @@ from wbrag_pipeline.commands.options import Variant, bundled
 from wbrag_pipeline.errors import NotBuiltError
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.settings import Settings
 
 
@@ -34,7 +34,7 @@ def refresh(
 
     Example: wbrag refresh handbook --dry-run
     """
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
 
     settings = variant.settings()
     registry = Registry.load(settings.home)

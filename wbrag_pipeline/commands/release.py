@@ -15,9 +15,9 @@ from wbrag_pipeline.errors import IntegrityError
 if TYPE_CHECKING:
     import polars as pl
 
+    from wbrag_pipeline.releases.pointer import Pointer
+    from wbrag_pipeline.releases.store import Release
     from wbrag_pipeline.settings import Settings
-    from wbrag_pipeline.writeback.pointer import Pointer
-    from wbrag_pipeline.writeback.releases import Release
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, compare, promote and roll back write-back releases."
@@ -41,7 +41,7 @@ def list_releases(
     """
     from rich.table import Table
 
-    from wbrag_pipeline.writeback.releases import release_names
+    from wbrag_pipeline.releases.store import release_names
 
     settings = _settings(benchmark, variant)
     folder = settings.releases(benchmark)
@@ -70,7 +70,7 @@ def show(
 
     Example: wbrag release show sample_nq r000001
     """
-    from wbrag_pipeline.writeback.releases import current, open_release
+    from wbrag_pipeline.releases.store import current, open_release
 
     settings = _settings(benchmark, variant)
     folder = settings.releases(benchmark)
@@ -100,8 +100,8 @@ def diff(
 
     Example: wbrag release diff sample_nq r000001 r000002
     """
-    from wbrag_pipeline.writeback.release_diff import diff_units
-    from wbrag_pipeline.writeback.releases import open_release
+    from wbrag_pipeline.releases.diff import diff_units
+    from wbrag_pipeline.releases.store import open_release
 
     settings = _settings(benchmark, variant)
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
@@ -130,7 +130,7 @@ def promote(
 
     Example: wbrag release promote sample_nq r000002 --reason "read all new units"
     """
-    from wbrag_pipeline.writeback import releases
+    from wbrag_pipeline.releases import store as releases
 
     settings = _settings(benchmark, variant)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
@@ -154,7 +154,8 @@ def rollback(
 
     Example: wbrag release rollback sample_nq --reason "wrong answers on opening hours"
     """
-    from wbrag_pipeline.writeback import pointer, releases
+    from wbrag_pipeline.releases import pointer
+    from wbrag_pipeline.releases import store as releases
 
     settings = _settings(benchmark, variant)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
@@ -168,8 +169,8 @@ def rollback(
 
 def held_back(settings: Settings, benchmark: str) -> str:
     """One line on a candidate that is not served, empty when the newest is."""
-    from wbrag_pipeline.writeback.pointer import served_name
-    from wbrag_pipeline.writeback.releases import candidate_name, open_release
+    from wbrag_pipeline.releases.pointer import served_name
+    from wbrag_pipeline.releases.store import candidate_name, open_release
 
     folder = settings.releases(benchmark)
     name, served = candidate_name(folder), served_name(folder)
@@ -184,7 +185,7 @@ def held_back(settings: Settings, benchmark: str) -> str:
 
 
 def _settings(benchmark: str, variant: Variant) -> Settings:
-    from wbrag_pipeline.benchmarks.registry import Registry
+    from wbrag_pipeline.datasets.registry import Registry
 
     settings = variant.settings()
     Registry.load(settings.home).benchmark(benchmark)
@@ -199,18 +200,18 @@ def _actor() -> str:
 
 
 def _as_it_stands(settings: Settings, benchmark: str) -> Callable[[Release], Release] | None:
-    from wbrag_pipeline.benchmarks.registry import Registry
-    from wbrag_pipeline.refresh.retiring import as_it_stands
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.refresh.retiring import revalidated_release
 
     corpus = Registry.load(settings.home).benchmark(benchmark).corpus
-    return as_it_stands(settings, corpus, actor=_actor())
+    return revalidated_release(settings, corpus, actor=_actor())
 
 
 def _record(settings: Settings, benchmark: str) -> str:
     """Record what is served now; gives its name."""
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.retiring import record_served
-    from wbrag_pipeline.writeback.pointer import served_name
+    from wbrag_pipeline.releases.pointer import served_name
 
     folder = settings.releases(benchmark)
     record_served(Lineage(settings.lineage), folder, "by-hand", settings.variant, benchmark)
@@ -226,7 +227,7 @@ def _say_why(benchmark: str, wanted: str, served: str) -> None:
 
 
 def _state(folder: Path, name: str) -> str:
-    from wbrag_pipeline.writeback.releases import candidate_name
+    from wbrag_pipeline.releases.store import candidate_name
 
     now = _pointer(folder)
     if now and now.release == name:
@@ -240,7 +241,7 @@ def _state(folder: Path, name: str) -> str:
 
 def _pointer(folder: Path) -> Pointer | None:
     """The pointer; a damaged one is told about and taken for none, since this command is where its message leads."""
-    from wbrag_pipeline.writeback.pointer import read_pointer
+    from wbrag_pipeline.releases.pointer import read_pointer
 
     try:
         return read_pointer(folder)
@@ -250,7 +251,7 @@ def _pointer(folder: Path) -> Pointer | None:
 
 
 def _facts(folder: Path, name: str) -> Sequence[str]:
-    from wbrag_pipeline.writeback.releases import open_release
+    from wbrag_pipeline.releases.store import open_release
 
     try:
         found = open_release(folder, name)

@@ -39,9 +39,9 @@ def run(
 
     Example: wbrag run sample_nq sample_fever
     """
+    from wbrag_pipeline.commands.overview import print_overview
     from wbrag_pipeline.commands.pipeline import run_pipeline
     from wbrag_pipeline.commands.release import held_back
-    from wbrag_pipeline.commands.results import print_overview
     from wbrag_pipeline.settings import Gates
 
     settings = variant.settings(

@@ -19,8 +19,8 @@ def status(variant: Variant) -> None:
 
     Example: wbrag status
     """
-    from wbrag_pipeline.benchmarks.registry import Registry
     from wbrag_pipeline.commands.release import held_back
+    from wbrag_pipeline.datasets.registry import Registry
 
     settings = variant.settings()
     registry = Registry.load(settings.home)
@@ -57,7 +57,7 @@ def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
 def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:
     from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.statistics import summarise
-    from wbrag_pipeline.writeback.releases import current
+    from wbrag_pipeline.releases.store import current
 
     try:
         release = current(settings.releases(benchmark))

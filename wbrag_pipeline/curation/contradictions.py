@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wbrag_pipeline.curation.sources import Source
+from wbrag_pipeline.curation.details import normalized
+from wbrag_pipeline.curation.sources import SourcePassage
 from wbrag_pipeline.curation.statements import Statement, statements_of
 from wbrag_pipeline.curation.unit import FLAGGED, SUPERSEDED, Unit
-from wbrag_pipeline.curation.wording import plain
-from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.generation.generator import Generator, Passage
 
 # What a generator must give, both ways, as a probability, before two names exclude each other.
 LEAST_REFUTATION = 0.9
@@ -30,14 +30,14 @@ class Side:
     """All that states one of several values of one thing."""
 
     units: list[Unit] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, SourcePassage] = field(default_factory=dict)
     sentence: str = ""
 
     @property
     def support(self) -> int:
         """Documents that state it; copies of one text are one, however many documents they lie in."""
         found = self.sources.values()
-        return min(len({s.document or s.title for s in found}), len({plain(s.text) for s in found}))
+        return min(len({s.document or s.title for s in found}), len({normalized(s.text) for s in found}))
 
     @property
     def said_at(self) -> datetime | None:
@@ -56,7 +56,7 @@ class Side:
         return max(signs) > 0
 
 
-def settle_contradictions(units: Sequence[Unit], sources: Mapping[str, Source], generator: Generator) -> None:
+def resolve_contradictions(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:
     """Supersede or flag, in place, the standing units that something else contradicts.
 
     Only what all readers of a unit may see is held against it: passages whose labels it has, units of the same labels.
@@ -67,7 +67,7 @@ def settle_contradictions(units: Sequence[Unit], sources: Mapping[str, Source], 
 
 
 def _settle(
-    units: Sequence[Unit], visible: Sequence[Source], sources: Mapping[str, Source], generator: Generator
+    units: Sequence[Unit], visible: Sequence[SourcePassage], sources: Mapping[str, SourcePassage], generator: Generator
 ) -> None:
     sides: dict[Statement, dict[str, Side]] = defaultdict(lambda: defaultdict(Side))
     for unit in sorted(units, key=lambda unit: unit.unit_id):

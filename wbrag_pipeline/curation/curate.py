@@ -12,15 +12,15 @@ from datetime import datetime
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.curation.contradictions import settle_contradictions
+from wbrag_pipeline.curation.contradictions import resolve_contradictions
 from wbrag_pipeline.curation.duplicates import merge_duplicates
 from wbrag_pipeline.curation.private_data import EVERY_KIND, kinds_named
 from wbrag_pipeline.curation.screening import objection, quarantine
-from wbrag_pipeline.curation.sources import Source, sources_of
+from wbrag_pipeline.curation.sources import SourcePassage, sources_of
 from wbrag_pipeline.curation.support import cut_unsupported, present_sources, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
-from wbrag_pipeline.generation.protocol import Generator
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences
 
 # Columns that are fields of Unit under the same name.
@@ -50,7 +50,7 @@ def curate(
     quarantine(made, kinds_named(private))
     cut_unsupported(made, sources, generator)
     merge_duplicates(made, encoder, generator)
-    settle_contradictions(made, sources, generator)
+    resolve_contradictions(made, sources, generator)
     _date(made, sources, known_from or {})
     return _table(units, made, generator)
 
@@ -86,7 +86,7 @@ def _units(units: pl.DataFrame) -> list[Unit]:
     return [unit_of(row) for row in units.sort("unit_id").iter_rows(named=True)]
 
 
-def _date(units: Sequence[Unit], sources: Mapping[str, Source], known_from: Mapping[str, datetime]) -> None:
+def _date(units: Sequence[Unit], sources: Mapping[str, SourcePassage], known_from: Mapping[str, datetime]) -> None:
     """Set both pairs of times: true in the world by what the sources say, known to the system by what it recorded."""
     for unit in units:
         said = [source.said_at for source in present_sources(unit, sources) if source.said_at]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from wbrag_pipeline.curation.details import details_of, normalized
 from wbrag_pipeline.curation.neighbours import near_pairs
 from wbrag_pipeline.curation.unit import MERGED, Unit
-from wbrag_pipeline.curation.wording import plain, wording_of
-from wbrag_pipeline.generation.protocol import Generator, Passage
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.generation.generator import Generator, Passage
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences
 
 # Share of words (Jaccard) two sentences have in common before a generator is asked whether they say the same.
@@ -32,7 +32,7 @@ def merge_duplicates(units: Sequence[Unit], encoder: Encoder, generator: Generat
     """
     first: dict[tuple[str, ...], Unit] = {}
     for unit in sorted((unit for unit in units if unit.stands), key=lambda unit: (-len(unit.sources), unit.unit_id)):
-        survivor = first.setdefault((*unit.labels, "", plain(unit.title), plain(unit.text)), unit)
+        survivor = first.setdefault((*unit.labels, "", normalized(unit.title), normalized(unit.text)), unit)
         if survivor is not unit:
             merge(unit, survivor, f"says word for word what {survivor.unit_id} says")
     # Sources after the merging above: what more passages state is the better survivor.
@@ -45,7 +45,7 @@ def merge_duplicates(units: Sequence[Unit], encoder: Encoder, generator: Generat
 
 def _of_one_thing(one: Unit, other: Unit) -> bool:
     """Whether nobody sees one who may not see the other, and both are under one title or of the same passages."""
-    alike = plain(one.title) == plain(other.title) or one.sources == other.sources
+    alike = normalized(one.title) == normalized(other.title) or one.sources == other.sources
     return one.labels == other.labels and alike
 
 
@@ -83,11 +83,11 @@ def _unmatched(whole: Unit, part: Unit) -> list[tuple[Passage, Passage]] | None:
 
     None where one of them can be no sentence of ``whole``.
     """
-    there = {wording_of(sentence): sentence for sentence in split_sentences(whole.text)}
+    there = {details_of(sentence): sentence for sentence in split_sentences(whole.text)}
     held = {wording.tokens for wording in there}
     found = []
     for sentence in split_sentences(part.text):
-        wording = wording_of(sentence)
+        wording = details_of(sentence)
         if wording.tokens in held:
             continue
         alike = [(_share(wording.tokens, other.tokens), text) for other, text in there.items() if wording.agrees(other)]

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from wbrag_pipeline.curation.details import details_of
 from wbrag_pipeline.curation.unit import Unit
-from wbrag_pipeline.curation.wording import wording_of
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
-from wbrag_pipeline.retrieval.protocol import Encoder
-from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.retrieval.faiss_search import Index
+from wbrag_pipeline.retrieval.protocols import Encoder
 
 # Share of words (Jaccard) from which MinHash proposes a pair, most of the time.
 _WORDS_SHARED = 0.6
@@ -36,7 +36,7 @@ def near_pairs(units: Sequence[Unit], encoder: Encoder) -> list[Pair]:
 def _by_words(units: Sequence[Unit]) -> Iterator[Pair]:
     from datasketch import MinHash, MinHashLSH
 
-    words = [[word.encode() for word in sorted({*wording_of(f"{unit.title}. {unit.text}").tokens})] for unit in units]
+    words = [[word.encode() for word in sorted({*details_of(f"{unit.title}. {unit.text}").tokens})] for unit in units]
     hashes = MinHash.bulk(words, num_perm=_PERMUTATIONS, seed=1)
     buckets = MinHashLSH(threshold=_WORDS_SHARED, num_perm=_PERMUTATIONS)
     for place, made in enumerate(hashes):

@@ -45,7 +45,7 @@ def kinds_named(names: str) -> tuple[str, ...]:
     for kind in kinds:
         if kind not in DETECTORS:
             known = ", ".join(DETECTORS)
-            raise InputError(f"there is no detector {kind!r}", field="private", mend=f"of {known}; or none")
+            raise InputError(f"there is no detector {kind!r}", field="private", hint=f"of {known}; or none")
     return kinds
 
 

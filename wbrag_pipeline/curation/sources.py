@@ -9,7 +9,7 @@ import polars as pl
 
 
 @dataclass(frozen=True)
-class Source:
+class SourcePassage:
     """A passage. ``document`` is what it was cut from, ``said_at`` when that said it, where that is known."""
 
     passage_id: str
@@ -26,10 +26,10 @@ class Source:
         return " ".join(f"{self.title} {self.text}".split())
 
 
-def sources_of(passages: pl.DataFrame) -> dict[str, Source]:
+def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:
     """PASSAGES by id."""
     return {
-        row["passage_id"]: Source(
+        row["passage_id"]: SourcePassage(
             row["passage_id"],
             row["title"],
             row["text"],

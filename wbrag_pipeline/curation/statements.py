@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from wbrag_pipeline.curation.wording import (
+from wbrag_pipeline.curation.details import (
     FUNCTION_WORDS,
     NEGATIONS,
     OPPOSITES,
+    details_of,
     is_name,
     is_number,
     is_year,
-    plain,
+    normalized,
     token_of,
-    wording_of,
     words_as_written,
 )
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 
-Kind = Literal["date", "quantity", "negation", "opposite", "name"]
+StatementKind = Literal["date", "quantity", "negation", "opposite", "name"]
 
 # What happens once to a thing, so that another date of it excludes the first: said of the thing itself, or done to it.
 _HAPPENS_ONCE = frozenset("born died sank premiered".split())
@@ -59,7 +59,7 @@ class Statement:
     """What is said, but for one place. Equal statements are about the same."""
 
     subject: str
-    kind: Kind
+    kind: StatementKind
     words: tuple[str, ...]
 
     @property
@@ -86,7 +86,7 @@ def statements_of(title: str, text: str) -> Iterator[tuple[Statement, str, str]]
         subject = _subject(words, title, before)
         before = subject
         if subject and not sentence[:1].islower() and not (is_fragment(sentence) and sentence[-1:].isalnum()):
-            wording = wording_of(sentence)
+            wording = details_of(sentence)
             begun = max(1, len(_leading_name(words)))  # a pronoun is one word
             for statement, value in _open(subject, wording.tokens[begun:], frozenset(wording.names)):
                 yield statement, value, sentence
@@ -97,7 +97,7 @@ def _subject(words: list[str], title: str, before: str) -> str:
     if run:
         name = " ".join(token_of(word) for word in run)
         # A title tells things of one name apart ("Mercury (planet)"); the sentence's own words do not.
-        return plain(title) if plain(title).partition(" (")[0] == name else name
+        return normalized(title) if normalized(title).partition(" (")[0] == name else name
     return before if words and token_of(words[0]) in _PRONOUNS else ""
 
 

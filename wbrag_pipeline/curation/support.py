@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wbrag_pipeline.curation.sources import Source
+from wbrag_pipeline.curation.details import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
+from wbrag_pipeline.curation.sources import SourcePassage
 from wbrag_pipeline.curation.unit import REJECTED, Unit
-from wbrag_pipeline.curation.wording import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
-from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.lineage.node import count_of
 from wbrag_pipeline.sentences import split_sentences
 
@@ -20,7 +20,7 @@ LEAST_SUPPORT = 0.5
 _STATES = frozenset("is was are were has had became".split())
 
 
-def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, Source], generator: Generator) -> None:
+def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:
     """Cut, in place, the sentences that do not follow from their unit's sources; reject what is left empty.
 
     A source counts only while it is the passage that the unit was made from: with the same content hash.
@@ -44,7 +44,7 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, Source], genera
             unit.title = there[0].title
 
 
-def present_sources(unit: Unit, sources: Mapping[str, Source]) -> tuple[Source, ...]:
+def present_sources(unit: Unit, sources: Mapping[str, SourcePassage]) -> tuple[SourcePassage, ...]:
     """The unit's sources that are still what they were when it was made, in its order."""
     found = (
         source
@@ -54,7 +54,7 @@ def present_sources(unit: Unit, sources: Mapping[str, Source]) -> tuple[Source, 
     return tuple(found)
 
 
-def supported(asked: Sequence[tuple[str, tuple[Source, ...]]], generator: Generator) -> list[bool]:
+def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator: Generator) -> list[bool]:
     """Whether each sentence follows from its sources; the generator is asked only for what wording cannot settle."""
     settled = [
         True if stands_in(sentence, there) else False if not there or made_up(sentence, there) else None
@@ -72,7 +72,7 @@ def supported(asked: Sequence[tuple[str, tuple[Source, ...]]], generator: Genera
     return [given[place] if verdict is None else verdict for place, verdict in enumerate(settled)]
 
 
-def stands_in(sentence: str, sources: Sequence[Source]) -> bool:
+def stands_in(sentence: str, sources: Sequence[SourcePassage]) -> bool:
     """Whether a source has the sentence word for word, at its title or in its text.
 
     A passage's border may have cut a sentence short of its full stop, and the next one follows it without a seam: so
@@ -89,7 +89,7 @@ def stands_in(sentence: str, sources: Sequence[Source]) -> bool:
     )
 
 
-def made_up(sentence: str, sources: Sequence[Source]) -> list[str]:
+def made_up(sentence: str, sources: Sequence[SourcePassage]) -> list[str]:
     """The numbers and names of a sentence that none of its sources has."""
     held = {token_of(word) for source in sources for word in words_as_written(source.whole)}
     words = words_as_written(sentence)

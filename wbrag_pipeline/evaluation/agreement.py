@@ -12,8 +12,8 @@ import polars as pl
 
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.settings import Gates
-from wbrag_pipeline.writeback.gates import document_gate, utility_gate
-from wbrag_pipeline.writeback.scoring import Scores, score_passages, score_utility, unscored
+from wbrag_pipeline.training.gates import document_gate, utility_gate
+from wbrag_pipeline.training.scoring import Scores, score_passages, score_utility, unscored
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from wbrag_pipeline.evaluation.drawing import (
     chart_words,
     picture,
 )
+from wbrag_pipeline.evaluation.formatting import signed
 from wbrag_pipeline.evaluation.statistics import Summary, of_kept_questions, rank_profile
-from wbrag_pipeline.evaluation.wording import signed
 
 if TYPE_CHECKING:
     import altair as alt

@@ -7,8 +7,8 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.protocol import Vectors
-from wbrag_pipeline.writeback.scoring import Scorer, passages_of
+from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.training.scoring import Scorer, passages_of
 
 # One side of a comparison: a row a test question; answer and score are null where the call failed. `passages` are
 # origin-tagged ids in rank order, as in EVALUATION.
@@ -38,7 +38,7 @@ def evaluate(
     sides = [
         answer_questions(questions, base, scorer, top_k=top_k, vectors=vectors) for base in (without, with_writeback)
     ]
-    return compare(questions, *sides)
+    return join_sides(questions, *sides)
 
 
 def answer_questions(
@@ -68,7 +68,7 @@ def answer_questions(
     return ANSWERED.check(frame)
 
 
-def compare(questions: pl.DataFrame, without: pl.DataFrame, with_writeback: pl.DataFrame) -> pl.DataFrame:
+def join_sides(questions: pl.DataFrame, without: pl.DataFrame, with_writeback: pl.DataFrame) -> pl.DataFrame:
     """QUESTIONS and ANSWERED on both sides to EVALUATION, in the questions' order; see ``evaluate`` on failures."""
     frame = questions
     for side, answered in (("without", without), ("with", with_writeback)):

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.statistics import WRITEBACK, changed_questions
+from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG, changed_questions
 from wbrag_pipeline.sentences import split_sentences
 
 _FEWEST_WORDS = 3  # a shorter sentence occurs by chance and is no evidence
@@ -21,7 +21,7 @@ _MOST_QUESTIONS = 12  # shown with a unit; helped and hurt come first
 
 
 @dataclass(frozen=True)
-class Segment:
+class MarkedText:
     """A piece of a text. ``sources`` are the numbers (from 1) of the sources it is in; empty where it is in none."""
 
     text: str
@@ -29,12 +29,12 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceView:
     """A source passage. ``state``: "same" as when the unit was made, "changed" since, or "absent" from the corpus."""
 
     passage_id: str
     title: str
-    segments: list[Segment]
+    segments: list[MarkedText]
     state: str
 
 
@@ -47,7 +47,7 @@ class Meeting:
 
 
 @dataclass(frozen=True)
-class Unit:
+class UnitView:
     """One row of tables.KNOWLEDGE_UNITS with all that a page says about it.
 
     verbatim, sentences: how many of its sentences stand in a source, of how many.
@@ -55,8 +55,8 @@ class Unit:
     """
 
     row: Mapping[str, Any]
-    segments: list[Segment]
-    sources: list[Source]
+    segments: list[MarkedText]
+    sources: list[SourceView]
     verbatim: int
     sentences: int
     helped: int
@@ -72,7 +72,7 @@ class Unit:
 
 def units_for_page(
     knowledge_units: pl.DataFrame, passages: pl.DataFrame, evaluation: pl.DataFrame, *, most: int
-) -> list[Unit]:
+) -> list[UnitView]:
     """At most ``most`` units: those that changed most test questions first, then those retrieved most, then by id."""
     meetings = _meetings(evaluation)
 
@@ -88,7 +88,7 @@ def units_for_page(
     return [_unit(row, known, meetings.get(row["unit_id"], [])) for row in rows]
 
 
-def mark_evidence(text: str, sources: Sequence[str]) -> tuple[list[Segment], list[list[Segment]]]:
+def mark_evidence(text: str, sources: Sequence[str]) -> tuple[list[MarkedText], list[list[MarkedText]]]:
     """Segments of a unit's text, a sentence each, and of each of its sources; evidence is what they share verbatim.
 
     Blanks may differ and a sentence's end mark may be missing; nothing else may.
@@ -104,30 +104,30 @@ def mark_evidence(text: str, sources: Sequence[str]) -> tuple[list[Segment], lis
                 spans = [match.span() for match in pattern.finditer(source)]
                 found[place] += spans
                 numbers += [place + 1] if spans else []
-        segments.append(Segment(sentence, tuple(numbers)))
+        segments.append(MarkedText(sentence, tuple(numbers)))
     return segments, [
         _cut(source, spans, place + 1) for place, (source, spans) in enumerate(zip(sources, found, strict=True))
     ]
 
 
-def _cut(text: str, spans: list[tuple[int, int]], number: int) -> list[Segment]:
+def _cut(text: str, spans: list[tuple[int, int]], number: int) -> list[MarkedText]:
     segments, at = [], 0
     for start, end in sorted(spans):
         if end <= at:
             continue
         start = max(start, at)
-        segments += [Segment(text[at:start])] if start > at else []
-        segments.append(Segment(text[start:end], (number,)))
+        segments += [MarkedText(text[at:start])] if start > at else []
+        segments.append(MarkedText(text[start:end], (number,)))
         at = end
-    return [*segments, Segment(text[at:])] if at < len(text) else segments
+    return [*segments, MarkedText(text[at:])] if at < len(text) else segments
 
 
-def _unit(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], meetings: list[Meeting]) -> Unit:
+def _unit(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], meetings: list[Meeting]) -> UnitView:
     ids, hashes = row["source_passage_ids"] or [], row["source_hashes"] or []
     found = [known.get(passage) for passage in ids]
     segments, marked = mark_evidence(row["text"], [passage["text"] if passage else "" for passage in found])
     sources = [
-        Source(
+        SourceView(
             passage_id=identity,
             title=passage["title"] if passage else "",
             segments=pieces,
@@ -136,7 +136,7 @@ def _unit(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]], meetin
         for identity, passage, pieces in zip(ids, found, marked, strict=True)
     ]
     counts = {outcome: sum(m.outcome == outcome for m in meetings) for outcome in ("helped", "hurt", "unchanged")}
-    return Unit(
+    return UnitView(
         row=row,
         segments=segments,
         sources=sources,
@@ -153,9 +153,9 @@ def _meetings(evaluation: pl.DataFrame) -> dict[str, list[Meeting]]:
     meetings: defaultdict[str, list[Meeting]] = defaultdict(list)
     for identity, question, passages in evaluation.select("question_id", "question", "passages_with").iter_rows():
         for passage in passages or []:
-            if passage.startswith(WRITEBACK):
+            if passage.startswith(WRITEBACK_TAG):
                 outcome = changes.get(identity, "unchanged")
-                meetings[passage.removeprefix(WRITEBACK)].append(Meeting(question, outcome))
+                meetings[passage.removeprefix(WRITEBACK_TAG)].append(Meeting(question, outcome))
     for met in meetings.values():
         met.sort(key=lambda meeting: meeting.outcome)  # alphabetical order is the order wanted; the sort is stable
     return meetings

@@ -12,13 +12,13 @@ import importlib.resources
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.evaluation import drawing
-from wbrag_pipeline.evaluation.wording import duration, p_value, percent, signed
+from wbrag_pipeline.evaluation.formatting import duration, p_value, percent, signed
 
 if TYPE_CHECKING:
     import altair as alt
 
 
-def render(template: str, **values: Any) -> str:
+def render_page(template: str, **values: Any) -> str:
     """The page of that template under ``templates/``."""
     import jinja2
 

@@ -20,10 +20,10 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
+from wbrag_pipeline.releases.pointer import Move, moves_of, read_pointer
+from wbrag_pipeline.releases.store import Release, candidate, current, promote
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.writeback.pointer import Move, moves_of, read_pointer
-from wbrag_pipeline.writeback.releases import Release, candidate, current, promote
-from wbrag_pipeline.writeback.scoring import Scorer
+from wbrag_pipeline.training.scoring import Scorer
 
 SIGNIFICANCE = 0.05
 # Below so many questions only a landslide is significant; the reason then says so.
@@ -75,7 +75,7 @@ class Comparison:
         return summarise(frame, seed=self.seed)
 
 
-def settle(
+def promote_or_hold_back(
     folder: Path,
     comparison: Comparison,
     *,
@@ -106,7 +106,7 @@ def settle(
     if summary is None:
         worse, reason, figures = False, f"not validated: {none_set_aside}", {}
     else:
-        worse, reason = judge(summary, compared_with)
+        worse, reason = is_worse(summary, compared_with)
         figures = _figures(summary)
     reason = f"{trouble}{reason}"
     _note(new, not worse, compared_with, reason, figures)  # first: what serves has its reasons with it
@@ -114,7 +114,7 @@ def settle(
     return Decision("held_back" if worse else "promoted", new.name, compared_with, reason, figures, move)
 
 
-def judge(summary: Summary, compared_with: str) -> tuple[bool, str]:
+def is_worse(summary: Summary, compared_with: str) -> tuple[bool, str]:
     """The rule above: (whether to hold back, why in one sentence)."""
     other = compared_with or "the corpus alone"
     shown = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from wbrag_pipeline.benchmarks.metrics import accuracy_words
+from wbrag_pipeline.datasets.metrics import accuracy_words
 
 
 def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame) -> tuple[float, float]:

@@ -16,7 +16,7 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError
 
-WRITEBACK = "writeback:"  # origin tag of a write-back passage in tables.EVALUATION
+WRITEBACK_TAG = "writeback:"  # origin tag of a write-back passage in tables.EVALUATION
 _TIE = 1e-9  # scores nearer than this are equal; metrics are ratios of small counts
 _BLOCK = 2_000_000  # numbers drawn at once, so that memory does not grow with questions x resamples
 
@@ -61,7 +61,7 @@ def summarise(evaluation: pl.DataFrame, *, seed: int = 0, resamples: int = 10_00
         raise InputError("a score is missing or not a number", field="score_without/score_with")
     differences = (with_ - without).to_numpy()
     low, high = bootstrap_interval(differences, seed=seed, resamples=resamples)
-    units = evaluation["passages_with"].list.eval(pl.element().str.starts_with(WRITEBACK)).list.sum().fill_null(0)
+    units = evaluation["passages_with"].list.eval(pl.element().str.starts_with(WRITEBACK_TAG)).list.sum().fill_null(0)
     helped, hurt = int((differences > _TIE).sum()), int((differences < -_TIE).sum())
     return Summary(
         questions=evaluation.height,

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
 from wbrag_pipeline.retrieval.index_removal import without_ids
@@ -28,7 +28,7 @@ _DIGITS = 16
 _POINTERS = ("CURRENT", "SETTLED")
 
 
-def forget_in_corpus_indexes(home: Home, subject: Subject) -> dict[str, int]:
+def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, int]:
     """Passages that left each index, by its folder under ``indexes/``.
 
     A state is named by the hash of its table, so one without the passages is another state; the pointers are moved to
@@ -54,7 +54,7 @@ def forget_in_corpus_indexes(home: Home, subject: Subject) -> dict[str, int]:
     return counts
 
 
-def forget_embeddings(home: Home, subject: Subject) -> int:
+def forget_embeddings(home: StoredFiles, subject: Subject) -> int:
     """Vectors of the passages taken out of the store, under every encoder."""
     hashes = pl.Series(subject.content_hashes, dtype=pl.String)
     return drop_vectors(home.settings.embeddings, hashes) if len(hashes) and home.settings.embeddings.is_dir() else 0

@@ -13,25 +13,30 @@ from pathlib import Path
 
 import polars as pl
 
-from wbrag_pipeline.benchmarks.registry import Registry
-from wbrag_pipeline.benchmarks.tombstones import add_tombstones
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.tombstones import add_tombstones
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting.certificate import Certificate
 from wbrag_pipeline.forgetting.corpus_indexes import forget_embeddings, forget_in_corpus_indexes
-from wbrag_pipeline.forgetting.home import OWN, Home
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table
 from wbrag_pipeline.forgetting.release_folders import forget_in_releases
-from wbrag_pipeline.forgetting.search import Searched, search_home
 from wbrag_pipeline.forgetting.sqlite_files import empty_completions, is_sqlite, redact_sqlite
-from wbrag_pipeline.forgetting.subject import Kind, Subject, find_subject
+from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
+from wbrag_pipeline.forgetting.subject import Subject, SubjectKind, find_subject
 from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
+from wbrag_pipeline.forgetting.trace_search import Searched, search_home
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked
 
 
 def forget(
-    settings: Settings, kind: Kind, ids: Sequence[str], *, corpus: str | None = None, benchmark: str | None = None
+    settings: Settings,
+    kind: SubjectKind,
+    ids: Sequence[str],
+    *,
+    corpus: str | None = None,
+    benchmark: str | None = None,
 ) -> Certificate:
     """Forget what these ids name, with everything derived from it. An unfinished one is finished first.
 
@@ -43,7 +48,7 @@ def forget(
         # The same command again after a kill: what it names may be half gone, so the journal is what counts.
         if finished is not None and (finished.kind, finished.ids) == (kind, tuple(ids)):
             return finished
-        home = Home(settings, Registry.load(settings.home))
+        home = StoredFiles(settings, Registry.load(settings.home))
         return _carry_out(home, Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark)))
 
 
@@ -52,16 +57,16 @@ def resume(settings: Settings) -> Certificate:
     with locked(settings.home / OWN):
         finished = _resume(settings)
     if finished is None:
-        raise InputError("nothing was left unfinished", mend="wbrag forget passage ID begins")
+        raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")
     return finished
 
 
 def _resume(settings: Settings) -> Certificate | None:
     journal = Journal.found(settings.home)
-    return None if journal is None else _carry_out(Home(settings, Registry.load(settings.home)), journal)
+    return None if journal is None else _carry_out(StoredFiles(settings, Registry.load(settings.home)), journal)
 
 
-def _carry_out(home: Home, journal: Journal) -> Certificate:
+def _carry_out(home: StoredFiles, journal: Journal) -> Certificate:
     subject, settings = journal.subject, home.settings
     add_tombstones(settings.home, subject.tombstones)
     _remove_left_overs(home)
@@ -97,7 +102,7 @@ def _carry_out(home: Home, journal: Journal) -> Certificate:
     return certificate
 
 
-def _certificate(home: Home, journal: Journal, searched: Searched) -> Certificate:
+def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Certificate:
     subject = journal.subject
     corpora = {corpus for corpus, _, _ in subject.passages}
     yours = [str(home.registry.corpora[name].path) for name in sorted(corpora) if name in home.registry.corpora]
@@ -118,11 +123,11 @@ def _certificate(home: Home, journal: Journal, searched: Searched) -> Certificat
     )
 
 
-def _has_its_own_step(home: Home, file: Path) -> bool:
+def _has_its_own_step(home: StoredFiles, file: Path) -> bool:
     return any(file.is_relative_to(home.settings.home.absolute() / name) for name in ("indexes", "releases"))
 
 
-def _benchmarks(home: Home, subject: Subject) -> set[str]:
+def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
     """Benchmarks whose reports may show it."""
     corpora = {corpus for corpus, _, _ in subject.passages}
     named = {name for name, _ in (*subject.questions, *subject.touched)}
@@ -130,7 +135,7 @@ def _benchmarks(home: Home, subject: Subject) -> set[str]:
     return set(home.registry.benchmarks) if subject.units else named | over
 
 
-def _remove_left_overs(home: Home) -> None:
+def _remove_left_overs(home: StoredFiles) -> None:
     """What killed runs left under temporary names."""
     for name in ("tables", "lineage", "reports", "cache", "experiments", OWN):  # a half-written journal holds phrases
         for path in (home.settings.home / name).rglob(".*.tmp*"):
@@ -138,13 +143,13 @@ def _remove_left_overs(home: Home) -> None:
                 path.unlink()
 
 
-def _remove_lineage_database(home: Home) -> None:
+def _remove_lineage_database(home: StoredFiles) -> None:
     """The DuckDB file holds views alone and is made again by the next look; a view's cache is a trace nobody needs."""
     for path in home.settings.lineage.glob("lineage.duckdb*"):
         path.unlink()
 
 
-def _place(home: Home, file: Path) -> str:
+def _place(home: StoredFiles, file: Path) -> str:
     for root in home.roots:
         if file.is_relative_to(root):
             parts = file.relative_to(root).parts

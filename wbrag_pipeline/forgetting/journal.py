@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.forgetting.home import OWN
+from wbrag_pipeline.forgetting.stored_files import OWN
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import write_json
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import replacing
 
@@ -21,7 +21,7 @@ _FOUND, _UNIT_LISTS = ("passages_without", "passages_with"), ("unit_ids",)
 _RECORDING = ("event_id", "recorded_at", "run_id", "variant", "benchmark", "corpus", "release", "asset", "partition")
 
 
-def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.Series:
+def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) -> pl.Series:
     """Whether each row of a table is to go."""
     rows = home.scoped(frame, file).with_row_index("_row")
     gone: list[pl.Series] = [_by_text(frame, subject)]
@@ -49,7 +49,7 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: Home, file: Path
     )
 
 
-def forget_in_table(file: Path, subject: Subject, home: Home) -> int:
+def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
     """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed."""
     stored = pl.read_parquet(file)
     if not stored.height:
@@ -126,7 +126,7 @@ def _tagged(subject: Subject, passages: pl.DataFrame) -> pl.Expr:
     return units | pl.concat_str("_corpus", pl.lit("\n"), plain).is_in(ids)
 
 
-def _without_winner(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.DataFrame:
+def _without_winner(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) -> pl.DataFrame:
     """Units that gave way to a forgotten unit or passage no longer name it; what they say themselves stays."""
     if "kept_by" not in frame.columns:
         return frame
@@ -138,7 +138,7 @@ def _without_winner(frame: pl.DataFrame, subject: Subject, home: Home, file: Pat
     )
 
 
-def _trim(frame: pl.DataFrame, subject: Subject, home: Home, file: Path) -> pl.DataFrame:
+def _trim(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) -> pl.DataFrame:
     """Lists of ids without the forgotten ones."""
     lists = [name for name in (*_FOUND, *_UNIT_LISTS, "question_ids", "source_passage_ids") if name in frame.columns]
     if not frame.height or not lists:

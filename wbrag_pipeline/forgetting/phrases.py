@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 # Words of a phrase. Previews cut texts after some dozen words, and eight words in a row are hardly ever a coincidence.
-WORDS = 8
+WORDS_A_PHRASE = 8
 FORGOTTEN = "[forgotten]"
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -45,7 +45,7 @@ class Phrases:
 
     def hit(self, text: str) -> bool:
         """Whether one text holds one of them."""
-        return bool(self.hits(pl.Series([plain(text)])).any())
+        return bool(self.hits(pl.Series([unescaped(text)])).any())
 
     def less_those_in(self, texts: Iterable[pl.Series]) -> Phrases:
         """Without the phrases that occur in ``texts``: what somebody else says too is nobody's trace."""
@@ -86,8 +86,8 @@ def phrases_of(texts: Iterable[str], names: Iterable[str] = ()) -> Phrases:
     found: dict[str, None] = {}
     for text in normal(pl.Series(list(texts), dtype=pl.String)):
         words = text.split()
-        for start in range(max(1, len(words) - WORDS + 1)):
-            if phrase := " ".join(words[start : start + WORDS]):
+        for start in range(max(1, len(words) - WORDS_A_PHRASE + 1)):
+            if phrase := " ".join(words[start : start + WORDS_A_PHRASE]):
                 found[phrase] = None
     return Phrases(tuple(found), tuple(sorted(names)))
 
@@ -98,7 +98,7 @@ def normal(texts: pl.Series) -> pl.Series:
     return pl.select(pl.lit(" ") + words + pl.lit(" ")).to_series()
 
 
-def plain(text: str) -> str:
+def unescaped(text: str) -> str:
     """``text`` out of the escapes of HTML and JSON, so that its words stand as they were written."""
     if "\\" in text:
         text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text.replace("\\\\", "\\"))

@@ -15,8 +15,8 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table, rows_to_forget
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
@@ -33,7 +33,7 @@ from wbrag_pipeline.storage import (
 _NEW = ".new"
 
 
-def forget_in_releases(home: Home, subject: Subject) -> dict[str, int]:
+def forget_in_releases(home: StoredFiles, subject: Subject) -> dict[str, int]:
     """Units that left each release, by its folder under ``releases/``."""
     root = home.settings.home / "releases"
     for folder in {path.parent for path in root.rglob("CURRENT")} | {path.parent for path in root.rglob("r[0-9]*")}:
@@ -60,7 +60,7 @@ def _releases(root: Path) -> Iterator[Path]:
             yield units.parent
 
 
-def _forget_in_release(release: Path, subject: Subject, home: Home) -> int:
+def _forget_in_release(release: Path, subject: Subject, home: StoredFiles) -> int:
     units = pl.read_parquet(release / "units.parquet")
     gone = rows_to_forget(units, subject, home, release / "units.parquet")
     ids = units.filter(gone)["unit_id"].to_list()

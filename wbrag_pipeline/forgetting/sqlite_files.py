@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.forgetting.home import Home
-from wbrag_pipeline.forgetting.phrases import Phrases, plain
+from wbrag_pipeline.forgetting.phrases import Phrases, unescaped
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 
 _HEADER = b"SQLite format 3\x00"
 _ROWS_AT_ONCE = 500
@@ -27,7 +27,7 @@ def is_sqlite(file: Path) -> bool:
         return stream.read(len(_HEADER)) == _HEADER
 
 
-def empty_completions(home: Home) -> int:
+def empty_completions(home: StoredFiles) -> int:
     """Delete every completion; the ledger of costs stays. Gives how many there were.
 
     A completion's key is a hash of its prompt, which cannot be turned back into the passages in it, and a short answer
@@ -50,7 +50,7 @@ def redact_sqlite(file: Path, phrases: Phrases) -> int:
     with _opened(file) as connection:
         for table, column in _columns(connection):
             for values in _texts(connection, table, column):
-                series = pl.Series([plain(value) for value in values], dtype=pl.String)
+                series = pl.Series([unescaped(value) for value in values], dtype=pl.String)
                 for value in pl.Series(values, dtype=pl.String).filter(phrases.hits(series)).unique():
                     connection.execute(
                         f'UPDATE OR REPLACE "{table}" SET "{column}" = ? WHERE "{column}" = ?',

@@ -14,14 +14,14 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from wbrag_pipeline.benchmarks.tombstones import Tombstones, evidence_hash, question_hash
+from wbrag_pipeline.datasets.tombstones import Tombstones, evidence_hash, question_hash
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.forgetting.home import Home
 from wbrag_pipeline.forgetting.phrases import Phrases, phrases_of
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.storage import sha256_of_text
 
-Kind = Literal["passage", "source", "unit", "question"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+SubjectKind = Literal["passage", "source", "unit", "question"]
+SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 _BY_CONTENT = ["title", "text", "content_hash"]
 _ROWS_AT_ONCE = 50_000
 _SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
@@ -38,7 +38,7 @@ class Subject:
     question id). touched: (benchmark, question id) of questions that were answered with one of the passages.
     """
 
-    kind: Kind
+    kind: SubjectKind
     ids: tuple[str, ...]
     passages: tuple[tuple[str, str, str], ...]
     units: tuple[tuple[str, str], ...]
@@ -77,7 +77,7 @@ class Subject:
 
 
 def find_subject(
-    home: Home, kind: Kind, ids: Sequence[str], corpus: str | None = None, benchmark: str | None = None
+    home: StoredFiles, kind: SubjectKind, ids: Sequence[str], corpus: str | None = None, benchmark: str | None = None
 ) -> Subject:
     """Find what these ids name in the stored tables.
 
@@ -121,7 +121,7 @@ def find_subject(
     )
 
 
-def _files_with(home: Home, columns: Collection[str]) -> Iterator[Path]:
+def _files_with(home: StoredFiles, columns: Collection[str]) -> Iterator[Path]:
     for file in home.parquet():
         # A damaged file is found by the search at the end.
         with suppress(OSError, pl.exceptions.PolarsError):
@@ -130,13 +130,13 @@ def _files_with(home: Home, columns: Collection[str]) -> Iterator[Path]:
 
 
 def _frames(
-    home: Home, columns: Collection[str], *, less: Collection[str] = (), optional: bool = False
+    home: StoredFiles, columns: Collection[str], *, less: Collection[str] = (), optional: bool = False
 ) -> pl.DataFrame:
     """Rows of all stored tables that have these columns, with ``_corpus`` and ``_benchmark``, each once."""
     taken = sorted(set(columns) - set(less))
     parts = [home.scoped(pl.read_parquet(file, columns=taken), file) for file in _files_with(home, columns)]
     if not parts and not optional:
-        raise InputError("nothing of that kind is stored here", file=home.settings.home, mend="check WBRAG_HOME")
+        raise InputError("nothing of that kind is stored here", file=home.settings.home, hint="check WBRAG_HOME")
     nothing = pl.DataFrame(schema=dict.fromkeys([*taken, "_benchmark", "_corpus"], pl.String))
     return pl.concat(parts, how="vertical_relaxed").unique() if parts else nothing
 
@@ -152,9 +152,9 @@ def _named(
         places = found.filter(pl.col(column) == name)[place].drop_nulls().unique().sort().to_list()
         if not places:
             within = f" in {wanted}" if wanted else ""
-            raise InputError(f"there is no {kind} {name!r}{within}", mend="wbrag lineage ID and wbrag status show ids")
+            raise InputError(f"there is no {kind} {name!r}{within}", hint="wbrag lineage ID and wbrag status show ids")
         if len(places) > 1 and kind != "unit":
-            raise InputError(f"the {kind} {name!r} is in {', '.join(places)}", mend=f"say which with {option}")
+            raise InputError(f"the {kind} {name!r} is in {', '.join(places)}", hint=f"say which with {option}")
     return found
 
 
@@ -174,7 +174,7 @@ def _made_of(units: pl.DataFrame, passages: pl.DataFrame, questions: pl.DataFram
     return rows.join(pl.concat(hits), on="_row", how="semi").drop("_row")
 
 
-def _evidence(home: Home, units: pl.DataFrame) -> list[str]:
+def _evidence(home: StoredFiles, units: pl.DataFrame) -> list[str]:
     """What the units were made from, as ``evidence_hash`` tells it: as they are stored, and as they were distilled.
 
     A stored unit may have other sources since: more by merging, fewer by a refresh. The lineage knows the first ones.
@@ -190,14 +190,14 @@ def _evidence(home: Home, units: pl.DataFrame) -> list[str]:
     return [evidence_hash(*row) for row in pl.concat([units.select(columns), *first]).unique().iter_rows()]
 
 
-def _touched(home: Home, passages: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+def _touched(home: StoredFiles, passages: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Questions that got one of these passages."""
     found = _frames(home, {"question_id", "passage_id"}, optional=True)
     hit = found.join(passages.select("_corpus", "passage_id"), on=["_corpus", "passage_id"], how="semi")
     return _rows(hit, "_benchmark", "question_id")
 
 
-def _texts_of(home: Home, passages: pl.DataFrame) -> list[str]:
+def _texts_of(home: StoredFiles, passages: pl.DataFrame) -> list[str]:
     """Titles and texts of these passages, in all stored versions."""
     wanted = passages.select("content_hash").unique().lazy()
     parts = [
@@ -207,7 +207,7 @@ def _texts_of(home: Home, passages: pl.DataFrame) -> list[str]:
     return _joined(pl.concat(parts).unique("content_hash")) if passages.height else []
 
 
-def _what_stays(home: Home, gone: Tombstones) -> Iterator[pl.Series]:
+def _what_stays(home: StoredFiles, gone: Tombstones) -> Iterator[pl.Series]:
     """Texts that stay: all other passages, and the questions with their answers."""
     for file in _files_with(home, _PASSAGE):
         for part in pl.read_parquet(file, columns=_BY_CONTENT).iter_slices(_ROWS_AT_ONCE):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from wbrag_pipeline.forgetting.home import Home
+from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.settings import slug
 from wbrag_pipeline.storage import write_json, write_text
@@ -16,7 +16,7 @@ _LOGS = (".log", ".out", ".err", ".txt", ".csv", "")
 _WRITTEN = (".yaml", ".yml", ".toml")
 
 
-def remove_reports(home: Home, benchmarks: set[str]) -> int:
+def remove_reports(home: StoredFiles, benchmarks: set[str]) -> int:
     """Remove every report of these benchmarks; gives how many files went."""
     names = {slug(name) for name in benchmarks}
     found = [path for path in (home.settings.home / "reports").rglob("*") if path.is_file() and path.stem in names]
@@ -27,7 +27,7 @@ def remove_reports(home: Home, benchmarks: set[str]) -> int:
 
 def forget_in_text(file: Path, subject: Subject) -> bool:
     """Take the phrases out of a text file, or the file away; whether it changed."""
-    if file.suffix in _WRITTEN or not subject.phrases.hit(text := text_of(file)):
+    if file.suffix in _WRITTEN or not subject.phrases.hit(text := decoded_text(file)):
         return False
     redact = subject.phrases.redact
     if file.suffix == ".json":
@@ -41,6 +41,6 @@ def forget_in_text(file: Path, subject: Subject) -> bool:
     return True
 
 
-def text_of(file: Path) -> str:
+def decoded_text(file: Path) -> str:
     """A file's bytes as text; what is no UTF-8 stands between words."""
     return file.read_bytes().decode("utf-8", errors="replace")

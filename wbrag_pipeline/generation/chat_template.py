@@ -24,7 +24,7 @@ class ChatTemplate:
     def render(self, request: Request) -> str:
         """The prompt up to and with ``request.prefix``."""
         if self.plain:
-            return plain(request.messages) + request.prefix
+            return plain_prompt(request.messages) + request.prefix
         turns = list(request.messages)
         if self.system:
             try:
@@ -45,6 +45,6 @@ class ChatTemplate:
         )
 
 
-def plain(messages: tuple[Message, ...]) -> str:
+def plain_prompt(messages: tuple[Message, ...]) -> str:
     """For base models: the turns with blank lines between, and a cue for the answer."""
     return "\n\n".join([*(message.content for message in messages), "Answer:"])

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from wbrag_pipeline.errors import StorageError
 from wbrag_pipeline.generation import ledger
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 
-Request = TypeVar("Request")
+Asked = TypeVar("Asked")
 
 # SQLite's limit on variables in one statement is at least 999 in every build.
 _KEYS_A_QUERY = 900
@@ -114,9 +114,9 @@ def recording(cache: CompletionCache | None, engine: str) -> Iterator[Callable[[
 
 
 def complete(
-    requests: Sequence[Request],
-    key_of: Callable[[Request], str],
-    ask: Callable[[list[Request]], Sequence[Any]],
+    requests: Sequence[Asked],
+    key_of: Callable[[Asked], str],
+    ask: Callable[[list[Asked]], Sequence[Any]],
     *,
     cache: CompletionCache | None,
     usage: Usage,

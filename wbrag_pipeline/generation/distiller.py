@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.fitting import Incidents, ask_fitting
-from wbrag_pipeline.generation.protocol import Distillate, Passage
+from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
-from wbrag_pipeline.generation.unit_wording import extracted, read_unit, verbatim
+from wbrag_pipeline.generation.unit_format import extracted, read_unit, verbatim
 from wbrag_pipeline.sentences import split_sentences
 
 _EVIDENCE_TOKENS, _UNIT_TOKENS = 768, 256

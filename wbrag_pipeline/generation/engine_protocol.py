@@ -135,7 +135,7 @@ def require(engine: Engine, capability: str) -> None:
         raise InputError(
             f"{engine.name} offers no {what}: {who}",
             field="generator",
-            mend="take an engine that does, such as vllm:MODEL or an endpoint run by `vllm serve`, or another method",
+            hint="take an engine that does, such as vllm:MODEL or an endpoint run by `vllm serve`, or another method",
         )
 
 

@@ -13,7 +13,7 @@ from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.generation.engine_protocol import Engine
-    from wbrag_pipeline.generation.protocol import Generator
+    from wbrag_pipeline.generation.generator import Generator
     from wbrag_pipeline.settings import Settings
 
 
@@ -47,7 +47,7 @@ def check_generator(name: str) -> None:
     kind, found, rest = name.partition(":")
     if name != "reader" and not (found and rest and kind in _ENGINES):
         known = ", ".join(f"{prefix}:…" for prefix in _ENGINES)
-        raise InputError(f"there is no generator {name!r}", field="generator", mend=f"use reader, {known}")
+        raise InputError(f"there is no generator {name!r}", field="generator", hint=f"use reader, {known}")
 
 
 def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
@@ -90,5 +90,5 @@ def _object(arguments: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise InputError("is not a JSON object", field="engine_arguments", mend='for example {"dtype": "bfloat16"}')
+        raise InputError("is not a JSON object", field="engine_arguments", hint='for example {"dtype": "bfloat16"}')
     return value

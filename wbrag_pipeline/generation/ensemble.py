@@ -82,7 +82,7 @@ def mix(rows: Sequence[Distribution], weights: Sequence[float], whole: bool, all
     return Mixed(best, least[best] / total if total else 0.0, sure or whole)
 
 
-def run(engine: Engine, ensembles: Sequence[Ensemble], finished: Callable[[int], None]) -> None:
+def decode_ensembles(engine: Engine, ensembles: Sequence[Ensemble], finished: Callable[[int], None]) -> None:
     """Drive all ensembles to their end, a token a round, all prompts of all ensembles in one batch.
 
     ``finished(index)`` is called once for each, when its ``outcome`` is "stop", "length" or "failed".

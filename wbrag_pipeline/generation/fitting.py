@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from wbrag_pipeline.generation.engine_protocol import Completion, Request
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 
 _log = logging.getLogger(__name__)

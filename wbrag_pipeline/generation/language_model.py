@@ -6,16 +6,16 @@ import json
 import math
 from collections.abc import Sequence
 
-from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, Task
+from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
 from wbrag_pipeline.generation import ensemble, prompts
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
+from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import Incidents, ask_fitting, say_dropped
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
+from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.reflection import Reflection
-from wbrag_pipeline.generation.witnesses import shared, witnesses
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -195,7 +195,9 @@ class LanguageModel:
             [_answering(question, [passage], "", task) for passage in row] or [_answering(question, (), "", task)]
             for question, row in zip(questions, passages, strict=True)
         ]
-        shares = [shared(row, witnesses(given)) or [1.0] for row, given in zip(weights, passages, strict=True)]
+        shares = [
+            share_weights(row, evidence_groups(given)) or [1.0] for row, given in zip(weights, passages, strict=True)
+        ]
         keys = [
             sha256_of_text(
                 "ensemble", self.engine.fingerprint, json.dumps(share), row[0].sampling, *self.engine.render(row)
@@ -223,7 +225,7 @@ class LanguageModel:
                 )
                 record({} if failed else {key: known[key]}, spent)
 
-            ensemble.run(self.engine, going, finished)
+            ensemble.decode_ensembles(self.engine, going, finished)
         return [_ensemble_answer(*known[key]) for key in keys]
 
     def _ensemble(self, requests: Sequence[Request], shares: Sequence[float]) -> ensemble.Ensemble:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 
 _COUNTS = [field.name for field in fields(Usage)]
 SCHEMA = (

@@ -69,7 +69,7 @@ class OpenAIEndpoint:
         urls, model, revision = parse_name(name)
         for field in arguments:
             if re.search(r"api_?key|authorization|secret|password", field, re.IGNORECASE):
-                raise InputError("keys come from the environment only", field=field, mend=f"set {KEY_VARIABLES[0]}")
+                raise InputError("keys come from the environment only", field=field, hint=f"set {KEY_VARIABLES[0]}")
         own = {field.name for field in fields(RetryPolicy)}
         policy = RetryPolicy(**{field: value for field, value in arguments.items() if field in own})
         extra = {field: value for field, value in arguments.items() if field not in own}
@@ -240,7 +240,7 @@ def parse_name(name: str) -> tuple[list[str], str, str]:
         raise InputError(
             f"{_hide(name)!r} names no model of an endpoint",
             field="generator",
-            mend="for example openai:http://127.0.0.1:8000/v1#model",
+            hint="for example openai:http://127.0.0.1:8000/v1#model",
         )
     for url in urls:
         parts = urlsplit(url)
@@ -250,7 +250,7 @@ def parse_name(name: str) -> tuple[list[str], str, str]:
             raise InputError(
                 "an endpoint's address holds no key or query",
                 field="generator",
-                mend=f"put the key into {' or '.join(KEY_VARIABLES)}",
+                hint=f"put the key into {' or '.join(KEY_VARIABLES)}",
             )
     return urls, model, revision
 

@@ -16,9 +16,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation.engine_protocol import Message
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.generation.generator import Passage
 
 # Raised by hand whenever a wording below changes; a test compares a hash of all wordings with the one kept for it.
 PROMPT_VERSION = "chat-2"
@@ -47,7 +47,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Wording:
+class PromptTemplate:
     """A system message and a user message, as lines with ``{places}`` to fill."""
 
     system: tuple[Line, ...]
@@ -73,7 +73,7 @@ _PASSAGES = Line("{passages}", evidence=True)
 _ASKED = Line("{asked}: {question}")
 _YES_OR_NO = Line("Reply with exactly one word, yes or no.")
 
-ANSWER = Wording(
+ANSWER = PromptTemplate(
     (
         Line("{instruction}"),
         Line("Use the passages as evidence; where they do not settle it, go by what you know.", evidence=True),
@@ -83,21 +83,21 @@ ANSWER = Wording(
 )
 # Self-RAG's critique (Asai et al., table 1) as questions. Passage and question come first in all three, so that an
 # engine which keeps prefixes reads them once.
-RELEVANT = Wording(
+RELEVANT = PromptTemplate(
     (_YES_OR_NO, _QUOTED), (_PASSAGES, _ASKED, Line("Does the passage hold information that helps to answer this?"))
 )
-SUPPORTED = Wording(
+SUPPORTED = PromptTemplate(
     (_YES_OR_NO, _QUOTED),
     (_PASSAGES, _ASKED, Line("Proposed answer: {answer}"), Line("Does the passage bear out the proposed answer?")),
 )
-USEFUL = Wording(
+USEFUL = PromptTemplate(
     (_YES_OR_NO, _QUOTED),
     (_PASSAGES, _ASKED, Line("Proposed answer: {answer}"), Line("Is the proposed answer to the point and complete?")),
 )
-RETRIEVE = Wording(
+RETRIEVE = PromptTemplate(
     (_YES_OR_NO,), (_ASKED, Line("To get this right, would you need to look something up in an encyclopedia?"))
 )
-JUDGE = Wording(
+JUDGE = PromptTemplate(
     (
         Line("You mark answers. Reply with exactly one word, yes or no."),
         Line("Go by the passages where they settle it, otherwise by what you know.", evidence=True),
@@ -106,7 +106,7 @@ JUDGE = Wording(
     (_PASSAGES, _ASKED, Line("Proposed answer: {answer}"), Line("Is the proposed answer correct?")),
 )
 # Whether a sentence follows from its sources: unlike a fact-checking benchmark's claims, by the passages alone.
-VERIFY = Wording(
+VERIFY = PromptTemplate(
     (
         Line("Say what the passages say of the claim, with exactly one of {choices}."),
         Line(
@@ -118,12 +118,12 @@ VERIFY = Wording(
     (_PASSAGES, Line("Claim: {claim}")),
 )
 # HyDE (Gao et al., section 3): the passage need not be true, only look like one that answers.
-IMAGINE = Wording(
+IMAGINE = PromptTemplate(
     (Line("Write a passage of three to five sentences, as an encyclopedia would have it, that answers the question."),),
     (_ASKED,),
 )
 # The distiller (paper, section 3.4): first the evidence word for word, then the unit.
-EXTRACT = Wording(
+EXTRACT = PromptTemplate(
     (
         Line("Copy from the passages the sentences that bear on the question."),
         Line("Copy them word for word, one sentence a line. Change, number and add nothing."),
@@ -132,7 +132,7 @@ EXTRACT = Wording(
     ),
     (_PASSAGES, _ASKED),
 )
-REWRITE = Wording(
+REWRITE = PromptTemplate(
     (
         Line("You write entries for an encyclopedia. Make one entry of the evidence, about the topic of the question."),
         Line(

@@ -180,7 +180,7 @@ class RayEngine(LocalTokenizer):
     def _deployment(self) -> Any:
         from ray.serve.llm import LLMConfig, build_llm_deployment
 
-        from wbrag_pipeline.generation.ray_replica import Replica
+        from wbrag_pipeline.generation.ray_replica import RayReplica
 
         arguments = {"enable_prefix_caching": True, "max_logprobs": _ALTERNATIVES} | self._arguments
         if self._revision:
@@ -195,7 +195,9 @@ class RayEngine(LocalTokenizer):
             deployment_config={"autoscaling_config": scaling},
             log_engine_metrics=False,
         )
-        return build_llm_deployment(configuration, deployment_cls=Replica, override_serve_options={"name": _DEPLOYMENT})
+        return build_llm_deployment(
+            configuration, deployment_cls=RayReplica, override_serve_options={"name": _DEPLOYMENT}
+        )
 
     def _completion(self, row: Mapping[str, Any], request: Request, dialect: Dialect) -> Completion:
         problem = row.get("__inference_error__")
@@ -217,7 +219,7 @@ class RayEngine(LocalTokenizer):
     def _room(self) -> int:
         length = self._arguments.get("max_model_len") or getattr(self._config, "max_position_embeddings", None)
         if not length:
-            raise InputError("says nowhere how long a prompt may be", file=self._model, mend="give max_model_len")
+            raise InputError("says nowhere how long a prompt may be", file=self._model, hint="give max_model_len")
         return int(length)
 
     @cached_property
@@ -231,7 +233,7 @@ class RayEngine(LocalTokenizer):
         template = ChatTemplate(self._tokenizer, self._template_arguments)
         if template.plain:
             raise InputError(
-                f"{self.name} has no chat template", field="generator", mend="take a chat model, or vllm:MODEL"
+                f"{self.name} has no chat template", field="generator", hint="take a chat model, or vllm:MODEL"
             )
         return template
 

@@ -9,7 +9,7 @@ from typing import Any
 from ray.serve.llm.deployment import LLMServer
 
 
-class Replica(LLMServer):  # type: ignore[misc]  # Ray is not followed, see pyproject.toml
+class RayReplica(LLMServer):  # type: ignore[misc]  # Ray is not followed, see pyproject.toml
     """A replica that takes a chat completion's body as text and hands the reply back as text.
 
     So Ray Data's workers, which start for each dataset, need not import vLLM to know the types of its requests; that

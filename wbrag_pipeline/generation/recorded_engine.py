@@ -10,7 +10,7 @@ from typing import Any
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.generation.completions import CompletionCache, recording
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
-from wbrag_pipeline.generation.protocol import Usage
+from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 

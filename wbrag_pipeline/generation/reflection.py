@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
-from wbrag_pipeline.generation.protocol import Assessment, Passage, Usage
+from wbrag_pipeline.generation.generator import Assessment, Passage, Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.storage import sha256_of_text
 
 # What each token of a group is worth, in [0, 1]. The paper's utility runs from −1 to 1: here it is (1 + u) / 2.
-RETRIEVE = {"[Retrieval]": 1.0, "[No Retrieval]": 0.0}
-RELEVANT = {"[Relevant]": 1.0, "[Irrelevant]": 0.0}
-SUPPORTED = {"[Fully supported]": 1.0, "[Partially supported]": 0.5, "[No support / Contradictory]": 0.0}
-USEFUL = {f"[Utility:{n}]": (n - 1) / 4 for n in range(1, 6)}
-WORDS = (*RETRIEVE, *RELEVANT, *SUPPORTED, *USEFUL)
+RETRIEVE_TOKENS = {"[Retrieval]": 1.0, "[No Retrieval]": 0.0}
+RELEVANT_TOKENS = {"[Relevant]": 1.0, "[Irrelevant]": 0.0}
+SUPPORTED_TOKENS = {"[Fully supported]": 1.0, "[Partially supported]": 0.5, "[No support / Contradictory]": 0.0}
+USEFUL_TOKENS = {f"[Utility:{n}]": (n - 1) / 4 for n in range(1, 6)}
+REFLECTION_TOKENS = (*RETRIEVE_TOKENS, *RELEVANT_TOKENS, *SUPPORTED_TOKENS, *USEFUL_TOKENS)
 # The likeliest tokens asked for where whole distributions are not handed out.
 _HEAD = 20
 
@@ -39,13 +39,15 @@ class Reflection:
         """The tokens' ids; None for a model without them, or an engine that gives no distributions."""
         if self._asker.engine.capabilities.lacks("distributions"):
             return None
-        found = dict(zip(WORDS, self._asker.engine.token_ids(WORDS), strict=True))
+        found = dict(zip(REFLECTION_TOKENS, self._asker.engine.token_ids(REFLECTION_TOKENS), strict=True))
         there = {word: token for word, token in found.items() if token is not None}
-        return there if len(there) == len(WORDS) else None
+        return there if len(there) == len(REFLECTION_TOKENS) else None
 
     def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
         """P([Retrieval]) against P([No Retrieval]) where the answer would begin."""
-        return self._worth([Request(prompts.answer_prompt(question, (), task), 1) for question in questions], RETRIEVE)
+        return self._worth(
+            [Request(prompts.answer_prompt(question, (), task), 1) for question in questions], RETRIEVE_TOKENS
+        )
 
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
@@ -56,7 +58,7 @@ class Reflection:
             begun = Request(prompts.answer_prompt(question, (), task), 1, prefix=prompts.reflected_passage(passage))
             answered = replace(begun, prefix=f"{begun.prefix}[Relevant]{prompts.as_data(answer)}")
             asked.append((begun, answered, replace(answered, prefix=f"{answered.prefix}[Fully supported]")))
-        groups = (RELEVANT, SUPPORTED, USEFUL)
+        groups = (RELEVANT_TOKENS, SUPPORTED_TOKENS, USEFUL_TOKENS)
         columns = [self._worth([row[n] for row in asked], group) for n, group in enumerate(groups)]
         made = []
         for relevant, supported, useful in zip(*columns, strict=True):

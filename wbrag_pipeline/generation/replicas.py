@@ -210,7 +210,7 @@ class Replicas:
         if status in (401, 403):
             raise InputError(
                 f"{replica.url} refuses the key (HTTP {status})",
-                mend=f"set {' or '.join(KEY_VARIABLES)} to a valid one",
+                hint=f"set {' or '.join(KEY_VARIABLES)} to a valid one",
             )
         if status not in _RETRIED:
             raise Refused(status, said)

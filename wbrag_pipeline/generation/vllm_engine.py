@@ -187,7 +187,7 @@ class VllmEngine(LocalTokenizer):
                 raise InputError(
                     f"this process already runs {next(iter(_running))}, and vLLM takes the device for one model",
                     field="generator",
-                    mend="use another process, or `vllm serve` with openai:URL#MODEL",
+                    hint="use another process, or `vllm serve` with openai:URL#MODEL",
                 )
             settings = {name: value for name, value in self._arguments.items() if name != "chat_template_kwargs"}
             settings = {"enable_prefix_caching": True, "max_logprobs": -1, "disable_log_stats": True} | settings

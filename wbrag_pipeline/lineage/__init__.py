@@ -4,7 +4,7 @@
 
     lineage = Lineage(settings.lineage)
     lineage.record_units(run_id, settings.variant, "nq", "wiki18", units=units, gated_docs=gated_docs, ...)
-    print(render(lineage.trace("u_3f2a91")))
+    print(render_tree(lineage.trace("u_3f2a91")))
 
 Recording adds a file and never waits for anybody (``events``); reading goes through DuckDB views over those files
 (``views``); ``trace`` follows one id through them (``tree``). Recording a run's facts again changes nothing for
@@ -23,12 +23,12 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.lineage import events, refreshes, tree, views
 from wbrag_pipeline.lineage.events import Number
-from wbrag_pipeline.lineage.node import Node, render
+from wbrag_pipeline.lineage.node import Node, render_tree
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Lineage", "Node", "render"]
+__all__ = ["Lineage", "Node", "render_tree"]
 
 
 class Lineage:

@@ -161,7 +161,7 @@ def write(events: Path, kind: str, frame: pl.DataFrame, run_id: str, variant: st
     """
     moment = datetime.now(UTC) if at is None else at
     if moment.tzinfo is None:
-        raise InputError(f"{moment} has no time zone", field="at", mend="give UTC: datetime(..., tzinfo=UTC)")
+        raise InputError(f"{moment} has no time zone", field="at", hint="give UTC: datetime(..., tzinfo=UTC)")
     moment = moment.astimezone(UTC)
     event_id = f"{moment:%Y%m%dT%H%M%S.%fZ}-{slug(run_id)[:64]}-{uuid.uuid4().hex[:12]}"
     rows = frame.with_columns(

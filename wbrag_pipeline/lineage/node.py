@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Fact = str | int | float | bool
-Row = dict[str, Any]
+LineageRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Node:
     children: tuple[Node, ...] = ()
 
 
-def render(node: Node, children_at_most: int | None = 20) -> str:
+def render_tree(node: Node, children_at_most: int | None = 20) -> str:
     """The tree drawn with box characters, one line a fact; beyond ``children_at_most`` children, how many more."""
     return "\n".join(_lines(node, "", "", children_at_most))
 
@@ -35,12 +35,12 @@ def change(before: float | None, before_word: str, after: float | None, after_wo
     return ", ".join(f"{score} {word}" for score, word in zip(scores, (before_word, after_word), strict=True))
 
 
-def effect(row: Row) -> str:
+def effect(row: LineageRow) -> str:
     """What write-back did to a test question's score."""
     return change(row["score_without"], "without write-back", row["score_with"], "with")
 
 
-def moment(row: Row) -> str:
+def recorded_time(row: LineageRow) -> str:
     """When a row was recorded."""
     return f"{row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
 

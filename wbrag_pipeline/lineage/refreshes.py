@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from wbrag_pipeline.lineage.node import Node, Row, count_of, moment, one_line, present
+from wbrag_pipeline.lineage.node import LineageRow, Node, count_of, one_line, present, recorded_time
 from wbrag_pipeline.tables import CORPUS_CHANGES, RETIRED_UNITS
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ def passage_history(connection: DuckDBPyConnection, passage_id: str) -> dict[str
                 "content sha256 before": row["old_hash"],
                 "content sha256 after": row["new_hash"],
                 "run": row["run_id"],
-                "recorded": moment(row),
+                "recorded": recorded_time(row),
             }
         )
         history.setdefault(row["corpus"], []).append(Node(f"{row['change']} by a refresh", facts))
     return history
 
 
-def unit_history(connection: DuckDBPyConnection, unit_ids: list[str]) -> list[Row]:
+def unit_history(connection: DuckDBPyConnection, unit_ids: list[str]) -> list[LineageRow]:
     """Rows of ``refresh_units`` of these units, oldest first."""
     return _rows(
         connection,
@@ -93,9 +93,9 @@ def unit_history(connection: DuckDBPyConnection, unit_ids: list[str]) -> list[Ro
     )
 
 
-def decision_node(row: Row) -> Node:
+def decision_node(row: LineageRow) -> Node:
     """One row of ``refresh_units``."""
-    facts = {"because": row["reason"], "run": row["run_id"], "recorded": moment(row)}
+    facts = {"because": row["reason"], "run": row["run_id"], "recorded": recorded_time(row)}
     return Node(f"{row['decision']} by a refresh of corpus {row['corpus']}", facts)
 
 
@@ -119,6 +119,6 @@ def _some(ids: pl.Series, shown: int) -> str:
     return ", ".join(one_line(name) for name in ids.head(shown)) + more
 
 
-def _rows(connection: DuckDBPyConnection, sql: str, identifier: str | list[str]) -> list[Row]:
-    rows: list[Row] = connection.sql(sql, params={"id": identifier}).pl().to_dicts()
+def _rows(connection: DuckDBPyConnection, sql: str, identifier: str | list[str]) -> list[LineageRow]:
+    rows: list[LineageRow] = connection.sql(sql, params={"id": identifier}).pl().to_dicts()
     return rows

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.lineage.close_ids import unknown
-from wbrag_pipeline.lineage.decisions import decisions
-from wbrag_pipeline.lineage.node import Node, Row, change, count_of, effect, moment, one_line, present
+from wbrag_pipeline.lineage.curation_history import decisions
+from wbrag_pipeline.lineage.node import LineageRow, Node, change, count_of, effect, one_line, present, recorded_time
 from wbrag_pipeline.lineage.refreshes import decision_node, passage_history, unit_history
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
     ]
 
 
-def _gate(row: Row) -> str:
+def _gate(row: LineageRow) -> str:
     """How the unit's sources passed, in words."""
     if row["fallback"]:
         return "no passage passed alone: the first by rank were taken"
@@ -111,12 +111,12 @@ def _gate(row: Row) -> str:
 
 
 def _unit(
-    row: Row,
-    sources: list[Row],
-    releases: list[Row],
-    questions: list[Row],
+    row: LineageRow,
+    sources: list[LineageRow],
+    releases: list[LineageRow],
+    questions: list[LineageRow],
     decision: Node | None,
-    refreshed: list[Row],
+    refreshed: list[LineageRow],
 ) -> Node:
     facts = present(
         {
@@ -138,7 +138,7 @@ def _unit(
         "method": row["method"],
         "gates": ", ".join(f"{name} {one_line(value)}" for name, value in json.loads(row["gates"]).items()),
         "variant": row["variant"],
-        "recorded": moment(row),
+        "recorded": recorded_time(row),
     }
     children.append(Node(f"made by run {row['run_id']}", present(made_by)))
     if decision:
@@ -151,7 +151,7 @@ def _unit(
                     "units": release["units"],
                     "manifest sha256": release["manifest_sha256"],
                     "run": release["run_id"],
-                    "recorded": moment(release),
+                    "recorded": recorded_time(release),
                 }
             ),
         )
@@ -177,7 +177,7 @@ def _unit(
     return Node(f"unit {row['unit_id']}", facts, tuple(children))
 
 
-def _source(source: Row, corpus: str) -> Node:
+def _source(source: LineageRow, corpus: str) -> Node:
     return Node(
         f"from passage {source['passage_id']} of corpus {corpus}",
         present(
@@ -242,7 +242,7 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
     return nodes
 
 
-def _got(row: Row) -> Node:
+def _got(row: LineageRow) -> Node:
     return Node(
         f"test question {row['question_id']}: {row['question']}",
         present(
@@ -310,7 +310,7 @@ def _test_questions(connection: DuckDBPyConnection, question_id: str) -> list[No
     ]
 
 
-def _retrieved_units(connection: DuckDBPyConnection, asked: Row) -> list[Node]:
+def _retrieved_units(connection: DuckDBPyConnection, asked: LineageRow) -> list[Node]:
     """The write-back units that one row of ``evaluations`` got, under whatever variant they were made."""
     got = [passage.partition(":")[2] for passage in asked["passages_with"] if passage.startswith("writeback:")]
     chosen = """
@@ -322,17 +322,17 @@ def _retrieved_units(connection: DuckDBPyConnection, asked: Row) -> list[Node]:
 # Rows
 
 
-def _rows(connection: DuckDBPyConnection, sql: str, parameters: Mapping[str, str | list[str]]) -> list[Row]:
-    rows: list[Row] = connection.sql(sql, params=dict(parameters)).pl().to_dicts()
+def _rows(connection: DuckDBPyConnection, sql: str, parameters: Mapping[str, str | list[str]]) -> list[LineageRow]:
+    rows: list[LineageRow] = connection.sql(sql, params=dict(parameters)).pl().to_dicts()
     return rows
 
 
-def _unit_key(row: Row) -> tuple[str, ...]:
+def _unit_key(row: LineageRow) -> tuple[str, ...]:
     return tuple(row[name] for name in _UNIT_KEY)
 
 
-def _grouped(rows: list[Row], *names: str) -> dict[tuple[str, ...], list[Row]]:
-    groups: dict[tuple[str, ...], list[Row]] = {}
+def _grouped(rows: list[LineageRow], *names: str) -> dict[tuple[str, ...], list[LineageRow]]:
+    groups: dict[tuple[str, ...], list[LineageRow]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in names), []).append(row)
     return groups

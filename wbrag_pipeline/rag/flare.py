@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.protocol import Answer, Generator, LooksAhead, Passage
-from wbrag_pipeline.rag import options
+from wbrag_pipeline.generation.generator import Answer, Generator, LooksAhead, Passage
+from wbrag_pipeline.rag import method_options
 from wbrag_pipeline.sentences import split_sentences
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ class Flare:
     rounds: int = 3
 
     def __post_init__(self) -> None:
-        options.require_share("theta", self.theta)
-        options.require_share("beta", self.beta)
+        method_options.require_share("theta", self.theta)
+        method_options.require_share("beta", self.beta)
         if self.rounds < 1:
             raise InputError(f"must be at least 1, not {self.rounds}", field="rounds")
 
     @property
     def name(self) -> str:
         """``flare``, with its options where changed."""
-        return options.spell("flare", self)
+        return method_options.spell("flare", self)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Flare:
 
 
 @dataclass(frozen=True)
-class Sentence:
+class DraftSentence:
     """A sentence of a look-ahead, with its tokens and their probabilities."""
 
     text: str
@@ -95,8 +95,8 @@ class _Draft:
 
     question: str
     passages: Sequence[Passage]
-    written: list[Sentence] = field(default_factory=list)
-    ahead: list[Sentence] = field(default_factory=list)
+    written: list[DraftSentence] = field(default_factory=list)
+    ahead: list[DraftSentence] = field(default_factory=list)
     finished: bool = True
     failed: bool = False
 
@@ -132,18 +132,18 @@ def _look_ahead(generator: Generator, drafts: Sequence[_Draft], task: Task) -> N
     questions, passages = [draft.question for draft in drafts], [draft.passages for draft in drafts]
     if isinstance(generator, LooksAhead):
         found = generator.look_ahead(questions, passages, [draft.text for draft in drafts], task)
-        ahead = [sentences_of(answer) for answer in found]
+        ahead = [draft_sentences(answer) for answer in found]
     else:
         # No probabilities of tokens, so the answer is one token as likely as it is.
         found = generator.answer(questions, passages, task)
-        ahead = [[Sentence(answer.text, ((answer.text, answer.probability),))] for answer in found]
+        ahead = [[DraftSentence(answer.text, ((answer.text, answer.probability),))] for answer in found]
     for draft, answer, sentences in zip(drafts, found, ahead, strict=True):
         draft.ahead, draft.failed = sentences, answer.failed
         # What follows the first line is no answer any more (``Task.parse``), so there the answer has ended.
         draft.finished = answer.finished or len(answer.text.strip().splitlines()) > 1
 
 
-def sentences_of(answer: Answer) -> list[Sentence]:
+def draft_sentences(answer: Answer) -> list[DraftSentence]:
     """The sentences of the answer's first line with their tokens; one without tokens where there is no text."""
     line = next(iter(answer.text.strip().splitlines()), "")
     texts = split_sentences(line)
@@ -151,7 +151,7 @@ def sentences_of(answer: Answer) -> list[Sentence]:
     start = "".join(token for token, _ in tokens).find(line)
     if not texts or start < 0:
         # Pieces of characters do not add up to the text: one token, as likely as the whole.
-        return [Sentence(line, ((line, answer.probability),) if line else ())]
+        return [DraftSentence(line, ((line, answer.probability),) if line else ())]
     # Sentences have their blanks squeezed, so places are counted in characters that are not blank.
     ends = [sum(len("".join(text.split())) for text in texts[: n + 1]) for n in range(len(texts))]
     grouped: list[list[tuple[str, float]]] = [[] for _ in texts]
@@ -162,4 +162,4 @@ def sentences_of(answer: Answer) -> list[Sentence]:
             grouped[next(n for n, end in enumerate(ends) if seen < end)].append((token, probability))
             seen += len("".join(token.split()))
         place += len(token)
-    return [Sentence(text, tuple(group)) for text, group in zip(texts, grouped, strict=True)]
+    return [DraftSentence(text, tuple(group)) for text, group in zip(texts, grouped, strict=True)]

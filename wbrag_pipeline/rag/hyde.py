@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Generator, Imagines, Passage
-from wbrag_pipeline.rag import options
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Generator, Imagines, Passage
+from wbrag_pipeline.rag import method_options
 
 if TYPE_CHECKING:
     from wbrag_pipeline.rag.policy import Method, Retrieve
     from wbrag_pipeline.rag.searching import Search
-    from wbrag_pipeline.retrieval.protocol import Vectors
+    from wbrag_pipeline.retrieval.protocols import Vectors
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Hyde:
     @property
     def name(self) -> str:
         """``hyde+naive`` or the like."""
-        return f"{options.spell('hyde', self)}+{self.method.name}"
+        return f"{method_options.spell('hyde', self)}+{self.method.name}"
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.protocol import Generator, Limited
-from wbrag_pipeline.rag import options
+from wbrag_pipeline.generation.generator import Generator, Limited
+from wbrag_pipeline.rag import method_options
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.naive import NaiveRag
@@ -38,11 +38,11 @@ def method_named(name: str) -> Method:
     head, plus, rest = name.partition("+")
     kind, _, given = head.partition(":")
     if plus and kind in TRANSFORMS and rest.partition(":")[0] in METHODS and rest != "none":
-        return TRANSFORMS[kind](method_named(rest), **options.read(TRANSFORMS[kind], kind, given))
+        return TRANSFORMS[kind](method_named(rest), **method_options.read(TRANSFORMS[kind], kind, given))
     if not plus and kind in METHODS:
-        return METHODS[kind](**options.read(METHODS[kind], kind, given))
+        return METHODS[kind](**method_options.read(METHODS[kind], kind, given))
     known = [*METHODS, *(f"{transform}+{method}" for transform in TRANSFORMS for method in METHODS if method != "none")]
-    raise InputError(f"there is no RAG method {name!r}", field="method", mend=f"one of {', '.join(known)}")
+    raise InputError(f"there is no RAG method {name!r}", field="method", hint=f"one of {', '.join(known)}")
 
 
 def check_able(generator: Generator, method: Method, *, judges: bool = False) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage
 
 if TYPE_CHECKING:
     from wbrag_pipeline.rag.policy import Retrieve

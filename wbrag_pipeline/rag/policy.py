@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage
 
 # Searches again, for methods that do so in the middle of an answer: queries → passages, best first.
 Retrieve = Callable[[Sequence[str]], list[list[Passage]]]

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.protocol import Answer, Generator, Passage
-from wbrag_pipeline.rag import options
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage
+from wbrag_pipeline.rag import method_options
 
 if TYPE_CHECKING:
     from wbrag_pipeline.rag.policy import Retrieve
@@ -40,7 +40,7 @@ class RePlug:
     @property
     def name(self) -> str:
         """``replug``, with its option where changed."""
-        return options.spell("replug", self)
+        return method_options.spell("replug", self)
 
     @property
     def needs(self) -> tuple[str, ...]:

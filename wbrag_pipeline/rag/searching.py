@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from wbrag_pipeline.generation.protocol import Generator, Passage
+from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from wbrag_pipeline.retrieval.protocol import Vectors
+    from wbrag_pipeline.retrieval.protocols import Vectors
 
 
 def passages_in(rows: pl.DataFrame) -> list[Passage]:

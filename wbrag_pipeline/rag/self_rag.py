@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.benchmarks.tasks import Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Decides, Generator, Passage
-from wbrag_pipeline.rag import options
+from wbrag_pipeline.generation.generator import Answer, Assessment, Decides, Generator, Passage
+from wbrag_pipeline.rag import method_options
 
 if TYPE_CHECKING:
     from wbrag_pipeline.rag.policy import Retrieve
@@ -35,7 +35,7 @@ class SelfRag:
     useful: float = 0.5
 
     def __post_init__(self) -> None:
-        options.require_share("threshold", self.threshold)
+        method_options.require_share("threshold", self.threshold)
         for name in ("relevant", "supported", "useful"):
             if not 0.0 <= getattr(self, name) < math.inf:
                 raise InputError(f"must be at least 0, not {getattr(self, name)}", field=name)
@@ -43,7 +43,7 @@ class SelfRag:
     @property
     def name(self) -> str:
         """``self_rag``, with its options where changed."""
-        return options.spell("self_rag", self)
+        return method_options.spell("self_rag", self)
 
     @property
     def needs(self) -> tuple[str, ...]:

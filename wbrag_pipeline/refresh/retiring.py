@@ -11,13 +11,13 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.refresh.standing import stand
+from wbrag_pipeline.refresh.source_validity import revalidate_units
+from wbrag_pipeline.releases.pointer import moves_of
+from wbrag_pipeline.releases.store import Release, build_release, current, promote
 from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings, slug
 from wbrag_pipeline.storage import sha256_of_file
-from wbrag_pipeline.writeback.pointer import moves_of
-from wbrag_pipeline.writeback.releases import Release, build_release, current, promote
 
 
 def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
@@ -49,7 +49,7 @@ def decide(settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame
     made = []
     for variant, benchmark, folder in served_releases(settings, benchmarks):
         with suppress(NotBuiltError, IntegrityError):
-            decisions = stand(current(folder).units(), passages)[1]
+            decisions = revalidate_units(current(folder).units(), passages)[1]
             made += [(variant, benchmark, decisions)] if decisions.height else []
     return _table(made)
 
@@ -87,14 +87,14 @@ def in_step(
 
     Serves nothing. The encoder is loaded only where units changed.
     """
-    units, decisions = stand(release.units(), passages)
+    units, decisions = revalidate_units(release.units(), passages)
     if decisions.is_empty():
         return release, decisions
     made = {**release.made, "parent": release.name, "run": actor}
     return build_release(units, load_encoder(), release.folder.parent, made), decisions
 
 
-def as_it_stands(settings: Settings, corpus: str, *, actor: str) -> Callable[[Release], Release] | None:
+def revalidated_release(settings: Settings, corpus: str, *, actor: str) -> Callable[[Release], Release] | None:
     """What ``promote`` and ``rollback`` serve in the place of an older release; None before the corpus was indexed.
 
     The corpus may have lost sources since that release was built, or closed them to some readers.

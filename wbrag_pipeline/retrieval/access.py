@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from wbrag_pipeline.benchmarks.access_labels import tidy_labels
+from wbrag_pipeline.datasets.access_labels import tidy_labels
 
 Visible: TypeAlias = npt.NDArray[np.bool_]
 
@@ -33,10 +33,10 @@ class Unrestricted(Enum):
 UNRESTRICTED = Unrestricted.UNRESTRICTED
 
 # The labels a reader has, or one who may see everything.
-Reader: TypeAlias = frozenset[str] | Unrestricted
+Principal: TypeAlias = frozenset[str] | Unrestricted
 
 
-def reader_with(labels: Collection[str]) -> frozenset[str]:
+def principal_with(labels: Collection[str]) -> frozenset[str]:
     """A reader who has these labels, spelled as they are stored; blank ones are none.
 
     Raises TypeError for a single text, whose letters would be taken for labels.
@@ -64,7 +64,7 @@ class LabelSets:
         """Whether anything is labelled."""
         return any(self._sets)
 
-    def visible_to(self, reader: Reader) -> Visible | None:
+    def visible_to(self, reader: Principal) -> Visible | None:
         """[vectors], True where the reader may see; None where he may see all of them."""
         if isinstance(reader, Unrestricted):
             return None

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.retrieval.embedding_store import SEGMENT_PASSAGES
-from wbrag_pipeline.retrieval.segments import Segment, segments_in, write_segment
+from wbrag_pipeline.retrieval.segments import VectorSegment, segments_in, write_segment
 from wbrag_pipeline.storage import locked, remove_directory
 
 
@@ -51,7 +51,7 @@ def drop_vectors(folder: Path, hashes: pl.Series, *, segment_passages: int = SEG
 
 
 def _compact_one(store: Path, alive: pl.DataFrame, segment_passages: int) -> int:
-    loose: list[Segment] = []
+    loose: list[VectorSegment] = []
     kept: list[pl.DataFrame] = []
     rows = 0
     for segment in segments_in(store):
@@ -68,7 +68,7 @@ def _compact_one(store: Path, alive: pl.DataFrame, segment_passages: int) -> int
     return rows - keep.height
 
 
-def _rewrite(store: Path, segments: list[Segment], keep: pl.DataFrame, segment_passages: int) -> None:
+def _rewrite(store: Path, segments: list[VectorSegment], keep: pl.DataFrame, segment_passages: int) -> None:
     """Put the vectors of the hashes in ``keep`` into new segments, and take the old ones away."""
     waiting, vectors = keep.clear(), None
     written: set[Path] = set()

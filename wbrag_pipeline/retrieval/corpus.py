@@ -29,7 +29,7 @@ from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import (
     locked,
@@ -40,7 +40,7 @@ from wbrag_pipeline.storage import (
     write_json,
 )
 
-_MEND = "make it again with: wbrag run BENCHMARK --refresh"
+_HINT = "make it again with: wbrag run BENCHMARK --refresh"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
 
@@ -123,7 +123,7 @@ def current_state(settings: Settings, corpus: str) -> CorpusState | None:
     return _named(settings.corpus_index(corpus), "CURRENT")
 
 
-def settled_state(settings: Settings, corpus: str) -> CorpusState | None:
+def committed_state(settings: Settings, corpus: str) -> CorpusState | None:
     """The state that the write-back units were last brought in step with, None when it is not known."""
     with suppress(IntegrityError):
         state = _named(settings.corpus_index(corpus), "SETTLED")
@@ -132,10 +132,10 @@ def settled_state(settings: Settings, corpus: str) -> CorpusState | None:
     return None
 
 
-def settle(settings: Settings, corpus: str) -> None:
+def commit_state(settings: Settings, corpus: str) -> None:
     """Note that the units are in step with the current state; states older than the one before it go."""
     home = settings.corpus_index(corpus)
-    now, before = current_state(settings, corpus), settled_state(settings, corpus)
+    now, before = current_state(settings, corpus), committed_state(settings, corpus)
     if now is None:
         return
     if before is None or before.name != now.name:
@@ -154,7 +154,7 @@ def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
             state is not None
             and state.source == source_fingerprint(source)
             and _same(settings.table("passages", corpus), state.passages)
-            and (settled := settled_state(settings, corpus)) is not None
+            and (settled := committed_state(settings, corpus)) is not None
             and settled.name == state.name
         )
     except (OSError, IntegrityError):
@@ -182,7 +182,7 @@ def open_knowledge_base(
             raise IntegrityError(stored, "is not the table that the index was made from")
     except (IntegrityError, OSError) as error:
         file, problem = (error.file, error.problem) if isinstance(error, IntegrityError) else (corpus, str(error))
-        raise IntegrityError(file, f"{problem}; {_MEND}") from error
+        raise IntegrityError(file, f"{problem}; {_HINT}") from error
     return KnowledgeBase(encoder, index, state.passages)
 
 

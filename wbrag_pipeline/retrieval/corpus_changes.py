@@ -9,7 +9,7 @@ import polars as pl
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import CORPUS_CHANGES, PASSAGES
 
-KINDS = ("added", "updated", "relabelled", "deleted")
+CHANGE_KINDS = ("added", "updated", "relabelled", "deleted")
 # More than this share of a corpus does not go without being told to: an unmounted folder, a wrong file.
 MOST_DELETED = 0.5
 
@@ -17,7 +17,7 @@ MOST_DELETED = 0.5
 _LABELS = ("labels", "source", "said_at")
 
 
-def compare(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
+def changes_between(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
     """PASSAGES before and after to CORPUS_CHANGES: in the order of ``after``, deleted ones last in that of ``before``.
 
     A passage is known by its id: the same text under another id is one deleted and one added.
@@ -41,7 +41,7 @@ def compare(before: pl.LazyFrame, after: pl.LazyFrame) -> pl.DataFrame:
 def counts(changes: pl.DataFrame, passages: int) -> dict[str, int]:
     """How many of ``passages`` passages (those there are now) changed in which way, and how many stayed."""
     found = dict(changes["change"].value_counts().iter_rows())
-    by_kind = {kind: found.get(kind, 0) for kind in KINDS}
+    by_kind = {kind: found.get(kind, 0) for kind in CHANGE_KINDS}
     stayed = passages - by_kind["added"] - by_kind["updated"] - by_kind["relabelled"]
     return {**by_kind, "skipped": stayed}
 
@@ -61,7 +61,7 @@ def refuse_mass_deletion(stored: Path, after: pl.LazyFrame, corpus: str) -> None
     if deleted > MOST_DELETED * before.height:
         raise InputError(
             f"{deleted:,} of the {before.height:,} passages of corpus {corpus} would be deleted",
-            mend=f"nothing was changed; if that is meant: wbrag refresh {corpus} --allow-deletions",
+            hint=f"nothing was changed; if that is meant: wbrag refresh {corpus} --allow-deletions",
         )
 
 

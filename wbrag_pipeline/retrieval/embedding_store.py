@@ -21,8 +21,8 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
-from wbrag_pipeline.retrieval.segments import Segment, segments_in, write_segment
+from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
+from wbrag_pipeline.retrieval.segments import VectorSegment, segments_in, write_segment
 from wbrag_pipeline.storage import locked, sha256_of_text
 
 # Some 40 seconds of work for MiniLM on one core, and 6 MB of vectors: what a kill can cost, and what memory holds.
@@ -43,7 +43,7 @@ class StoredEmbeddings:
 
     dimension: int
     encoded: int
-    _segments: tuple[Segment, ...]
+    _segments: tuple[VectorSegment, ...]
     _places: pl.DataFrame  # columns segment and row, one row a passage, in the corpus' order
 
     @property
@@ -99,7 +99,7 @@ def store_of(folder: Path, encoder: Encoder) -> Path:
     return folder / sha256_of_text(encoder.fingerprint, encoder.arithmetic)[:32]
 
 
-def _rows(segments: list[Segment] | tuple[Segment, ...]) -> pl.DataFrame:
+def _rows(segments: list[VectorSegment] | tuple[VectorSegment, ...]) -> pl.DataFrame:
     """Where each content hash is found: columns content_hash, segment and row; each hash once."""
     schema = pl.Schema({"content_hash": pl.String(), "segment": pl.UInt32(), "row": pl.UInt32()})
     found = [

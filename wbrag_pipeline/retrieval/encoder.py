@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from wbrag_pipeline.retrieval import loading
 from wbrag_pipeline.retrieval.batches import Batch, plan_batches
-from wbrag_pipeline.retrieval.protocol import Advance, Encoder, Vectors
+from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 if TYPE_CHECKING:

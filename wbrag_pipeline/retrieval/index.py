@@ -24,8 +24,8 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
-from wbrag_pipeline.retrieval.protocol import Vectors, VectorSpace
-from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.retrieval.faiss_search import Index
+from wbrag_pipeline.retrieval.protocols import Vectors, VectorSpace
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 
 _FORMAT = 2
@@ -172,7 +172,7 @@ def _empty(faiss: Any, dimension: int, factory: str) -> Any:
         raise InputError(
             f"FAISS knows no index {factory!r} for {dimension} dimensions",
             field="factory",
-            mend="use Flat, IVF4096,Flat, HNSW32 or another index_factory string",
+            hint="use Flat, IVF4096,Flat, HNSW32 or another index_factory string",
         ) from error
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
-from wbrag_pipeline.retrieval.protocol import Vectors
+from wbrag_pipeline.retrieval.protocols import Vectors
 
 _ROWS_AT_ONCE = 65_536
 

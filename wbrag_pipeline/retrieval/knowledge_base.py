@@ -18,10 +18,10 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.access import UNRESTRICTED, Reader, reader_with
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, principal_with
+from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
-from wbrag_pipeline.retrieval.protocol import Encoder, Vectors
-from wbrag_pipeline.retrieval.search import Index
+from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS
 
 CORPUS = "corpus"
@@ -51,7 +51,7 @@ class KnowledgeBase:
         corpus_index: Index,
         corpus_passages: Path,
         writeback: tuple[pl.DataFrame, Index] | None = None,
-        reader: Reader | None = None,
+        reader: Principal | None = None,
     ) -> None:
         self.encoder = encoder
         self.reader = reader
@@ -87,13 +87,13 @@ class KnowledgeBase:
 
     def for_reader(self, labels: Collection[str]) -> KnowledgeBase:
         """A view that finds only what a reader with these labels may see; with none, what is for everybody."""
-        return self._read_by(reader_with(labels))
+        return self._read_by(principal_with(labels))
 
     def unrestricted(self) -> KnowledgeBase:
         """A view that finds everything whatever its labels: for training and evaluation, never for an answer."""
         return self._read_by(UNRESTRICTED)
 
-    def _read_by(self, reader: Reader) -> KnowledgeBase:
+    def _read_by(self, reader: Principal) -> KnowledgeBase:
         view = copy(self)
         view.reader = reader
         return view
@@ -134,16 +134,16 @@ class KnowledgeBase:
         found = [_candidates(origin, index, vectors, top_k, reader) for origin, index in self._layers]
         return merge_by_score(pl.concat(found), top_k)
 
-    def _reader(self, labels: Collection[str] | None) -> Reader:
+    def _reader(self, labels: Collection[str] | None) -> Principal:
         if labels is not None:
             if self.reader is not None:
                 raise ValueError("this view of the knowledge base has its reader already")
-            return reader_with(labels)
+            return principal_with(labels)
         if self.reader is None and self.labelled:
             raise InputError(
                 "passages here have access labels, so a search must say who reads",
                 field="labels",
-                mend="give the reader's labels (wbrag ask: --label), or choose unrestricted where all may be seen",
+                hint="give the reader's labels (wbrag ask: --label), or choose unrestricted where all may be seen",
             )
         return UNRESTRICTED if self.reader is None else self.reader
 
@@ -186,7 +186,7 @@ def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
     )
 
 
-def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader: Reader) -> pl.DataFrame:
+def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader: Principal) -> pl.DataFrame:
     scores, positions = index.search(vectors, top_k, index.label_sets.visible_to(reader))
     there = positions.ravel() >= 0
     queries = np.repeat(np.arange(len(vectors), dtype=np.int32), positions.shape[1])[there]

@@ -44,7 +44,7 @@ def load_model(name: str, device: str) -> SentenceTransformer:
         raise InputError(
             f"{name!r} cannot be loaded as an encoder: {reason}",
             field="encoder",
-            mend="give the name of a sentence-transformers model, or a folder that holds one",
+            hint="give the name of a sentence-transformers model, or a folder that holds one",
         ) from error
     return model.eval()
 
@@ -79,7 +79,7 @@ def fingerprint(model: SentenceTransformer, query_prefix: str, passage_prefix: s
 
 def _source(name: str) -> str:
     if not name.strip():
-        raise InputError("is empty", field="encoder", mend=f"leave it out for {DEFAULT_ENCODER}")
+        raise InputError("is empty", field="encoder", hint=f"leave it out for {DEFAULT_ENCODER}")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return str(folder)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from wbrag_pipeline.retrieval.protocol import Advance, Encoder, Vectors
+from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
 
 Text = TypeVar("Text", bound=Hashable)
 

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.retrieval.protocol import Vectors
+from wbrag_pipeline.retrieval.protocols import Vectors
 from wbrag_pipeline.storage import replacing_directory
 
 _CONTENT, _VECTORS = "content.parquet", "vectors.npy"
@@ -29,7 +29,7 @@ _DIGITS = 32
 
 
 @dataclass(frozen=True)
-class Segment:
+class VectorSegment:
     """One segment's folder."""
 
     folder: Path
@@ -64,19 +64,19 @@ class Segment:
         return IntegrityError(self.folder, f"{problem}; delete the folder, and its vectors are made again")
 
 
-def segments_in(folder: Path) -> list[Segment]:
+def segments_in(folder: Path) -> list[VectorSegment]:
     """The segments of a folder, by name."""
-    return [Segment(path) for path in sorted(folder.glob("[0-9a-f]*")) if len(path.name) == _DIGITS]
+    return [VectorSegment(path) for path in sorted(folder.glob("[0-9a-f]*")) if len(path.name) == _DIGITS]
 
 
-def write_segment(folder: Path, hashes: pl.Series, vectors: Vectors) -> Segment:
+def write_segment(folder: Path, hashes: pl.Series, vectors: Vectors) -> VectorSegment:
     """Add a segment to ``folder``; the same hashes and vectors are the same segment, whoever writes it."""
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     place = folder / _name(hashes, vectors)
     with suppress(FileExistsError), replacing_directory(place) as temporary:
         hashes.rename("content_hash").to_frame().write_parquet(temporary / _CONTENT)
         np.save(temporary / _VECTORS, vectors, allow_pickle=False)
-    return Segment(place)
+    return VectorSegment(place)
 
 
 def _name(hashes: pl.Series, vectors: Vectors) -> str:

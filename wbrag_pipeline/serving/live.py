@@ -24,16 +24,16 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
-from wbrag_pipeline.refresh.standing import stand
+from wbrag_pipeline.refresh.source_validity import revalidate_units
+from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
+from wbrag_pipeline.releases.store import build_release, open_release
 from wbrag_pipeline.retrieval.corpus import current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.writeback.pointer import POINTER, RELEASE_NAME, read_pointer
-from wbrag_pipeline.writeback.releases import build_release, open_release
 
 _log = logging.getLogger("wbrag.serving")
 
@@ -190,7 +190,7 @@ class LiveRetriever:
         state = current_state(self.settings, self._corpus)
         if state is None:
             raise NotBuiltError(f"an index of {self._corpus}", f"wbrag run {self.benchmark}")
-        units, decisions = stand(release.units(), pl.scan_parquet(state.passages))
+        units, decisions = revalidate_units(release.units(), pl.scan_parquet(state.passages))
         if decisions.is_empty():
             return self._with_release(corpus, name)
         with TemporaryDirectory(prefix="wbrag-") as folder:  # whoever serves may not be allowed to write releases

@@ -13,10 +13,10 @@ import pytest
 from tests.retrieval.conftest import CompassEncoder
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.adding import add_benchmark, add_corpus
-from wbrag_pipeline.benchmarks.registry import Registry
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.generation.protocol import Distillate, Passage
+from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.settings import Settings
 

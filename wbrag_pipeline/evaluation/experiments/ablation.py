@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.construction import construction_row, usage_of
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
-from wbrag_pipeline.evaluation.experiments.shelf import Shelved
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.generation.ledger import costs
@@ -39,7 +39,7 @@ def points(settings: Settings, grids: Mapping[str, Sequence[float]]) -> list[tup
     found = []
     for parameter, values in grids.items():
         if parameter not in GRIDS:
-            raise InputError(f"there is no dial {parameter!r}", field="grid", mend=f"one of {', '.join(GRIDS)}")
+            raise InputError(f"there is no dial {parameter!r}", field="grid", hint=f"one of {', '.join(GRIDS)}")
         for value in sorted({*values, default_of(settings, parameter)}):
             found.append((parameter, float(value), moved(settings, parameter, value)))
     return found
@@ -81,6 +81,6 @@ def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dic
     }
 
 
-def _training(bench: Workbench, trial: Trial) -> tuple[Shelved, Shelved, Shelved, Shelved]:
+def _training(bench: Workbench, trial: Trial) -> tuple[Artifact, Artifact, Artifact, Artifact]:
     scores, alone = bench.utility_scores(trial), bench.passage_scores(trial)
     return scores, alone, bench.gated_docs(trial), bench.units(trial)

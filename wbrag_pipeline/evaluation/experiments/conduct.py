@@ -13,12 +13,12 @@ from typing import Any
 from wbrag_pipeline.evaluation.experiments import ablation, matrix, oracle, transfer
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, MATRIX, ORACLE, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.wording import duration
+from wbrag_pipeline.evaluation.formatting import duration
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.tables import Table
 
-METHODS = ("naive", "replug", "self_rag", "flare")  # the paper's four
-Row = Mapping[str, Any]
+PAPER_METHODS = ("naive", "replug", "self_rag", "flare")  # the paper's four
+ResultRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Study:
     settings: Settings
     benchmarks: tuple[str, ...]
     generators: tuple[str, ...]
-    methods: tuple[str, ...] = METHODS
-    crossed: tuple[str, ...] = METHODS[:2]
+    methods: tuple[str, ...] = PAPER_METHODS
+    crossed: tuple[str, ...] = PAPER_METHODS[:2]
     grids: Mapping[str, Sequence[float]] = field(default_factory=lambda: ablation.GRIDS)
 
 
@@ -84,8 +84,8 @@ _INSTANT = 0.5  # seconds
 
 
 def _matrix(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[Row] = []
-    costs: list[Row] = []
+    rows: list[ResultRow] = []
+    costs: list[ResultRow] = []
 
     def one(trial: Trial) -> str:
         row, spent = matrix.setting(bench, trial)
@@ -101,7 +101,7 @@ def _matrix(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
 
 
 def _transfer(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
 
     def one(trial: Trial, made_by: str) -> str:
         rows.append(transfer.transferred(bench, trial, made_by))
@@ -116,7 +116,7 @@ def _transfer(bench: Workbench, study: Study, settings: Settings, benchmark: str
 
 
 def _ablation(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     default = Trial(benchmark, settings.with_(method=study.methods[0]))
 
     def one(parameter: str, value: float) -> str:
@@ -133,7 +133,7 @@ def _ablation(bench: Workbench, study: Study, settings: Settings, benchmark: str
 
 def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
     trial = Trial(benchmark, settings.with_(method=study.methods[0]))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
 
     def one() -> str:
         rows.extend(oracle.ceilings(bench, trial))
@@ -143,7 +143,7 @@ def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
     yield _store(settings, benchmark, (ORACLE, rows))
 
 
-def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[Row]]) -> Cell:
+def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[ResultRow]]) -> Cell:
     def write() -> str:
         frames = [Results(settings, settings.generator).write(kind, benchmark, rows) for kind, rows in found]
         return f"{frames[0].height} rows stored"
@@ -160,5 +160,5 @@ def _name(trial: Trial) -> str:
     return f"{trial.benchmark} {trial.settings.method} {trial.settings.generator}"
 
 
-def _scores(row: Row) -> str:
+def _scores(row: ResultRow) -> str:
     return f"{row['score_without']:.2f} → {row['score_with']:.2f}"

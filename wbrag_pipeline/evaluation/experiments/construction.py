@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.experiments.shelf import ACCOUNT, Shelved
+from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact
 from wbrag_pipeline.evaluation.statistics import construction
+from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.ledger import Cost, paper_calls
-from wbrag_pipeline.generation.protocol import Usage
 
 _COUNTS = {"questions": "trained_on", "kept": "kept", "units": "units"}
 
@@ -25,7 +25,7 @@ def construction_row(
 
 
 def cost_rows(
-    stages: Sequence[Shelved], spent: Sequence[Cost], *, questions: int, kept: int, top_k: int
+    stages: Sequence[Artifact], spent: Sequence[Cost], *, questions: int, kept: int, top_k: int
 ) -> list[dict[str, Any]]:
     """What the generator was asked for these tables, a row a stage, beside the paper's ``2N + |kept|·K + |kept|``.
 
@@ -46,7 +46,7 @@ def cost_rows(
     return rows
 
 
-def usage_of(stages: Sequence[Shelved], spent: Sequence[Cost]) -> Usage:
+def usage_of(stages: Sequence[Artifact], spent: Sequence[Cost]) -> Usage:
     """What the ledger says that the making of these tables cost, all together."""
     keys: Mapping[str, str] = {stage.key: ACCOUNT + stage.stage for stage in stages}
     total = Usage()

@@ -12,20 +12,20 @@ from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.wording import duration, markdown_table, p_value, percent, signed
+from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
 
-Row = Mapping[str, Any]
-Columns = dict[str, Callable[[Row], str]]  # heading and cell, in order
+MarkdownRow = Mapping[str, Any]
+Columns = dict[str, Callable[[MarkdownRow], str]]  # heading and cell, in order
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
     """Tables of ``results.KINDS`` by name to Markdown sections; what was not found out has none."""
     writers = {
-        "matrix": (gains, every_setting, construction),
-        "cost": (cost,),
+        "matrix": (gains_table, every_setting, construction_table),
+        "cost": (cost_table,),
         "transfer": (transfer,),
         "ablation": (ablation,),
-        "oracle": (ceilings,),
+        "oracle": (ceilings_table,),
     }
     return "\n\n".join(
         write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
@@ -50,7 +50,7 @@ def beyond_chance(h: Headline) -> str:
     return f"{changed} The interval leaves out zero for {verb(h.better, 'improve')} and {verb(h.worse, 'get')} worse."
 
 
-def gains(matrix: pl.DataFrame) -> str:
+def gains_table(matrix: pl.DataFrame) -> str:
     """Benchmarks by methods: without → with (gain), and the means beside the paper's."""
     parts = [f"## Gain\n\n{sentence(matrix)}"]
     several = matrix["generator"].n_unique() > 1
@@ -93,7 +93,7 @@ def every_setting(matrix: pl.DataFrame) -> str:
     return f"## Every setting\n\n{_table(matrix, columns)}"
 
 
-def construction(matrix: pl.DataFrame) -> str:
+def construction_table(matrix: pl.DataFrame) -> str:
     """How the units came about."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -111,7 +111,7 @@ def construction(matrix: pl.DataFrame) -> str:
     return f"## Construction\n\n{_table(matrix, columns)}"
 
 
-def cost(table: pl.DataFrame) -> str:
+def cost_table(table: pl.DataFrame) -> str:
     """Generator calls by setting: the paper's formula, and what was asked, found in the cache and sent."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -180,7 +180,7 @@ def ablation(table: pl.DataFrame) -> str:
     return f"## Ablation\n\n{_table(table, columns)}"
 
 
-def ceilings(table: pl.DataFrame) -> str:
+def ceilings_table(table: pl.DataFrame) -> str:
     """What better choices could reach."""
     names = list(CEILINGS)
     rows = []
@@ -197,15 +197,15 @@ def _table(frame: pl.DataFrame, columns: Columns) -> str:
     return markdown_table(list(columns), [[cell(row) for cell in columns.values()] for row in frame.to_dicts()])
 
 
-def _changed(row: Row) -> str:
+def _changed(row: MarkdownRow) -> str:
     return f"{row['helped']} / {row['hurt']}"
 
 
-def _change(row: Row) -> str:
+def _change(row: MarkdownRow) -> str:
     return f"{row['score_without']:.2f} → {row['score_with']:.2f} ({signed(row['gain'])})"
 
 
-def _interval(row: Row) -> str:
+def _interval(row: MarkdownRow) -> str:
     return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
 
 

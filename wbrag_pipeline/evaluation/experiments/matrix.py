@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.benchmarks.tasks import task_named
+from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.evaluation.experiments.construction import construction_row, cost_rows
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall

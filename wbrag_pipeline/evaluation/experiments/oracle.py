@@ -10,14 +10,14 @@ from typing import Any
 
 import polars as pl
 
+from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.matrix import who
-from wbrag_pipeline.evaluation.experiments.shelf import Shelved
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.statistics import WRITEBACK
-from wbrag_pipeline.generation.protocol import Passage
+from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import Table
-from wbrag_pipeline.writeback.scoring import passages_of
+from wbrag_pipeline.training.scoring import passages_of
 
 NEAREST = 3  # units that the perfect choice may choose from, a question
 
@@ -79,8 +79,8 @@ def harmful_units(evaluation: pl.DataFrame) -> list[str]:
             pl.col("passages_with").alias("unit_id"), (pl.col("score_with") - pl.col("score_without")).alias("change")
         )
         .explode("unit_id")
-        .filter(pl.col("unit_id").str.starts_with(WRITEBACK))
-        .group_by(pl.col("unit_id").str.strip_prefix(WRITEBACK))
+        .filter(pl.col("unit_id").str.starts_with(WRITEBACK_TAG))
+        .group_by(pl.col("unit_id").str.strip_prefix(WRITEBACK_TAG))
         .agg((pl.col("change") > 0).sum().alias("helped"), (pl.col("change") < 0).sum().alias("hurt"))
         .filter((pl.col("hurt") > 0) & (pl.col("hurt") >= pl.col("helped")))["unit_id"]
         .sort()
@@ -88,7 +88,7 @@ def harmful_units(evaluation: pl.DataFrame) -> list[str]:
     )
 
 
-def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Shelved:
+def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Artifact:
     """CHOICES: each test question with each set of its nearest units in place of the last of its passages."""
     s = trial.settings
     parts = (bench.answers(trial).key, str(NEAREST), sha256_of_text(units.sort("unit_id").write_json()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from wbrag_pipeline.evaluation.drawing import BEFORE, GAIN, INK, LOSS, SERIES, chart_of, picture
-from wbrag_pipeline.evaluation.wording import signed
+from wbrag_pipeline.evaluation.formatting import signed
 
 if TYPE_CHECKING:
     import altair as alt

@@ -33,8 +33,8 @@ from wbrag_pipeline.evaluation.experiments.panels import (
     zero_line,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
+from wbrag_pipeline.evaluation.formatting import signed
 from wbrag_pipeline.evaluation.statistics import rank_profile
-from wbrag_pipeline.evaluation.wording import signed
 
 if TYPE_CHECKING:
     import altair as alt

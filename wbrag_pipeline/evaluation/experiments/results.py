@@ -117,7 +117,7 @@ ORACLE = Table(
     ("generator", "encoder", "benchmark", "method", "ceiling"),
 )
 
-KINDS = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE)}
+RESULT_TABLES = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE)}
 
 
 @dataclass(frozen=True)

@@ -16,29 +16,29 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.benchmarks.registry import Benchmark, Registry
-from wbrag_pipeline.benchmarks.tasks import Task, task_named
-from wbrag_pipeline.benchmarks.validation_split import split_validation
 from wbrag_pipeline.curation.curate import curate, published, uncurated
+from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.tasks import Task, task_named
+from wbrag_pipeline.datasets.validation_split import split_validation
 from wbrag_pipeline.errors import TooManyFailedError
-from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, compare
-from wbrag_pipeline.evaluation.experiments.shelf import Shelf, Shelved
-from wbrag_pipeline.generation.protocol import Generator, Passage, Usage
+from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
+from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact, ArtifactCache
+from wbrag_pipeline.generation.generator import Generator, Passage, Usage
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.searching import Search, TransformsQueries
+from wbrag_pipeline.releases.store import build_release
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.protocol import Encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
-from wbrag_pipeline.writeback.distillation import distil
-from wbrag_pipeline.writeback.gates import utility_gate
-from wbrag_pipeline.writeback.judging import JudgingScorer
-from wbrag_pipeline.writeback.releases import build_release
-from wbrag_pipeline.writeback.rescue import gated, lost_questions, rescues, to_read_alone, within
-from wbrag_pipeline.writeback.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
+from wbrag_pipeline.training.distillation import distil
+from wbrag_pipeline.training.gates import utility_gate
+from wbrag_pipeline.training.judging import JudgingScorer
+from wbrag_pipeline.training.rescue import gated, lost_questions, rescues, to_read_alone, within
+from wbrag_pipeline.training.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
 # Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
 _NAMED = {
@@ -91,11 +91,11 @@ class Workbench:
     _corpora: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> ArtifactCache:
         """Where the tables of all trials are kept."""
-        return Shelf(self.settings.experiments / "stages")
+        return ArtifactCache(self.settings.experiments / "stages")
 
-    def retrievals(self, trial: Trial) -> Shelved:
+    def retrievals(self, trial: Trial) -> Artifact:
         """RETRIEVALS: top K of each training question."""
         s, method = trial.settings, self._method(trial)
         parts = [
@@ -114,7 +114,7 @@ class Workbench:
 
         return self.keep(trial, "retrievals", tables.RETRIEVALS, tuple(parts), make)
 
-    def utility_scores(self, trial: Trial) -> Shelved:
+    def utility_scores(self, trial: Trial) -> Artifact:
         """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
         retrievals = self.retrievals(trial)
         parts = (retrievals.content, str(trial.settings.top_k), self._train(trial), *self._reading(trial))
@@ -129,7 +129,7 @@ class Workbench:
 
         return self.keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
-    def passage_scores(self, trial: Trial) -> Shelved:
+    def passage_scores(self, trial: Trial) -> Artifact:
         """PASSAGE_SCORES: the kept questions' passages one by one, and those that may rescue a lost question.
 
         Thresholds that keep and lose the same questions share it.
@@ -149,7 +149,7 @@ class Workbench:
 
         return self.keep(trial, "passage_scores", PASSAGE_SCORES, parts, make)
 
-    def gated_docs(self, trial: Trial) -> Shelved:
+    def gated_docs(self, trial: Trial) -> Artifact:
         """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
         scored, gates = self.passage_scores(trial), trial.settings.gates
         parts = (scored.content, self.utility_scores(trial).content, json.dumps(asdict(gates)))
@@ -161,7 +161,7 @@ class Workbench:
             lambda: gated(self._kept(trial), self._lost(trial), scored.read(), gates),
         )
 
-    def units(self, trial: Trial) -> Shelved:
+    def units(self, trial: Trial) -> Artifact:
         """KNOWLEDGE_UNITS as they were distilled."""
         gated, model = self.gated_docs(trial), self._generator(trial.settings)
         made_by = (model.fingerprint, model.prompt_version, self._rest(trial))
@@ -175,7 +175,7 @@ class Workbench:
 
         return self.keep(trial, "knowledge_units", tables.KNOWLEDGE_UNITS, parts, make)
 
-    def curated(self, trial: Trial) -> Shelved:
+    def curated(self, trial: Trial) -> Artifact:
         """CURATED_UNITS: every unit with what became of it, where the settings curate."""
         s, units, gated = trial.settings, self.units(trial), self.gated_docs(trial)
         model, encoder = self._generator(s), self.encoder(s)
@@ -194,7 +194,7 @@ class Workbench:
         """KNOWLEDGE_UNITS that the trial would publish."""
         return published(self.curated(trial).read())
 
-    def answers(self, trial: Trial, units: pl.DataFrame | None = None) -> Shelved:
+    def answers(self, trial: Trial, units: pl.DataFrame | None = None) -> Artifact:
         """ANSWERED: the test questions under the trial's method, over the corpus and these units, or the corpus alone.
 
         units: KNOWLEDGE_UNITS, made by whatever trial, or a part of them.
@@ -218,7 +218,7 @@ class Workbench:
     def evaluation(self, trial: Trial, units: pl.DataFrame | None) -> pl.DataFrame:
         """EVALUATION of these units under the trial's method; with None both sides are the corpus alone."""
         sides = (self.answers(trial).read(), self.answers(trial, units).read())
-        return compare(self.questions(trial, "test"), *sides)
+        return join_sides(self.questions(trial, "test"), *sides)
 
     def benchmark(self, trial: Trial) -> Benchmark:
         """The registry's entry."""
@@ -248,7 +248,7 @@ class Workbench:
 
     def keep(
         self, trial: Trial, stage: str, kind: tables.Table, parts: tuple[str, ...], make: Callable[[], pl.DataFrame]
-    ) -> Shelved:
+    ) -> Artifact:
         """A table of the trial from the shelf, or made and put there.
 
         Raises TooManyFailedError where more of its generator calls failed for good than the settings allow.

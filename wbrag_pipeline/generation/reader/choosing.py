@@ -11,9 +11,9 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from wbrag_pipeline.benchmarks.metrics import accuracy_words
-from wbrag_pipeline.benchmarks.tasks import Task
-from wbrag_pipeline.generation.protocol import Answer, Passage
+from wbrag_pipeline.datasets.metrics import accuracy_words
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Passage
 from wbrag_pipeline.generation.reader.network import VERDICT_LABELS, YES_NO_LABELS, Reading
 
 # Logits a unit of retrieval score is worth when passages compete for the answer.
@@ -96,7 +96,7 @@ def vote(readings: Sequence[Reading], weights: Sequence[float], of: Sequence[int
     return Answer(wording[best], sums[best])
 
 
-def agreement(readings: Sequence[Reading], answer: str) -> float:
+def answer_agreement(readings: Sequence[Reading], answer: str) -> float:
     """How far passages, each read alone, bear an answer out: the share of their votes it has, times its best voter's.
 
     A vote counts as much as its passage is sure to settle the question. So an answer that one sure passage gives and

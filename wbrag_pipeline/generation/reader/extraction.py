@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wbrag_pipeline.generation.protocol import Distillate, Passage
+from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 
 LEAST_TOKENS, MOST_TOKENS = 60, 100
@@ -19,7 +19,7 @@ _SAME = 0.7
 
 
 @dataclass(frozen=True)
-class Sentence:
+class SourceSentence:
     """A sentence with its place: passage number, number within the passage, character span in the passage."""
 
     passage: int
@@ -28,20 +28,20 @@ class Sentence:
     start: int
 
 
-def sentences_of(passages: Sequence[Passage]) -> list[Sentence]:
+def sentences_of(passages: Sequence[Passage]) -> list[SourceSentence]:
     """All sentences of the passages, in reading order."""
     found = []
     for number, passage in enumerate(passages):
         start = 0
         for position, text in enumerate(split_sentences(passage.text)):
-            found.append(Sentence(number, position, text, start))
+            found.append(SourceSentence(number, position, text, start))
             start += len(text) + 1
     return found
 
 
 def compose(
     passages: Sequence[Passage],
-    sentences: Sequence[Sentence],
+    sentences: Sequence[SourceSentence],
     relevance: Sequence[float],
     count_tokens: Callable[[str], int],
 ) -> Distillate:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
-Kind = Literal["span", "yes_no", "verdict"]
+HeadKind = Literal["span", "yes_no", "verdict"]
 Progress = Callable[[int, int], None]  # pairs done, pairs in all
 YES_NO_LABELS = ("False", "True", "UNDECIDED")
 VERDICT_LABELS = ("REFUTES", "SUPPORTS", "NOT ENOUGH INFO")
@@ -222,12 +222,12 @@ class ReaderNetwork:
         stored = (folder / "adapter.safetensors").read_bytes()
         config: dict[str, int] = json.loads((folder / "config.json").read_text())["network"]
         adapter = {name: tensor.float() for name, tensor in load_tensors(stored).items()}
-        weights = merge(load_base(), adapter, config["lora_alpha"] / config["lora_rank"])
+        weights = merge_adapter(load_base(), adapter, config["lora_alpha"] / config["lora_rank"])
         # Readings differ in the last digits between precisions, so a cache must not mix them.
         parts = stored, (base_model_dir() / "model.safetensors").read_bytes(), str(fastest_dtype()).encode()
         return cls(weights, config, hashlib.sha256(b"".join(parts)).hexdigest()[:16])
 
-    def read(self, kind: Kind, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Reading]:
+    def read(self, kind: HeadKind, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Reading]:
         """One reading per (question, context) pair, in the order given; a context is "title\\ntext".
 
         The pair is cut at the configuration's ``max_tokens`` (192), the question at ``max_question_tokens``.
@@ -253,7 +253,7 @@ class ReaderNetwork:
                 torch.set_num_threads(threads)  # the workers' setting is also the default of later threads
         return readings
 
-    def _read_one(self, kind: Kind, question: str, context: str) -> Reading:
+    def _read_one(self, kind: HeadKind, question: str, context: str) -> Reading:
         import torch
 
         asked = self._pieces(question)[: self._config["max_question_tokens"]]
@@ -285,7 +285,7 @@ class ReaderNetwork:
         return Reading(context[start:end], float(scores[first, last]), null_score, (), start, end)
 
 
-def merge(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
+def merge_adapter(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
     """Base weights with the adapter's LoRA deltas added, in :func:`fastest_dtype`; heads stay float32."""
     merged, heads = dict(base), {}
     for name, tensor in adapter.items():

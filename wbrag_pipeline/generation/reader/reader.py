@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wbrag_pipeline.benchmarks.tasks import FACT_VERIFICATION, Task
+from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
 from wbrag_pipeline.generation.completions import CompletionCache, complete
-from wbrag_pipeline.generation.protocol import Answer, Assessment, Distillate, Passage, Usage, Verdict
+from wbrag_pipeline.generation.evidence_groups import evidence_groups
+from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
-from wbrag_pipeline.generation.reader.network import Kind, ReaderNetwork, Reading
-from wbrag_pipeline.generation.witnesses import witnesses
+from wbrag_pipeline.generation.reader.network import HeadKind, ReaderNetwork, Reading
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
@@ -74,7 +74,7 @@ class Reader:
             questions, passages, weights, self._read_all(questions, passages, task), strict=True
         ):
             if _kind(question, task) == "span":
-                answers.append(choosing.vote(readings[: len(row)], row, witnesses(given)))
+                answers.append(choosing.vote(readings[: len(row)], row, evidence_groups(given)))
             else:
                 answers.append(_label(question, readings, row or [1.0], task))
         return answers
@@ -113,7 +113,7 @@ class Reader:
             if not given:
                 judged.append(None)
             elif _kind(question, task) == "span":
-                judged.append(choosing.agreement(readings, answer))
+                judged.append(choosing.answer_agreement(readings, answer))
             else:
                 shares = dict(choosing.choose_label(readings, [1.0] * len(readings), task).token_probabilities)
                 word = {"yes": "True", "no": "False"}.get(answer.strip().lower(), answer)
@@ -161,7 +161,7 @@ class Reader:
         self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task
     ) -> list[list[Reading]]:
         """Readings of each question's passages. Label tasks without a passage read the question alone."""
-        requests: list[tuple[Kind, str, str]] = []
+        requests: list[tuple[HeadKind, str, str]] = []
         sizes = []
         for question, given in zip(questions, passages, strict=True):
             kind = _kind(question, task)
@@ -171,7 +171,7 @@ class Reader:
         readings = iter(self._read(requests))
         return [[next(readings) for _ in range(size)] for size in sizes]
 
-    def _read(self, requests: Sequence[tuple[Kind, str, str]]) -> list[Reading]:
+    def _read(self, requests: Sequence[tuple[HeadKind, str, str]]) -> list[Reading]:
         with progress_bar("reading", len(requests)) as advance:
             found = complete(
                 requests,
@@ -186,7 +186,7 @@ class Reader:
             Reading(text, score, null, tuple(shares), start, end) for text, score, null, shares, start, end in found
         ]
 
-    def _read_batch(self, requests: list[tuple[Kind, str, str]]) -> list[list[Any]]:
+    def _read_batch(self, requests: list[tuple[HeadKind, str, str]]) -> list[list[Any]]:
         values: list[list[Any]] = [[] for _ in requests]
         for kind in ("span", "yes_no", "verdict"):
             places = [i for i, request in enumerate(requests) if request[0] == kind]
@@ -205,7 +205,7 @@ class Reader:
         ]
         vectors = iter(encoder.encode_passages([title for title, _ in flat], [text for _, text in flat]))
         asked = encoder.encode_queries([question for question, _ in requests])
-        pairs: list[tuple[Kind, str, str]] = [
+        pairs: list[tuple[HeadKind, str, str]] = [
             ("span", question, f"{p.title}\n{p.text}") for question, passages in requests for p in passages
         ]
         readings = iter(self._read(pairs))
@@ -225,14 +225,14 @@ class Reader:
         return units
 
 
-def _holds(reading: Reading, sentence: extraction.Sentence) -> float:
+def _holds(reading: Reading, sentence: extraction.SourceSentence) -> float:
     """How sure the reader is that its answer stands in this sentence, in [0, 1]."""
     if not reading.text or " ".join(reading.text.split()) not in sentence.text:
         return 0.0
     return choosing.answerability(reading)
 
 
-def _kind(question: str, task: Task) -> Kind:
+def _kind(question: str, task: Task) -> HeadKind:
     return "yes_no" if task.kind == "span" and choosing.is_polar(question) else task.kind
 
 

@@ -1,0 +1,185 @@
+"""The page holds every section that was found out, loads nothing, escapes strangers' texts, and stays the same."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.evaluation.experiments.conftest import World
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.evaluation.experiments.ablation import GRIDS
+from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
+from wbrag_pipeline.evaluation.experiments.experiments_report import (
+    Findings,
+    all_pictures,
+    gather,
+    page,
+    results_of,
+    write_experiments_report,
+)
+from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, MATRIX, ORACLE, TRANSFER
+from wbrag_pipeline.evaluation.experiments.transfer import pairs
+
+BENCHMARKS = ("skerry", "nq")
+METHODS = ("naive", "replug")
+
+
+def findings_of(made: Any) -> Findings:
+    """Made-up figures of two benchmarks over the tables of the synthetic one."""
+
+    def rows(place: int, gain: float) -> dict[str, Any]:
+        who = {"generator": "reader", "encoder": "e", "benchmark": BENCHMARKS[place]}
+        return (
+            who
+            | {"score_without": 40.0, "score_with": 40.0 + gain, "gain": gain, "p": 0.2}
+            | {
+                "ci_low": gain - 1,
+                "ci_high": gain + 1,
+                "helped": 9,
+                "hurt": 4,
+            }
+        )
+
+    places = list(enumerate(BENCHMARKS))
+    built = {"trained_on": 300, "kept": 80, "kept_share": 0.25, "fallback_rate": 0.1, "retained_passages": 1.5}
+    built |= {"units": 80, "source_tokens": 200.0, "unit_tokens": 70.0, "compression": 2.9, "published": 79}
+    counts = {"questions": 400, "units_in_top_k": 0.5, "unit_share": 0.4, "metric": "accuracy", "top_k": 5}
+    matrix = [
+        rows(i, 2.0 - 3 * i + n) | counts | built | {"method": m} for i, _ in places for n, m in enumerate(METHODS)
+    ]
+    spent = {"plain": 900, "asked": 800, "cached": 300, "sent": 500, "failed": 0, "seconds": 12.0}
+    spent |= {"prompt_tokens": 10, "completion_tokens": 5}
+    cost = [
+        rows(i, 0.0) | spent | {"method": m, "stage": s}
+        for i, _ in places
+        for m in METHODS
+        for s in ("utility_scores", "answers")
+    ]
+    transfer = [
+        rows(i, 0.0 if maker == "none" else 1.0) | {"method": m, "made_by": maker, "units": 80}
+        for i, _ in places
+        for m, maker in pairs(METHODS)
+    ]
+    ablation = [
+        rows(i, value) | {"method": "naive", "parameter": name, "value": value, "default": value == values[0]}
+        | {"kept": 80, "retained_passages": 1.5, "fallback_rate": 0.1, "units": 80}
+        | {"scoring_sent": 0, "distilling_sent": 3}
+        for i, _ in places
+        for name, values in GRIDS.items()
+        for value in values
+    ]  # fmt: skip
+    oracle = [
+        rows(i, 0.0) | {"method": "naive", "ceiling": name, "score": 40.0 + n, "units": 80}
+        for i, _ in places
+        for n, name in enumerate(CEILINGS)
+    ]
+    found = {
+        table.name: pl.DataFrame([{c: row.get(c) for c in table.schema} for row in several], schema=table.schema)
+        for table, several in (
+            (MATRIX, matrix),
+            (COST, cost),
+            (TRANSFER, transfer),
+            (ABLATION, ablation),
+            (ORACLE, oracle),
+        )
+    }
+    both: dict[str, Any] = dict.fromkeys(BENCHMARKS, made)
+    return Findings(
+        found,
+        {name: made.evaluation for name, made in both.items()},
+        {name: made.knowledge_units.with_columns(benchmark=pl.lit(name)) for name, made in both.items()},
+        {name: made.gated_docs for name, made in both.items()},
+        {name: made.passages for name, made in both.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def findings(benchmark_tables: Any) -> Findings:
+    return findings_of(benchmark_tables)
+
+
+@pytest.fixture(scope="module")
+def written(findings: Findings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_experiments_report(tmp_path_factory.mktemp("experiments"), findings)
+
+
+def test_every_section_is_there(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    for section in ("gain", "benchmarks", "ceilings", "transfer", "ablation", "construction", "cost", "units"):
+        assert f'<section id="{section}">' in text and f'href="#{section}"' in text
+    assert '>2</span><span class="was"> of 4<' in text and "+1.00</b> points on average" in text
+
+
+def test_it_loads_nothing_and_runs_its_own_script_alone(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    assert "default-src 'none'" in text
+    assert not re.findall(r"""(?:src|href)=["'](?!#|data:)[^"']*["']""", text)
+    assert text.count("<script>") == 1
+
+
+def test_strangers_texts_are_escaped(written: Path, hostile: str) -> None:
+    assert hostile not in written.read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert" in written.read_text(encoding="utf-8")
+
+
+def test_the_same_findings_give_the_same_bytes(findings: Findings, written: Path) -> None:
+    assert page(findings) == written.read_text(encoding="utf-8")
+
+
+def test_what_was_not_found_out_has_no_section(findings: Findings) -> None:
+    bare = {name: table if name in ("matrix", "cost") else table.clear() for name, table in findings.tables.items()}
+    text = page(replace(findings, tables=bare))
+    for section in ("ceilings", "transfer", "ablation"):
+        assert f'id="{section}"' not in text and f'href="#{section}"' not in text
+    assert "## Transfer" not in results_as_markdown(bare) and "## Gain" in results_as_markdown(bare)
+
+
+def test_the_twins_hold_the_figures(written: Path) -> None:
+    markdown = written.with_suffix(".md").read_text(encoding="utf-8")
+    assert "2 of 4 settings improve, the mean gain is +1.00 points" in markdown
+    assert "| nq | 40.00 → 39.00 (−1.00) | 40.00 → 40.00 (0.00) | −0.50 | +3.01 |" in markdown
+    with (written.parent / "matrix.csv").open(encoding="utf-8") as file:
+        assert [float(row["gain"]) for row in csv.DictReader(file)] == [2.0, 3.0, -1.0, 0.0]
+    assert pl.read_parquet(written.parent / "ablation.parquet").height == 2 * sum(map(len, GRIDS.values()))
+
+
+def test_pictures_say_what_the_tables_say(findings: Findings) -> None:
+    drawn = all_pictures(findings)
+    texts = {row["text"] for row in _data(drawn["gain"][0][1])}
+    assert texts == {"+2.00", "+3.00", "−1.00", "0.00"}
+    assert len(drawn["bars"]) == len(drawn["transfer"]) == 2 and len(drawn["ablation"]) == len(GRIDS)
+
+
+def _data(chart: Any) -> list[dict[str, Any]]:
+    spec = chart.to_dict()
+    found: list[dict[str, Any]] = spec["datasets"][spec["data"]["name"]]  # one table for all layers
+    return found
+
+
+def test_from_a_study_to_its_page(world: World) -> None:
+    registry = Registry.load(world.settings.home)
+    with pytest.raises(NotBuiltError):
+        gather(world.settings, registry, ("scripted",), ("dial",))
+    study = Study(world.settings, ("dial",), ("scripted",), ("naive", "replug"), grids={"n_min": (1,)})
+    lines: list[str] = []
+    work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle")))
+    conduct(work, lines.append)
+    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1)
+    asked = len(world.generator.asked)
+    conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle"))), lines.append)
+    assert len(world.generator.asked) == asked
+    found = results_of(world.settings, ("scripted",), ("dial",))
+    assert {name: table.height for name, table in found.items()} == {
+        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5,
+    }  # fmt: skip
+    text = page(gather(world.settings, registry, ("scripted",), ("dial",)))
+    assert "of 2</span>" in text and 'id="unit-u_' in text

@@ -1,0 +1,137 @@
+"""The conventions that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("wbrag_pipeline", "assets", "resources")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+@cache
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
+
+
+@cache
+def settings() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def committed() -> list[Path]:
+    """The files that git has or would take; all files where this is no checkout."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        tops = [top for top in ROOT.iterdir() if not top.name.startswith(".")]
+        return [path for top in tops for path in (top, *top.rglob("*")) if path.is_file()]
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def words(name: str) -> set[str]:
+    """Split a snake_case or CamelCase name."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@each_module
+def test_a_file_holds_one_subject(module: Path) -> None:
+    lines = len(module.read_text(encoding="utf-8").splitlines())
+    assert lines < 350, f"{lines} lines: does it still hold one subject?"
+
+
+@each_module
+def test_names_say_what_is_inside(module: Path) -> None:
+    empty = {"util", "utils", "helper", "helpers", "manager", "managers"}
+    names = set(module.relative_to(ROOT).with_suffix("").parts)
+    for node in ast.walk(tree_of(module)):
+        # What a Dagster I/O manager is called is Dagster's choice.
+        if isinstance(node, ast.ClassDef) and not node.name.endswith("IOManager"):
+            names.add(node.name)
+    assert not {name for name in names if words(name) & empty}
+
+
+@each_module
+def test_nothing_is_pickled(module: Path) -> None:
+    tree = tree_of(module)
+    roots = {name.split(".")[0] for name in imported(tree)}
+    assert not roots & {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert isinstance(node.value, ast.Constant) and node.value.value is False, f"line {node.value.lineno}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch":
+            assert node.attr not in {"load", "save"}, f"line {node.lineno}: torch.{node.attr} pickles; use safetensors"
+
+
+def test_every_folder_with_code_is_a_package_that_imports() -> None:
+    for folder in sorted({module.parent for module in MODULES}):
+        assert (folder / "__init__.py").is_file(), f"{folder.relative_to(ROOT)} has no __init__.py"
+        importlib.import_module(".".join(folder.relative_to(ROOT).parts))
+
+
+def test_every_package_has_a_layer() -> None:
+    layers = next(c["layers"] for c in settings()["tool"]["importlinter"]["contracts"] if c["id"] == "layers")
+    layered = set(re.findall(r"wbrag_pipeline\.(\w+)", " ".join(layers)))
+    packages = {
+        module.relative_to(ROOT / "wbrag_pipeline").parts[0] for module in MODULES if "wbrag_pipeline" in module.parts
+    }
+    assert {package.removesuffix(".py") for package in packages} - {"__init__"} <= layered, "list it in pyproject.toml"
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    project = settings()["project"]
+    asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    declared = {re.split(r"[^\w.-]", line, maxsplit=1)[0].lower() for line in asked}
+    providers = packages_distributions()
+    missing = {
+        f"{module.relative_to(ROOT)}: {name}"
+        for module in MODULES
+        for name in {name.split(".")[0] for name in imported(tree_of(module))} - sys.stdlib_module_names - set(PACKAGES)
+        if not declared & {re.sub(r"[_.]", "-", provider.lower()) for provider in providers.get(name, [name])}
+    }
+    assert not missing
+
+
+def test_no_package_registry_is_named() -> None:
+    # Spelled in halves, or this file would be the one it finds.
+    hosts = ["python" + "hosted.org", "py" + "pi.org", "py" + "pi.python.org", "registry." + "npmjs", "deb." + "debian"]
+    hosts += ["download." + "pytorch.org", "proxy." + "golang.org"]
+    pattern = re.compile("|".join(map(re.escape, hosts)).encode())
+    named = [str(path.relative_to(ROOT)) for path in committed() if pattern.search(path.read_bytes())]
+    assert not named, "take the registry's address out"
+
+
+@pytest.mark.skipif(not (ROOT / "wbrag_pipeline" / "cli.py").exists(), reason="no command yet")
+def test_the_command_starts_without_the_heavy_libraries() -> None:
+    heavy = {"torch", "transformers", "sentence_transformers", "faiss", "dagster", "polars", "duckdb", "altair"}
+    program = f"import sys, wbrag_pipeline.cli; print(*sorted({heavy!r} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True, text=True)
+    assert loaded.stdout.split() == []

@@ -1,0 +1,132 @@
+"""Adding a corpus or a benchmark to the registry: everything is read and checked first, then one file is written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.metrics import metric_name
+from wbrag_pipeline.datasets.registry import (
+    BUILT_IN,
+    Answers,
+    Benchmark,
+    Corpus,
+    Overlap,
+    Registry,
+    check_name,
+    read_splits,
+)
+from wbrag_pipeline.datasets.tasks import task_named
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.storage import write_text
+
+
+@dataclass(frozen=True)
+class AddedCorpus:
+    """What was found and written: the entry, its number of passages, and the YAML file."""
+
+    corpus: Corpus
+    passages: int
+    file: Path
+
+
+@dataclass(frozen=True)
+class AddedBenchmark:
+    """What was found and written: the entry, questions a split, training questions left out, and the YAML file."""
+
+    benchmark: Benchmark
+    train_questions: int
+    test_questions: int
+    dropped: int
+    file: Path
+
+
+def add_corpus(home: Path, name: str, path: Path, description: str = "", *, replace: bool = False) -> AddedCorpus:
+    """Read the corpus at ``path`` whole and register it under ``home`` as ``name``.
+
+    Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
+    ``read_corpus`` refuses the corpus.
+    """
+    file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
+    corpus = Corpus(name, _absolute(path), description)
+    passages = read_corpus(corpus.path).height
+    _write(file, {"path": str(corpus.path), "description": description})
+    return AddedCorpus(corpus, passages, file)
+
+
+def add_benchmark(
+    home: Path,
+    name: str,
+    *,
+    task: str,
+    corpus: str,
+    train: Path,
+    test: Path | None = None,
+    metric: str | None = None,
+    description: str = "",
+    answers: Answers = "given",
+    overlap: Overlap = "refuse",
+    source: str = "",
+    replace: bool = False,
+) -> AddedBenchmark:
+    """Read the splits whole and register them under ``home`` as ``name``; ``metric`` None is the task's own.
+
+    Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), the task, metric or
+    corpus is unknown, a file is refused, a gold answer is none of the task's choices, or the splits share a question
+    (see ``Benchmark.overlap``).
+    """
+    registry = Registry.load(home)
+    file = _free(home, "benchmarks", name, list(registry.benchmarks), replace)
+    benchmark = Benchmark(
+        name=name,
+        task=task_named(task).name,
+        metric=metric_name(metric or task_named(task).metric),
+        corpus=registry.corpus(corpus).name,
+        train=_absolute(train),
+        test=_absolute(test) if test else None,
+        description=description,
+        answers=answers,
+        overlap=overlap,
+        source=source,
+    )
+    splits = read_splits(benchmark)
+    fields = {
+        "task": benchmark.task,
+        "metric": benchmark.metric,
+        "corpus": benchmark.corpus,
+        "train": str(benchmark.train),
+        "test": str(benchmark.test or ""),
+        "description": description,
+        "answers": "" if answers == "given" else answers,
+        "overlap": overlap,
+        "source": source,
+    }
+    _write(file, fields)
+    return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)
+
+
+def _free(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> Path:
+    """The YAML file for a new entry. Raises InputError when its name is bad, built in, or taken without ``replace``."""
+    check_name(name)
+    if (BUILT_IN / kind / f"{name}.yaml").exists():
+        raise InputError(f"the name {name!r} is built in", field="name", hint="choose another name")
+    file = home / kind / f"{name}.yaml"
+    for other in taken:
+        if other.casefold() == name.casefold() and not (replace and other == name):
+            there = file.with_name(f"{other}.yaml")
+            hint = "choose another name, or replace the entry"
+            raise InputError(f"the name {other!r} is taken by {there}", field="name", hint=hint)
+    return file
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path.expanduser()))
+
+
+def _write(file: Path, fields: dict[str, str]) -> None:
+    present = {key: value for key, value in fields.items() if value}
+    write_text(file, yaml.safe_dump(present, sort_keys=False, allow_unicode=True, width=4096))

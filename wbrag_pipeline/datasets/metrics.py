@@ -1,0 +1,128 @@
+"""Metrics of an answer against its gold answers, each in [0, 1].
+
+Compatible with FlashRAG 0.3 (``flashrag/evaluator/metrics.py``), answer for answer: its ``acc`` is ``accuracy`` here,
+its ``em`` is ``exact_match``, its ``f1`` is ``f1``; these names are accepted too. ``accuracy_words`` stands beside
+them: FlashRAG's containment is by characters, and so finds the gold answer "no" in "I do not know".
+
+A known quirk of the compatible ones: a gold answer of nothing but articles and punctuation ("A", as in the vitamin)
+normalises to nothing, which is contained in every prediction. ``accuracy_words`` keeps the article there.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
+
+import polars as pl
+
+from wbrag_pipeline.errors import InputError
+
+Metric = Callable[[str, Sequence[str]], float]
+
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(?:an?|the)\b")
+_CLOSED = frozenset({"yes", "no", "noanswer"})  # answers that share a token with another by accident only
+
+
+def normalize_answer(text: str) -> str:
+    """``text`` in lower case, without ASCII punctuation and English articles, its blanks squeezed."""
+    return " ".join(_ARTICLES.sub(" ", _bare(text)).split())
+
+
+def accuracy(prediction: str, golden_answers: Sequence[str]) -> float:
+    """1.0 when some gold answer is contained in the prediction, both normalised, character by character; else 0.0."""
+    predicted = normalize_answer(prediction)
+    return float(any(normalize_answer(gold) in predicted for gold in _several(golden_answers)))
+
+
+def accuracy_words(prediction: str, golden_answers: Sequence[str]) -> float:
+    """1.0 when some gold answer's words stand in the prediction, next to each other and whole; else 0.0."""
+    for gold in _several(golden_answers):
+        wanted, predicted = normalize_answer(gold), normalize_answer(prediction)
+        if not wanted:  # articles and punctuation only, such as "A": compare with articles kept
+            wanted, predicted = _squeezed(gold), _squeezed(prediction)
+        if wanted and f" {wanted} " in f" {predicted} ":
+            return 1.0
+    return 0.0
+
+
+def exact_match(prediction: str, golden_answers: Sequence[str]) -> float:
+    """1.0 when the prediction equals some gold answer, both normalised; else 0.0."""
+    predicted = normalize_answer(prediction)
+    return float(any(normalize_answer(gold) == predicted for gold in _several(golden_answers)))
+
+
+def f1(prediction: str, golden_answers: Sequence[str]) -> float:
+    """Harmonic mean of token precision and recall against the gold answer it fits best, both normalised.
+
+    "yes", "no" and "noanswer", predicted or gold, score only against themselves.
+    """
+    predicted = normalize_answer(prediction)
+    return max((_overlap(predicted, normalize_answer(gold)) for gold in _several(golden_answers)), default=0.0)
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy,
+    "accuracy_words": accuracy_words,
+    "exact_match": exact_match,
+    "f1": f1,
+}
+ALIASES = {"acc": "accuracy", "acc_words": "accuracy_words", "em": "exact_match", "f1_score": "f1"}
+
+
+def metric_name(name: str) -> str:
+    """The name in METRICS for a name or alias ("em" is "exact_match"). Raises InputError that lists them all."""
+    canonical = ALIASES.get(name, name)
+    if canonical not in METRICS:
+        raise InputError(f"there is no metric {name!r}", field="metric", hint=f"one of {', '.join(METRICS)}")
+    return canonical
+
+
+@overload
+def score(metric: str, predictions: pl.Series, golden: pl.Series | Sequence[Sequence[str]]) -> pl.Series: ...
+@overload
+def score(metric: str, predictions: Sequence[str], golden: pl.Series | Sequence[Sequence[str]]) -> list[float]: ...
+def score(
+    metric: str, predictions: pl.Series | Sequence[str], golden: pl.Series | Sequence[Sequence[str]]
+) -> pl.Series | list[float]:
+    """Score ``predictions[i]`` against ``golden[i]`` with the metric of that name or alias.
+
+    Returns Float64 of the same length: a Series for a Series (null where the prediction is null, which means "not
+    asked"), else a list. Raises ValueError when the lengths differ, InputError for an unknown metric.
+    """
+    measure = METRICS[metric_name(metric)]
+    if isinstance(predictions, pl.Series):
+        scores = [
+            None if prediction is None else measure(prediction, answers)
+            for prediction, answers in zip(predictions, _rows(golden), strict=True)
+        ]
+        return pl.Series("score", scores, dtype=pl.Float64)
+    return [measure(prediction, answers) for prediction, answers in zip(predictions, _rows(golden), strict=True)]
+
+
+def _rows(golden: pl.Series | Sequence[Sequence[str]]) -> Iterable[Sequence[str]]:
+    return golden.to_list() if isinstance(golden, pl.Series) else golden
+
+
+def _several(golden_answers: Sequence[str]) -> Sequence[str]:
+    # A lone string is a sequence of its characters to Python; it is meant as one answer.
+    return [golden_answers] if isinstance(golden_answers, str) else golden_answers
+
+
+def _bare(text: str) -> str:
+    return text.lower().translate(_NO_PUNCTUATION)
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(_bare(text).split())
+
+
+def _overlap(predicted: str, gold: str) -> float:
+    if predicted != gold and (predicted in _CLOSED or gold in _CLOSED):
+        return 0.0
+    predicted_tokens, gold_tokens = predicted.split(), gold.split()
+    shared = (Counter(predicted_tokens) & Counter(gold_tokens)).total()
+    return 2 * shared / (len(predicted_tokens) + len(gold_tokens)) if shared else 0.0

@@ -1,0 +1,267 @@
+"""Which corpora and benchmarks there are: one small YAML file each, built in or under ``WBRAG_HOME``.
+
+``corpora/wiki.yaml``::
+
+    path: ../data/wiki.jsonl.gz     # absolute, or relative to this file
+    description: English Wikipedia, December 2018
+
+``benchmarks/nq.yaml``::
+
+    task: open_qa                   # see benchmarks.tasks
+    metric: accuracy                # see benchmarks.metrics; the task's own when left out
+    corpus: wiki
+    train: ../data/nq/train.jsonl
+    test: ../data/nq/test.jsonl     # may be left out: nothing is evaluated then
+    answers: given                  # or none: the training questions are unlabelled, for scorer: judge
+    overlap: refuse                 # or drop: training questions that are test questions too are left out
+    source: ""                      # where the files came from, for the record
+
+The file's name is the entry's name. Entries are checked when the registry is loaded; the data files when they are
+read, so that one file that moved does not take the others away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NoReturn, cast, get_args
+
+import polars as pl
+
+from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.entry_file import fields_of
+from wbrag_pipeline.datasets.metrics import metric_name
+from wbrag_pipeline.datasets.questions import read_numbered_questions, shared_questions
+from wbrag_pipeline.datasets.tasks import TASKS, task_named
+from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.tables import QUESTIONS
+
+Split = Literal["train", "test"]
+Overlap = Literal["refuse", "drop"]
+Answers = Literal["given", "none"]
+
+BUILT_IN = Path(__file__).parent / "builtin"
+# Names are path components and Dagster partition keys.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes."""
+
+    name: str
+    path: Path
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Questions over a corpus: ``train`` and ``test`` are absolute paths that ``read_questions`` takes.
+
+    test: None where there is nothing to evaluate with.
+    answers: "none" where training goes without gold answers; those that the file may have are not read.
+    overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
+    source: where the files came from, empty when the user brought them.
+    """
+
+    name: str
+    task: str
+    metric: str
+    corpus: str
+    train: Path
+    test: Path | None
+    description: str = ""
+    answers: Answers = "given"
+    overlap: Overlap = "refuse"
+    source: str = ""
+
+    def require_answers(self) -> None:
+        """Raise InputError where there are no gold answers to score training questions by."""
+        if self.answers == "none":
+            raise InputError(
+                f"the training questions of {self.name} have no answers to score by",
+                field="scorer",
+                hint="let the generator judge: --scorer judge",
+            )
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All corpora and benchmarks by name, built-in ones first."""
+
+    corpora: dict[str, Corpus]
+    benchmarks: dict[str, Benchmark]
+    forgotten: Tombstones = NOTHING_FORGOTTEN
+
+    @classmethod
+    def load(cls, home: Path) -> Registry:
+        """The built-in entries and those under ``home``; a home that does not exist yet holds none.
+
+        Raises InputError with file and field on a broken entry: not YAML, an unknown or missing key, a value that is
+        not text, an unknown task, metric or corpus, a bad name, or the name of a built-in one.
+        """
+        corpora: dict[str, Corpus] = {}
+        for file in _entries("corpora", home, corpora):
+            fields = fields_of(file, required=("path",), optional=("description",))
+            corpora[file.stem] = Corpus(file.stem, _path(file, fields["path"]), fields.get("description", ""))
+        benchmarks: dict[str, Benchmark] = {}
+        for file in _entries("benchmarks", home, benchmarks):
+            benchmarks[file.stem] = _benchmark(file, corpora)
+        return cls(corpora, benchmarks, read_tombstones(home))
+
+    def corpus(self, name: str) -> Corpus:
+        """The corpus of that name. Raises InputError that lists the names there are."""
+        if name not in self.corpora:
+            raise InputError(f"there is no corpus {name!r}", field="corpus", hint=f"one of {', '.join(self.corpora)}")
+        return self.corpora[name]
+
+    def benchmark(self, name: str) -> Benchmark:
+        """The benchmark of that name. Raises InputError that lists the names there are."""
+        if name not in self.benchmarks:
+            hint = f"one of {', '.join(self.benchmarks)}"
+            raise InputError(f"there is no benchmark {name!r}", field="benchmark", hint=hint)
+        return self.benchmarks[name]
+
+    def benchmarks_of(self, corpus: str) -> list[str]:
+        """Names of the benchmarks over a corpus, in the registry's order."""
+        return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
+
+    def passages(self, corpus: str) -> pl.DataFrame:
+        """The corpus as PASSAGES, less what was forgotten.
+
+        Raises InputError for an unknown name or a file that cannot be taken.
+        """
+        path = self.corpus(corpus).path
+        _require(path, f"corpora/{corpus}.yaml")
+        return self.forgotten.without_forgotten_passages(read_corpus(path))
+
+    def questions(self, benchmark: str, split: Split, limit: int | None = None) -> pl.DataFrame:
+        """One split as QUESTIONS, at most the first ``limit``; gold answers of tasks with choices are canonical.
+
+        No training question is a test question: such ones are dropped or refused, as ``Benchmark.overlap`` says, each
+        time the split is read and before ``limit`` is applied. What was forgotten is left out too. Raises InputError
+        for an unknown name or bad file.
+        """
+        entry = self.benchmark(benchmark)
+        for file in filter(None, (entry.train, entry.test)):
+            _require(file, f"benchmarks/{benchmark}.yaml")
+        if split == "test":
+            if entry.test is None:
+                hint = f"add some: wbrag add benchmark {benchmark} --replace --test FILE …"
+                raise InputError(f"the benchmark {benchmark!r} has no test questions", field="test", hint=hint)
+            frame = read_numbered_questions(entry.test, task_named(entry.task)).drop("number")
+        else:
+            frame = read_splits(entry).train
+        frame = self.forgotten.without_forgotten_questions(frame)
+        return frame if limit is None else frame.head(limit)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Both splits as QUESTIONS, with no question in common; ``dropped`` training questions were taken out for that."""
+
+    train: pl.DataFrame
+    test: pl.DataFrame
+    dropped: int
+
+
+def read_splits(entry: Benchmark) -> Splits:
+    """Read both splits whole. Raises InputError for a bad file, a shared question that is refused, or none left."""
+    task = task_named(entry.task)
+    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given")
+    if entry.test is None:
+        return Splits(train.drop("number"), QUESTIONS.empty(), 0)
+    test = read_numbered_questions(entry.test, task)
+    shared = shared_questions(train, test)
+    if shared.height and entry.overlap == "refuse":
+        _refuse_shared(entry, train, test, shared)
+    kept = train.filter(~pl.col("question_id").is_in(shared["train_id"].implode()))
+    if kept.is_empty():
+        raise InputError("every training question is a test question too", file=entry.train, field="question")
+    return Splits(kept.drop("number"), test.drop("number"), train.height - kept.height)
+
+
+def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, shared: pl.DataFrame) -> NoReturn:
+    first = shared.row(0, named=True)
+
+    def number(frame: pl.DataFrame, question_id: str) -> int:
+        return int(frame.filter(pl.col("question_id") == question_id)["number"][0])
+
+    more = f"; {shared.height} training questions are" if shared.height > 1 else ""
+    raise InputError(
+        f"{first['question']!r} (id {first['train_id']}) is a test question too: {entry.test}, "
+        f"line {number(test, first['test_id'])}, id {first['test_id']}{more}",
+        file=entry.train,
+        line=number(train, first["train_id"]),
+        field="question",
+        hint="take shared questions out of one split, or leave them out of training: --overlap drop",
+    )
+
+
+def _require(path: Path, entry: str) -> None:
+    if not path.exists():
+        raise InputError("there is no such file", file=path, hint=f"check the path in {entry}")
+
+
+def check_name(name: str, file: Path | None = None) -> None:
+    """Refuse a name that cannot be a file name and a partition key. Raises InputError."""
+    if not _NAME.fullmatch(name):
+        hint = "letters, digits, and inside also dots, dashes and underscores; at most 64"
+        raise InputError(f"{name!r} cannot be a name", file=file, field="name", hint=hint)
+
+
+def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
+    """YAML files of a kind, built-in ones first, each group by name; ``taken`` fills up while this is consumed."""
+    for folder in (BUILT_IN / kind, home / kind):
+        if not folder.is_dir():
+            continue
+        for file in sorted(folder.iterdir()):
+            if file.name.startswith(".") or file.suffix not in {".yaml", ".yml"}:
+                continue
+            check_name(file.stem, file)
+            if file.suffix == ".yml":
+                raise InputError("would not be read", file=file, hint=f"name it {file.stem}.yaml")
+            clash = next((name for name in taken if name.casefold() == file.stem.casefold()), None)
+            if clash is not None:
+                raise InputError(f"the name {clash!r} is taken", file=file, field="name", hint="rename the file")
+            yield file
+
+
+def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
+    optional = ("test", "metric", "description", "answers", "overlap", "source")
+    fields = fields_of(file, required=("task", "corpus", "train"), optional=optional)
+    checks = (
+        ("task", fields["task"], list(TASKS)),
+        ("corpus", fields["corpus"], list(corpora)),
+        ("answers", fields.get("answers", "given"), list(get_args(Answers))),
+        ("overlap", fields.get("overlap", "refuse"), list(get_args(Overlap))),
+    )
+    for field, value, known in checks:
+        if value not in known:
+            hint = f"one of {', '.join(known)}"
+            raise InputError(f"there is no {field} {value!r}", file=file, field=field, hint=hint)
+    try:
+        metric = metric_name(fields.get("metric") or TASKS[fields["task"]].metric)
+    except InputError as error:
+        raise InputError(error.problem, file=file, field="metric", hint=error.hint) from None
+    return Benchmark(
+        name=file.stem,
+        task=fields["task"],
+        metric=metric,
+        corpus=fields["corpus"],
+        train=_path(file, fields["train"]),
+        test=_path(file, fields["test"]) if fields.get("test") else None,
+        description=fields.get("description", ""),
+        answers=cast(Answers, fields.get("answers", "given")),
+        overlap=cast(Overlap, fields.get("overlap", "refuse")),
+        source=fields.get("source", ""),
+    )
+
+
+def _path(file: Path, value: str) -> Path:
+    # Links are kept: the hub's cache keeps a file's name in its link and a hash as the file it leads to.
+    return Path(os.path.abspath(file.parent / Path(value).expanduser()))

@@ -1,0 +1,109 @@
+"""Tables kept by what they were made from, so that an experiment goes on where it stopped and shares what it can.
+
+A table's file is named by a hash of its stage, of the contents of its inputs, of the settings that matter to it and of
+the code that makes it. What is there is therefore never stale: another threshold, model or program is another name.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import polars as pl
+
+from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.generation.ledger import accounting
+from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
+from wbrag_pipeline.tables import Table, write_parquet
+
+ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
+# The packages whose code decides what a stage makes. A change in any of them makes the tables anew; what the generator
+# was asked stays in its cache.
+_PACKAGES = ("curation", "datasets", "generation", "rag", "releases", "retrieval", "training")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A table on the shelf. ``made``: this process made it, it was not there before."""
+
+    stage: str
+    key: str
+    path: Path
+    table: Table
+    made: bool
+
+    @cached_property
+    def content(self) -> str:
+        """Hex SHA-256 of the file: equal content, equal table."""
+        return sha256_of_file(self.path)
+
+    def read(self) -> pl.DataFrame:
+        """The table. Raises IntegrityError when the file is damaged."""
+        return self.table.read(self.path)
+
+
+@dataclass(frozen=True)
+class ArtifactCache:
+    """A folder of tables, one folder a stage."""
+
+    folder: Path
+
+    def table(
+        self,
+        stage: str,
+        kind: Table,
+        parts: tuple[str, ...],
+        partition: str,
+        make: Callable[[], pl.DataFrame],
+        failed: Callable[[], int] = lambda: 0,
+    ) -> Artifact:
+        """The table of that stage made from ``parts``, or what ``make`` gives, which is then kept.
+
+        Generator calls of ``make`` go on the account ``experiment:STAGE``, run KEY, so the ledger can tell what any
+        one table cost. ``failed`` counts the calls that failed so far; a table that lacks some is kept apart and made
+        anew the next time, which asks for the failed ones alone.
+        """
+        key = sha256_of_text(stage, code_of_the_stages(), *parts)[:32]
+        whole, partial = self._paths(stage, key)
+        there, path = _is_whole(whole, kind), whole
+        if not there:
+            before = failed()
+            with accounting(ACCOUNT + stage, run=key, partition=partition):
+                frame = kind.check(make(), stage)
+            path = partial if failed() > before else whole
+            with replacing(path) as temporary:
+                write_parquet(frame, temporary)
+            if path is whole:
+                partial.unlink(missing_ok=True)
+        return Artifact(stage, key, path, kind, made=not there)
+
+    def path(self, stage: str, key: str) -> Path:
+        """Where the table of that key is, or would be."""
+        whole, partial = self._paths(stage, key)
+        return whole if whole.is_file() or not partial.is_file() else partial
+
+    def _paths(self, stage: str, key: str) -> tuple[Path, Path]:
+        return self.folder / stage / f"{key}.parquet", self.folder / stage / f"{key}.partial.parquet"
+
+
+def _is_whole(file: Path, kind: Table) -> bool:
+    """Whether the table is there and can be read: a damaged one is made again."""
+    try:
+        kind.read(file)
+    except IntegrityError:
+        return False
+    return True
+
+
+@cache
+def code_of_the_stages() -> str:
+    """Hex SHA-256 over the source of everything that decides what a stage makes."""
+    package = importlib.resources.files("wbrag_pipeline")
+    sources = []
+    for name in _PACKAGES:
+        folder = Path(str(package / name))
+        sources += [text for file in sorted(folder.rglob("*.py")) for text in (file.name, file.read_text("utf-8"))]
+    return sha256_of_text(*sources)

@@ -1,0 +1,216 @@
+"""The report of the experiments: one HTML file that needs nothing else, and its twins in Markdown, CSV and Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from wbrag_pipeline import storage, tables
+from wbrag_pipeline.curation.curate import published
+from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.evaluation.evaluate import ANSWERED, join_sides
+from wbrag_pipeline.evaluation.evidence import UnitView, units_for_page
+from wbrag_pipeline.evaluation.experiments import paper, pictures
+from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
+from wbrag_pipeline.evaluation.experiments.markdown import (
+    beyond_chance,
+    cost_by_setting,
+    results_as_markdown,
+    transfer_in_words,
+)
+from wbrag_pipeline.evaluation.experiments.matrix import headline, means
+from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
+from wbrag_pipeline.evaluation.experiments.transfer import NONE
+from wbrag_pipeline.evaluation.pages import figure, render_page
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.tables import Table
+from wbrag_pipeline.training.scoring import select_passages
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from wbrag_pipeline.datasets.registry import Registry
+
+MOST_UNITS_A_BENCHMARK = 80  # of a benchmark, in the page; the shelf holds all
+_WIDTH = 350  # pixels of a picture in a page: three abreast on a desk, one on a phone
+_LINE, _TALL = 30, 230
+_PANEL = ["generator", "benchmark"]
+
+Pictures = dict[str, list[tuple[str, "alt.LayerChart", int]]]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All results of some benchmarks, and the tables behind the first method's settings, by benchmark.
+
+    tables: ``results.RESULT_TABLES`` by name; evaluations are EVALUATION, units KNOWLEDGE_UNITS, gated GATED_DOCS.
+    sources: PASSAGES, the units' sources.
+    """
+
+    tables: Mapping[str, pl.DataFrame]
+    evaluations: Mapping[str, pl.DataFrame]
+    units: Mapping[str, pl.DataFrame]
+    gated: Mapping[str, pl.DataFrame]
+    sources: Mapping[str, pl.DataFrame]
+
+    @property
+    def matrix(self) -> pl.DataFrame:
+        """``results.MATRIX``."""
+        return self.tables["matrix"]
+
+
+def results_of(settings: Settings, generators: Sequence[str], benchmarks: Sequence[str]) -> dict[str, pl.DataFrame]:
+    """Everything that was found for these, as far as it was: ``results.RESULT_TABLES`` by name."""
+    return {
+        name: pl.concat([Results(settings, generator).read(kind, benchmarks) for generator in generators])
+        for name, kind in RESULT_TABLES.items()
+    }
+
+
+def gather(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> Findings:
+    """What the report needs, from the results and the shelf; no engine is loaded.
+
+    Raises NotBuiltError where no matrix was made for any of the benchmarks.
+    """
+    found = results_of(settings, generators, benchmarks)
+    matrix = found["matrix"]
+    if matrix.is_empty():
+        raise NotBuiltError("the matrix of these benchmarks", "wbrag experiment all")
+    shelf = ArtifactCache(settings.experiments / "stages")
+    first = matrix.filter((pl.col("method") == matrix["method"][0]) & (pl.col("generator") == matrix["generator"][0]))
+    evaluations, units, gated, sources = {}, {}, {}, {}
+    for row in first.iter_rows(named=True):
+        name = row["benchmark"]
+
+        def kept(stage: str, kind: Table, key: str) -> pl.DataFrame:
+            return kind.read(shelf.path(stage, key))
+
+        questions = registry.questions(name, "test").join(
+            (without := kept("answers", ANSWERED, row["answers_without"])), on="question_id", how="semi"
+        )
+        evaluations[name] = join_sides(questions, without, kept("answers", ANSWERED, row["answers_with"]))
+        units[name] = published(kept("curated_units", tables.CURATED_UNITS, row["curated_units"]))
+        gated[name] = kept("gated_docs", tables.GATED_DOCS, row["gated_docs"])
+        passages = tables.PASSAGES.scan(settings.table("passages", registry.benchmark(name).corpus))
+        sources[name] = select_passages(passages, gated[name])
+    return Findings(found, evaluations, units, gated, sources)
+
+
+def write_experiments_report(folder: Path, findings: Findings) -> Path:
+    """Write ``report.html`` and its twins into ``folder``: report.md, and each table of results as CSV and Parquet.
+
+    Gives the HTML file's path. The same findings give the same bytes.
+    """
+    storage.write_text(folder / "report.html", page(findings))
+    storage.write_text(folder / "report.md", f"# Experiments\n\n{results_as_markdown(findings.tables)}\n")
+    for name, table in findings.tables.items():
+        if table.is_empty():
+            continue
+        with storage.replacing(folder / f"{name}.csv") as temporary:
+            table.write_csv(temporary)
+        with storage.replacing(folder / f"{name}.parquet") as temporary:
+            table.write_parquet(temporary)
+    return folder / "report.html"
+
+
+def page(findings: Findings) -> str:
+    """The page itself."""
+    matrix, drawn = findings.matrix, all_pictures(findings)
+    units = [
+        unit
+        for name, made in findings.units.items()
+        for unit in units_for_page(
+            made, findings.sources[name], findings.evaluations[name], most=MOST_UNITS_A_BENCHMARK
+        )
+    ]
+    units.sort(key=_interest)
+    shown = {
+        group: [figure(chart, f"{group}-{name}", width=_WIDTH, height=height) for name, chart, height in several]
+        for group, several in drawn.items()
+    }
+    sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
+    sections |= {"ablation": "Dials", "construction": "Construction", "cost": "Cost", "units": "Units"}
+    there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
+    ablation = findings.tables["ablation"]
+    return render_page(
+        "experiments.html.j2",
+        title="Experiments",
+        head=headline(matrix),
+        verdict=beyond_chance(headline(matrix)),
+        paper=paper,
+        matrix=matrix.to_dicts(),
+        benchmarks=_names(matrix, "benchmark"),
+        methods=_names(matrix, "method"),
+        generators=_names(matrix, "generator"),
+        questions=int(matrix.unique("benchmark")["questions"].sum()),
+        written=sum(made.height for made in findings.units.values()),
+        contents=[(word, id) for id, word in sections.items() if id not in there or shown[there[id]]],
+        pictures=shown,
+        ceilings=CEILINGS,
+        transferred=transfer_in_words(findings.tables["transfer"]),
+        scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
+        costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
+        units=units,
+        made_with=_made_with(matrix),
+    )
+
+
+def all_pictures(findings: Findings) -> Pictures:
+    """Every picture by section: (name, picture, height on a page)."""
+    matrix = findings.matrix
+    drawn: Pictures = {
+        name: [] for name in ("gain", "bars", "ceilings", "transfer", "ablation", "construction", "cost")
+    }
+    for number, part in enumerate(matrix.partition_by("generator", maintain_order=True)):
+        drawn["gain"].append((f"heat-{number}", pictures.heat_map(part), 60 + _LINE * part["benchmark"].n_unique()))
+        reach = pictures.reach_of(matrix)
+        for place, bars in enumerate(part.partition_by("benchmark", maintain_order=True)):
+            height = 64 + _LINE * bars.height
+            drawn["bars"].append((f"{number}-{place}", pictures.gain_bars(bars, reach), height))
+    ours = {name: paper.benchmark_of(name) for name in _names(matrix, "benchmark")}
+    known = {name: paper.GAIN_BY_BENCHMARK[called] for name, called in ours.items() if called}
+    papers = paper.gain_by_method(_names(matrix, "method"))
+    averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", papers)]
+    for by, theirs in [*averages, ("generator", {})]:
+        average = means(matrix, by)
+        if average.height > 1:
+            chart = pictures.mean_gains(average, theirs, f"Mean gain by {by}")
+            drawn["gain"].append((f"by-{by}", chart, 60 + _LINE * average.height))
+    transfer = findings.tables["transfer"].filter(pl.col("made_by") != NONE)
+    for place, part in enumerate(findings.tables["transfer"].partition_by(_PANEL, maintain_order=True)):
+        chart = pictures.transfer_bars(part, pictures.reach_of(transfer))
+        drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
+    for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
+        name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
+        drawn["ablation"].append((name, pictures.dial(part), _TALL))
+    for place, part in enumerate(findings.tables["oracle"].partition_by("generator", maintain_order=True)):
+        height = 90 + _LINE * part["benchmark"].n_unique()
+        drawn["ceilings"].append((str(place), pictures.ceiling_dots(part), height))
+    gated = {name: frame for name, frame in findings.gated.items() if frame.height}
+    units = {name: frame for name, frame in findings.units.items() if frame.height}
+    if gated:
+        drawn["construction"].append(("ranks", pictures.rank_curves(gated), _TALL))
+    if units:
+        drawn["construction"].append(("lengths", pictures.length_scatter(units), _TALL))
+    costs = findings.tables["cost"].filter(pl.col("stage") != "answers")
+    if not costs.is_empty():
+        drawn["cost"].append(("calls", pictures.cost_bars(costs), 40 + 48 * costs["benchmark"].n_unique()))
+    return drawn
+
+
+def _interest(unit: UnitView) -> tuple[int, int, str]:
+    return -(unit.helped + unit.hurt), -unit.retrieved, unit.row["unit_id"]
+
+
+def _names(frame: pl.DataFrame, column: str) -> list[str]:
+    return [str(name) for name in frame[column].unique(maintain_order=True)]
+
+
+def _made_with(matrix: pl.DataFrame) -> str:
+    encoders, generators = (", ".join(_names(matrix, column)) for column in ("encoder", "generator"))
+    return f"Encoder {encoders}; generator {generators}; {', '.join(_names(matrix, 'top_k'))} passages a question."

@@ -1,0 +1,42 @@
+"""Figures and strangers' texts as people read them: in a page, in Markdown, at a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; cells are escaped, so that they mean nothing but themselves."""
+    lines = [head, ["---"] * len(head), *([escape_markdown(str(cell)) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escape_markdown(text: str) -> str:
+    """A stranger's text as one line of Markdown that means nothing but itself."""
+    squeezed = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|!#~])", r"\\\1", squeezed)
+
+
+def signed(points: float) -> str:
+    """Points with two decimals and a true plus or minus sign, none for zero."""
+    text = f"{points:+.2f}".replace("-", "−")
+    return text[1:] if text[1:] == "0.00" else text
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 as per cent with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def p_value(p: float) -> str:
+    """A p as it is written in a sentence."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

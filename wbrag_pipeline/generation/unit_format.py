@@ -1,0 +1,102 @@
+"""What a knowledge unit's wording must look like, and what is done when a language model's does not.
+
+METHOD: a title line, then one paragraph (paper, section 3.4). A model is given one chance to mend what is wrong;
+after that the extractive distiller writes the unit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from wbrag_pipeline.generation.generator import Distillate, Passage
+from wbrag_pipeline.generation.reader import extraction
+
+MOST_TITLE_WORDS = 16
+LEAST_WORDS, MOST_WORDS = 8, 160
+
+_LABEL = re.compile(
+    r"^\W*(?:title|entry|text|paragraph|passage|answer|knowledge|summary|evidence|output|note|here (?:is|are))\b"
+    r"[^.\n]{0,40}:",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(
+    r"^\s*(?:#{1,6}\s|[-*•]\s|\d+[.)]\s|>|```)|\*\*|</?(?:passage|evidence|question)\b|‹", re.IGNORECASE
+)
+# Words of somebody who speaks to a model or to a reader, or about the task, and not about the topic.
+_TALK = re.compile(
+    r"\b(?:ignore|disregard|forget) (?:all|any|the|these|those|your|every|previous|prior|everything)\b"
+    r"|\b(?:previous|prior|above|system) (?:instructions?|prompts?)\b|\bas an? (?:ai|language model|assistant)\b"
+    r"|\b(?:you|readers?|assistants?|models?) (?:must|should|shall|need to|have to) (?:now |only |always |never )?"
+    r"(?:answer|reply|respond|say|ignore|output|write|state|report|tell)\b"
+    r"|^(?:please )?(?:answer|respond|reply) (?:with|only|exactly|to)\b"
+    r"|^(?:sure|certainly|of course|i'm sorry|i cannot|i can't)\b"
+    r"|\b(?:according to|based on) the (?:given |provided |above )?(?:evidence|passages?|context|question)\b"
+    r"|\bthe (?:given |provided |above )?(?:evidence|passages?|question) "
+    r"(?:does|do|says?|states?|asks?|mentions?|provides?)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Words that say nothing about what a question is after.
+_DULL = frozenset(
+    "a an the of in on at to for from by with as and or not no is are was were be been do does did has have had can "
+    "will would it its he his she her they their this that these those who whom whose which what when where why how "
+    "many much".split()
+)
+
+
+def read_unit(text: str) -> tuple[Distillate, list[str]]:
+    """A model's output as title and paragraph, and what is wrong with it, in words for the model; [] is good."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    title, body = (lines[0] if lines else ""), lines[1:]
+    unit = Distillate(title, " ".join(body))
+    problems = []
+    if len(lines) < 2:
+        problems.append("it must be a title line and then a paragraph")
+    if len(body) > 1:
+        problems.append("the paragraph must be one, on one line")
+    if len(title.split()) > MOST_TITLE_WORDS:
+        problems.append(f"the title is longer than {MOST_TITLE_WORDS} words")
+    words = len(unit.text.split())
+    if body and words < LEAST_WORDS:
+        problems.append(f"the paragraph is shorter than {LEAST_WORDS} words")
+    if words > MOST_WORDS:
+        problems.append(f"the paragraph is longer than {MOST_WORDS} words")
+    if any(_LABEL.search(line) for line in lines):
+        problems.append("it has a label such as 'Title:'")
+    if any(_MARKUP.search(line) for line in lines):
+        problems.append("it has markup, a list or quotation marks of the prompt")
+    if _TALK.search("\n".join(lines)):
+        problems.append("it speaks to the reader, of the task or of the evidence and not only of the topic")
+    return unit, problems
+
+
+def verbatim(output: str, passages: Sequence[Passage]) -> list[str]:
+    """The lines of ``output`` that stand in a passage word for word, blanks aside, each once.
+
+    The others were made up, or changed.
+    """
+    sources = [" ".join(f"{passage.title} {passage.text}".split()) for passage in passages]
+    found = []
+    for line in output.splitlines():
+        sentence = " ".join(re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).split()).strip('"“”')
+        # Two words stand in many a passage by chance.
+        if len(sentence.split()) > 2 and any(sentence in source for source in sources):
+            found.append(sentence)
+    return list(dict.fromkeys(found))
+
+
+def extracted(
+    question: str, passages: Sequence[Passage], count_tokens: Callable[[Sequence[str]], list[int]]
+) -> Distillate:
+    """The extractive unit, its sentences ranked by how many of the question's words they share with it."""
+    sentences = extraction.sentences_of(passages)
+    asked = _words(question)
+    relevance = [len(asked & _words(f"{passages[s.passage].title} {s.text}")) / max(1, len(asked)) for s in sentences]
+    wordings = list(dict.fromkeys([s.text for s in sentences] + [passage.title for passage in passages]))
+    tokens = dict(zip(wordings, count_tokens(wordings), strict=True))
+    unit = extraction.compose(passages, sentences, relevance, tokens.__getitem__)
+    return Distillate(unit.title, unit.text, extractive=True)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower())) - _DULL

@@ -1,0 +1,1 @@
+"""Training: every stage from questions to units, put together once (paper, section 3)."""

@@ -1,0 +1,122 @@
+"""Distillation (paper, section 3.4): the retained passages of a kept question become one knowledge unit.
+
+No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the distiller's call has no place for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import compress
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.tombstones import evidence_hash
+from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.training.scoring import passages_of
+
+
+def distil(
+    gated_docs: pl.DataFrame,
+    passages: pl.DataFrame,
+    generator: Generator,
+    *,
+    benchmark: str,
+    fuse_labels: bool = False,
+    forgotten: Collection[str] = (),
+) -> pl.DataFrame:
+    """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
+
+    ``unit_id`` is a hash of the question, the sources' contents and the wording, so the same evidence gives the
+    same unit, whatever its labels: these are the union of the sources' labels. A distiller that returns no text gives
+    no unit.
+
+    fuse_labels: make a unit of passages with different access labels too; see ``of_one_label_set``.
+    forgotten: evidence (``tombstones.evidence_hash``) of which no unit is to be made again.
+    """
+    retained = gated_docs.filter("retained")
+    if not fuse_labels:
+        retained = of_one_label_set(retained, passages)
+    kept = (
+        retained.group_by("question_id", "question", "fallback")
+        .agg(pl.col("passage_id").sort_by("rank").alias("source_passage_ids"))
+        .sort("question_id")
+    )
+    sources = passages_of(retained, passages, kept["question_id"].to_list(), "question_id")
+    hashes = dict(
+        passages.select("passage_id", "content_hash")
+        .join(retained.select("passage_id").unique(), on="passage_id", how="semi")
+        .iter_rows()
+    )
+    source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
+    allowed = [
+        evidence_hash(benchmark, question_id, row) not in forgotten
+        for question_id, row in zip(kept["question_id"], source_hashes, strict=True)
+    ]
+    kept = kept.filter(pl.Series(allowed, dtype=pl.Boolean))
+    sources, source_hashes = list(compress(sources, allowed)), list(compress(source_hashes, allowed))
+    made = generator.distill(kept["question"].to_list(), sources)
+    labels = (
+        retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left")
+        .group_by("question_id")
+        .agg(pl.col("labels").list.explode(keep_nulls=False, empty_as_null=False).unique().sort())
+    )
+    frame = (
+        kept.join(labels, on="question_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.lit(benchmark).alias("benchmark"),
+            pl.Series("title", [unit.title for unit in made], pl.String),
+            pl.Series("text", [unit.text for unit in made], pl.String),
+            pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
+            pl.Series(
+                "source_tokens",
+                _sums(
+                    # Counted as a unit is, or one that is all of its source would be a token longer than it.
+                    generator.count_tokens([f"{p.title}\n{p.text}" for row in sources for p in row]),
+                    [len(row) for row in sources],
+                ),
+                pl.Int32,
+            ),
+            pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),
+            pl.Series(
+                "unit_id",
+                [
+                    "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
+                    for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
+                ],
+                pl.String,
+            ),
+            pl.lit(generator.name).alias("distiller"),
+            pl.lit(generator.prompt_version).alias("prompt_version"),
+        )
+        .filter(pl.col("text").str.strip_chars() != "")
+    )
+    return tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
+
+
+def of_one_label_set(retained: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFrame:
+    """The rows of GATED_DOCS to distil from so that no unit mixes what different readers may see.
+
+    Of each question the passages with one set of labels: the set that most of its retained passages have, and of two
+    that as many have the one with the best-ranked passage. Rows keep their order.
+    """
+    marked = retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left", maintain_order="left")
+    marked = marked.with_columns(pl.col("labels").list.join(";"))
+    chosen = (
+        marked.group_by("question_id", "labels")
+        .agg(pl.len().alias("count"), pl.col("rank").min().alias("best"))
+        .sort("question_id", "count", "best", descending=[False, True, False])
+        .unique("question_id", keep="first", maintain_order=True)
+    )
+    keys = ["question_id", "labels"]
+    return marked.join(chosen, on=keys, how="semi", maintain_order="left").drop("labels")
+
+
+def _sums(values: list[int], sizes: list[int]) -> list[int]:
+    """Sums of consecutive runs of ``sizes`` values."""
+    totals, at = [], 0
+    for size in sizes:
+        totals.append(sum(values[at : at + size]))
+        at += size
+    return totals

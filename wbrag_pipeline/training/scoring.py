@@ -1,0 +1,186 @@
+"""Scores of a RAG method's answers with all, one or none of the retrieved passages (paper, sections 3.2 and 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets import metrics
+from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage
+from wbrag_pipeline.rag.none import NoRetrieval
+from wbrag_pipeline.rag.policy import Method, Retrieve
+from wbrag_pipeline.rag.searching import Search, passages_in
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+
+Value = TypeVar("Value")
+Key = TypeVar("Key", str, int)
+
+
+class Scores(Protocol):
+    """What turns questions into scored answers: ``Scorer`` by gold answers, ``judging.JudgingScorer`` without."""
+
+    def score(
+        self,
+        questions: pl.DataFrame,
+        passages: Sequence[Sequence[Passage]] | None,
+        retrieve: Retrieve | None = None,
+    ) -> tuple[list[str | None], list[float | None]]:
+        """See ``Scorer.score``."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Answers questions by one method and generator and scores the answers by one metric, in [0, 1]."""
+
+    generator: Generator
+    method: Method
+    task: Task
+    metric: str
+
+    def score(
+        self,
+        questions: pl.DataFrame,
+        passages: Sequence[Sequence[Passage]] | None,
+        retrieve: Retrieve | None = None,
+    ) -> tuple[list[str | None], list[float | None]]:
+        """Answers and scores for rows of QUESTIONS; ``passages`` None means no retrieval.
+
+        ``retrieve`` is for methods that search again; without it the passages are all there is.
+        A failed answer is None in both lists: it is unknown, not wrong.
+        """
+        asked = questions["question"].to_list()
+        if passages is None:
+            answers = NoRetrieval().answer(self.generator, asked, [()] * len(asked), self.task)
+        else:
+            answers = self.method.answer(self.generator, asked, passages, self.task, retrieve)
+        texts = [self.task.parse(answer.text) for answer in answers]
+        scores = metrics.score(self.metric, texts, questions["golden_answers"].to_list())
+        return _unless_failed(answers, texts), _unless_failed(answers, scores)
+
+
+def _unless_failed(answers: Sequence[Answer], values: Sequence[Value]) -> list[Value | None]:
+    return [None if answer.failed else value for answer, value in zip(answers, values, strict=True)]
+
+
+def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[Key], by: str) -> list[list[Passage]]:
+    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES.
+
+    Where ``passages`` has ``sources`` (``KnowledgeBase.hits_with_text``), so have they.
+    """
+    texts = passages.select(pl.col("^(passage_id|title|text|sources)$"))
+    joined = hits.select(by, "rank", "passage_id", "score").join(texts, on="passage_id", how="inner")
+    grouped = {key: passages_in(frame.sort("rank")) for (key,), frame in joined.partition_by(by, as_dict=True).items()}
+    return [grouped.get(key, []) for key in keys]
+
+
+def select_passages(passages: pl.LazyFrame, hits: pl.DataFrame) -> pl.DataFrame:
+    """The PASSAGES rows that occur in ``hits``, read without holding the whole corpus in memory."""
+    wanted = hits.lazy().select(pl.col("passage_id").unique())
+    return passages.join(wanted, on="passage_id", how="semi").collect(engine="streaming").sort("passage_id")
+
+
+def retrieve(
+    questions: pl.DataFrame,
+    base: KnowledgeBase,
+    top_k: int,
+    method: Method | None = None,
+    generator: Generator | None = None,
+) -> pl.DataFrame:
+    """QUESTIONS to RETRIEVALS: the top K of each over the corpus alone.
+
+    ``method`` and ``generator`` matter to a method that transforms queries (HyDE), and are needed by it alone.
+    """
+    asked = questions["question"].to_list()
+    if method is None or generator is None:
+        hits = base.search(asked, top_k)
+    else:
+        hits = Search(base, top_k).first(method, generator, asked)
+    rows = questions.select("question_id", "question").with_row_index("query").cast({"query": pl.Int32})
+    frame = hits.join(rows, on="query", how="left", maintain_order="left")
+    return tables.RETRIEVALS.check(frame.select(list(tables.RETRIEVALS.schema)))
+
+
+def score_utility(
+    questions: pl.DataFrame,
+    retrievals: pl.DataFrame,
+    passages: pl.DataFrame,
+    scorer: Scores,
+    *,
+    first: Literal["no_retrieval", "rag", "both"] = "no_retrieval",
+    again: Retrieve | None = None,
+) -> pl.DataFrame:
+    """QUESTIONS, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
+
+    Scores lie in [0, 1] and both thresholds are at least 0 and strict, so whatever the thresholds are, a question
+    with ``s_nr`` = 1 can gain nothing (its RAG score stays null), and one with ``s_rag`` = 0 is not kept (its
+    no-retrieval score stays null). ``first`` says which score is taken for all: the short prompts by default,
+    since they spare long ones. "both" is the plain algorithm. ``again`` searches the corpus, for methods that do so in
+    the middle of an answer.
+    """
+    keys = questions["question_id"].to_list()
+    top_k = passages_of(retrievals, passages, keys, "question_id")
+    answers: dict[str, list[str | None]] = {}
+    scores: dict[str, list[float | None]] = {}
+
+    def take(kind: str, wanted: list[int]) -> None:
+        given = None if kind == "no_retrieval" else [top_k[i] for i in wanted]
+        texts, values = scorer.score(questions[wanted], given, again if given is not None else None)
+        answers[kind] = _spread(wanted, texts, len(keys))
+        scores[kind] = _spread(wanted, values, len(keys))
+
+    everything = list(range(len(keys)))
+    order = ("rag", "no_retrieval") if first == "rag" else ("no_retrieval", "rag")
+    take(order[0], everything)
+    settled = {"no_retrieval": 1.0, "rag": 0.0}[order[0]]
+    open_still = (
+        everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (settled, None)]
+    )
+    take(order[1], open_still)
+    frame = questions.select("question_id", "question").with_columns(
+        pl.Series("answer_no_retrieval", answers["no_retrieval"], pl.String),
+        pl.Series("score_no_retrieval", scores["no_retrieval"], pl.Float64),
+        pl.Series("answer_rag", answers["rag"], pl.String),
+        pl.Series("score_rag", scores["rag"], pl.Float64),
+    )
+    return tables.UTILITY_SCORES.check(frame)
+
+
+def unscored(scores: pl.DataFrame) -> pl.DataFrame:
+    """The rows of UTILITY_SCORES that lack a score because a call failed or a verdict could not be read.
+
+    The other missing scores could decide nothing: beside a no-retrieval score of 1, or a RAG score of 0.
+    """
+    alone, rag = pl.col("score_no_retrieval"), pl.col("score_rag")
+    needless = (rag.is_null() & (alone == 1.0).fill_null(False)) | (alone.is_null() & (rag == 0.0).fill_null(False))
+    return scores.filter((alone.is_null() | rag.is_null()) & ~needless)
+
+
+def _spread(places: Sequence[int], values: Sequence[Value | None], size: int) -> list[Value | None]:
+    """A list of ``size`` with the values at their places and None elsewhere."""
+    spread: list[Value | None] = [None] * size
+    for place, value in zip(places, values, strict=True):
+        spread[place] = value
+    return spread
+
+
+def score_passages(
+    questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.DataFrame, scorer: Scores
+) -> pl.DataFrame:
+    """Standalone score of every retrieved passage of the given QUESTIONS; no method searches again here.
+
+    Gives RETRIEVALS' rows of these questions with ``standalone_score`` (null where the call failed).
+    """
+    rows = retrievals.join(questions.select("question_id"), on="question_id", how="semi").sort("question_id", "rank")
+    texts = passages.select("passage_id", "title", "text")
+    asked = rows.select("question_id", "question").join(
+        questions.select("question_id", "golden_answers"), on="question_id", how="left", maintain_order="left"
+    )
+    found = rows.select("passage_id", "score").join(texts, on="passage_id", how="left", maintain_order="left")
+    alone = [[passage] for passage in passages_in(found)]
+    _, scores = scorer.score(asked, alone)
+    return rows.with_columns(pl.Series("standalone_score", scores, pl.Float64))

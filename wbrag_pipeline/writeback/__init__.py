@@ -1,1 +1,0 @@
-"""Write-back: scoring, the two gates, distillation and releases."""
