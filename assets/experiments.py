@@ -42,7 +42,7 @@ class Methods(dg.Config):
 
 
 def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -> dg.AssetsDefinition:
-    # The others find on the shelf what the matrix has made.
+    # The others find in the cache what the matrix has made.
     after = [] if kind == "matrix" else [dg.AssetDep("matrix_experiment")]
 
     @dg.asset(
@@ -114,7 +114,7 @@ EXPERIMENTS = [
         "The gates' thresholds, the fallback and K, moved one at a time; thresholds cost no scoring.",
         _ablated,
         lambda rows: {
-            part["parameter"][0]: chart_markdown(pictures.dial(part))
+            part["parameter"][0]: chart_markdown(pictures.threshold_curve(part))
             for part in rows.partition_by("parameter", maintain_order=True)
         },
     ),

@@ -6,7 +6,7 @@ author's own words) with a fixed seed, so that the same files come out byte for 
     python reader_training/make_sample.py            # writes wbrag_pipeline/sample/
     python reader_training/make_sample.py --check    # fails where the files on disk differ
 
-The shape of the sample (why write-back has something to mend in it) is told in
+The shape of the sample (why write-back has something to improve in it) is told in
 ``wbrag_pipeline/sample/README.md``.
 """
 

@@ -3,7 +3,7 @@
 ::
 
     WbragError                 what all of them share: a message for people, an exit code
-    ├── InputError        (2)  a file, a flag or a setting is wrong: names file, line, field and the mend
+    ├── InputError        (2)  a file, a flag or a setting is wrong: names file, line, field and the fix
     ├── MissingPartError  (2)  an optional package is not installed: names the command that installs it
     ├── NotBuiltError     (2)  something must be made first: names the command that makes it
     ├── StorageError      (2)  a file cannot be written: the disk is full, or the folder is not ours to write

@@ -47,7 +47,7 @@ UNREAD = re.compile(r"dagster/.*|(.*/)?\.lock|reports/.*|tables/passages/towns\.
 
 @dataclass(frozen=True)
 class Kind:
-    """read: what depends on the file. remedy: what its refusal says. mend: that remedy, done."""
+    """read: what depends on the file. remedy: what its refusal says. repair: that remedy, done."""
 
     files: str
     read: Callable[[Settings, Path], Any]
@@ -69,7 +69,7 @@ def released(settings: Settings, file: Path) -> Any:
 def release_anew(settings: Settings, file: Path) -> None:
     folder, curated = settings.releases("towns"), tables.CURATED_UNITS.read(settings.table("curated_units", "towns"))
     new = build_release(published(curated), load_encoder(), folder, {})
-    promote(folder, new.name, actor="test", reason="mended")
+    promote(folder, new.name, actor="test", reason="repaired")
 
 
 def reindexed(settings: Settings, file: Path) -> Any:
@@ -104,7 +104,7 @@ def recorded(settings: Settings, file: Path) -> Any:
         return [connection.execute(f"SELECT count(*) FROM {view}").fetchall() for view in views]
 
 
-def shelved(settings: Settings, file: Path) -> Any:
+def cached_table(settings: Settings, file: Path) -> Any:
     return on_the_shelf(settings).read().rows()
 
 
@@ -174,7 +174,7 @@ KINDS = {
     "completions": Kind(r"cache/completions\.sqlite", answered, "move it away", from_backup),
     "recording": Kind(r"lineage/events/.+\.parquet", recorded, "restore it, or move it away", from_backup),
     "lineage database": Kind(r"lineage/lineage\.duckdb", recorded, "", remove),
-    "table of an experiment": Kind(r"experiments/stages/.+\.parquet", shelved, "", remove),
+    "table of an experiment": Kind(r"experiments/stages/.+\.parquet", cached_table, "", remove),
     "result of an experiment": Kind(
         r"experiments/results/.+\.parquet", resulted, "make it again with: wbrag experiment matrix towns", result_anew
     ),

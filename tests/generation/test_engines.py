@@ -1,4 +1,4 @@
-"""The dial's strings: which engine they name, and what is said where its library is missing."""
+"""The setting's values: which engine they name, and what is said where its library is missing."""
 
 from __future__ import annotations
 

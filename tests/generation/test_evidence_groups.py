@@ -1,4 +1,4 @@
-"""A unit and its sources are one witness: who belongs to whom, and what that does to weights and votes."""
+"""A unit and its sources are one evidence group: who belongs to whom, and what that does to weights and votes."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_who_belongs_together(row: list[Passage], expected: list[int]) -> None:
 def test_belonging_together_is_an_equivalence(sources: list[set[str]]) -> None:
     row = [unit(f"u{i}", *sorted(of)) if of else corpus(f"alone{i}") for i, of in enumerate(sources)]
     found = evidence_groups(row)
-    for place, witness in enumerate(found):
-        assert found[witness] == witness <= place
+    for place, group in enumerate(found):
+        assert found[group] == group <= place
     for i, mine in enumerate(sources):
         assert all(found[i] == found[j] for j, other in enumerate(sources) if mine & other)
     assert len(set(found)) == len(row) - _merges(sources)
@@ -73,11 +73,11 @@ def test_weights_by_hand() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.integers(0, 3)), min_size=1, max_size=8))
 def test_witnesses_weigh_as_their_best_passages(rows: list[tuple[float, int]]) -> None:
-    weights, of = [w / math.fsum(w for w, _ in rows) for w, _ in rows], [witness for _, witness in rows]
+    weights, of = [w / math.fsum(w for w, _ in rows) for w, _ in rows], [group for _, group in rows]
     parts = share_weights(weights, of)
     assert math.fsum(parts) == pytest.approx(1.0)
-    sums = {witness: math.fsum(p for p, w in zip(parts, of, strict=True) if w == witness) for witness in of}
-    best = {witness: max(p for p, w in zip(weights, of, strict=True) if w == witness) for witness in of}
+    sums = {group: math.fsum(p for p, w in zip(parts, of, strict=True) if w == group) for group in of}
+    best = {group: max(p for p, w in zip(weights, of, strict=True) if w == group) for group in of}
     first = of[0]
     assert all(sums[w] / sums[first] == pytest.approx(best[w] / best[first]) for w in of)
 
@@ -86,9 +86,9 @@ def test_the_readers_votes() -> None:
     readings = [span("Paris", 2.0), span("paris", 1.0), span("Lyon", 2.5)]
     third = [1 / 3] * 3
     assert choosing.vote(readings, third, [0, 1, 2]).text == "Paris"
-    # Where the two are one witness, its surest vote stands against Lyon's surer one.
+    # Where the two are one evidence group, its surest vote stands against Lyon's surer one.
     assert choosing.vote(readings, third, [0, 0, 2]).text == "Lyon"
-    # One witness may say two things, and is heard with both.
+    # One evidence group may say two things, and is heard with both.
     both = choosing.vote([span("Paris", 2.0), span("Lyon", 2.0), span("Lyon", 2.0)], third, [0, 0, 2])
     assert both.text == "Lyon"
     assert choosing.vote([], [], []).text == ""

@@ -226,10 +226,10 @@ def test_made_up_evidence_does_not_reach_the_second_step() -> None:
     ],
 )
 def test_a_bad_unit_gets_one_chance_and_then_the_extractive_distiller_writes_it(bad: str, complaint: str) -> None:
-    mended = Distilling(unit=bad)
-    model, title, text, extractive = distil(mended)
+    repaired = Distilling(unit=bad)
+    model, title, text, extractive = distil(repaired)
     assert f"{title}\n{text}" == UNIT and not extractive
-    assert complaint in mended.repairs[0]
+    assert complaint in repaired.repairs[0]
     assert (model.incidents.units_repaired, model.incidents.units_extractive) == (1, 0)
     hopeless = Distilling(unit=bad, repaired=bad)
     model, title, text, extractive = distil(hopeless)

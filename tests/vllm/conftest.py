@@ -136,7 +136,7 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def serve(folder: Path, log: Path) -> Iterator[str]:
-    """``vllm serve`` on the loopback address; yields the dial's string."""
+    """``vllm serve`` on the loopback address; yields the setting's value."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -18,12 +18,12 @@ from wbrag_pipeline.errors import WbragError
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
-# A check gives what it found; it raises WbragError with the mend where something is amiss.
+# A check gives what it found; it raises WbragError with the fix where something is amiss.
 Check = Callable[["Settings"], str]
 
 
 def doctor(home: Home = None) -> None:
-    """Check this machine and this home; leaves with 1 when something must be mended.
+    """Check this machine and this home; leaves with 1 when something must be fixed.
 
     Example: wbrag doctor
     """
@@ -36,7 +36,7 @@ def doctor(home: Home = None) -> None:
             typer.echo(f"ok    {name:<10} {check(settings)}")
         except WbragError as error:
             failed = True
-            typer.echo(f"MEND  {name:<10} {error}")
+            typer.echo(f"FIX   {name:<10} {error}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -93,7 +93,7 @@ def run_ablation(
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option("--grid", help="Dial and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five dials."),
+        typer.Option("--grid", help="Setting and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five."),
     ] = None,
     *,
     scope: Scope,
@@ -127,7 +127,7 @@ def run_oracle(
 def run_all(
     benchmarks: Benchmarks = None,
     method: Methods = None,
-    grid: Annotated[list[str] | None, typer.Option("--grid", help="Dial and values of the ablation.")] = None,
+    grid: Annotated[list[str] | None, typer.Option("--grid", help="Setting and values of the ablation.")] = None,
     *,
     scope: Scope,
 ) -> None:

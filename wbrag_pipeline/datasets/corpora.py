@@ -30,7 +30,7 @@ def read_corpus(path: Path) -> pl.DataFrame:
 
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
-    the mend on anything wrong: no such path, broken row, missing field, repeated id, no passages.
+    the fix for anything wrong: no such path, broken row, missing field, repeated id, no passages.
     """
     if path.is_dir():
         found = passages_in_folder(path)

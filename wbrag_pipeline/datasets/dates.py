@@ -7,7 +7,7 @@ from typing import Any
 
 from wbrag_pipeline.datasets.records import RecordFile, kind_of
 
-MEND = "write it as 2026-11-22 or 2026-11-22T18:00:00+01:00, or leave it out"
+DATE_HINT = "write it as 2026-11-22 or 2026-11-22T18:00:00+01:00, or leave it out"
 
 
 def said_at_of(source: RecordFile, number: int, fields: dict[str, Any]) -> datetime | None:
@@ -18,7 +18,7 @@ def said_at_of(source: RecordFile, number: int, fields: dict[str, Any]) -> datet
     try:
         return parse_date(fields.get("date"))
     except ValueError as error:
-        raise source.error(str(error), number, "date", MEND) from None
+        raise source.error(str(error), number, "date", DATE_HINT) from None
 
 
 def parse_date(value: object) -> datetime | None:

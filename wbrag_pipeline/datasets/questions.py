@@ -27,7 +27,7 @@ def read_questions(path: Path, task: Task | None = None, *, answers: bool = True
         form, so that gold "yes" and the generator's "True" are the same answer.
     answers: False for unlabelled questions: ``golden_answers`` is empty, whatever the file has.
 
-    Raises one InputError that names file, line, field and the mend: no such path, broken row, missing field, empty
+    Raises one InputError that names file, line, field and the fix: no such path, broken row, missing field, empty
     question, answers of the wrong type, repeated id, no rows.
     """
     return read_numbered_questions(path, task, answers=answers).drop("number")

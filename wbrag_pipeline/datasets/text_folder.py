@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 
 from wbrag_pipeline.datasets.access_labels import cut_labels, problem_of_label, tidy_labels
-from wbrag_pipeline.datasets.dates import MEND as DATE_MEND
-from wbrag_pipeline.datasets.dates import parse_date
+from wbrag_pipeline.datasets.dates import DATE_HINT, parse_date
 from wbrag_pipeline.datasets.records import kind_of
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.sentences import split_sentences
@@ -113,7 +112,7 @@ def _front_matter(text: str, file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         problem = f"the front matter is no YAML: {str(error).splitlines()[0]}"
         raise InputError(
-            problem, file=file, line=1, field=field, hint=_LABELS_MEND if field == "labels" else DATE_MEND
+            problem, file=file, line=1, field=field, hint=_LABELS_MEND if field == "labels" else DATE_HINT
         ) from None
     return fields if isinstance(fields, dict) else {}
 
@@ -135,7 +134,7 @@ def _said_at(front: dict[str, Any], file: Path) -> datetime | None:
     try:
         return parse_date(front.get("date"))
     except ValueError as error:
-        raise InputError(str(error), file=file, line=1, field="date", hint=DATE_MEND) from None
+        raise InputError(str(error), file=file, line=1, field="date", hint=DATE_HINT) from None
 
 
 def _checked(labels: list[str], file: Path, line: int) -> list[str]:

@@ -95,7 +95,7 @@ def _carry_out(home: StoredFiles, journal: Journal) -> Certificate:
         shown = "; ".join(searched.traces[:5]) + (" …" if len(searched.traces) > 5 else "")
         raise WbragError(
             f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
-            "(stop what is running, mend these files, then: wbrag forget --resume)"
+            "(stop what is running, fix these files, then: wbrag forget --resume)"
         )
     certificate = _certificate(home, journal, searched)
     journal.close()

@@ -1,7 +1,7 @@
 """The paper's distiller (section 3.4) on a language model: evidence word for word, then one encyclopedic unit.
 
 What the model returns is believed only where it can be checked: evidence lines must stand in the passages, and a
-unit must look like one. It gets one chance to mend a unit; then the extractive distiller writes it.
+unit must look like one. It gets one chance to repair a unit; then the extractive distiller writes it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TwoStepDistiller:
                 repairs[i] = prompts.repair_prompt(asked[i], draft.text, problems)
             elif not problems:
                 units[i] = unit
-        for i, draft in self._write(repairs, "mending units").items():
+        for i, draft in self._write(repairs, "repairing units").items():
             unit, problems = self._read(draft)
             if not problems and not draft.failed:
                 units[i] = unit

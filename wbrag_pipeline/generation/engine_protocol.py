@@ -144,7 +144,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """The dial's string."""
+        """The setting's value."""
 
     @property
     def fingerprint(self) -> str:

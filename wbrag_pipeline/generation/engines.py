@@ -1,4 +1,4 @@
-"""The one dial: a string names the generator, and this is where it becomes one."""
+"""From the setting ``generator``, a string, to the generator it names."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Passage:
 
     score: the retriever's inner product with the question.
     sources: ids of the passages that a knowledge unit was distilled from; () for a passage of the corpus. A generator
-        does not read them: they say whose word it is (``witnesses``).
+        does not read them: they say which passages are one evidence group (``evidence_groups``).
     """
 
     passage_id: str
@@ -123,7 +123,7 @@ class Generator(Protocol):
 
     @property
     def name(self) -> str:
-        """The dial's string, for example ``reader`` or ``vllm:meta-llama/Llama-3.1-8B-Instruct``."""
+        """The setting's value, for example ``reader`` or ``vllm:meta-llama/Llama-3.1-8B-Instruct``."""
 
     @property
     def fingerprint(self) -> str:
@@ -149,7 +149,7 @@ class Generator(Protocol):
     ) -> list[Answer]:
         """RePlug: one prompt a passage, next-token distributions mixed with ``weights`` (each row sums to 1).
 
-        Passages with a source in common are one witness and count once: see ``witnesses``.
+        Passages with a source in common are one evidence group and count once: see ``evidence_groups``.
         """
 
     def assess(

@@ -43,7 +43,7 @@ class LanguageModel:
 
     @property
     def name(self) -> str:
-        """The dial's string."""
+        """The setting's value."""
         return self.engine.name
 
     @property

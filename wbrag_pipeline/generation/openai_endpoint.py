@@ -62,7 +62,7 @@ class OpenAIEndpoint:
 
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Any]) -> OpenAIEndpoint:
-        """The endpoint that a dial names. ``arguments``: fields of RetryPolicy; others go into the bodies.
+        """The endpoint that the setting names. ``arguments``: fields of RetryPolicy; others go into the bodies.
 
         Raises InputError for a name of another form, and for a key in it: keys come from the environment only.
         """

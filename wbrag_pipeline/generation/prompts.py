@@ -1,4 +1,4 @@
-"""Every wording that a language model gets, and nothing else.
+"""Every prompt template that a language model gets, and nothing else.
 
 A prompt is a system message and a user message. Both are lists of lines of which some are marked as *evidence*: the
 passages and whatever speaks of them. The no-retrieval prompt is the same list without those lines, so the two differ
@@ -20,7 +20,7 @@ from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
 
-# Raised by hand whenever a wording below changes; a test compares a hash of all wordings with the one kept for it.
+# Raised by hand whenever a template below changes; a test compares a hash of all templates with the one kept for it.
 PROMPT_VERSION = "chat-2"
 
 YES, NO = "yes", "no"
@@ -40,7 +40,7 @@ _LOOKALIKE = {"<": "‹", "[": "⟦"}
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a wording; ``evidence`` lines are left out where there is no retrieval."""
+    """A line of a template; ``evidence`` lines are left out where there is no retrieval."""
 
     text: str
     evidence: bool = False
@@ -164,8 +164,8 @@ def answer_prompt(question: str, passages: Sequence[Passage], task: Task) -> tup
 def verdict_prompts(question: str, passage: Passage, answer: str, task: Task) -> list[tuple[Message, ...]]:
     """The three questions of Self-RAG's critique: relevant, supported, useful."""
     return [
-        wording.fill([passage], asked=_asked(task), question=question, answer=answer)
-        for wording in (RELEVANT, SUPPORTED, USEFUL)
+        template.fill([passage], asked=_asked(task), question=question, answer=answer)
+        for template in (RELEVANT, SUPPORTED, USEFUL)
     ]
 
 

@@ -75,7 +75,7 @@ class RayEngine(LocalTokenizer):
 
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Any]) -> RayEngine:
-        """The engine that a dial names. ``arguments``: fields of Cluster; others are vLLM's."""
+        """The engine that the setting names. ``arguments``: fields of Cluster; others are vLLM's."""
         model, _, revision = name.removeprefix(_PREFIX).partition("@")
         own = {field: value for field, value in arguments.items() if field in Cluster.__dataclass_fields__}
         rest = {field: value for field, value in arguments.items() if field not in own}

@@ -1,6 +1,6 @@
 """What a knowledge unit's wording must look like, and what is done when a language model's does not.
 
-METHOD: a title line, then one paragraph (paper, section 3.4). A model is given one chance to mend what is wrong;
+METHOD: a title line, then one paragraph (paper, section 3.4). A model is given one chance to repair what is wrong;
 after that the extractive distiller writes the unit.
 """
 

@@ -53,7 +53,7 @@ class VllmEngine(LocalTokenizer):
 
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Any]) -> VllmEngine:
-        """The engine that a dial names."""
+        """The engine that the setting names."""
         model, _, revision = name.removeprefix(_PREFIX).partition("@")
         return cls(model, revision, arguments)
 

@@ -1,4 +1,4 @@
-"""A method's parameters in the dial's string: ``theta=0.6,rounds=2`` to dataclass fields and back.
+"""A method's parameters in the setting's value: ``theta=0.6,rounds=2`` to dataclass fields and back.
 
 The options of a method are the fields of its dataclass that have a default; the default says the type.
 """

@@ -30,7 +30,7 @@ TRANSFORMS: dict[str, Callable[..., Method]] = {"hyde": Hyde}
 
 
 def method_named(name: str) -> Method:
-    """The method that a dial's string names.
+    """The method that a setting's value names.
 
     Raises InputError for a name that is not there (it lists those that are), for an option that the method does not
     have, and for a value that the option cannot take.

@@ -21,7 +21,7 @@ class Method(Protocol):
 
     @property
     def name(self) -> str:
-        """The dial's string in its one canonical spelling: ``naive``, ``flare:theta=0.6``."""
+        """The setting's value in its one canonical spelling: ``naive``, ``flare:theta=0.6``."""
 
     @property
     def needs(self) -> tuple[str, ...]:

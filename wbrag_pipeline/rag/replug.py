@@ -26,8 +26,8 @@ class RePlug:
 
     temperature: what retrieval scores are divided by before the softmax; the paper's inference has 1. Smaller values
         listen to the best passage, larger ones to all alike.
-    once: a knowledge unit and the passages it was distilled from count once, not once each (``generation.witnesses``).
-        Without write-back it changes nothing; "no" is the paper's plain form.
+    once: a knowledge unit and the passages it was distilled from count once, not once each
+        (``generation.evidence_groups``). Without write-back it changes nothing; "no" is the paper's plain form.
     """
 
     temperature: float = 1.0

@@ -102,7 +102,7 @@ def read_pointer(folder: Path) -> Pointer | None:
             found = None
         if not isinstance(found, dict) or set(found) != wanted or not all(isinstance(v, str) for v in found.values()):
             raise IntegrityError(
-                file, f"has a damaged history; mend it with: wbrag release promote {folder.name} {lines[0]}"
+                file, f"has a damaged history; repair it with: wbrag release promote {folder.name} {lines[0]}"
             )
         moves.append(Move(**found))
     if moves and moves[0].release != lines[0]:

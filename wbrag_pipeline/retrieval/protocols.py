@@ -1,4 +1,4 @@
-"""What an encoder is to the rest of the house: texts in, unit vectors out.
+"""What an encoder is to the rest of the package: texts in, unit vectors out.
 
 Indexes, the knowledge base and the tests' stand-ins know an encoder by this alone.
 """
@@ -23,7 +23,7 @@ class VectorSpace(Protocol):
 
     @property
     def name(self) -> str:
-        """The dial's string, for example ``intfloat/e5-base-v2``."""
+        """The setting's value, for example ``intfloat/e5-base-v2``."""
 
     @property
     def dimension(self) -> int:

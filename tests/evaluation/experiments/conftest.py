@@ -25,7 +25,7 @@ TRAIN = ("2", "4", "58")
 TEST = ("1", "6", "29", "88")
 
 
-class Dial(Scripted):
+class Compass(Scripted):
     """Says yes to a training question where passage a is shown; 6 needs a unit, 29 must not see one, 88 is hopeless."""
 
     def __init__(self) -> None:
@@ -44,15 +44,15 @@ class Dial(Scripted):
 
 @dataclass(frozen=True)
 class World:
-    """A home with the corpus and benchmark ``dial``, and what answers there."""
+    """A home with the corpus and benchmark ``compass``, and what answers there."""
 
     settings: Settings
-    generator: Dial
+    generator: Compass
     open: Callable[[], Workbench]
 
     @property
     def trial(self) -> Trial:
-        return Trial("dial", self.settings)
+        return Trial("compass", self.settings)
 
 
 def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -71,15 +71,15 @@ def world(tmp_path: Path) -> World:
     home = tmp_path / "home"
     settings = Settings(home=home, encoder="compass", generator="scripted", top_k=2, curate="off")
     rows = [{"id": name, "contents": f'"T {name}"\n{angle}'} for name, angle in CORPUS.items()]
-    add_corpus(settings.home, "dial", write_jsonl(tmp_path / "corpus.jsonl", rows))
+    add_corpus(settings.home, "compass", write_jsonl(tmp_path / "corpus.jsonl", rows))
     train, test = write_split(tmp_path / "train.jsonl", TRAIN), write_split(tmp_path / "test.jsonl", TEST)
-    add_benchmark(settings.home, "dial", task="open_qa", corpus="dial", train=train, test=test)
+    add_benchmark(settings.home, "compass", task="open_qa", corpus="compass", train=train, test=test)
     registry, compass = Registry.load(settings.home), CompassEncoder("compass")
-    table = settings.table("passages", "dial")
+    table = settings.table("passages", "compass")
     table.parent.mkdir(parents=True)
-    tables.PASSAGES.check(registry.passages("dial")).write_parquet(table)
-    build_corpus_index(settings, "dial", compass)
-    generator = Dial()
+    tables.PASSAGES.check(registry.passages("compass")).write_parquet(table)
+    build_corpus_index(settings, "compass", compass)
+    generator = Compass()
     return World(
         settings,
         generator,

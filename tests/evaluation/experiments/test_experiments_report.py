@@ -168,8 +168,8 @@ def _data(chart: Any) -> list[dict[str, Any]]:
 def test_from_a_study_to_its_page(world: World) -> None:
     registry = Registry.load(world.settings.home)
     with pytest.raises(NotBuiltError):
-        gather(world.settings, registry, ("scripted",), ("dial",))
-    study = Study(world.settings, ("dial",), ("scripted",), ("naive", "replug"), grids={"n_min": (1,)})
+        gather(world.settings, registry, ("scripted",), ("compass",))
+    study = Study(world.settings, ("compass",), ("scripted",), ("naive", "replug"), grids={"n_min": (1,)})
     lines: list[str] = []
     work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle")))
     conduct(work, lines.append)
@@ -177,9 +177,9 @@ def test_from_a_study_to_its_page(world: World) -> None:
     asked = len(world.generator.asked)
     conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle"))), lines.append)
     assert len(world.generator.asked) == asked
-    found = results_of(world.settings, ("scripted",), ("dial",))
+    found = results_of(world.settings, ("scripted",), ("compass",))
     assert {name: table.height for name, table in found.items()} == {
         "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5,
     }  # fmt: skip
-    text = page(gather(world.settings, registry, ("scripted",), ("dial",)))
+    text = page(gather(world.settings, registry, ("scripted",), ("compass",)))
     assert "of 2</span>" in text and 'id="unit-u_' in text

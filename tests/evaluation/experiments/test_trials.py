@@ -1,4 +1,4 @@
-"""Trials on the hand-worked dial: what is made, what is made only once, and what must never be touched."""
+"""Trials on the hand-worked compass: what is made, what is made only once, and what must never be touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wbrag_pipeline.settings import Gates
 
 
 def with_gates(world: World, **change: float) -> Trial:
-    return Trial("dial", world.settings.with_(gates=replace(Gates(), **change)))  # type: ignore[arg-type]
+    return Trial("compass", world.settings.with_(gates=replace(Gates(), **change)))  # type: ignore[arg-type]
 
 
 def test_a_setting_from_training_questions_to_its_row(world: World) -> None:
@@ -32,7 +32,7 @@ def test_lost_questions_are_rescued_from_below_the_top_k(world: World, tmp_path:
     write_split(tmp_path / "train.jsonl", TRAIN, answer="90")
     world.generator.script = lambda question, ids: "90" if ids == ("d",) else "no"
     bench = world.open()
-    off = Trial("dial", world.settings.with_(rescue_depth=0))
+    off = Trial("compass", world.settings.with_(rescue_depth=0))
     assert bench.gated_docs(off).read().is_empty() and bench.units(off).read().is_empty()
     world.generator.asked.clear()
     gated = bench.gated_docs(world.trial).read()
@@ -154,11 +154,11 @@ def test_every_set_of_near_units_is_tried(world: World) -> None:
 
 def test_limits_and_methods_have_tables_of_their_own(world: World) -> None:
     bench = world.open()
-    some = [bench.units(Trial("dial", world.settings.with_(limit=n))).read().height for n in (1, 2, 3)]
+    some = [bench.units(Trial("compass", world.settings.with_(limit=n))).read().height for n in (1, 2, 3)]
     assert some == [1, 2, 2]
-    paths = {bench.utility_scores(Trial("dial", world.settings.with_(method=m))).path for m in ("naive", "replug")}
+    paths = {bench.utility_scores(Trial("compass", world.settings.with_(method=m))).path for m in ("naive", "replug")}
     assert len(paths) == 2
-    same = {bench.retrievals(Trial("dial", world.settings.with_(method=m))).path for m in ("naive", "replug")}
+    same = {bench.retrievals(Trial("compass", world.settings.with_(method=m))).path for m in ("naive", "replug")}
     assert len(same) == 1
 
 

@@ -1,4 +1,4 @@
-"""One dial moved at a time: the gates' thresholds, the fallback, K (paper, section 5.4).
+"""One setting changed at a time: the gates' thresholds, the fallback, K (paper, section 5.4).
 
 Scores do not depend on thresholds, so a sweep over them decides anew on the scores that are there and only evidence
 that was never distilled costs calls. K changes what is read, and so costs readings of what was not read yet.
@@ -31,22 +31,22 @@ SYMBOLS = {"tau_s": "τ_s", "tau_delta": "τ_δ", "tau_doc": "τ_doc", "n_min": 
 
 
 def points(settings: Settings, grids: Mapping[str, Sequence[float]]) -> list[tuple[str, float, Settings]]:
-    """(parameter, value, settings) of every point: one dial at that value, the others as ``settings`` has them.
+    """(parameter, value, settings) of every point: one setting at that value, the others as ``settings`` has them.
 
     The settings' own value is added to each grid, so that every curve passes through the default. Raises InputError
-    for a dial that there is not, or a value that it cannot take.
+    for a setting that cannot be swept, or a value that it cannot take.
     """
     found = []
     for parameter, values in grids.items():
         if parameter not in GRIDS:
-            raise InputError(f"there is no dial {parameter!r}", field="grid", hint=f"one of {', '.join(GRIDS)}")
+            raise InputError(f"there is no threshold {parameter!r}", field="grid", hint=f"one of {', '.join(GRIDS)}")
         for value in sorted({*values, default_of(settings, parameter)}):
             found.append((parameter, float(value), moved(settings, parameter, value)))
     return found
 
 
 def moved(settings: Settings, parameter: str, value: float) -> Settings:
-    """``settings`` with one dial at another value."""
+    """``settings`` with one setting at another value."""
     if parameter in ("n_min", "top_k") and value != int(value):
         raise InputError(f"must be a whole number, not {value}", field=parameter)
     if parameter == "top_k":
@@ -61,7 +61,7 @@ def default_of(settings: Settings, parameter: str) -> float:
 
 
 def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dict[str, Any]:
-    """Train and evaluate with one dial moved: a row of ``results.ABLATION``."""
+    """Train and evaluate with one setting changed: a row of ``results.ABLATION``."""
     trial = Trial(default.benchmark, moved(default.settings, parameter, value))
     scores, alone, gated, units = _training(bench, trial)
     summary = summarise(bench.evaluation(trial, bench.published(trial)), seed=trial.settings.seed)

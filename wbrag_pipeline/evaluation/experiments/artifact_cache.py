@@ -27,7 +27,7 @@ _PACKAGES = ("curation", "datasets", "generation", "rag", "releases", "retrieval
 
 @dataclass(frozen=True)
 class Artifact:
-    """A table on the shelf. ``made``: this process made it, it was not there before."""
+    """A table in the cache. ``made``: this process made it, it was not there before."""
 
     stage: str
     key: str

@@ -1,6 +1,7 @@
 """Experiments in order: what is to be done, how far it is, and how long the rest will take.
 
-Every cell keeps its tables on the shelf the moment they are made, so whatever stops a run, the next one goes on there.
+Every cell keeps its tables in the artifact cache the moment they are made, so whatever stops a run, the next one goes
+on there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Study:
     settings: encoder, K, thresholds, limit and seed of all settings that are tried.
     methods: of the matrix; ``crossed`` are those that exchange their units. The first method is the one whose
         thresholds are moved and whose ceilings are measured.
-    grids: values by dial, for the ablation.
+    grids: values by setting, for the ablation.
     """
 
     settings: Settings
@@ -65,7 +66,7 @@ def conduct(
 ) -> None:
     """Do the cells one after the other and say after each how far it is and how long the rest will take.
 
-    The estimate goes by the cells that took time: what an earlier run left on the shelf passes in an instant and says
+    The estimate goes by the cells that took time: what an earlier run left in the cache passes in an instant and says
     nothing about the rest.
     """
     worked, spent = 0.0, 0.0

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from wbrag_pipeline.datasets.registry import Registry
 
-MOST_UNITS_A_BENCHMARK = 80  # of a benchmark, in the page; the shelf holds all
+MOST_UNITS_A_BENCHMARK = 80  # of a benchmark, in the page; the artifact cache holds all
 _WIDTH = 350  # pixels of a picture in a page: three abreast on a desk, one on a phone
 _LINE, _TALL = 30, 230
 _PANEL = ["generator", "benchmark"]
@@ -73,7 +73,7 @@ def results_of(settings: Settings, generators: Sequence[str], benchmarks: Sequen
 
 
 def gather(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> Findings:
-    """What the report needs, from the results and the shelf; no engine is loaded.
+    """What the report needs, from the results and the artifact cache; no engine is loaded.
 
     Raises NotBuiltError where no matrix was made for any of the benchmarks.
     """
@@ -81,14 +81,14 @@ def gather(settings: Settings, registry: Registry, generators: Sequence[str], be
     matrix = found["matrix"]
     if matrix.is_empty():
         raise NotBuiltError("the matrix of these benchmarks", "wbrag experiment all")
-    shelf = ArtifactCache(settings.experiments / "stages")
+    cache = ArtifactCache(settings.experiments / "stages")
     first = matrix.filter((pl.col("method") == matrix["method"][0]) & (pl.col("generator") == matrix["generator"][0]))
     evaluations, units, gated, sources = {}, {}, {}, {}
     for row in first.iter_rows(named=True):
         name = row["benchmark"]
 
         def kept(stage: str, kind: Table, key: str) -> pl.DataFrame:
-            return kind.read(shelf.path(stage, key))
+            return kind.read(cache.path(stage, key))
 
         questions = registry.questions(name, "test").join(
             (without := kept("answers", ANSWERED, row["answers_without"])), on="question_id", how="semi"
@@ -134,7 +134,7 @@ def page(findings: Findings) -> str:
         for group, several in drawn.items()
     }
     sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
-    sections |= {"ablation": "Dials", "construction": "Construction", "cost": "Cost", "units": "Units"}
+    sections |= {"ablation": "Thresholds", "construction": "Construction", "cost": "Cost", "units": "Units"}
     there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
     ablation = findings.tables["ablation"]
     return render_page(
@@ -187,7 +187,7 @@ def all_pictures(findings: Findings) -> Pictures:
         drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
     for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
         name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
-        drawn["ablation"].append((name, pictures.dial(part), _TALL))
+        drawn["ablation"].append((name, pictures.threshold_curve(part), _TALL))
     for place, part in enumerate(findings.tables["oracle"].partition_by("generator", maintain_order=True)):
         height = 90 + _LINE * part["benchmark"].n_unique()
         drawn["ceilings"].append((str(place), pictures.ceiling_dots(part), height))

@@ -163,10 +163,10 @@ def transfer_in_words(table: pl.DataFrame) -> str:
 
 
 def ablation(table: pl.DataFrame) -> str:
-    """One dial a block; the calls are those that the default had not made."""
+    """One setting a block; the calls are those that the default had not made."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
-        "dial": lambda row: SYMBOLS[row["parameter"]],
+        "setting": lambda row: SYMBOLS[row["parameter"]],
         "value": lambda row: f"{row['value']:g}{' (default)' if row['default'] else ''}",
         "without": lambda row: f"{row['score_without']:.2f}",
         "with": lambda row: f"{row['score_with']:.2f}",

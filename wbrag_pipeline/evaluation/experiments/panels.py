@@ -56,7 +56,7 @@ def curves(
     *,
     zero: bool = False,
 ) -> alt.LayerChart:
-    """Lines over the values of a dial or over ranks, one a series; a ring where a row is the default."""
+    """Lines over the values of a setting or over ranks, one a series; a ring where a row is the default."""
     import altair as alt
 
     color, shape = series(list(dict.fromkeys(str(row["series"]) for row in rows)))

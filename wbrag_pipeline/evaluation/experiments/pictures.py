@@ -1,6 +1,7 @@
 """The pictures of the experiments, in the one look of ``drawing``: a function a picture, from a table of results.
 
-Small panels, one a benchmark or dial, rather than one wide picture: three stand abreast on a desk, one fills a phone.
+Small panels, one a benchmark or setting, rather than one wide picture: three stand side by side on a desktop, one
+fills a phone.
 """
 
 from __future__ import annotations
@@ -132,8 +133,8 @@ def reach_of(rows: pl.DataFrame) -> tuple[float, float]:
     return min([0.0, *rows["ci_low"]]), max([0.0, *rows["ci_high"]])
 
 
-def dial(part: pl.DataFrame) -> alt.LayerChart:
-    """Gain over the values of one dial, a line a benchmark; a ring marks the default."""
+def threshold_curve(part: pl.DataFrame) -> alt.LayerChart:
+    """Gain over the values of one setting, a line a benchmark; a ring marks the default."""
     parameter = part["parameter"][0]
     rows = [
         {"x": f"{row['value']:g}", "y": row["gain"], "series": row["benchmark"], "default": row["default"]}

@@ -29,7 +29,7 @@ _GAIN = {
     "hurt": pl.Int64(),
 }
 
-# One setting a row. The last columns are keys of the shelf's tables that the row was computed from.
+# One setting a row. The last columns are keys of the cached tables that the row was computed from.
 MATRIX = Table(
     "matrix",
     pl.Schema(
@@ -89,7 +89,7 @@ TRANSFER = Table(
     ("generator", "encoder", "benchmark", "method", "made_by"),
 )
 
-# One dial moved, the others at the study's values. The calls are those that no other point of the default needed.
+# One setting changed, the others at the study's values. The calls are those that no other point of the default needed.
 ABLATION = Table(
     "ablation",
     pl.Schema(

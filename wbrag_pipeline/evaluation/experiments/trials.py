@@ -1,7 +1,7 @@
 """One setting tried: from training questions to units, and test questions answered with any units or none.
 
-The functions are those that the Dagster assets call; here every table goes to the shelf instead of to ``wbrag run``'s
-places, so that a trial overwrites nothing and moves no release.
+The functions are those that the Dagster assets call; here every table goes to the artifact cache instead of to
+``wbrag run``'s places, so that a trial overwrites nothing and moves no release.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from wbrag_pipeline.training.judging import JudgingScorer
 from wbrag_pipeline.training.rescue import gated, lost_questions, rescues, to_read_alone, within
 from wbrag_pipeline.training.scoring import Scorer, Scores, retrieve, score_passages, score_utility, select_passages
 
-# Dials that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
+# Settings that a stage's key names one by one; what else the settings hold counts for units and answers as a whole.
 _NAMED = {
     "home",
     "encoder",
@@ -91,7 +91,7 @@ class Workbench:
     _corpora: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def shelf(self) -> ArtifactCache:
+    def cache(self) -> ArtifactCache:
         """Where the tables of all trials are kept."""
         return ArtifactCache(self.settings.experiments / "stages")
 
@@ -249,7 +249,7 @@ class Workbench:
     def keep(
         self, trial: Trial, stage: str, kind: tables.Table, parts: tuple[str, ...], make: Callable[[], pl.DataFrame]
     ) -> Artifact:
-        """A table of the trial from the shelf, or made and put there.
+        """A table of the trial from the cache, or made and put there.
 
         Raises TooManyFailedError where more of its generator calls failed for good than the settings allow.
         """
@@ -264,7 +264,7 @@ class Workbench:
                 raise TooManyFailedError(where, spent.failed, spent.calls, trial.settings.failure_share)
             return frame
 
-        return self.shelf.table(stage, kind, parts, trial.benchmark, checked, lambda: usage.failed)
+        return self.cache.table(stage, kind, parts, trial.benchmark, checked, lambda: usage.failed)
 
     def _kept(self, trial: Trial) -> pl.DataFrame:
         return utility_gate(self.utility_scores(trial).read(), trial.settings.gates).filter("kept")

@@ -79,13 +79,13 @@ def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Ta
 def vote(readings: Sequence[Reading], weights: Sequence[float], of: Sequence[int]) -> Answer:
     """RePlug over spans: each passage gives its weight times its answerability to the wording it found.
 
-    A witness (``of``, see ``generation.witnesses``) that says a wording twice counts by its surest vote for it.
+    An evidence group (``of``, see ``generation.evidence_groups``) that gives an answer twice counts by its surest vote.
     """
     votes: dict[tuple[str, int], float] = {}
     wording: dict[str, str] = {}
-    for reading, weight, witness in zip(readings, weights, of, strict=True):
+    for reading, weight, group in zip(readings, weights, of, strict=True):
         key = " ".join(re.findall(r"\w+", reading.text.lower()))
-        votes[key, witness] = max(votes.get((key, witness), 0.0), weight * answerability(reading))
+        votes[key, group] = max(votes.get((key, group), 0.0), weight * answerability(reading))
         wording.setdefault(key, reading.text)
     if not votes:
         return Answer("")

@@ -67,7 +67,7 @@ class Reader:
     ) -> list[Answer]:
         """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans.
 
-        Witnesses count once where wordings are voted on; a mean over labels gains nothing from it.
+        An evidence group counts once where wordings are voted on; a mean over labels gains nothing from it.
         """
         answers = []
         for question, given, row, readings in zip(
