@@ -1,7 +1,7 @@
 """What ought to be, in plain dicts and lists: no table, no index, no file.
 
 A passage is an angle in whole degrees with a set of access labels, cut from one of three documents; a question is an
-angle, and it is answered by what lies within ``REACH`` degrees of it, unless that is a multiple of three: such a
+angle, and it is answered by what lies within ``REACH`` degrees of it, unless that is an even number: such a
 passage is found, and says nothing. A question that its top K leaves unanswered is rescued by the first two passages
 below that answer it. A unit says what the nearest of its passages says. Nothing here is taken from the package: ids,
 gates, rescue, curation, merge, statistics and the pointer's history are worked out again in the simplest way there is.
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-REACH = 20.3
+REACH = 40.3
 TOP_K = 2
 # Sums of an angle of these and a passage's or unit's are never alike, so that equally near things are equal angles.
 TRAINING = {f"q{n}": 7.3 + 30 * n for n in range(6)}
@@ -50,7 +50,7 @@ Curated = tuple[Unit, str, str | None]  # with its state and what it gave way to
 
 def answers(place: float, asked: float) -> bool:
     """Whether what says ``place`` answers the question ``asked``."""
-    return abs(place - asked) < REACH and place % 3 != 0
+    return abs(place - asked) < REACH and place % 2 != 0
 
 
 def document_of(name: str) -> str:
