@@ -68,5 +68,8 @@ class Scripted:
             Distillate(row[0].title, " ".join(passage.text.split(".")[0] + "." for passage in row)) for row in passages
         ]
 
+    def count_incidents(self, incidents: Usage) -> None:
+        self.usage.add(incidents)
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]

@@ -12,6 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
+from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.generator import INCIDENTS, Usage
+from wbrag_pipeline.generation.ledger import accounting
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
@@ -120,3 +123,42 @@ def test_a_home_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     done = wbrag("add", "corpus", "c", str(corpus), WBRAG_HOME=str(tmp_path / "file"))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def cells(table: str) -> list[list[str]]:
+    """The cells of a printed table's rows, without its heading."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if line.startswith("│")]
+
+
+def test_cost_says_what_went_another_way_than_asked(wbrag_home: Path) -> None:
+    cache = CompletionCache(wbrag_home / "cache" / "completions.sqlite")
+    for stage, spent in {
+        "evaluation": Usage(calls=5),
+        "gated_docs": Usage(calls=90, passages_dropped=1234),
+        "knowledge_units": Usage(calls=20, units_extractive=9, units_repaired=1),
+    }.items():
+        with accounting(stage, run="r", partition="sample_nq"), cache.recording("vllm:m") as put:
+            put({}, spent)
+            put({}, spent)
+    done = wbrag("cost", "sample_nq")
+    assert done.returncode == 0, done.stderr
+    calls, incidents = done.stdout.split("what went another way than asked")
+    assert [row[:4] for row in cells(calls)] == [
+        ["sample_nq", "evaluation", "vllm:m", "10"],
+        ["sample_nq", "gated_docs", "vllm:m", "180"],
+        ["sample_nq", "knowledge_units", "vllm:m", "40"],
+    ]
+    assert cells(incidents) == [
+        ["sample_nq", stage, "vllm:m", count, figure, INCIDENTS[figure]]
+        for stage, count, figure in (
+            ("gated_docs", "2,468", "passages_dropped"),
+            ("knowledge_units", "2", "units_repaired"),
+            ("knowledge_units", "18", "units_extractive"),
+        )
+    ]
+
+
+def test_cost_says_so_where_everything_went_as_asked(wbrag_home: Path) -> None:
+    with CompletionCache(wbrag_home / "cache" / "completions.sqlite").recording("reader") as put:
+        put({}, Usage(calls=1))
+    assert "nothing was counted that went another way" in wbrag("cost").stdout

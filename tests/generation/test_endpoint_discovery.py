@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,13 @@ import httpx
 import pytest
 
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
-from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.endpoint_discovery import say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.replicas import RetryPolicy
 
 PASSAGE = Passage("1", "Radium", "Radium was found in 1898.")
 Chat = Callable[[dict[str, Any]], Any]
@@ -98,6 +100,14 @@ def test_choices_by_json_schema_where_nothing_else_is_understood() -> None:
     assert LanguageModel(engine).answer(["Is it?"], [[PASSAGE]], YES_NO)[0].text == "False"
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_an_answer_that_the_server_cut_is_counted(reason: str) -> None:
+    engine, _ = endpoint(lambda body: reply("It was in", finish_reason=reason))
+    model = LanguageModel(engine)
+    (answer,) = model.answer(["When?"], [[PASSAGE]], OPEN_QA)
+    assert not answer.finished and model.usage.incidents == {"answers_cut": 1}
+
+
 def test_another_model_than_the_one_served_is_refused() -> None:
     engine, _ = endpoint(lambda body: reply("x"), models={"data": [{"id": "other"}]})
     with pytest.raises(InputError, match="serves 'other'"):
@@ -108,3 +118,51 @@ def test_no_log_probability_but_the_tokens_own_is_none_lacking(caplog: pytest.Lo
     with caplog.at_level(logging.WARNING):
         say_what_is_lacking("x", Capabilities(0, True, True, True))
     assert not caplog.messages
+
+
+# What stands for ``vllm serve``: prompts are one token, 0; its one word, 1, comes first and then the end, 2.
+
+
+def vllm(broken: str) -> LanguageModel:
+    """A model behind a server that has broken down at the route ``broken`` since it was asked what it can do."""
+    asked = Counter[str]()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        path, body = request.url.path, json.loads(request.content or b"{}")
+        asked[path] += 1
+        if path == broken and asked[path] > (path == "/tokenize"):
+            return httpx.Response(500, json={"error": "out of order"})
+        return httpx.Response(200, json=said(path, body))
+
+    def said(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if path == "/v1/models":
+            return {"data": [{"id": "tiny", "owned_by": "vllm", "max_model_len": 100}]}
+        if path == "/tokenize":
+            return {"tokens": [0]}
+        if path == "/detokenize":
+            return {"prompt": " ".join({1: "Paris"}.get(token, "") for token in body["tokens"])}
+        if path == "/v1/completions":
+            last = body["prompt"][-1]
+            if "allowed_token_ids" in body:  # which tokens end the turn
+                return choice("" if last == 2 else "Paris", "stop" if last == 2 else "length")
+            return choice("", "length", logprobs={"top_logprobs": [{f"token_id:{2 if last == 1 else 1}": 0.0}]})
+        return reply("well")
+
+    policy = RetryPolicy(tries=2, first_wait=0.001)
+    return LanguageModel(
+        OpenAIEndpoint(["http://test/v1"], "tiny", policy=policy, transport=httpx.MockTransport(handle))
+    )
+
+
+def choice(text: str, finish: str, **rest: Any) -> dict[str, Any]:
+    return {"choices": [{"text": text, "finish_reason": finish, **rest}]}
+
+
+def test_where_token_ids_or_texts_cannot_be_had_nothing_is_taken_for_an_answer() -> None:
+    asked = (["Where?"], [[PASSAGE]], [[1.0]], OPEN_QA)
+    assert vllm("").answer_ensemble(*asked)[0].text == "Paris"
+    for route in ("/tokenize", "/detokenize"):
+        model = vllm(route)
+        with pytest.raises(WbragError, match=f"fails at {route}: .*out of order"):
+            model.answer_ensemble(*asked)
+        assert not model.usage.incidents

@@ -12,7 +12,7 @@ from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Request
-from wbrag_pipeline.generation.generator import Decides, Imagines, Judges, LooksAhead, Passage, Usage
+from wbrag_pipeline.generation.generator import Decides, Imagines, Judges, LooksAhead, Passage, Usage, WrittenBy
 from wbrag_pipeline.generation.language_model import LanguageModel, yes_probability
 from wbrag_pipeline.generation.ledger import accounting, costs, paper_calls
 
@@ -50,7 +50,7 @@ def test_a_prompt_that_does_not_fit_loses_its_lowest_ranked_passages(caplog: pyt
     with caplog.at_level(logging.WARNING):
         answers = model.answer(["Where?", "When?"], [[CURIE, RADIUM, RADIUM], [CURIE]], OPEN_QA)
     assert [answer.text for answer in answers] == ["Warsaw", "Warsaw"]
-    assert model.incidents.passages_dropped == 2
+    assert model.usage.passages_dropped == 2
     assert len(caplog.messages) == 1 and "left out" in caplog.text
 
 
@@ -61,7 +61,7 @@ def test_a_question_that_fits_with_no_passage_is_failed_and_the_others_are_answe
     model = LanguageModel(ScriptedEngine(script))
     answers = model.answer(["endless", "short"], [[CURIE], [CURIE]], OPEN_QA)
     assert [answer.failed for answer in answers] == [True, False]
-    assert model.incidents.prompts_unfit == 1
+    assert (model.usage.prompts_too_long, model.usage.passages_dropped, model.usage.failed) == (1, 1, 1)
 
 
 def test_failures_are_counted_and_asked_again_by_a_rerun(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_three_verdicts_make_an_assessment_and_unread_ones_are_counted() -> None
     good, unread = model.assess(["Where?"] * 2, [CURIE] * 2, ["Warsaw", "wrong"], OPEN_QA)
     assert (good.relevant, good.supported, good.useful) == (pytest.approx(0.9), pytest.approx(0.3), 1.0)
     assert unread.failed and not good.failed
-    assert model.incidents.verdicts_unread == 1
+    assert model.usage.verdicts_unread == 1
 
 
 def test_the_judge_and_the_retrieve_decision_are_probabilities_and_failures_are_none() -> None:
@@ -184,17 +184,17 @@ class Distilling:
         return self.unit
 
 
-def distil(script: Distilling) -> tuple[LanguageModel, str, str, bool]:
+def distil(script: Distilling) -> tuple[LanguageModel, str, str, WrittenBy]:
     model = LanguageModel(ScriptedEngine(script))
     (unit,) = model.distill(["What did Marie Curie discover?"], [[CURIE, RADIUM]])
-    return model, unit.title, unit.text, unit.extractive
+    return model, unit.title, unit.text, unit.written_by
 
 
 def test_a_good_unit_takes_two_calls() -> None:
     script = Distilling()
-    model, title, text, extractive = distil(script)
-    assert f"{title}\n{text}" == UNIT and not extractive
-    assert model.usage.calls == 2 and not script.repairs
+    model, title, text, writer = distil(script)
+    assert f"{title}\n{text}" == UNIT and writer == "generator"
+    assert model.usage.calls == 2 and not script.repairs and not model.usage.incidents
     assert "<evidence>\nShe discovered polonium and radium.\n</evidence>" in script.rewrites[0]
 
 
@@ -202,11 +202,12 @@ def test_made_up_evidence_does_not_reach_the_second_step() -> None:
     script = Distilling(
         "- She discovered polonium and radium.\nShe won three Nobel prizes.\nRadium was discovered by Marie"
     )
-    distil(script)
-    assert "polonium" in script.rewrites[0] and "Nobel" not in script.rewrites[0]
-    script = Distilling("NONE")
     model, *_ = distil(script)
-    assert model.incidents.evidence_selected == 1
+    assert "polonium" in script.rewrites[0] and "Nobel" not in script.rewrites[0]
+    assert model.usage.incidents == {"evidence_rejected": 1}
+    script = Distilling("NONE.")
+    model, *_ = distil(script)
+    assert model.usage.incidents == {"evidence_selected": 1}
     assert "She discovered polonium and radium." in script.rewrites[0]
 
 
@@ -227,21 +228,21 @@ def test_made_up_evidence_does_not_reach_the_second_step() -> None:
 )
 def test_a_bad_unit_gets_one_chance_and_then_the_extractive_distiller_writes_it(bad: str, complaint: str) -> None:
     repaired = Distilling(unit=bad)
-    model, title, text, extractive = distil(repaired)
-    assert f"{title}\n{text}" == UNIT and not extractive
+    model, title, text, writer = distil(repaired)
+    assert f"{title}\n{text}" == UNIT and writer == "generator_repaired"
     assert complaint in repaired.repairs[0]
-    assert (model.incidents.units_repaired, model.incidents.units_extractive) == (1, 0)
+    assert model.usage.incidents == {"units_repaired": 1}
     hopeless = Distilling(unit=bad, repaired=bad)
-    model, title, text, extractive = distil(hopeless)
-    assert extractive and len(hopeless.repairs) == 1
+    model, title, text, writer = distil(hopeless)
+    assert writer == "extractive_fallback" and len(hopeless.repairs) == 1
     assert title in ("Marie Curie", "Radium")
     assert all(sentence.strip() in CURIE.text + RADIUM.text for sentence in text.split(". "))
-    assert (model.incidents.units_repaired, model.incidents.units_extractive) == (0, 1)
+    assert model.usage.incidents == {"units_extractive": 1}
 
 
 def test_an_empty_draft_is_not_repaired_and_a_failed_call_gives_no_unit() -> None:
     script = Distilling(unit="  ")
-    assert distil(script)[3] and not script.repairs
+    assert distil(script)[3] == "extractive_fallback" and not script.repairs
     model = LanguageModel(ScriptedEngine(lambda request: Completion("", finish_reason="failed")))
     (failed, empty) = model.distill(["Q?", "Q?"], [[CURIE], []])
     assert failed.failed and not failed.text
@@ -261,5 +262,6 @@ def test_a_claim_is_verified_by_its_passages_alone_and_without_any_nothing_is_de
         (0.0, 0.0, 1.0, False),
         (0.0, 0.0, 1.0, True),
     ]
+    assert model.usage.incidents == {"verdicts_unread": 1}  # that of C; E's call failed, which is counted as such
     assert len(engine.asked) == 4
     assert all("by the passages alone" in request.messages[0].content for request in engine.asked)

@@ -71,6 +71,7 @@ def test_it_goes_on_sentence_by_sentence_and_repeats_none() -> None:
     assert [so_far for _, _, so_far in generator.seen] == ["", "One.", "One. Two."]
     assert answer.text == "One. Two. Three."
     assert answer.token_probabilities == (("One.", SURE), (" Two.", SURE), (" Three.", SURE))
+    assert not generator.usage.incidents
 
 
 def test_rounds_are_bounded() -> None:
@@ -79,6 +80,7 @@ def test_rounds_are_bounded() -> None:
     assert search.calls == [["Count Two."]]
     assert answer.text == "One. Two. Three."
     assert answer.token_probabilities[-1] == (" Three.", UNSURE)
+    assert generator.usage.incidents == {"flare_rounds_exhausted": 1}
 
 
 def test_without_a_search_it_is_naive() -> None:
@@ -87,6 +89,7 @@ def test_without_a_search_it_is_naive() -> None:
     (naive,) = NaiveRag().answer(generator, ["Count"], TOP, OPEN_QA)
     assert answer.text == naive.text
     assert generator.batches == 1
+    assert not generator.usage.incidents  # unsure, but there was nothing to search with
 
 
 def test_the_answer_ends_with_its_first_line() -> None:

@@ -65,6 +65,7 @@ def test_where_nothing_was_made_up_the_question_is_searched(make_search: MakeSea
     generator = Dreamer({"2": "", "0": "80", "88": " "})
     method = Hyde(NaiveRag(), question)
     assert found(make_search(1), method, generator, "2", "0", "88") == [["p0"], ["p40" if question else "p90"], ["p90"]]
+    assert generator.usage.incidents == {"hyde_passages_empty": 2}
 
 
 def test_a_generator_that_cannot_write_distils_what_the_question_found(make_search: MakeSearch) -> None:

@@ -100,7 +100,7 @@ def test_verdicts_are_the_models_own_probabilities(model: LanguageModel, referen
         expected = [reference.yes_share(Request(messages, 4)) for messages in asked_for]
         assert not verdict.failed
         assert [verdict.relevant, verdict.supported, verdict.useful] == pytest.approx(expected, abs=1e-3)
-    assert model.incidents.verdicts_unread == 0
+    assert model.usage.verdicts_unread == 0
 
 
 def test_it_goes_on_from_a_beginning(model: LanguageModel, reference: Reference) -> None:
@@ -112,19 +112,19 @@ def test_it_goes_on_from_a_beginning(model: LanguageModel, reference: Reference)
 
 def test_long_passages_are_left_out_and_units_are_made(model: LanguageModel) -> None:
     long = Passage("4", "Long", "Radium was found. " * 1000)
-    before = model.incidents.passages_dropped
+    before = model.usage.passages_dropped
     with_, without = (model.answer(QUESTIONS[:1], [row], OPEN_QA)[0] for row in ([*PASSAGES, long], PASSAGES))
     assert with_ == without
     (lost,) = model.answer(["word " * 4000], [PASSAGES], OPEN_QA)
     assert lost.failed
-    assert model.incidents.passages_dropped == before + 1 + len(PASSAGES)
+    assert model.usage.passages_dropped == before + 1 + len(PASSAGES)
     assert model.answer_ensemble(QUESTIONS[:1], [[PASSAGES[0], long]], [[0.5, 0.5]], OPEN_QA) == model.answer_ensemble(
         QUESTIONS[:1], [[PASSAGES[0]]], [[1.0]], OPEN_QA
     )
     # A random model writes nothing that looks like a unit, so its units are selected and not written.
     (unit,) = model.distill(QUESTIONS[:1], [PASSAGES])
     given = " ".join(passage.text for passage in PASSAGES)
-    assert unit.extractive
+    assert unit.written_by == "extractive_fallback"
     assert unit.text and all(sentence in given for sentence in split_sentences(unit.text))
 
 
@@ -185,4 +185,4 @@ def test_the_server_says_when_a_prompt_does_not_fit(served: LanguageModel) -> No
     with_, without = (served.answer(QUESTIONS[:1], [row], OPEN_QA)[0] for row in ([*PASSAGES, long], PASSAGES))
     assert with_ == without
     assert served.answer_ensemble(QUESTIONS[:1], [[PASSAGES[0], long]], [[0.5, 0.5]], OPEN_QA)[0].text
-    assert served.incidents.passages_dropped == 2
+    assert served.usage.passages_dropped == 2

@@ -79,7 +79,7 @@ def test_verdicts_and_prompts_that_do_not_fit(spread: LanguageModel, model: Lang
         assert (one.relevant, one.supported) == pytest.approx((other.relevant, other.supported), abs=1e-4)
     long = Passage("4", "Long", "Radium was found. " * 1000)
     assert spread.answer(QUESTIONS[:1], [[PASSAGES[0], long]], OPEN_QA)[0].text
-    assert spread.incidents.passages_dropped == 1
+    assert spread.usage.passages_dropped == 1
 
 
 def test_what_it_cannot_do_is_said_before_anything_is_sent(spread: LanguageModel) -> None:

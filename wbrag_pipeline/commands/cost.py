@@ -1,4 +1,4 @@
-"""``wbrag cost``: what the generator was asked, stage by stage."""
+"""``wbrag cost``: what the generator was asked, stage by stage, and what went another way than asked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def cost(
     """List generator calls by stage over all runs: asked for, found in the cache, really sent, tokens and seconds.
 
     Beside them stands what one plain run would send: 2N + |kept|·K + |kept|. The reader's calls are question-passage
-    pairs, K of them an answer; a language model's are prompts.
+    pairs, K of them an answer; a language model's are prompts. A second table says what went another way than asked,
+    such as units that a fallback wrote; it counts each use of a result, so a run that the cache answers counts again.
 
     Example: wbrag cost sample_nq
     """
@@ -27,7 +28,7 @@ def cost(
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.statistics import of_kept_questions
-    from wbrag_pipeline.generation.generator import Usage
+    from wbrag_pipeline.generation.generator import INCIDENTS, Usage
     from wbrag_pipeline.generation.ledger import costs, paper_calls
 
     settings = settings_of(home=home)
@@ -47,6 +48,14 @@ def cost(
         table.add_row(*names, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
     console = wide_console()
     console.print(table)
+    incidents = Table("benchmark", "stage", "engine", title="what went another way than asked", title_justify="left")
+    incidents.add_column("count", justify="right")
+    incidents.add_column("figure")
+    incidents.add_column("what it counts")
+    for names, u in sums.items():
+        for figure, count in u.incidents.items():
+            incidents.add_row(*names, f"{count:,}", figure, INCIDENTS[figure])
+    console.print(incidents if incidents.row_count else "nothing was counted that went another way than asked")
     for name in dict.fromkeys(row.partition for row in spent if row.partition):
         scores, gated = settings.table("utility_scores", name), settings.table("gated_docs", name)
         if not (scores.is_file() and gated.is_file()):

@@ -46,10 +46,13 @@ class CompletionCache:
             path.parent.mkdir(parents=True, exist_ok=True)
         with self._in_plain_words(), closing(self._connect()) as connection, connection:
             connection.execute(_SCHEMA)
-            connection.execute(ledger.SCHEMA)
+            ledger.prepare(connection)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values that are there, by key; absent keys are left out, and values that are damaged."""
+        """The values that are there, by key; absent keys are left out, and values that are damaged.
+
+        A damaged value is no incident of its own: its call is made again, and counted as sent.
+        """
         wanted = list(dict.fromkeys(keys))
         found: dict[bytes, bytes] = {}
         with ledger.damage_in_words(self.path), closing(self._connect()) as connection:
@@ -148,6 +151,13 @@ def complete(
             known.update(fresh)
             advance(len(some))
     return [known[key] for key in keys]
+
+
+def count(spent: Usage, *, cache: CompletionCache | None, usage: Usage, engine: str) -> None:
+    """Add to ``usage`` and to the ledger what comes with no value to store; nothing where all counts are 0."""
+    if spent != Usage():
+        with recording(cache, engine) as put:
+            _count(usage, spent, {}, put)
 
 
 def _count(

@@ -7,12 +7,12 @@ unit must look like one. It gets one chance to repair a unit; then the extractiv
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
-from wbrag_pipeline.generation.fitting import Incidents, ask_fitting
-from wbrag_pipeline.generation.generator import Distillate, Passage
+from wbrag_pipeline.generation.fitting import ask_fitting
+from wbrag_pipeline.generation.generator import Distillate, Passage, Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.unit_format import extracted, read_unit, verbatim
 from wbrag_pipeline.sentences import split_sentences
@@ -26,10 +26,12 @@ class TwoStepDistiller:
 
     asker: RecordedEngine
     count_tokens: Callable[[Sequence[str]], list[int]]
-    incidents: Incidents
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
-        """One unit a question, in order; ``failed`` where the engine failed for good, "" where there is no passage."""
+        """One unit a question, in order; ``failed`` where the engine failed for good, "" where there is no passage.
+
+        Neither is an incident of its own: failed calls are counted as such, and without a passage nothing was asked.
+        """
         units = {i: Distillate("", "") for i, row in enumerate(passages) if not row}
         evidence = self._evidence(questions, passages, units)
         asked = {i: prompts.rewrite_prompt(questions[i], lines) for i, lines in evidence.items()}
@@ -46,12 +48,13 @@ class TwoStepDistiller:
         for i, draft in self._write(repairs, "repairing units").items():
             unit, problems = self._read(draft)
             if not problems and not draft.failed:
-                units[i] = unit
-                self.incidents.units_repaired += 1
+                units[i] = replace(unit, written_by="generator_repaired")
         for i in range(len(questions)):
             if i not in units:
                 units[i] = extracted(questions[i], passages[i], self.count_tokens)
-                self.incidents.units_extractive += 1
+        writers = [unit.written_by for unit in units.values()]
+        repaired, extractive = writers.count("generator_repaired"), writers.count("extractive_fallback")
+        self.asker.count(Usage(units_repaired=repaired, units_extractive=extractive))
         return [units[i] for i in range(len(questions))]
 
     def _evidence(
@@ -63,27 +66,30 @@ class TwoStepDistiller:
             self.asker,
             [passages[i] for i in rows],
             lambda at, given: Request(prompts.extract_prompt(questions[rows[at]], given), _EVIDENCE_TOKENS),
-            self.incidents,
             "finding evidence",
         )
         evidence = {}
+        spent = Usage(answers_cut=sum(completion.finish_reason == "length" for completion in found))
         for i, completion in zip(rows, found, strict=True):
             if completion.failed:
                 units[i] = Distillate("", "", failed=True)
                 continue
-            evidence[i] = verbatim(completion.text, passages[i])
+            evidence[i], rejected = verbatim(completion.text, passages[i])
+            spent.evidence_rejected += rejected
             if not evidence[i]:
                 evidence[i] = split_sentences(extracted(questions[i], passages[i], self.count_tokens).text)
-                self.incidents.evidence_selected += 1
+                spent.evidence_selected += 1
+        self.asker.count(spent)
         return evidence
 
     def _write(self, asked: dict[int, tuple[Message, ...]], label: str) -> dict[int, Completion]:
+        # A prompt that does not fit comes back empty, and its unit is in the end an extractive one: counted there.
         requests = [Request(messages, _UNIT_TOKENS) for messages in asked.values()]
         return dict(zip(asked, self.asker.ask(requests, label), strict=True))
 
     @staticmethod
     def _read(draft: Completion) -> tuple[Distillate, list[str]]:
         unit, problems = read_unit(draft.text)
-        if draft.finish_reason == "length":
+        if draft.finish_reason == "length":  # not counted as cut: it is written again, or not used
             problems.append("it is cut in the middle: write less")
         return unit, problems

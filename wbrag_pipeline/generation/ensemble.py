@@ -27,7 +27,8 @@ class Ensemble:
 
     prompts: token ids of each passage's prompt. weights: follow ``prompts`` and sum to 1.
     choices: token ids of the only answers there may be; () for free text.
-    chosen: tokens so far with their probability in the mixture. outcome: None while it goes on.
+    chosen: tokens so far with their probability in the mixture. outcome: None while it goes on, then "stop", "length",
+    "failed", or "context" where there is no prompt that fits.
     """
 
     prompts: Sequence[tuple[int, ...]]
@@ -85,7 +86,7 @@ def mix(rows: Sequence[Distribution], weights: Sequence[float], whole: bool, all
 def decode_ensembles(engine: Engine, ensembles: Sequence[Ensemble], finished: Callable[[int], None]) -> None:
     """Drive all ensembles to their end, a token a round, all prompts of all ensembles in one batch.
 
-    ``finished(index)`` is called once for each, when its ``outcome`` is "stop", "length" or "failed".
+    ``finished(index)`` is called once for each, when its ``outcome`` is there.
     """
     going = []
     for index, ensemble in enumerate(ensembles):

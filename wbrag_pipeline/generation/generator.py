@@ -7,10 +7,16 @@ the paper's rule (section 3.4) is kept by the types and not by care.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, fields
+from typing import Literal, Protocol, runtime_checkable
 
 from wbrag_pipeline.datasets.tasks import Task
+
+# Who wrote a knowledge unit. "generator": the generator that was asked, at the first try; so is every unit of the
+# embedded reader, whose way of writing is to select sentences. "generator_repaired": the same, at the second try, after
+# it was told what was wrong with the first. "extractive_fallback": neither try could be used, so sentences of the
+# passages were selected in its place.
+WrittenBy = Literal["generator", "generator_repaired", "extractive_fallback"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class Answer:
     failed: bool = False
     finished: bool = True
 
+    @property
+    def cut(self) -> bool:
+        """Whether the token limit cut its first line: what follows that is no answer any more (``Task.parse``)."""
+        return not (self.failed or self.finished) and len(self.text.strip().splitlines()) <= 1
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -74,25 +85,33 @@ class Verdict:
 class Distillate:
     """A knowledge unit's wording: a title line and one paragraph.
 
-    extractive: a language model's wording could not be used, and the extractive distiller wrote this one.
-    failed: the calls failed for good; there is no text, and a rerun tries again.
+    failed: the calls failed for good; there is no text, ``written_by`` says nothing, and a rerun tries again.
     """
 
     title: str
     text: str
-    extractive: bool = False
+    written_by: WrittenBy = "generator"
     failed: bool = False
+
+
+def _incident(meaning: str) -> int:
+    """A field of ``Usage`` that counts what went another way than asked; people are shown ``meaning``."""
+    return field(default=0, metadata={"meaning": meaning})
 
 
 @dataclass
 class Usage:
-    """What was asked of a generator.
+    """What was asked of a generator, and what went another way than asked.
 
     calls: completions wanted, equal ones in a batch counted once; of them ``cached`` were not sent.
     failed: calls that failed for good, after all tries.
     attempts: requests really made: repeated tries, probes and RePlug's single steps included.
     prompt_tokens, completion_tokens: of the calls that were sent, as the engine counts them; 0 where it does not.
     seconds: wall time spent waiting for the engine.
+
+    The other fields are incidents, see ``INCIDENTS``. They count results as a process uses them, whether a call was
+    sent or the cache answered: a second run that sends nothing counts its incidents again, so they are to be compared
+    with ``calls`` and not with ``sent``. Of equal rows in a batch each counts.
     """
 
     calls: int = 0
@@ -102,20 +121,54 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    passages_dropped: int = _incident("passages left out of a prompt, lowest ranked first, since it did not fit")
+    prompts_too_long: int = _incident("prompts that did not fit even without passages; they count as failed calls")
+    inputs_cut: int = _incident("questions or passages too long for the embedded reader; it read only their beginning")
+    answers_cut: int = _incident("answers, HyDE passages and evidence cut off by the token limit or a server's filter")
+    choices_unread: int = _incident("answers that name none of the task's choices; they score nothing")
+    verdicts_unread: int = _incident("verdicts with none of the words asked for; taken for failed or undecided")
+    evidence_rejected: int = _incident("lines of evidence that stand in no passage word for word; left out")
+    evidence_selected: int = _incident("units whose evidence was selected, since the model copied none")
+    units_repaired: int = _incident("units that could be used only at the second try")
+    units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
+    hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
+    flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
     @property
     def sent(self) -> int:
         """Calls that the generator really answered, or failed to."""
         return self.calls - self.cached
 
+    @property
+    def incidents(self) -> dict[str, int]:
+        """What went another way than asked, by the field's name; only what happened."""
+        return {name: count for name in INCIDENTS if (count := getattr(self, name))}
+
     def since(self, earlier: Usage) -> Usage:
         """The difference to an earlier copy."""
-        return Usage(*(getattr(self, field.name) - getattr(earlier, field.name) for field in fields(self)))
+        return Usage(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
 
     def add(self, other: Usage) -> None:
         """Count ``other`` in, in place."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        for f in fields(self):
+            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+
+
+# Fields of ``Usage`` that count what went another way than asked, each with what it means.
+INCIDENTS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Usage) if "meaning" in f.metadata}
+
+
+def usage_figures(usage: Usage) -> dict[str, int]:
+    """A stage's figures, under the names that assets and experiments show.
+
+    Always the calls; tokens, failed calls and incidents (under their fields' names) only where there are any.
+    """
+    figures = {"generator_calls": usage.calls, "generator_calls_sent": usage.sent}
+    if usage.prompt_tokens:
+        figures |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    if usage.failed:
+        figures["generator_calls_failed"] = usage.failed
+    return figures | usage.incidents
 
 
 class Generator(Protocol):
@@ -135,7 +188,10 @@ class Generator(Protocol):
 
     @property
     def usage(self) -> Usage:
-        """Calls so far in this process, and how many of them a cache answered."""
+        """Calls so far in this process, how many of them a cache answered, and what went another way than asked."""
+
+    def count_incidents(self, incidents: Usage) -> None:
+        """Add what a RAG method met, and no call shows, to ``usage`` and to the current stage's account."""
 
     def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task) -> list[Answer]:
         """One answer a question, from all its passages, or from none where there are none."""

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
-from wbrag_pipeline.generation import ensemble, prompts
+from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
-from wbrag_pipeline.generation.fitting import Incidents, ask_fitting, say_dropped
+from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles
 from wbrag_pipeline.generation.reflection import Reflection
-from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
 # Room for an answer: short phrases; the longest choice; a verdict; HyDE's passage.
 _PHRASE_TOKENS, _CHOICE_TOKENS, _VERDICT_TOKENS, _PASSAGE_TOKENS = 32, 16, 4, 192
 # Alternatives a verdict is read from: the most that common servers give.
 _ALTERNATIVES = 20
-_ENSEMBLES_AT_ONCE = 64
 
 
 class LanguageModel:
     """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``Judges``, ``Decides`` and ``LooksAhead``.
 
-    Everything is greedy. ``incidents`` counts what went another way than asked; ``usage`` is in completions.
+    Everything is greedy. ``usage`` is in completions, and counts each incident that can happen here.
     """
 
     prompt_version = prompts.PROMPT_VERSION
 
     def __init__(self, engine: Engine, cache: CompletionCache | None = None) -> None:
         self.engine, self.cache = engine, cache
-        self.usage, self.incidents = Usage(), Incidents()
+        self.usage = Usage()
         self._asker = RecordedEngine(engine, cache, self.usage)
-        self._reflection = Reflection(self._asker)
-        self._pieces: dict[int, str] = {}
+        self._reflection, self._ensembles = Reflection(self._asker), RecordedEnsembles(self._asker)
 
     @property
     def name(self) -> str:
@@ -81,13 +78,17 @@ class LanguageModel:
         Raises InputError where the engine gives no next-token distributions.
         """
         require(self.engine, "distributions")
-        answers: list[Answer] = []
-        with progress_bar("answering from each passage", len(questions)) as advance:
-            for first in range(0, len(questions), _ENSEMBLES_AT_ONCE):
-                some = slice(first, first + _ENSEMBLES_AT_ONCE)
-                answers += self._ensembles(questions[some], passages[some], weights[some], task)
-                advance(len(questions[some]))
-        return answers
+        rows = [
+            [_answering(question, [passage], "", task) for passage in row] or [_answering(question, (), "", task)]
+            for question, row in zip(questions, passages, strict=True)
+        ]
+        shares = [
+            share_weights(row, evidence_groups(given)) or [1.0] for row, given in zip(weights, passages, strict=True)
+        ]
+        made = self._ensembles.answer(rows, shares)
+        dropped = sum(one.dropped for one, row in zip(made, passages, strict=True) if row)
+        count_unfit(self._asker, dropped, sum(one.outcome == "context" for one in made))
+        return self._counted([_ensemble_answer(one) for one in made], [""] * len(made), task)
 
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
@@ -130,15 +131,16 @@ class LanguageModel:
             self._asker,
             passages,
             lambda i, given: _yes_or_no(prompts.judge_prompt(questions[i], given, answers[i], task)),
-            self.incidents,
             "judging",
         )
-        return [self._yes(completion) for completion in completions]
+        return self._shares_of_yes(completions)
 
     def imagine(self, questions: Sequence[str]) -> list[str]:
         """HyDE's hypothetical passage for each question; "" where the call failed."""
         requests = [Request(prompts.imagine_prompt(question), _PASSAGE_TOKENS) for question in questions]
-        return [completion.text.strip() for completion in self._asker.ask(requests, "imagining")]
+        made = ask_as_is(self._asker, requests, "imagining")
+        self._asker.count(Usage(answers_cut=sum(completion.finish_reason == "length" for completion in made)))
+        return [completion.text.strip() for completion in made]
 
     def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
         """The word that the model chose, for certain: engines differ in what they tell of the others."""
@@ -148,12 +150,19 @@ class LanguageModel:
         def build(index: int, given: Sequence[Passage]) -> Request:
             return Request(prompts.verify_prompt(asked[index][0], given, choices), _CHOICE_TOKENS, choices=choices)
 
-        completions = iter(ask_fitting(self._asker, [row for _, row in asked], build, self.incidents, "verifying"))
-        return [_verdict(next(completions)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
+        completions = ask_fitting(self._asker, [row for _, row in asked], build, "verifying")
+        words = [FACT_VERIFICATION.parse(completion.text) if completion.settled else None for completion in completions]
+        self._asker.count(Usage(verdicts_unread=sum(word is not None and word not in choices for word in words)))
+        said = iter(words)
+        return [_verdict(next(said)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """Two steps, validated; see ``generation.distiller``."""
-        return TwoStepDistiller(self._asker, self.count_tokens, self.incidents).distill(questions, passages)
+        return TwoStepDistiller(self._asker, self.count_tokens).distill(questions, passages)
+
+    def count_incidents(self, incidents: Usage) -> None:
+        """See the protocol."""
+        self._asker.count(incidents)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text in the model's vocabulary."""
@@ -170,85 +179,35 @@ class LanguageModel:
         def build(index: int, given: Sequence[Passage]) -> Request:
             return _answering(questions[index], given, so_far[index], task)
 
-        return [_answer(c) for c in ask_fitting(self._asker, passages, build, self.incidents, label)]
+        made = [_answer(completion) for completion in ask_fitting(self._asker, passages, build, label)]
+        return self._counted(made, so_far, task)
+
+    def _counted(self, answers: list[Answer], so_far: Sequence[str], task: Task) -> list[Answer]:
+        """The answers, once those are counted that were cut, or that name no choice where they are to name one.
+
+        Of a task with choices only the choice matters, wherever it was cut; the end of a begun answer holds none.
+        """
+        there = [(answer, begun) for answer, begun in zip(answers, so_far, strict=True) if not answer.failed]
+        if task.choices:
+            unread = sum(not begun and task.parse(answer.text) not in task.choices for answer, begun in there)
+            self._asker.count(Usage(choices_unread=unread))
+        else:
+            self._asker.count(Usage(answers_cut=sum(answer.cut for answer, _ in there)))
+        return answers
 
     def _verdicts(self, asked: Sequence[tuple[Message, ...]], label: str) -> list[float | None]:
         require(self.engine, "logprobs")
-        return [self._yes(c) for c in self._asker.ask([_yes_or_no(messages) for messages in asked], label)]
+        return self._shares_of_yes(ask_as_is(self._asker, [_yes_or_no(messages) for messages in asked], label))
 
-    def _yes(self, completion: Completion) -> float | None:
-        if not completion.settled:
-            return None
-        probability = yes_probability(completion)
-        if probability is None:
-            self.incidents.verdicts_unread += 1
-        return probability
+    def _shares_of_yes(self, completions: Sequence[Completion]) -> list[float | None]:
+        """P(yes) of each; None where the call failed, or answered with neither word, which is counted.
 
-    def _ensembles(
-        self,
-        questions: Sequence[str],
-        passages: Sequence[Sequence[Passage]],
-        weights: Sequence[Sequence[float]],
-        task: Task,
-    ) -> list[Answer]:
-        rows = [
-            [_answering(question, [passage], "", task) for passage in row] or [_answering(question, (), "", task)]
-            for question, row in zip(questions, passages, strict=True)
-        ]
-        shares = [
-            share_weights(row, evidence_groups(given)) or [1.0] for row, given in zip(weights, passages, strict=True)
-        ]
-        keys = [
-            sha256_of_text(
-                "ensemble", self.engine.fingerprint, json.dumps(share), row[0].sampling, *self.engine.render(row)
-            )
-            for row, share in zip(rows, shares, strict=True)
-        ]
-        known = self.cache.get_many(keys) if self.cache else {}
-        places = {key: place for place, key in enumerate(keys) if key not in known}
-        with self._asker.recorder() as record:
-            found = sum(len(row) for row, key in zip(rows, keys, strict=True) if key in known)
-            if found:
-                record({}, Usage(calls=found, cached=found))
-            going = [self._ensemble(rows[place], shares[place]) for place in places.values()]
-
-            def finished(index: int) -> None:
-                made, key = going[index], list(places)[index]
-                calls, failed = max(1, len(made.prompts)), made.outcome == "failed"
-                pieces = [[self._piece(token), probability] for token, probability in made.chosen]
-                known[key] = [self.engine.decode(made.ids), pieces, made.outcome]
-                spent = Usage(
-                    calls=calls,
-                    failed=calls * failed,
-                    prompt_tokens=sum(len(prompt) for prompt in made.prompts),
-                    completion_tokens=calls * len(pieces),
-                )
-                record({} if failed else {key: known[key]}, spent)
-
-            ensemble.decode_ensembles(self.engine, going, finished)
-        return [_ensemble_answer(*known[key]) for key in keys]
-
-    def _ensemble(self, requests: Sequence[Request], shares: Sequence[float]) -> ensemble.Ensemble:
-        """The prompts as token ids; one that does not fit goes, and the other weights sum to 1 again."""
-        coded = self.engine.encode(requests)
-        kept = [(ids, share) for ids, share in zip(coded, shares, strict=True) if ids]
-        for _ in range(len(coded) - len(kept)):
-            say_dropped(self._asker, self.incidents)
-        total = math.fsum(share for _, share in kept)
-        if not kept or total <= 0.0:
-            return ensemble.Ensemble((), (), 0, outcome="failed")
-        fits = [request for request, ids in zip(requests, coded, strict=True) if ids]
-        made = ensemble.Ensemble([ids for ids, _ in kept], [share / total for _, share in kept], fits[0].max_tokens)
-        if fits[0].choices:
-            begun = [Request(fits[0].messages, 1, prefix=choice) for choice in fits[0].choices]
-            start = len(kept[0][0])
-            made.choices = tuple(ids[start:] for ids in self.engine.encode(begun))
-        return made
-
-    def _piece(self, token: int) -> str:
-        if token not in self._pieces:
-            self._pieces[token] = self.engine.decode([token])
-        return self._pieces[token]
+        A verdict that the token limit cut is no incident: its first word is all that is read.
+        """
+        shares = [yes_probability(completion) if completion.settled else None for completion in completions]
+        unread = sum(c.settled and share is None for c, share in zip(completions, shares, strict=True))
+        self._asker.count(Usage(verdicts_unread=unread))
+        return shares
 
 
 def _answering(question: str, passages: Sequence[Passage], so_far: str, task: Task) -> Request:
@@ -265,24 +224,25 @@ def _yes_or_no(messages: tuple[Message, ...]) -> Request:
 def _answer(completion: Completion) -> Answer:
     if not completion.settled:
         return Answer("", failed=True)
+    # An engine without log-probabilities gives probability 0; methods that need one refuse it (``Method.needs``).
     pieces = tuple((token.text, math.exp(token.logprob)) for token in completion.tokens)
     whole = math.exp(math.fsum(token.logprob for token in completion.tokens)) if pieces else 0.0
     return Answer(_tidy(completion.text), whole, pieces, finished=completion.finish_reason == "stop")
 
 
-def _verdict(completion: Completion) -> Verdict:
-    if not completion.settled:
+def _verdict(word: str | None) -> Verdict:
+    """The verdict in that word; None is a failed call, and a word of none of the choices leaves it undecided."""
+    if word is None:
         return Verdict(0.0, 0.0, 1.0, failed=True)
-    word = FACT_VERIFICATION.parse(completion.text)
     supports, refutes = float(word == "SUPPORTS"), float(word == "REFUTES")
     return Verdict(supports, refutes, 1.0 - supports - refutes)
 
 
-def _ensemble_answer(text: str, pieces: Sequence[tuple[str, float]], outcome: str) -> Answer:
-    if outcome == "failed":
+def _ensemble_answer(made: EnsembleAnswer) -> Answer:
+    if not made.settled:
         return Answer("", failed=True)
-    whole = math.prod(probability for _, probability in pieces)
-    return Answer(_tidy(text), whole, tuple((t, p) for t, p in pieces), finished=outcome == "stop")
+    whole = math.prod(probability for _, probability in made.tokens)
+    return Answer(_tidy(made.text), whole, tuple(made.tokens), finished=made.outcome == "stop")
 
 
 def _tidy(text: str) -> str:

@@ -19,15 +19,37 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.generation.generator import Usage
 
 _COUNTS = [field.name for field in fields(Usage)]
-SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS ledger (id TEXT PRIMARY KEY, began TEXT NOT NULL, run TEXT NOT NULL,"
-    " stage TEXT NOT NULL, partition TEXT NOT NULL, engine TEXT NOT NULL, "
-    + ", ".join(f"{name} {'REAL' if name == 'seconds' else 'INTEGER'} NOT NULL" for name in _COUNTS)
+_COLUMNS = {name: f"{name} {'REAL' if name == 'seconds' else 'INTEGER'} NOT NULL DEFAULT 0" for name in _COUNTS}
+_PLACES = ("run", "stage", "partition", "engine")
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS ledger (id TEXT PRIMARY KEY, began TEXT NOT NULL, "
+    + ", ".join((*(f"{name} TEXT NOT NULL" for name in _PLACES), *_COLUMNS.values()))
     + ") WITHOUT ROWID"
 )
-_ADD = f"INSERT INTO ledger VALUES ({', '.join('?' * (6 + len(_COUNTS)))}) ON CONFLICT (id) DO UPDATE SET " + ", ".join(
-    f"{name} = {name} + excluded.{name}" for name in _COUNTS
+# By name: in a ledger that was added to, columns stand in another order.
+_NAMES = ("id", "began", *_PLACES, *_COUNTS)
+_ADD = (
+    f"INSERT INTO ledger ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
 )
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the ledger, or give one of an earlier version the counts that it lacks, at 0; its rows stay.
+
+    Any number of processes may do so at once: the first to get SQLite's lock adds the columns, the others find them.
+    """
+    connection.execute(_SCHEMA)
+    if _missing(connection):
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for name in _missing(connection):
+                connection.execute(f"ALTER TABLE ledger ADD COLUMN {_COLUMNS[name]}")
+
+
+def _missing(connection: sqlite3.Connection) -> list[str]:
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(ledger)")}
+    return [name for name in _COUNTS if name not in there]
 
 
 @dataclass(frozen=True)
@@ -96,7 +118,7 @@ def costs(path: Path, *, run: str | None = None, partition: str | None = None) -
         return []
     sums = ", ".join(f"sum({name})" for name in _COUNTS)
     with damage_in_words(path), closing(sqlite3.connect(path, timeout=60)) as connection:
-        connection.execute(SCHEMA)
+        prepare(connection)
         rows = connection.execute(
             f"SELECT run, stage, partition, engine, min(began), {sums} FROM ledger"
             " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR partition = ?2)"

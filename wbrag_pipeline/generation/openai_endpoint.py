@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.endpoint_discovery import capabilities_of, find_out, say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
 from wbrag_pipeline.generation.openai_format import (
@@ -120,7 +120,10 @@ class OpenAIEndpoint:
         )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """By the server's /tokenize where it is ``vllm serve``, else an estimate, which is said once."""
+        """By the server's /tokenize where it is ``vllm serve``, else an estimate, which is said once.
+
+        Estimates are no incident: they decide nothing, but are figures for people.
+        """
         if self._dialect.vllm:
             counted = self._ask_all(
                 "//tokenize",
@@ -135,7 +138,7 @@ class OpenAIEndpoint:
     def token_ids(self, texts: Sequence[str]) -> list[int | None]:
         """By the server's /tokenize."""
         bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts]
-        coded = self._ask_all("//tokenize", bodies, lambda reply: [int(token) for token in reply["tokens"]])
+        coded = self._ask_all("//tokenize", bodies, _token_ids, needed=True)
         return [ids[0] if ids and len(ids) == 1 else None for ids in coded]
 
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
@@ -151,7 +154,7 @@ class OpenAIEndpoint:
             }
             for request in requests
         ]
-        coded = self._ask_all("//tokenize", bodies, lambda reply: tuple(int(token) for token in reply["tokens"]))
+        coded = self._ask_all("//tokenize", bodies, _token_ids, needed=True)
         return [
             ids if ids and (context is None or len(ids) + request.max_tokens <= context) else ()
             for ids, request in zip(coded, requests, strict=True)
@@ -184,10 +187,7 @@ class OpenAIEndpoint:
         """
         if token not in self._shown:
             body = token_body(self._model, [token], 1) | {"allowed_token_ids": [token]}
-            (made,) = self._ask_all("/completions", [body], _end_and_text)
-            if made is None:
-                return False, False
-            finish, text = made
+            ((finish, text),) = self._ask_all("/completions", [body], _end_and_text, needed=True)
             self._shown[token] = finish == "stop", not text and "\ufffd" not in self._written([token])
         return self._shown[token]
 
@@ -195,22 +195,32 @@ class OpenAIEndpoint:
         if not ids:
             return ""
         body = {"model": self._model, "tokens": list(ids)}
-        (text,) = self._ask_all("//detokenize", [body], lambda reply: str(reply["prompt"]))
-        return text or ""
+        (text,) = self._ask_all("//detokenize", [body], lambda reply: str(reply["prompt"]), needed=True)
+        return str(text)
 
-    def _ask_all(self, path: str, bodies: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
-        """What ``read`` makes of each reply, None for what could not be had."""
+    def _ask_all(
+        self, path: str, bodies: Sequence[Any], read: Callable[[Any], Any], *, needed: bool = False
+    ) -> list[Any]:
+        """What ``read`` makes of each reply, None for what could not be had.
+
+        needed: raise WbragError in place of a None, but for what does not fit. Token ids and texts are of that kind:
+        without them a prompt would be taken for too long, or a cut answer for a whole one that is stored for good.
+        """
         results: list[Any] = [None] * len(bodies)
+        lost: list[Refused | Unanswered] = []
 
         def done(index: int, outcome: Any) -> None:
             if isinstance(outcome, Refused | Unanswered):
-                self._not_had(outcome)
+                if self._not_had(outcome).failed:
+                    lost.append(outcome)
             else:
                 results[index] = outcome
 
         self._replicas.send(
             len(bodies), lambda i: (path, bodies[i]), lambda _, reply: reading(lambda: read(reply)), done
         )
+        if lost and needed:
+            raise WbragError(f"{self.name} fails at {path.removeprefix('/')}: {lost[0]}; a rerun goes on from here")
         return results
 
     def _not_had(self, outcome: Refused | Unanswered) -> Completion:
@@ -225,6 +235,10 @@ class OpenAIEndpoint:
         if (key or message) not in self._said:
             self._said.add(key or message)
             _log.warning("%s", message)
+
+
+def _token_ids(reply: Any) -> tuple[int, ...]:
+    return tuple(int(token) for token in reply["tokens"])
 
 
 def _end_and_text(reply: Any) -> tuple[str, str]:

@@ -85,8 +85,10 @@ def parse_chat(reply: Any, request: Request, dialect: Dialect) -> Completion:
     choice = _only_choice(reply)
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else None
-    finish: Finish = "length" if choice.get("finish_reason") == "length" else "stop"
-    if text is None and finish == "length":
+    reason = choice.get("finish_reason")
+    # What a server's filter cut off is as incomplete as what the token limit did.
+    finish: Finish = "length" if reason in ("length", "content_filter") else "stop"
+    if text is None and reason == "length":
         text = ""  # a model that was still thinking when its tokens were used up
     if not isinstance(text, str):
         raise Malformed("no text")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.generation.completions import CompletionCache, recording
+from wbrag_pipeline.generation.completions import CompletionCache, count, recording
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.progress import progress_bar
@@ -44,10 +44,9 @@ class RecordedEngine:
         with recording(self.cache, self.engine.name) as put:
             yield Recorder(self.engine, self.usage, put)
 
-    def count_failed(self) -> None:
-        """A call that came back, and turns out to be of no use: no shorter prompt is left to try."""
-        with self.recorder() as record:
-            record({}, Usage(failed=1))
+    def count(self, spent: Usage) -> None:
+        """Add to usage and ledger what no completion brings with it, such as a passage that was left out."""
+        count(spent, cache=self.cache, usage=self.usage, engine=self.engine.name)
 
     def ask(self, requests: Sequence[Request], label: str) -> list[Completion]:
         """One completion a request, in order; equal requests are asked once.

@@ -80,6 +80,7 @@ class Reflection:
             fit = [(key, ids) for key, ids in zip(missing, engine.encode(list(missing.values())), strict=True) if ids]
             coded = [ids for _, ids in fit]
             rows = engine.next_tokens(coded, None)
+            # An engine that never hands out whole distributions, which it says; what its heads do not show is near 0.
             if any(row is None for row in rows):
                 rows = engine.next_tokens(coded, _HEAD)
             made = {
@@ -89,11 +90,11 @@ class Reflection:
             }
             tokens = sum(len(ids) for ids in coded)
             spent = Usage(calls=len(missing), failed=len(missing) - len(made), prompt_tokens=tokens)
-            record(made, replace(spent, completion_tokens=len(made)))
-        return [_mean_worth((known | made).get(key), group) for key in keys]
+            record(made, replace(spent, completion_tokens=len(made), prompts_too_long=len(missing) - len(fit)))
+        had = [(known | made).get(key) for key in keys]
+        self._asker.count(Usage(verdicts_unread=sum(row is not None and not any(row) for row in had)))
+        return [None if row is None or not any(row) else _mean_worth(row, group) for row in had]
 
 
-def _mean_worth(probabilities: Sequence[float] | None, group: Mapping[str, float]) -> float | None:
-    if not probabilities or not sum(probabilities):
-        return None
+def _mean_worth(probabilities: Sequence[float], group: Mapping[str, float]) -> float:
     return sum(p * worth for p, worth in zip(probabilities, group.values(), strict=True)) / sum(probabilities)

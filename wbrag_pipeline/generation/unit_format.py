@@ -70,32 +70,34 @@ def read_unit(text: str) -> tuple[Distillate, list[str]]:
     return unit, problems
 
 
-def verbatim(output: str, passages: Sequence[Passage]) -> list[str]:
-    """The lines of ``output`` that stand in a passage word for word, blanks aside, each once.
+def verbatim(output: str, passages: Sequence[Passage]) -> tuple[list[str], int]:
+    """The lines of ``output`` that stand in a passage word for word, blanks aside, each once; and how many do not.
 
-    The others were made up, or changed.
+    The latter were made up, or changed, or are too short to tell. "NONE", which the prompt allows, is no line.
     """
     sources = [" ".join(f"{passage.title} {passage.text}".split()) for passage in passages]
-    found = []
+    found, rejected = [], 0
     for line in output.splitlines():
         sentence = " ".join(re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line).split()).strip('"“”')
         # Two words stand in many a passage by chance.
         if len(sentence.split()) > 2 and any(sentence in source for source in sources):
             found.append(sentence)
-    return list(dict.fromkeys(found))
+        elif sentence.rstrip(".") not in ("", "NONE"):
+            rejected += 1
+    return list(dict.fromkeys(found)), rejected
 
 
 def extracted(
     question: str, passages: Sequence[Passage], count_tokens: Callable[[Sequence[str]], list[int]]
 ) -> Distillate:
-    """The extractive unit, its sentences ranked by how many of the question's words they share with it."""
+    """The extractive fallback's unit, its sentences ranked by how many of the question's words they share with it."""
     sentences = extraction.sentences_of(passages)
     asked = _words(question)
     relevance = [len(asked & _words(f"{passages[s.passage].title} {s.text}")) / max(1, len(asked)) for s in sentences]
     wordings = list(dict.fromkeys([s.text for s in sentences] + [passage.title for passage in passages]))
     tokens = dict(zip(wordings, count_tokens(wordings), strict=True))
     unit = extraction.compose(passages, sentences, relevance, tokens.__getitem__)
-    return Distillate(unit.title, unit.text, extractive=True)
+    return Distillate(unit.title, unit.text, written_by="extractive_fallback")
 
 
 def _words(text: str) -> set[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.generator import Answer, Generator, LooksAhead, Passage
+from wbrag_pipeline.generation.generator import Answer, Generator, LooksAhead, Passage, Usage
 from wbrag_pipeline.rag import method_options
 from wbrag_pipeline.sentences import split_sentences
 
@@ -60,7 +60,10 @@ class Flare:
         task: Task,
         retrieve: Retrieve | None = None,
     ) -> list[Answer]:
-        """Answers, a round of all unsure questions at a time; without ``retrieve`` it is naive RAG."""
+        """Answers, a round of all unsure questions at a time; without ``retrieve`` it is naive RAG.
+
+        Answers that are unsure of a sentence when the rounds are used up stay as they are, and are counted.
+        """
         drafts = [_Draft(question, row) for question, row in zip(questions, passages, strict=True)]
         _look_ahead(generator, drafts, task)
         for _ in range(self.rounds if retrieve else 0):
@@ -73,6 +76,9 @@ class Flare:
             _look_ahead(generator, unsure, task)
             for draft in unsure:
                 draft.accept()
+        if retrieve is not None:
+            left = sum(draft.is_unsure(self.theta) for draft in drafts)
+            generator.count_incidents(Usage(flare_rounds_exhausted=left))
         return [draft.answer() for draft in drafts]
 
 
@@ -134,13 +140,13 @@ def _look_ahead(generator: Generator, drafts: Sequence[_Draft], task: Task) -> N
         found = generator.look_ahead(questions, passages, [draft.text for draft in drafts], task)
         ahead = [draft_sentences(answer) for answer in found]
     else:
-        # No probabilities of tokens, so the answer is one token as likely as it is.
+        # No probabilities of tokens, so the answer is one token as likely as it is. A trait of the generator (the
+        # embedded reader) and no incident: it is so for every answer.
         found = generator.answer(questions, passages, task)
         ahead = [[DraftSentence(answer.text, ((answer.text, answer.probability),))] for answer in found]
     for draft, answer, sentences in zip(drafts, found, ahead, strict=True):
         draft.ahead, draft.failed = sentences, answer.failed
-        # What follows the first line is no answer any more (``Task.parse``), so there the answer has ended.
-        draft.finished = answer.finished or len(answer.text.strip().splitlines()) > 1
+        draft.finished = not answer.cut
 
 
 def draft_sentences(answer: Answer) -> list[DraftSentence]:
@@ -150,7 +156,8 @@ def draft_sentences(answer: Answer) -> list[DraftSentence]:
     tokens = answer.token_probabilities
     start = "".join(token for token, _ in tokens).find(line)
     if not texts or start < 0:
-        # Pieces of characters do not add up to the text: one token, as likely as the whole.
+        # Pieces of characters do not add up to the text: one token, as likely as the whole. Not counted: the line is
+        # searched for all the same, if anything more readily, since the whole is no likelier than any of its tokens.
         return [DraftSentence(line, ((line, answer.probability),) if line else ())]
     # Sentences have their blanks squeezed, so places are counted in characters that are not blank.
     ends = [sum(len("".join(text.split())) for text in texts[: n + 1]) for n in range(len(texts))]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wbrag_pipeline.datasets.tasks import Task
-from wbrag_pipeline.generation.generator import Answer, Generator, Imagines, Passage
+from wbrag_pipeline.generation.generator import Answer, Generator, Imagines, Passage, Usage
 from wbrag_pipeline.rag import method_options
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Hyde:
         return self.method.needs
 
     def query_vectors(self, generator: Generator, questions: Sequence[str], search: Search) -> Vectors:
-        """The vectors that the questions are searched by; a question for which nothing came has its own.
+        """The vectors that the questions are searched by; a question for which nothing came has its own, and counts.
 
         A generator that cannot write has its distiller fuse what the question found at first: relevance feedback
         without a user (Rocchio 1971), and no invention.
@@ -58,6 +58,7 @@ class Hyde:
             imagined = [(unit.title, unit.text.strip()) for unit in generator.distill(questions, search(questions))]
         vectors = np.array(encoder.encode_queries(questions), dtype=np.float32)
         there = [place for place, (_, text) in enumerate(imagined) if text]
+        generator.count_incidents(Usage(hyde_passages_empty=len(questions) - len(there)))
         if there:
             passages = encoder.encode_passages([imagined[i][0] for i in there], [imagined[i][1] for i in there])
             vectors[there] = passages + vectors[there] if self.question else passages

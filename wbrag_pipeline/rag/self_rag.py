@@ -61,7 +61,8 @@ class SelfRag:
         """The best of each question's answers, or the one from no passage where retrieval is not wanted.
 
         Equal scores: the better ranked passage. A decision that could not be had retrieves; an answer or verdict that
-        could not be had takes no part, and with no other left the question's answer is a failed one.
+        could not be had takes no part, and with no other left the question's answer is a failed one. What could not be
+        had the generator has counted: as a call that failed, or as a verdict that could not be read.
         Raises InputError for a generator that does not decide.
         """
         wanted = self._wanted(generator, questions, passages, task)

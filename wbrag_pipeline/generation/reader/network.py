@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -51,7 +51,8 @@ class Reading:
     Spans: ``text`` is ``context[start:end]`` (character offsets), ``score`` the sum of its start and end
     logits, ``null_score`` the same sum at ``[CLS]``; ``score - null_score > 0`` means "the context answers".
     ``probabilities`` is empty. ``yes_no`` and ``verdict``: ``probabilities`` follows ``YES_NO_LABELS`` or
-    ``VERDICT_LABELS`` and sums to 1; the other fields are empty or zero.
+    ``VERDICT_LABELS`` and sums to 1; the other fields are empty or zero. ``cut``: the pair was too long, and the
+    network saw only the beginning of question or context.
     """
 
     text: str
@@ -60,6 +61,7 @@ class Reading:
     probabilities: tuple[float, ...]
     start: int
     end: int
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,18 +258,20 @@ class ReaderNetwork:
     def _read_one(self, kind: HeadKind, question: str, context: str) -> Reading:
         import torch
 
-        asked = self._pieces(question)[: self._config["max_question_tokens"]]
-        shown = self._pieces(context)[: self._config["max_tokens"] - len(asked.ids) - 3]
+        whole = self._pieces(question), self._pieces(context)
+        asked = whole[0][: self._config["max_question_tokens"]]
+        shown = whole[1][: self._config["max_tokens"] - len(asked.ids) - 3]
+        cut = (asked.ids, shown.ids) != (whole[0].ids, whole[1].ids)
         ids, types = self._pairs.join(asked, shown)
         with torch.inference_mode():
             hidden = encode(self._weights, torch.tensor([ids]), torch.tensor([types]))[0].float()
             if kind == "span":
                 logits = hidden @ self._weights["span.weight"].T + self._weights["span.bias"]
                 first = len(asked.ids) + 2
-                return self._best_span(context, shown, logits[first:-1], float(logits[0].sum()))
+                return replace(self._best_span(context, shown, logits[first:-1], float(logits[0].sum())), cut=cut)
             pooled = torch.cat([hidden[0], hidden.mean(0)])
             logits = self._weights[f"{kind}.weight"] @ pooled + self._weights[f"{kind}.bias"]
-            return Reading("", 0.0, 0.0, tuple(logits.softmax(0).tolist()), 0, 0)
+            return Reading("", 0.0, 0.0, tuple(logits.softmax(0).tolist()), 0, 0, cut)
 
     def _best_span(self, context: str, shown: Pieces, logits: Tensor, null_score: float) -> Reading:
         """Best pair of a word's first piece and the same or a later word's last piece."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
-from wbrag_pipeline.generation.completions import CompletionCache, complete
+from wbrag_pipeline.generation.completions import CompletionCache, complete, count
 from wbrag_pipeline.generation.evidence_groups import evidence_groups
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
@@ -131,7 +131,7 @@ class Reader:
         return verdicts
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
-        """One extractive unit a question, see ``extraction.compose``."""
+        """One unit a question, of its passages' sentences (``extraction.compose``): its way of writing, no fallback."""
         requests = list(zip(questions, (tuple(row) for row in passages), strict=True))
         with progress_bar("distilling", len(requests)) as advance:
             units = complete(
@@ -156,6 +156,10 @@ class Reader:
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
         return [len(coded.ids) for coded in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def count_incidents(self, incidents: Usage) -> None:
+        """See the protocol."""
+        count(incidents, cache=self._cache, usage=self.usage, engine=self.name)
 
     def _read_all(
         self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task
@@ -182,9 +186,13 @@ class Reader:
                 batch=_PAIRS_A_BATCH,
                 advance=advance,
             )
-        return [
-            Reading(text, score, null, tuple(shares), start, end) for text, score, null, shares, start, end in found
+        readings = [
+            # Earlier versions did not store whether a pair was cut; theirs count as whole.
+            Reading(text, score, null, tuple(shares), start, end, *cut)
+            for text, score, null, shares, start, end, *cut in found
         ]
+        self.count_incidents(Usage(inputs_cut=sum(reading.cut for reading in readings)))
+        return readings
 
     def _read_batch(self, requests: list[tuple[HeadKind, str, str]]) -> list[list[Any]]:
         values: list[list[Any]] = [[] for _ in requests]
@@ -192,7 +200,7 @@ class Reader:
             places = [i for i, request in enumerate(requests) if request[0] == kind]
             pairs = [requests[i][1:] for i in places]
             for i, r in zip(places, self._network.read(kind, pairs) if pairs else [], strict=True):
-                values[i] = [r.text, r.score, r.null_score, list(r.probabilities), r.start, r.end]
+                values[i] = [r.text, r.score, r.null_score, list(r.probabilities), r.start, r.end, r.cut]
         return values
 
     def _distill(self, requests: list[tuple[str, tuple[Passage, ...]]]) -> list[list[str]]:

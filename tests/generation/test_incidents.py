@@ -1,0 +1,212 @@
+"""What goes another way than asked is counted, each kind by a case worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.generation.scripted_engine import ScriptedEngine, with_tokens
+from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO, Task
+from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.engine_protocol import Completion, Request
+from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.reader.reader import Reader
+from wbrag_pipeline.generation.reflection import REFLECTION_TOKENS
+
+CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867. She discovered polonium and radium.", 0.9)
+ENDLESS = Passage("2", "Endless", "This one does not fit.", 0.8)
+UNIT = "Marie Curie\nMarie Curie, born in Warsaw in 1867, discovered the elements polonium and radium in 1898."
+
+
+def cut(text: str) -> Completion:
+    return Completion(text, (), 10, 32, "length")
+
+
+def too_long(request: Request) -> bool:
+    return "does not fit" in request.messages[-1].content
+
+
+class Narrow(ScriptedEngine):
+    """An engine whose context has no place for what says that it does not fit."""
+
+    def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
+        return [
+            () if too_long(request) else ids for request, ids in zip(requests, super().encode(requests), strict=True)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "incidents"),
+    [
+        (OPEN_QA, cut("Marie Curie was the"), {"answers_cut": 1}),
+        (OPEN_QA, cut("Marie Curie\nQuestion: Who"), {}),  # only the first line counts, and it is whole
+        (OPEN_QA, cut(""), {"answers_cut": 1}),  # a model that was still thinking
+        (OPEN_QA, "Marie Curie", {}),
+        (YES_NO, cut("True, since the passage says"), {}),
+        (YES_NO, cut("The passage says that"), {"choices_unread": 1}),
+        (YES_NO, "Perhaps", {"choices_unread": 1}),
+        (YES_NO, Completion("", finish_reason="failed"), {}),
+    ],
+)
+def test_cut_answers_and_unread_choices(task: Task, said: Completion | str, incidents: dict[str, int]) -> None:
+    model = LanguageModel(ScriptedEngine(lambda request: said))
+    model.answer(["Q?"], [[CURIE]], task)
+    assert model.usage.incidents == incidents
+
+
+def test_the_rest_of_a_begun_answer_names_no_choice() -> None:
+    model = LanguageModel(ScriptedEngine(lambda request: "because he was there"))
+    model.look_ahead(["Q?", "Q?"], [[CURIE]] * 2, ["True", ""], YES_NO)
+    assert model.usage.incidents == {"choices_unread": 1}
+
+
+def test_prompts_of_which_nothing_can_be_left_out() -> None:
+    def script(request: Request) -> Completion | str:
+        return Completion("", finish_reason="context") if too_long(request) else with_tokens("yes", {"yes": 1.0})
+
+    model = LanguageModel(ScriptedEngine(script))
+    good, bad = model.assess(["Q?"] * 2, [CURIE, ENDLESS], ["A"] * 2, OPEN_QA)
+    assert bad.failed and not good.failed
+    assert (model.usage.prompts_too_long, model.usage.failed) == (3, 3)  # three verdicts on an answer
+    assert model.wants_retrieval(["does not fit"], OPEN_QA) == [None]
+    assert model.imagine(["does not fit"]) == [""]
+    assert model.usage.incidents == {"prompts_too_long": 5}
+
+
+def test_hydes_passages_that_are_cut() -> None:
+    model = LanguageModel(ScriptedEngine(lambda request: cut("Once upon a time")))
+    assert model.imagine(["Q?"]) == ["Once upon a time"]
+    assert model.usage.incidents == {"answers_cut": 1}
+
+
+# RePlug.
+
+
+def replug(cache: CompletionCache | None = None, ends: bool = True) -> LanguageModel:
+    def likely(prompt: str) -> list[float]:
+        return [0.0, 1.0] if ends and prompt.endswith("Paris") else [0.9, 0.1]
+
+    return LanguageModel(Narrow(vocabulary=["Paris", "<end>"], distribution=likely), cache)
+
+
+def test_passages_that_replug_drops_count_when_the_cache_answers_too(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    for cached in (0, 2):
+        model = replug(cache)
+        (answer,) = model.answer_ensemble(["Where?"], [[CURIE, ENDLESS]], [[0.5, 0.5]], OPEN_QA)
+        assert (answer.text, answer.finished) == ("Paris", True)
+        assert model.usage.incidents == {"passages_dropped": 1}
+        assert model.usage.cached == cached
+
+
+def test_an_ensemble_of_the_version_before_is_still_an_answer(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    replug(cache).answer_ensemble(["Where?"], [[CURIE]], [[1.0]], OPEN_QA)
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        ((value,),) = connection.execute("SELECT value FROM completions").fetchall()
+        connection.execute("UPDATE completions SET value = ?", (json.dumps(json.loads(value)[:3]),))
+    model = replug(cache)
+    (answer,) = model.answer_ensemble(["Where?"], [[CURIE]], [[1.0]], OPEN_QA)
+    assert (answer.text, model.usage.sent, model.usage.incidents) == ("Paris", 0, {})
+
+
+def test_where_no_prompt_fits_the_answer_fails() -> None:
+    model = replug()
+    answers = model.answer_ensemble(
+        ["Where?", "does not fit", "Where?"], [[ENDLESS, ENDLESS], [], [CURIE]], [[0.5, 0.5], [], [1.0]], OPEN_QA
+    )
+    assert [answer.failed for answer in answers] == [True, True, False]
+    assert model.usage.incidents == {"passages_dropped": 2, "prompts_too_long": 2}
+    assert (model.usage.calls, model.usage.failed) == (3, 2)
+
+
+def test_an_ensemble_that_never_ends_is_cut() -> None:
+    model = replug(ends=False)
+    (answer,) = model.answer_ensemble(["Where?"], [[CURIE]], [[1.0]], OPEN_QA)
+    assert answer.text == " ".join(["Paris"] * 32) and not answer.finished
+    assert model.usage.incidents == {"answers_cut": 1}
+
+
+def test_reflection_tokens_that_are_not_there_and_prompts_that_do_not_fit() -> None:
+    class Silent(Narrow):
+        def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
+            return [() if too_long(request) else (len(self.vocabulary),) for request in requests]
+
+    engine = Silent(vocabulary=(*REFLECTION_TOKENS, "other"), distribution=lambda text: [0.0] * 12 + [1.0])
+    engine._texts = ["any"]
+    assert len(REFLECTION_TOKENS) == 12
+    model = LanguageModel(engine)
+    assert model.wants_retrieval(["Q?", "does not fit"], OPEN_QA) == [None, None]
+    assert model.usage.incidents == {"verdicts_unread": 1, "prompts_too_long": 1}
+    assert model.usage.failed == 1
+
+
+# The distiller.
+
+
+def test_a_model_whose_drafts_all_fail_has_as_many_extractive_units_as_units() -> None:
+    model = LanguageModel(ScriptedEngine(lambda request: "I am sorry, I cannot do that."))
+    units = model.distill([f"Q{n}?" for n in range(5)], [[CURIE]] * 5)
+    assert [unit.written_by for unit in units] == ["extractive_fallback"] * 5
+    assert all(unit.text for unit in units)
+    # The refusal is no evidence either, so that was selected for all of them as well.
+    assert model.usage.incidents == {"evidence_rejected": 5, "evidence_selected": 5, "units_extractive": 5}
+
+
+def test_each_unit_says_who_wrote_it() -> None:
+    """By the question's word: Fine at the first try, Second at the second, Never, or a call that failed."""
+
+    def script(request: Request) -> Completion | str:
+        asked = request.messages[1].content
+        if "Broken" in asked:
+            return Completion("", finish_reason="failed")
+        if "Copy" in request.messages[0].content:
+            return cut("She discovered polonium and radium.\nMarie Curie was born in War")
+        return UNIT if "Fine" in asked or ("Second" in asked and len(request.messages) > 2) else "Too short."
+
+    model = LanguageModel(ScriptedEngine(script))
+    questions = ["Fine?", "Second?", "Never?", "Broken?", "Nothing?"]
+    units = model.distill(questions, [[CURIE]] * 4 + [[]])
+    assert [(unit.written_by, unit.failed, bool(unit.text)) for unit in units] == [
+        ("generator", False, True),
+        ("generator_repaired", False, True),
+        ("extractive_fallback", False, True),
+        ("generator", True, False),
+        ("generator", False, False),
+    ]
+    assert model.usage.incidents == {"answers_cut": 3, "units_repaired": 1, "units_extractive": 1}
+
+
+# The embedded reader.
+
+
+def test_the_reader_writes_its_units_itself_and_counts_pairs_that_it_read_only_in_part(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    long = Passage("3", "Long", "Radium glows faintly in the dark. " * 40)
+    reader = Reader(cache)
+    reader.answer(["What glows?"], [[CURIE, long]], OPEN_QA)
+    assert reader.usage.incidents == {"inputs_cut": 1}
+    reader.answer(["What glows? " * 100], [[CURIE]], OPEN_QA)
+    assert reader.usage.incidents == {"inputs_cut": 2}
+    again = Reader(cache)
+    again.answer(["What glows?"], [[CURIE, long]], OPEN_QA)
+    assert (again.usage.sent, again.usage.incidents) == (0, {"inputs_cut": 1})
+    (unit,) = reader.distill(["What glows?"], [[CURIE]])
+    assert unit.written_by == "generator" and not reader.usage.units_extractive
+
+
+def test_readings_of_the_version_before_are_still_readings(tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    first = Reader(cache).answer(["Where was Marie Curie born?"], [[CURIE]], OPEN_QA)
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        ((value,),) = connection.execute("SELECT value FROM completions").fetchall()
+        connection.execute("UPDATE completions SET value = ?", (json.dumps(json.loads(value)[:6]),))
+    reader = Reader(cache)
+    assert reader.answer(["Where was Marie Curie born?"], [[CURIE]], OPEN_QA) == first
+    assert (reader.usage.sent, reader.usage.incidents) == (0, {})
