@@ -54,8 +54,7 @@ def _section(name: str, command: Any) -> str:
         meanings = [(code(_argument(found)), found.help or "") for found in arguments]
         parts.append(table(("argument", "meaning"), meanings))
     if options:
-        rows = [(_flag(found), _default(found), found.help or "") for found in options]
-        parts.append(table(("option", "default", "meaning"), rows))
+        parts.append(table(("option", "meaning"), [(_flag(found), _meaning(found)) for found in options]))
     return "\n".join(parts)
 
 
@@ -68,10 +67,8 @@ def _flag(found: Any) -> str:
     return ", ".join(code(flag) for flag in (*found.opts, *found.secondary_opts))
 
 
-def _default(found: Any) -> str:
-    value = found.default
-    if value is None or value == "" or callable(value) or (isinstance(value, list | tuple) and not value):
-        return ""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return code(value)
+def _meaning(option: Any) -> str:
+    value, told = option.default, option.help or ""
+    if value in (None, "", False) or callable(value) or (isinstance(value, list | tuple) and not value):
+        return told
+    return f"{told} Default: {'on' if value is True else code(value)}."

@@ -8,7 +8,7 @@ from typing import Any
 
 from docs_reference.commands import commands
 from docs_reference.markdown import code, table
-from wbrag_pipeline.settings import Settings
+from wbrag_pipeline import settings as model
 
 _INTRODUCTION = """# Settings
 
@@ -17,31 +17,62 @@ show the same settings under the resource `deployment`, where each run may chang
 
 """
 
+_OTHER_VARIABLES = """
+## Other environment variables
+
+| variable | meaning |
+| --- | --- |
+| `WBRAG_API_KEY`, `OPENAI_API_KEY` | Key of an OpenAI-compatible server; it is never stored. |
+| `DAGSTER_HOME` | Folder of Dagster's own records; `dagster/` in the home if it is not set. |
+| `HF_TOKEN` | Token for gated models and data sets on the Hugging Face hub. |
+| `HF_HUB_OFFLINE` | `1` keeps the libraries from reaching for the hub. |
+| `RAY_ADDRESS` | The Ray cluster of `ray:MODEL`, unless the engine arguments name one. |
+"""
+
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """One field: its name, its default as text, and what it means."""
+class Row:
+    """One setting as the page shows it."""
 
     name: str
     default: str
+    given: str
     meaning: str
 
 
 def page() -> str:
     """The page as Markdown."""
+    shown = [(code(row.name), row.default, row.given, row.meaning) for row in rows()]
+    return _INTRODUCTION + table(("setting", "default", "flag and variable", "meaning"), shown) + _OTHER_VARIABLES
+
+
+def rows() -> Iterator[Row]:
+    """Every setting, from the settings model, or from a dataclass and its nested groups."""
+    listed = getattr(model, "all_settings", None)
+    yield from map(_row, listed()) if listed else _rows_of(model.Settings())
+
+
+def _row(setting: Any) -> Row:
+    flag = ", ".join(code(name) for name in (*setting.flag.split("/"), setting.short) if name)
+    given = f"{flag or 'no flag: ' + setting.no_flag}; {code(setting.variable)}"
+    changes = f" Changes {code(setting.changes)} and what is made from it." if setting.changes else ""
+    return Row(setting.name, _default(setting.default), given, f"{setting.description.rstrip('.')}.{changes}")
+
+
+def _rows_of(group: Any) -> Iterator[Row]:
     flags = _flags()
-    rows = [(code(s.name), s.default, ", ".join(flags.get(s.name, ())), s.meaning) for s in settings()]
-    return _INTRODUCTION + table(("setting", "default", "flag", "meaning"), rows)
-
-
-def settings(owner: Any = Settings) -> Iterator[Setting]:
-    """The fields of ``owner``, those of nested groups among them."""
-    for field in dataclasses.fields(owner):
-        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-        if dataclasses.is_dataclass(default):
-            yield from settings(default)
+    for field in dataclasses.fields(group):
+        value = getattr(group, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _rows_of(value)
         else:
-            yield Setting(field.name, code(default), "")
+            yield Row(field.name, _default(value), ", ".join(map(code, flags.get(field.name, ()))), "")
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return code("" if value is None else value)
 
 
 def _flags() -> dict[str, list[str]]:
@@ -49,8 +80,6 @@ def _flags() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for _, command in commands():
         for parameter in command.params:
-            for flag in (*parameter.opts, *parameter.secondary_opts):
-                known = found.setdefault(parameter.name or "", [])
-                if flag.startswith("--") and code(flag) not in known:
-                    known.append(code(flag))
+            known = found.setdefault(parameter.name or "", [])
+            known += [flag for flag in (*parameter.opts, *parameter.secondary_opts) if flag not in known]
     return found

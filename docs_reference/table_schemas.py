@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from docs_reference.markdown import code, table
+from wbrag_pipeline.column_meanings import TABLES, meaning
 from wbrag_pipeline.tables import ALL, Table
 
 _INTRODUCTION = """# Tables
 
 The stages exchange tables. Each is stored as Parquet and checked against its schema whenever it is written or read: a
-missing column, an extra column, another type or a repeated key is an error. The columns in bold are the key.
-
-The library uses [Polars](https://docs.pola.rs/) types. `String`, `Float64` and so on are their names.
+missing column, an extra column, another type or a repeated key is an error. The columns of the key are in bold. The
+types are those of [Polars](https://docs.pola.rs/).
 
 """
 
@@ -21,9 +21,8 @@ def page() -> str:
 
 
 def _section(found: Table) -> str:
-    about, meanings = getattr(found, "about", ""), getattr(found, "meanings", {})
     rows = [
-        (f"**{code(name)}**" if name in found.key else code(name), code(kind), meanings.get(name, ""))
+        (f"**{code(name)}**" if name in found.key else code(name), code(kind), meaning(found.name, name))
         for name, kind in found.schema.items()
     ]
-    return f"## {found.name}\n\n{about}\n\n{table(('column', 'type', 'meaning'), rows)}"
+    return f"## {found.name}\n\n{TABLES[found.name]}\n\n{table(('column', 'type', 'meaning'), rows)}"

@@ -24,7 +24,7 @@ def section(page: str, heading: str) -> str:
 
 def test_settings_lists_every_field() -> None:
     page = settings.page()
-    names = [setting.name for setting in settings.settings()]
+    names = [row.name for row in settings.rows()]
     assert {"encoder", "top_k", "tau_s", "rescue_depth"} <= set(names)
     for name in names:
         assert f"| `{name}` |" in page
