@@ -16,7 +16,7 @@ def corpus_changes(
     context: dg.AssetExecutionContext, deployment: Deployment, passages: pl.LazyFrame
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Passages added, updated, relabelled and deleted, by id and content hash; the others have no row."""
-    stage = Stage(context, deployment.settings)
+    stage = Stage(context, deployment)
     before = committed_state(stage.settings, stage.partition)
     empty = tables.PASSAGES.empty().lazy()
     frame = changes_between(pl.scan_parquet(before.passages) if before else empty, passages)

@@ -21,8 +21,8 @@ def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult:
     """Vectors of all passages and a FAISS index over them; only passages that are new in what they say are encoded."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
+    stage = Stage(context, deployment)
+    settings = stage.settings
     manifest, encoded = build_corpus_index(settings, stage.partition, encoder.load(settings))
     return stage.result(
         rows=manifest.count,

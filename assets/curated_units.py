@@ -8,9 +8,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.curation.curate import curate, uncurated, unfit
-from wbrag_pipeline.curation.unit import PUBLISHED, STATES
-from wbrag_pipeline.training.scoring import select_passages
+from wbrag_pipeline.training import stages
 
 FIT_TO_SEARCH = "published_units_are_fit_to_search"
 
@@ -39,47 +37,20 @@ def curated_units(
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
-    """Unsupported sentences cut, duplicates merged, contradictions settled, what must not be searched kept out."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
-    model = None if settings.curate == "off" else generator.load(settings)
-    unfit_units: list[str] = []
-    with stage.counted(model) as calls:
-        if model is None:
-            frame = uncurated(knowledge_units)
-        else:
-            # All that was retrieved, not the sources alone: it is what may contradict a unit.
-            retrieved = select_passages(passages, gated_docs)
-            frame = curate(
-                knowledge_units,
-                retrieved,
-                encoder.load(settings),
-                model,
-                private=settings.private,
-                known_from=stage.lineage.known_from(settings.variant, stage.partition),
-            )
-            unfit_units = unfit(frame, retrieved, model, settings.private)
-    stage.lineage.record_curation(stage.run_id, settings.variant, stage.partition, frame)
-    counts = dict(frame.group_by("state").len().iter_rows())
-    shares = {f"{state}_share": counts.get(state, 0) / max(1, frame.height) for state in STATES}
-    cut = frame.filter(pl.col("cut_sentences").list.len() > 0).height
-    decided = frame.filter((pl.col("state") != PUBLISHED) | (pl.col("cut_sentences").list.len() > 0))
+    """Unsupported sentences cut, duplicates merged, contradictions resolved, what must not be searched kept out."""
+    stage = Stage(context, deployment, encoder, generator)
+    known_from = stage.lineage.known_from(stage.settings.variant, stage.partition)
+    made = stages.curated_units(stage.context, knowledge_units, gated_docs, passages, known_from)
+    stage.lineage.record_curation(stage.run_id, stage.settings.variant, stage.partition, made.table)
+    decided = stages.decided_against(made.table)
+    unfit = str(made.figures["published_but_unfit"])
+    check = dg.AssetCheckResult(
+        check_name=FIT_TO_SEARCH, passed=not unfit, metadata={"unfit": unfit, "curation": stage.settings.curate}
+    )
     return stage.result(
-        frame,
-        rows=frame.height,
-        figures={
-            **{state: counts.get(state, 0) for state in STATES},
-            **shares,
-            "shortened": cut,
-            "unsupported_share": (cut + counts.get("rejected", 0)) / max(1, frame.height),
-            **calls,
-        },
+        made.table,
+        rows=made.table.height,
+        figures=made.figures,
         preview=decided.select("unit_id", "state", "reason", "kept_by", "title", "text"),
-        checks=[
-            dg.AssetCheckResult(
-                check_name=FIT_TO_SEARCH,
-                passed=not unfit_units,
-                metadata={"unfit": ", ".join(unfit_units), "curation": settings.curate},
-            )
-        ],
+        checks=[check],
     )

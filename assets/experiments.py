@@ -60,13 +60,11 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         encoder: EncoderResource,
         generator: GeneratorResource,
     ) -> dg.MaterializeResult:
-        settings = deployment.settings
-        stage = Stage(context, settings)
+        stage = Stage(context, deployment)
+        settings = stage.settings
         methods = tuple(method_named(name).name for name in config.methods)
         study = Study(settings, (stage.partition,), (settings.generator,), methods, methods[:2])
-        bench = Workbench(
-            settings, stage.registry, lambda name: encoder.load(settings.with_(encoder=name)), generator.load
-        )
+        bench = Workbench(settings, stage.registry, encoder.load, generator.load)
         conduct(list(cells(bench, study, (kind,))), context.log.info)
         rows = results_of(settings, study.generators, study.benchmarks)[kind]
         return stage.result(rows=rows.height, figures=figures(rows), preview=rows, pictures=draw(rows))
@@ -133,7 +131,7 @@ def experiments_report(context: dg.AssetExecutionContext, deployment: Deployment
     settings = deployment.settings
     registry = Registry.load(settings.home)
     findings = gather(settings, registry, (settings.generator,), list(registry.benchmarks))
-    path = write_experiments_report(settings.experiments, findings)
+    path = write_experiments_report(settings.layout.experiments, findings)
     drawn = {
         f"{group}_{name}".replace("-", "_"): dg.MetadataValue.md(chart_markdown(chart))
         for group, several in all_pictures(findings).items()

@@ -1,25 +1,29 @@
 """knowledge_units: the retained evidence of each kept question, distilled into one short passage."""
 
-from dataclasses import asdict
-
 import dagster as dg
 import polars as pl
 
-from assets.checks import blocking_check
+from assets.checks import blocking_check, in_preview, warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import TABLE, Stage, mean
+from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.training.distillation import distil, of_one_label_set
+from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.leaks import leaked_answers
+from wbrag_pipeline.training.recording import record_units
 from wbrag_pipeline.training.scoring import select_passages
 
 NO_GOLD_ANSWER = "no_gold_answer_reached_the_distiller"
 COMPRESSION = "compression_is_a_compression"
+WRITTEN_BY_THE_MODEL = "units_are_written_by_the_model"
 # From here on most of what the units say is not their sources' but the distiller's own.
 MOST_TIMES_ITS_SOURCES = 2.0
+# A larger share of units from the extractive fallback says that the model cannot do its part.
+MOST_EXTRACTIVE = 0.2
 
 
 @dg.asset(
@@ -31,15 +35,16 @@ MOST_TIMES_ITS_SOURCES = 2.0
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
     check_specs=[
         blocking_check(
-            NO_GOLD_ANSWER,
-            asset="knowledge_units",
-            description="The distiller's tables hold no answers, and no unit holds a gold answer its sources lack.",
-        ),
-        blocking_check(
             COMPRESSION,
             asset="knowledge_units",
             description="Units are together no longer than the passages they were made of: a warning where they are, "
             f"and past {MOST_TIMES_ITS_SOURCES:g} times their length nothing downstream runs.",
+        ),
+        warning_check(
+            WRITTEN_BY_THE_MODEL,
+            asset="knowledge_units",
+            description="The generator's own drafts could be used. Where they cannot, the extractive fallback writes "
+            f"the unit; a warning where it wrote more than {MOST_EXTRACTIVE:.0%} of them.",
         ),
     ],
 )
@@ -51,58 +56,51 @@ def knowledge_units(
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
     """One unit a kept question: a title and a paragraph, made from its retained passages and never from an answer."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
-    model = generator.load(settings)
-    sources = select_passages(passages, gated_docs)
-    with stage.counted(model) as calls:
-        frame = distil(
-            gated_docs,
-            sources,
-            model,
-            benchmark=stage.partition,
-            fuse_labels=settings.fuse_labels,
-            forgotten=stage.registry.forgotten.evidence,
-        )
-    stage.lineage.record_units(
-        stage.run_id,
-        settings.variant,
-        stage.partition,
-        stage.benchmark.corpus,
-        units=frame,
-        gated_docs=gated_docs,
-        generator_fingerprint=model.fingerprint,
-        encoder=settings.encoder,
-        method=settings.method,
-        gates=asdict(settings.gates),
-    )
-    retained = gated_docs.filter("retained")
-    leaked = leaked_answers(frame, sources, stage.questions("train"))
-    source_tokens, unit_tokens = mean(frame["source_tokens"]), mean(frame["unit_tokens"])
-    compression = source_tokens / unit_tokens if unit_tokens else 0.0
+    stage = Stage(context, deployment, generator=generator)
+    made = stages.knowledge_units(stage.context, gated_docs, passages)
+    record_units(stage.context, stage.lineage, gated_docs, made.table)
     return stage.result(
-        frame,
-        rows=frame.height,
-        figures={
-            "source_tokens": source_tokens,
-            "unit_tokens": unit_tokens,
-            "compression": compression,
-            "fallback_rate": mean(frame["fallback"]),
-            # Passages that were not fused with others because different readers may see them.
-            "kept_apart_by_labels": retained.height - of_one_label_set(retained, sources).height,
-            **calls,
-        },
-        preview=frame.select("unit_id", "question", "title", "text"),
-        pictures={"lengths": chart_markdown(charts.lengths(frame))} if frame.height else {},
-        checks=[
-            dg.AssetCheckResult(
-                check_name=NO_GOLD_ANSWER,
-                passed=leaked == 0 and not {"golden_answers"} & {*gated_docs.columns, *sources.columns},
-                metadata={"units_with_an_answer_their_sources_lack": leaked},
-            ),
-            compression_check(frame),
-        ],
+        made.table,
+        rows=made.table.height,
+        figures=made.figures,
+        preview=made.table.select("unit_id", "question", "title", "text", "written_by"),
+        pictures={"lengths": chart_markdown(charts.lengths(made.table))} if made.table.height else {},
+        checks=[compression_check(made.table), _written_by_check(float(made.figures["extractive_share"]))],
     )
+
+
+@in_preview
+def _no_gold_answer() -> dg.AssetChecksDefinition:
+    # A check of its own, so that the asset above has no way to the questions' answers.
+    @dg.asset_check(
+        name=NO_GOLD_ANSWER,
+        asset=knowledge_units,
+        partitions_def=BENCHMARKS,
+        blocking=True,
+        additional_ins={"questions": dg.AssetIn(), "gated_docs": dg.AssetIn()},
+        description="The distiller's tables hold no answers, and no unit holds a gold answer its sources lack.",
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext,
+        deployment: Deployment,
+        knowledge_units: pl.DataFrame,
+        questions: pl.DataFrame,
+        gated_docs: pl.DataFrame,
+    ) -> dg.AssetCheckResult:
+        settings = deployment.settings
+        # Read here: a check's inputs have the check's own partition, and the passages have the corpus'.
+        corpus = Registry.load(settings.home).benchmark(context.partition_key).corpus
+        sources = select_passages(tables.PASSAGES.load_lazily(settings, corpus), gated_docs)
+        leaked = leaked_answers(knowledge_units, sources, stages.of_split(questions, "train"))
+        return dg.AssetCheckResult(
+            passed=leaked == 0 and not {"golden_answers"} & {*gated_docs.columns, *sources.columns},
+            metadata={"units_with_an_answer_their_sources_lack": leaked},
+        )
+
+    return check
+
+
+no_gold_answer = _no_gold_answer()
 
 
 def compression_check(units: pl.DataFrame) -> dg.AssetCheckResult:
@@ -118,4 +116,13 @@ def compression_check(units: pl.DataFrame) -> dg.AssetCheckResult:
         passed=made <= sources,
         severity=dg.AssetCheckSeverity.ERROR if far_too_long else dg.AssetCheckSeverity.WARN,
         metadata={"source_tokens": sources, "unit_tokens": made},
+    )
+
+
+def _written_by_check(extractive_share: float) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=WRITTEN_BY_THE_MODEL,
+        passed=extractive_share <= MOST_EXTRACTIVE,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"extractive_share": extractive_share},
     )

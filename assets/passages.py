@@ -4,10 +4,11 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import CORPORA
-from assets.stage import Stage, mean
+from assets.stage import Stage
 from resources.deployment import Deployment
 from wbrag_pipeline.retrieval.corpus import note_source, source_fingerprint
 from wbrag_pipeline.retrieval.corpus_changes import refuse_mass_deletion
+from wbrag_pipeline.training.scoring import mean
 
 
 class Scan(dg.Config):
@@ -21,7 +22,7 @@ def passages(
     context: dg.AssetExecutionContext, config: Scan, deployment: Deployment
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """All passages of a corpus with a hash of each one's content, read from the file that the registry names."""
-    stage = Stage(context, deployment.settings)
+    stage = Stage(context, deployment)
     source = stage.registry.corpus(stage.partition).path
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)

@@ -30,8 +30,8 @@ def report(
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
     """The self-contained HTML report and its Markdown twin."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
+    stage = Stage(context, deployment)
+    settings = stage.settings
     summary = summarise(evaluation, seed=settings.seed)
     path = write_report(
         settings.report(stage.partition),
@@ -44,8 +44,7 @@ def report(
             "generator": settings.generator,
             "method": settings.method,
             "passages a question": str(settings.top_k),
-            "gates": f"τ_s {settings.gates.tau_s}, τ_δ {settings.gates.tau_delta}, τ_doc {settings.gates.tau_doc}, "
-            f"n_min {settings.gates.n_min}",
+            "thresholds": ", ".join(f"{name} {value}" for name, value in settings.thresholds.items()),
         },
         summary=summary,
         evaluation=evaluation,
@@ -68,5 +67,5 @@ def _seconds(stage: Stage) -> dict[str, float]:
     try:
         return stage.lineage.stage_seconds(stage.settings.variant, stage.partition)
     except IntegrityError as error:
-        stage.context.log.warning(str(error))
+        stage.dagster.log.warning(str(error))
         return {}

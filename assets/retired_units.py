@@ -41,8 +41,8 @@ def retired_units(
     corpus_changes: pl.DataFrame,
 ) -> dg.MaterializeResult:
     """Units of all benchmarks over the corpus whose sources changed, and what became of them, before any training."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
+    stage = Stage(context, deployment)
+    settings = stage.settings
     corpus = stage.partition
     before, now = committed_state(settings, corpus), current_state(settings, corpus)
     if now is None:

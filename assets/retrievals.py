@@ -1,16 +1,13 @@
-"""retrievals: the top K passages of every training question."""
+"""retrievals: the passages that retrieval finds for every training question."""
 
 import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.stage import Stage, mean
+from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.rag.methods import method_named
-from wbrag_pipeline.rag.searching import TransformsQueries
-from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.training.scoring import retrieve
+from wbrag_pipeline.training import stages
 
 
 @dg.asset(
@@ -25,22 +22,9 @@ def retrievals(
     deployment: Deployment,
     encoder: EncoderResource,
     generator: GeneratorResource,
+    questions: pl.DataFrame,
 ) -> dg.MaterializeResult[pl.DataFrame]:
-    """Top K of the corpus, or deeper, for each training question. The registry hands out none that is for the test."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
-    train = stage.questions("train")
-    base = open_knowledge_base(
-        settings, stage.benchmark.corpus, encoder.load(settings), for_training=True
-    ).unrestricted()
-    method = method_named(settings.method)
-    # Only a query transform needs the generator here, and loading one can take minutes.
-    model = generator.load(settings) if isinstance(method, TransformsQueries) else None
-    with stage.counted(model) as calls:
-        frame = retrieve(train, base, settings.search_depth, method, model)
-    return stage.result(
-        frame,
-        rows=frame.height,
-        figures={"questions": train.height, "top_1_score": mean(frame.filter(rank=1)["score"]), **calls},
-        preview=frame,
-    )
+    """The method's top K of the corpus for each training question, and deeper where questions are rescued."""
+    stage = Stage(context, deployment, encoder, generator)
+    made = stages.retrievals(stage.context, questions)
+    return stage.result(made.table, rows=made.table.height, figures=made.figures, preview=made.table)

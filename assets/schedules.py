@@ -15,7 +15,7 @@ from resources.deployment import Deployment
 from resources.last_training import last_training
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.retrieval.corpus import current_state, source_fingerprint
+from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
 from wbrag_pipeline.settings import Settings
 
 REFRESH = "index_corpus"
@@ -24,7 +24,7 @@ _LOOKED_AT = 100  # refreshes of a corpus between two looks, newest first
 
 def _indexed(settings: Settings) -> list[str]:
     corpora = Registry.load(settings.home).corpora
-    return [name for name in corpora if (settings.corpus_index(name) / "CURRENT").is_file()]
+    return [name for name in corpora if is_indexed(settings, name)]
 
 
 @dg.schedule(job_name=REFRESH, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)

@@ -36,5 +36,4 @@ SCHEMA_CHECKS: list[dg.AssetChecksDefinition] = [
         table, CORPORA if table in (tables.PASSAGES, tables.CORPUS_CHANGES, tables.RETIRED_UNITS) else BENCHMARKS
     )
     for table in tables.ALL
-    if table is not tables.QUESTIONS
 ]

@@ -1,7 +1,5 @@
 """writeback_index: the units as a release with a FAISS index of its own: a candidate, which nobody is served yet."""
 
-from dataclasses import asdict
-
 import dagster as dg
 import polars as pl
 
@@ -11,12 +9,8 @@ from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
-from wbrag_pipeline.curation.curate import published
-from wbrag_pipeline.releases.pointer import served_name
-from wbrag_pipeline.releases.store import build_release
-from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.retrieval.index import read_manifest
-from wbrag_pipeline.storage import sha256_of_file
+from wbrag_pipeline.training import stages
+from wbrag_pipeline.training.recording import record_release
 
 UNITS_AND_INDEX_AGREE = "units_and_index_agree"
 
@@ -42,53 +36,14 @@ def writeback_index(
     curated_units: pl.DataFrame,
 ) -> dg.MaterializeResult:
     """An immutable release of the published units; `release` decides whether it is served."""
-    settings = deployment.settings
-    stage = Stage(context, settings)
-    vectors, folder = encoder.load(settings), settings.releases(stage.partition)
-    units, state = published(curated_units), current_state(settings, stage.benchmark.corpus)
-    release = build_release(
-        units,
-        vectors,
-        folder,
-        {
-            "variant": settings.variant,
-            "benchmark": stage.partition,
-            "run": stage.run_id,
-            "corpus": stage.benchmark.corpus,
-            "corpus_state": state.name if state else "",
-            "corpus_index_sha256": read_manifest(state.folder).index_sha256 if state else "",
-            "parent": served_name(folder),
-            "encoder": vectors.name,
-            "encoder_fingerprint": vectors.fingerprint,
-            "generator": settings.generator,
-            "generator_fingerprint": generator.load(settings).fingerprint,
-            "method": settings.method,
-            "scorer": settings.scorer,
-            "top_k": settings.top_k,
-            "gates": asdict(settings.gates),
-            "limit": settings.limit,
-            "validation_share": settings.validation_share,
-            "rescue_depth": settings.rescue_depth,
-        },
+    stage = Stage(context, deployment, encoder, generator)
+    release = stages.candidate_release(stage.context, curated_units)
+    record_release(stage.context, stage.lineage, release)
+    released, indexed = release.units()["unit_id"], release.index(stage.context.encoder).ids
+    published = curated_units.filter(state="published")["unit_id"]
+    check = dg.AssetCheckResult(
+        check_name=UNITS_AND_INDEX_AGREE,
+        passed=sorted(released) == sorted(indexed) == sorted(published),
+        metadata={"units": released.len(), "indexed": len(indexed)},
     )
-    released, indexed = release.units()["unit_id"], release.index(vectors).ids
-    stage.lineage.record_release(
-        stage.run_id,
-        settings.variant,
-        stage.partition,
-        release.name,
-        released.to_list(),
-        sha256_of_file(release.folder / "release.json"),
-    )
-    agree = sorted(released) == sorted(indexed) == sorted(units["unit_id"])
-    return stage.result(
-        rows=released.len(),
-        figures={"release": release.name},
-        checks=[
-            dg.AssetCheckResult(
-                check_name=UNITS_AND_INDEX_AGREE,
-                passed=agree,
-                metadata={"units": released.len(), "indexed": len(indexed)},
-            )
-        ],
-    )
+    return stage.result(rows=released.len(), figures={"release": release.name}, checks=[check])

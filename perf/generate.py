@@ -53,7 +53,7 @@ def engine(questions: int, turns: int, folder: Path) -> None:
     from wbrag_pipeline.generation.vllm_engine import VllmEngine
 
     registry = Registry.load(BUILT_IN / "none")
-    there = itertools.cycle(registry.questions("sample_nq", "train")["question"])
+    there = itertools.cycle(registry.splits("sample_nq").train["question"])
     asked = [f"{n}. {question}" for n, question in enumerate(itertools.islice(there, questions))]  # none twice
     given = [[Passage(*row)] for row in registry.passages("sample").select("passage_id", "title", "text").rows()]
     passages = [given[n % len(given)] for n in range(questions)]
@@ -118,7 +118,7 @@ def gating(folder: Path, home: Path | None) -> None:
         "| benchmark | calls, plain | lazy | ÷ | prompt tokens, plain | lazy | ÷ |\n|---|---:|---:|---:|---:|---:|---:|"
     )
     for name, entry in registry.benchmarks.items():
-        questions = registry.questions(name, "train")
+        questions = registry.splits(name).train
         hits = retrieve(questions, base, TOP_K)
         scorer = Scorer(reader, NaiveRag(), task_named(entry.task), entry.metric)
         scores = score_utility(questions, hits, corpus, scorer)
@@ -136,7 +136,7 @@ def gating(folder: Path, home: Path | None) -> None:
         entry = Registry.load(settings.home).benchmark(name)
         texts = pl.read_parquet(settings.table("passages", entry.corpus), columns=["passage_id", "title", "text"])
         texts = texts.join(hits, on="passage_id", how="semi")
-        print(f"| {name} | {' | '.join(sent(scores, hits, texts, settings.gates, entry.task))} |", flush=True)
+        print(f"| {name} | {' | '.join(sent(scores, hits, texts, settings, entry.task))} |", flush=True)
     print(f"thresholds moved 27 times on each sample benchmark: {moved.calls:,} calls wanted, {moved.sent:,} sent")
 
 

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=1000)
     options = parser.parse_args()
     registry = Registry.load(BUILT_IN / "none")
-    questions = registry.questions("sample_nq", "train")["question"].to_list()
+    questions = registry.splits("sample_nq").train["question"].to_list()
     passages = registry.passages("sample").head(options.pairs)
     contexts = [f"{title}\n{text}" for title, text in passages.select("title", "text").iter_rows()]
     pairs = [(questions[i % len(questions)], context) for i, context in enumerate(contexts)]

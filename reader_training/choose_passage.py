@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="+")
     options = parser.parse_args()
     settings = Settings.from_environment(home=options.home)
-    registry, reader = Registry.load(settings.home), Reader(CompletionCache(settings.completions))
+    registry, reader = Registry.load(settings.home), Reader(CompletionCache(settings.layout.completions))
     for name in options.benchmarks:
         entry = registry.benchmark(name)
-        task, questions = task_named(entry.task), registry.questions(name, "train")
+        task, questions = task_named(entry.task), registry.splits(name).train
         gold: list[list[str]] = questions["golden_answers"].to_list()
         hits = tables.RETRIEVALS.read(settings.table("retrievals", name))
         texts = select_passages(pl.scan_parquet(settings.table("passages", entry.corpus)), hits)

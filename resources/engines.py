@@ -4,7 +4,6 @@
 """
 
 import dagster as dg
-from pydantic import Field
 
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
@@ -27,12 +26,6 @@ class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     Keys of a server are read from WBRAG_API_KEY or OPENAI_API_KEY and never from here: this is shown in the UI.
     """
 
-    engine_arguments: str = Field(
-        default="",
-        description='JSON object for the engine, for example {"tensor_parallel_size": 2} or {"in_flight": 32}; '
-        "default $WBRAG_ENGINE_ARGUMENTS",
-    )
-
     def load(self, settings: Settings) -> Generator:
         """The generator that the deployment names, with the deployment's completion cache."""
-        return deployed_generator(settings, self.engine_arguments)
+        return deployed_generator(settings)

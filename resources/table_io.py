@@ -4,9 +4,7 @@ import dagster as dg
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing
 
 _TABLES = {table.name: table for table in tables.ALL}
 
@@ -20,22 +18,16 @@ class TableIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Check the table and put it in its place by one rename."""
         asset = context.asset_key.path[-1]
-        path = _settings(context).table(asset, context.partition_key)
-        frame = _TABLES[asset].check(obj, asset)
-        with replacing(path) as temporary:
-            tables.write_parquet(frame, temporary)
-        context.add_output_metadata({"path": dg.MetadataValue.path(path), "dagster/row_count": frame.height})
+        path = _TABLES[asset].store(obj, _settings(context), context.partition_key)
+        context.add_output_metadata({"path": dg.MetadataValue.path(path), "dagster/row_count": obj.height})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
         """The upstream table of the one partition that this one maps to. Raises NotBuiltError where there is none."""
         asset = context.asset_key.path[-1]
         (partition,) = context.asset_partition_keys
-        path = _settings(context).table(asset, partition)
-        if not path.is_file():
-            raise NotBuiltError(f"{asset} of {partition}", f"wbrag run {partition}")
         if context.dagster_type.typing_type is pl.LazyFrame:
-            return _TABLES[asset].scan(path)
-        return _TABLES[asset].read(path)
+            return _TABLES[asset].load_lazily(_settings(context), partition)
+        return _TABLES[asset].load(_settings(context), partition)
 
 
 def _settings(context: dg.InputContext | dg.OutputContext) -> Settings:

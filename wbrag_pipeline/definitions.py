@@ -8,8 +8,9 @@ from assets.curated_units import curated_units
 from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
 from assets.gated_docs import gated_docs
-from assets.knowledge_units import knowledge_units
+from assets.knowledge_units import knowledge_units, no_gold_answer
 from assets.passages import passages
+from assets.questions import questions
 from assets.release import release
 from assets.report import report
 from assets.retired_units import retired_units
@@ -25,6 +26,7 @@ from resources.table_io import table_io_manager
 
 CORPUS_ASSETS = [passages, corpus_changes, corpus_index, retired_units]
 BENCHMARK_ASSETS = [
+    questions,
     retrievals,
     utility_scores,
     gated_docs,
@@ -65,7 +67,7 @@ report_experiments = dg.define_asset_job(
 
 defs = dg.Definitions(
     assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
-    asset_checks=SCHEMA_CHECKS,
+    asset_checks=[*SCHEMA_CHECKS, no_gold_answer],
     jobs=[index_corpus, train_knowledge_base, train_without_test, run_experiments, report_experiments],
     schedules=[corpora_at_night],
     sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test])],

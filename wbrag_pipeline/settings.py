@@ -1,196 +1,301 @@
-"""What a deployment chooses, and where under ``WBRAG_HOME`` each thing lies.
+"""The settings: one model, of which environment variables, flags, Dagster's configuration and paths are derived.
 
-Three dials name the engines (`encoder`, `generator`, `method`); together they are the *variant*, which is part of
-the path of everything they made, so switching a dial never overwrites what another setting made.
+Adding a setting is adding a field to ``Settings`` and using it. Its name gives the environment variable
+(``WBRAG_TOP_K``), the flag (``--top-k``) and the field of the Dagster resource. ``changes`` names the first table
+whose content it changes: that table and all that are made from it are kept apart by it, so no setting overwrites what
+another one made.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
+from wbrag_pipeline.storage import sha256_of_text
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "reader"
 DEFAULT_METHOD = "naive"
-DEFAULT_RESCUE_DEPTH = 20
+
+# The tables of a benchmark in the order in which they are made.
+TABLES_IN_ORDER = (
+    "questions",
+    "retrievals",
+    "utility_scores",
+    "gated_docs",
+    "knowledge_units",
+    "curated_units",
+    "evaluation",
+)
+# Settings that name the engines. They are in every path from where they matter on, whatever their value.
+_ENGINES = ("encoder", "generator", "method")
+_LONGEST = 160  # characters of a variant in a path
 
 
-@dataclass(frozen=True)
-class Gates:
-    """Thresholds of METHOD (paper, section 3 and table of defaults). Both gates compare strictly.
-
-    tau_s: least score with retrieval, in [0, 1].
-    tau_delta: least gain of retrieval over no retrieval.
-    tau_doc: least gain of one passage alone over no retrieval.
-    n_min: passages taken by rank when none passes the document gate.
-    """
-
-    tau_s: float = 0.1
-    tau_delta: float = 0.01
-    tau_doc: float = 0.01
-    n_min: int = 2
-
-    def __post_init__(self) -> None:
-        for name in ("tau_s", "tau_delta", "tau_doc"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(f"must lie in [0, 1], not {getattr(self, name)}", field=name)
-        if self.n_min < 1:
-            raise InputError(f"must be at least 1, not {self.n_min}", field="n_min")
+def _setting(
+    default: Any,
+    description: str,
+    *,
+    changes: str = "",
+    short: str = "",
+    no_flag: str = "",
+    **limits: Any,
+) -> Any:
+    extra: dict[str, Any] = {"changes": changes, "short": short, "no_flag": no_flag}
+    return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
-@dataclass(frozen=True)
-class Settings:
+class _Checked(BaseModel):
+    """A frozen model whose errors are ``InputError``, named by field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(type(self).model_fields)
+                raise InputError("is no setting", field=name, hint=f"one of {known}") from None
+            problem = first["msg"][:1].lower() + first["msg"][1:]
+            raise InputError(f"{problem}, not {first['input']!r}", field=name) from None
+
+
+class Gates(_Checked):
+    """Thresholds of both gates (paper, sections 3.2 and 3.3; defaults of its section 4.1). All compare strictly."""
+
+    tau_s: float = _setting(0.1, "Least score with retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1)
+    tau_delta: float = _setting(
+        0.01, "Least gain of retrieval over no retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1
+    )
+    tau_doc: float = _setting(
+        0.01, "Least gain of one passage alone over no retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1
+    )
+    n_min: int = _setting(2, "Passages kept by rank where none passes the document gate", changes="gated_docs", ge=1)
+
+    @property
+    def thresholds(self) -> dict[str, float | int]:
+        """The four by name, for the record."""
+        return {name: getattr(self, name) for name in Gates.model_fields}
+
+
+class Settings(Gates):
     """Everything that decides a run's output, apart from the data."""
 
-    home: Path = field(default_factory=lambda: Path(".wbrag"))
-    encoder: str = DEFAULT_ENCODER
-    generator: str = DEFAULT_GENERATOR
-    method: str = DEFAULT_METHOD
-    scorer: str = "gold"  # what the gates go by: "gold" answers, or "judge", the generator's own verdict
-    curate: str = "on"  # "off" publishes every unit as it was distilled, as the paper does
-    private: str = "credentials,email,phone,card,account,ssn"  # which private data keeps a unit out; or "none"
-    top_k: int = 5
-    gates: Gates = field(default_factory=Gates)
-    limit: int | None = None  # at most so many questions a split, the first ones; None is all
-    seed: int = 0
-    failure_share: float = 0.01  # a stage ends in an error when more than this share of its generator calls failed
-    fuse_labels: bool = False  # whether a unit may be made of passages that different readers may see
-    validation_share: float = 0.1  # of the training questions: kept from training, to compare releases by; 0 is none
-    # Down to which rank passages are looked at for training questions that the top K does not answer, see
-    # writeback.rescue. With 0 such questions teach nothing, as in the paper.
-    rescue_depth: int = DEFAULT_RESCUE_DEPTH
-
-    def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise InputError(f"must be at least 1, not {self.top_k}", field="top_k")
-        if self.rescue_depth < 0:
-            raise InputError(f"must be at least 0, not {self.rescue_depth}", field="rescue_depth")
-        if self.scorer not in ("gold", "judge"):
-            raise InputError(f"must be gold or judge, not {self.scorer!r}", field="scorer")
-        if self.curate not in ("on", "off"):
-            raise InputError(f"must be on or off, not {self.curate!r}", field="curate")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"must be at least 1, not {self.limit}", field="limit")
-        if not 0.0 <= self.failure_share <= 1.0:
-            raise InputError(f"must lie in [0, 1], not {self.failure_share}", field="failure_share")
-        if not 0.0 <= self.validation_share <= 0.5:
-            raise InputError(f"must lie in [0, 0.5], not {self.validation_share}", field="validation_share")
+    home: Path = _setting(Path(".wbrag"), "Folder of everything that is stored")
+    encoder: str = _setting(
+        DEFAULT_ENCODER,
+        "Sentence encoder of both indexes: a sentence-transformers name or a folder",
+        changes="retrievals",
+    )
+    generator: str = _setting(
+        DEFAULT_GENERATOR,
+        "What answers and distils: reader, openai:URL#MODEL, vllm:MODEL or ray:MODEL",
+        changes="utility_scores",
+    )
+    engine_arguments: str = _setting(
+        "",
+        'Arguments of the generator\'s engine as a JSON object, for example {"tensor_parallel_size": 2}',
+        changes="utility_scores",
+    )
+    method: str = _setting(
+        DEFAULT_METHOD,
+        "RAG method: none, naive, replug, self_rag, flare, or hyde+naive and so on; options as flare:theta=0.6",
+        changes="utility_scores",
+    )
+    top_k: int = _setting(5, "Passages a question (K)", changes="utility_scores", short="-k", ge=1)
+    rescue_depth: int = _setting(
+        20,
+        "Where the top K leaves a training question unanswered, look for passages down to this rank; 0 is the "
+        "paper's form",
+        changes="gated_docs",
+        ge=0,
+    )
+    scorer: Literal["gold", "judge"] = _setting(
+        "gold", "What the gates go by: gold answers, or judge, the generator's own verdict", changes="utility_scores"
+    )
+    limit: int | None = _setting(None, "At most so many questions a split, the first ones", changes="questions", ge=1)
+    validation_share: float = _setting(
+        0.1,
+        "Share of the training questions kept from training, to compare releases by; 0 promotes without comparing",
+        changes="questions",
+        ge=0,
+        le=0.5,
+    )
+    fuse_labels: bool = _setting(
+        False, "Make units of passages with different access labels too", changes="knowledge_units"
+    )
+    curate: bool = _setting(
+        True, "Curate units before they are published, or publish them as distilled", changes="curated_units"
+    )
+    private: str = _setting(
+        "credentials,email,phone,card,account,ssn",
+        "Private data that keeps a unit from being published; or none",
+        changes="curated_units",
+    )
+    seed: int = _setting(0, "Seed of the bootstrap; it changes intervals, not tables", ge=0)
+    failure_share: float = _setting(
+        0.01,
+        "Share of a stage's generator calls that may fail for good before the stage ends in an error",
+        ge=0,
+        le=1,
+    )
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Settings:
-        """Settings from WBRAG_HOME, _ENCODER, _GENERATOR, …; ``override`` wins where it is not None."""
-        found: dict[str, Any] = {
-            name: environment[f"WBRAG_{name.upper()}"]
-            for name in ("encoder", "generator", "method", "scorer", "curate", "private")
-            if environment.get(f"WBRAG_{name.upper()}")
-        }
-        found["home"] = Path(environment.get("WBRAG_HOME") or ".wbrag")
-        if depth := environment.get("WBRAG_RESCUE_DEPTH"):
-            if not depth.isdecimal():
-                raise InputError(f"{depth!r} is no rank", field="WBRAG_RESCUE_DEPTH", hint="for example 20; 0 is none")
-            found["rescue_depth"] = int(depth)
-        if share := environment.get("WBRAG_FAILURE_SHARE"):
-            try:
-                found["failure_share"] = float(share)
-            except ValueError:
-                raise InputError(
-                    f"{share!r} is no number", field="WBRAG_FAILURE_SHARE", hint="for example 0.01"
-                ) from None
-        found.update({name: value for name, value in override.items() if value is not None})
-        found["home"] = Path(found["home"]).expanduser().absolute()
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Self:
+        """Settings from WBRAG_HOME, WBRAG_ENCODER, …; ``override`` wins where it is not None.
+
+        Raises InputError, naming the variable, for a value that cannot be taken.
+        """
+        found: dict[str, Any] = {}
+        for setting in all_settings():
+            if (given := override.get(setting.name)) is not None:
+                found[setting.name] = given
+            elif text := environment.get(setting.variable):
+                try:
+                    cls(**{setting.name: text})  # type: ignore[arg-type]
+                except InputError as error:
+                    raise InputError(error.problem, field=setting.variable, hint=error.hint) from None
+                found[setting.name] = text
+        if unknown := override.keys() - cls.model_fields.keys():
+            raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+        found["home"] = Path(found.get("home", ".wbrag")).expanduser().absolute()
         return cls(**found)
 
-    def with_(self, **change: Any) -> Settings:
-        """A copy with some fields changed."""
-        return replace(self, **change)
+    def with_(self, **change: Any) -> Self:
+        """A copy with some settings changed."""
+        return type(self)(**{**dict(self), **change})
 
-    # Where things lie. One function a kind of thing, so that the layout is read here and nowhere else.
+    def record(self) -> dict[str, Any]:
+        """All settings but the home, as JSON values: what a release records."""
+        return self.model_dump(mode="json", exclude={"home"})
 
-    @property
-    def variant(self) -> str:
-        """Encoder, generator and method as one folder name; what else makes other units, where it is not the usual."""
-        judged = () if self.scorer == "gold" else (self.scorer,)
-        plain = () if self.curate == "on" else ("uncurated",)
-        rescued = () if self.rescue_depth == DEFAULT_RESCUE_DEPTH else (f"rescue{self.rescue_depth}",)
-        return "~".join((slug(self.encoder), slug(self.generator), slug(self.method), *judged, *plain, *rescued))
+    def recorded(self, record: Mapping[str, Any]) -> Self:
+        """These settings with what a release recorded; settings that it does not know stay as they are."""
+        return self.with_(**{name: value for name, value in record.items() if name in type(self).model_fields})
 
-    @property
-    def rescues(self) -> bool:
-        """Whether training looks deeper than the top K."""
-        return self.rescue_depth > self.top_k
+    # What a stage sees of several settings together.
 
     @property
     def search_depth(self) -> int:
         """Passages that are retrieved for a training question."""
         return max(self.top_k, self.rescue_depth)
 
-    def table(self, asset: str, partition: str) -> Path:
-        """Parquet file of a stage's table. Corpora and retrievals do not depend on the whole variant."""
-        searched = f"{slug(self.encoder)}~top{self.search_depth}"
+    @property
+    def query_transform(self) -> str:
+        """What changes the questions before they are searched, and what writes for it; "" where nothing does."""
         transform, plus, _ = self.method.partition("+")
-        if plus:  # what a query transform finds depends on who imagines (HyDE)
-            searched += f"~{slug(self.generator)}~{slug(transform)}"
-        elsewhere = {
-            "passages": "",
-            "corpus_changes": slug(self.encoder),
-            "retired_units": slug(self.encoder),
-            "retiring_units": slug(self.encoder),
-            "retrievals": searched,
-        }
-        variant = elsewhere.get(asset, self.variant)
-        return self.home / "tables" / asset / variant / f"{slug(partition)}.parquet"
+        return f"{transform} {self.generator} {self.engine_arguments}".strip() if plus else ""
 
-    def corpus_index(self, corpus: str) -> Path:
-        """Folder of the corpus' states, each its passages and their FAISS index, and CURRENT, which names one."""
-        return self.home / "indexes" / slug(corpus) / slug(self.encoder)
-
-    def source_note(self, corpus: str) -> Path:
-        """Small JSON file: which source files the passages' table was read from."""
-        return self.table("passages", corpus).with_suffix(".source.json")
+    # Where things are.
 
     @property
-    def embeddings(self) -> Path:
-        """Folder of encoded passages by what they say, shared by corpora and encoders."""
-        return self.home / "indexes" / "embeddings"
+    def variant(self) -> str:
+        """Encoder, generator and method as one path component: what a release is searched and answered with."""
+        return "~".join(path_name(getattr(self, name)) for name in _ENGINES)
+
+    def variant_of(self, table: str) -> str:
+        """All settings that change ``table``, as one path component: engines by name, others where not the default."""
+        if table in CORPUS_TABLES:
+            return "" if table == "passages" else path_name(self.encoder)
+        place = TABLES_IN_ORDER.index(table)
+        facts = [
+            (setting, getattr(self, setting.name))
+            for setting in all_settings()
+            if setting.changes and TABLES_IN_ORDER.index(setting.changes) <= place
+        ]
+        parts = [path_name(value) for name in _ENGINES for setting, value in facts if setting.name == name]
+        others = {s.name: value for s, value in facts if s.name not in _ENGINES and value != s.default}
+        if table == "retrievals":
+            usual = type(self)()
+            names = ("search_depth", "query_transform")
+            others |= {name: getattr(self, name) for name in names if getattr(self, name) != getattr(usual, name)}
+        parts += [f"{name}={path_name(str(value))}" for name, value in sorted(others.items())]
+        joined = "~".join(parts)
+        return joined if len(joined) <= _LONGEST else f"{joined[:_LONGEST]}~{sha256_of_text(joined)[:8]}"
+
+    @property
+    def layout(self) -> Home:
+        """The home's layout."""
+        return Home(self.home)
+
+    def table(self, table: str, partition: str) -> Path:
+        """Parquet file of a stage's table."""
+        return self.layout.table(table, self.variant_of(table), partition)
+
+    def corpus_index(self, corpus: str) -> Path:
+        """Folder of the corpus' states, each its passages and their FAISS index."""
+        return self.layout.corpus_index(corpus, self.encoder)
 
     def releases(self, benchmark: str) -> Path:
-        """Folder of the write-back releases of one benchmark: r000001/ …, CANDIDATE and CURRENT."""
-        return self.home / "releases" / self.variant / slug(benchmark)
+        """Folder of the releases of one benchmark: r000001/ …, CANDIDATE and CURRENT."""
+        return self.layout.releases(self.variant, benchmark)
 
     def report(self, benchmark: str) -> Path:
         """HTML report of one benchmark."""
-        return self.home / "reports" / self.variant / f"{slug(benchmark)}.html"
+        return self.layout.report(self.variant_of("evaluation"), benchmark)
 
     @property
     def overview(self) -> Path:
         """HTML page over several benchmarks; no benchmark's name begins with an underscore."""
-        return self.home / "reports" / self.variant / "_overview.html"
+        return self.layout.report(self.variant_of("evaluation"), "_overview")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of ``Settings``, with the names that are derived of it.
+
+    changes: the first table whose content it changes, "" for none.
+    short: the flag's short form, or "".
+    no_flag: why it has no flag, "" where it has one.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+    description: str
+    changes: str
+    short: str
+    no_flag: str
 
     @property
-    def experiments(self) -> Path:
-        """Folder of all experiments: stages/ (tables by content), results/ and the report."""
-        return self.home / "experiments"
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"WBRAG_{self.name.upper()}"
 
     @property
-    def completions(self) -> Path:
-        """SQLite file of everything a generator ever answered."""
-        return self.home / "cache" / "completions.sqlite"
+    def flag(self) -> str:
+        """The flag; a switch is given as ``--curate`` or ``--no-curate``."""
+        name = self.name.replace("_", "-")
+        return f"--{name}/--no-{name}" if self.annotation is bool else f"--{name}"
 
     @property
-    def lineage(self) -> Path:
-        """Folder of the append-only event files and of lineage.duckdb."""
-        return self.home / "lineage"
+    def choices(self) -> tuple[str, ...]:
+        """The only values there are, or ()."""
+        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+
+    @property
+    def kind(self) -> type:
+        """bool, int, float, str or Path: what one value is, whether or not it may be left out."""
+        if self.choices:
+            return str
+        kinds = [kind for kind in get_args(self.annotation) if kind is not type(None)]
+        return kinds[0] if kinds else self.annotation  # type: ignore[no-any-return]
 
 
-def slug(name: str) -> str:
-    """A name as one path component: letters, digits, dot, dash and underscore stay, runs of others become one dash."""
-    text = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")
-    if not text:
-        raise InputError(f"{name!r} cannot be used as a name", hint="use letters and digits")
-    return text
+def all_settings() -> list[Setting]:
+    """Every setting: the engines first, then in the order of the fields."""
+    found = [
+        Setting(name, field.annotation, field.default, field.description or "", **field.json_schema_extra)  # type: ignore[arg-type]
+        for name, field in Settings.model_fields.items()
+    ]
+    return sorted(found, key=lambda setting: setting.name not in ("home", *_ENGINES))

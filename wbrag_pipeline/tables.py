@@ -1,7 +1,7 @@
 """The tables that pass between stages: one Polars schema each, checked where a table is stored or loaded.
 
 A stage takes tables and gives a table; these schemas are the whole contract between stages. Gold answers
-(``golden_answers``) stand in QUESTIONS alone: no table downstream of scoring carries them, so the distiller
+(``golden_answers``) stand in SPLIT and QUESTIONS alone: no table downstream of scoring carries them, so the distiller
 cannot be given one.
 """
 
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import replacing
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,32 @@ class Table:
             raise _damaged(file, error) from error
         self._check_schema(found, str(file))
         return frame
+
+    def store(self, frame: pl.DataFrame, settings: Settings, partition: str) -> Path:
+        """Check the table and put it in its place in the home by one rename; gives the file.
+
+        Raises IntegrityError as ``check``, StorageError where it cannot be written.
+        """
+        file = settings.table(self.name, partition)
+        checked = self.check(frame, self.name)
+        settings.layout.mark_layout()
+        with replacing(file) as temporary:
+            write_parquet(checked, temporary)
+        return file
+
+    def load(self, settings: Settings, partition: str) -> pl.DataFrame:
+        """The table from its place in the home. Raises NotBuiltError where there is none."""
+        return self.read(self._stored(settings, partition))
+
+    def load_lazily(self, settings: Settings, partition: str) -> pl.LazyFrame:
+        """As ``load``, to be read by need: for a corpus that may be larger than memory."""
+        return self.scan(self._stored(settings, partition))
+
+    def _stored(self, settings: Settings, partition: str) -> Path:
+        file = settings.table(self.name, partition)
+        if not file.is_file():
+            raise NotBuiltError(f"{self.name} of {partition}", f"wbrag run {partition}")
+        return file
 
     def empty(self) -> pl.DataFrame:
         """A table with no rows."""
@@ -127,12 +155,15 @@ RETIRED_UNITS = Table(
     ("variant", "benchmark", "unit_id"),
 )
 
-# A benchmark split. The only table with gold answers.
-QUESTIONS = Table(
-    "questions",
+# The questions of one split, as they are read from its file. The only tables with gold answers are this and QUESTIONS.
+SPLIT = Table(
+    "split",
     pl.Schema({"question_id": pl.String(), "question": pl.String(), "golden_answers": pl.List(pl.String())}),
     ("question_id",),
 )
+
+# All questions of a benchmark as a run uses them: "train", "validation" (kept from training) and "test".
+QUESTIONS = Table("questions", pl.Schema({"split": pl.String(), **SPLIT.schema}), ("split", "question_id"))
 
 # Top-K of the training questions over the corpus alone; rank counts from 1, score is the inner product.
 RETRIEVALS = Table(
@@ -149,7 +180,8 @@ RETRIEVALS = Table(
     ("question_id", "rank"),
 )
 
-# Scores, not decisions. Null means "not asked": its value could not change any decision (see utility_gate).
+# Scores, not decisions. `status_*` is "scored", "failed" (the call failed for good, or a verdict could not be read), or
+# "not_asked": its value could not change any decision. A score is null unless its status is "scored".
 UTILITY_SCORES = Table(
     "utility_scores",
     pl.Schema(
@@ -158,24 +190,37 @@ UTILITY_SCORES = Table(
             "question": pl.String(),
             "answer_no_retrieval": pl.String(),
             "score_no_retrieval": pl.Float64(),
+            "status_no_retrieval": pl.String(),
             "answer_rag": pl.String(),
             "score_rag": pl.Float64(),
+            "status_rag": pl.String(),
         }
     ),
     ("question_id",),
 )
 
-# Decisions of both gates for the kept questions: one row a retrieved passage of a kept question.
+# Scores of single passages: one row a passage that was read alone; `status` is "scored" or "failed".
+PASSAGE_SCORES = Table(
+    "passage_scores",
+    pl.Schema({**RETRIEVALS.schema, "standalone_score": pl.Float64(), "status": pl.String()}),
+    RETRIEVALS.key,
+)
+
+# Decisions of both gates: one row a passage that was read alone, of a question that trains.
 GATED_DOCS = Table(
     "gated_docs",
     pl.Schema(
         {
             "question_id": pl.String(),
             "question": pl.String(),
+            # What let the question in: "utility", the utility gate, or "rescue": the top K does not answer it, and a
+            # passage further down does.
+            "gate": pl.String(),
             "rank": pl.Int32(),
             "passage_id": pl.String(),
             "score": pl.Float32(),  # the retriever's
             "standalone_score": pl.Float64(),  # s_j
+            "status": pl.String(),  # of the standalone score: "scored" or "failed"
             "score_no_retrieval": pl.Float64(),
             "score_rag": pl.Float64(),
             "retained": pl.Boolean(),
@@ -185,6 +230,8 @@ GATED_DOCS = Table(
     ("question_id", "rank"),
 )
 
+# `distiller` is what wrote the text: the generator's name, or "extractive" where none of a language model's drafts
+# could be used. `written_by` says how: see generation.generator.Distillate.
 KNOWLEDGE_UNITS = Table(
     "knowledge_units",
     pl.Schema(
@@ -199,8 +246,10 @@ KNOWLEDGE_UNITS = Table(
             "source_hashes": pl.List(pl.String()),
             "source_tokens": pl.Int32(),
             "unit_tokens": pl.Int32(),
+            "gate": pl.String(),  # as in GATED_DOCS
             "fallback": pl.Boolean(),
             "distiller": pl.String(),
+            "written_by": pl.String(),
             "prompt_version": pl.String(),
             "labels": pl.List(pl.String()),  # the union of its sources' labels; a reader must have all of them
         }
@@ -231,7 +280,8 @@ CURATED_UNITS = Table(
     ("unit_id",),
 )
 
-# One row a test question. `passages_*` are origin-tagged ids in rank order: "corpus:17", "writeback:u_3f..".
+# One row a test question. `passages_*` are origin-tagged ids in rank order: "corpus:17", "writeback:u_3f..". `status_*`
+# is "scored" or "failed"; where either side failed, both scores are 0.
 EVALUATION = Table(
     "evaluation",
     pl.Schema(
@@ -243,6 +293,8 @@ EVALUATION = Table(
             "answer_with": pl.String(),
             "score_without": pl.Float64(),
             "score_with": pl.Float64(),
+            "status_without": pl.String(),
+            "status_with": pl.String(),
             "passages_without": pl.List(pl.String()),
             "passages_with": pl.List(pl.String()),
         }

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate
@@ -99,7 +100,7 @@ class World:
     def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """KNOWLEDGE_UNITS and PASSAGES."""
         return (
-            pl.DataFrame(self.units, schema=tables.KNOWLEDGE_UNITS.schema),
+            rows_of(tables.KNOWLEDGE_UNITS, self.units),
             pl.DataFrame(self.passages, schema=tables.PASSAGES.schema),
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published
 from wbrag_pipeline.generation.engines import load_generator
@@ -45,13 +46,12 @@ class Corpus:
 
     def curated(self) -> pl.DataFrame:
         passages = pl.DataFrame(self.rows, schema=tables.PASSAGES.schema, orient="row")
-        gated = pl.DataFrame(
+        gated = rows_of(
+            tables.GATED_DOCS,
             [
                 (f"q_{name}", "When was Aldermoor founded, and by whom?", 1, name, 0.9, 1.0, 0.0, 1.0, True, False)
                 for name in self.asked
             ],
-            schema=tables.GATED_DOCS.schema,
-            orient="row",
         )
         units = distil(gated, passages, self.generator, benchmark="b")
         assert units.height == len(self.asked)  # whatever was planted did reach a unit

@@ -109,7 +109,7 @@ def test_each_of_the_six_is_fetched_and_registered(hub: Hub, home: Path, name: s
     assert benchmark.train.is_relative_to(home / "hub")
     # "two?" is a test question too, so it is not trained on.
     assert (added.train_questions, added.test_questions, added.dropped) == (2, 2, 1)
-    assert Registry.load(home).questions(name, "train")["question"].to_list() == ["one?", "three?"]
+    assert Registry.load(home).splits(name).train["question"].to_list() == ["one?", "three?"]
     assert all("authorization" not in {key.lower() for key in headers} for _, _, headers in hub.requests)
 
 

@@ -12,28 +12,30 @@ from hypothesis import strategies as st
 from wbrag_pipeline.datasets.questions import read_questions, shared_questions
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.tables import QUESTIONS
+from wbrag_pipeline.tables import SPLIT
 
 FLASHRAG = (
     '{"id": "train_0", "question": "who?", "golden_answers": ["Ada", "Ada Lovelace"], "metadata": {"a": 1}}\n'
     '\n{"id": "train_1", "question": "when?", "golden_answers": ["1843"]}\n'
 )
 
+CSV_BY_OTHER_NAMES = b"question,answers,id\nwho?,Ada|Ada Lovelace,train_0\nwhen?,1843,train_1\n"
+
 
 @pytest.mark.parametrize(
     ("name", "data"),
     [
         ("train.jsonl", FLASHRAG.encode()),
-        ("train.jsonl.gz", gzip.compress(FLASHRAG.encode())),
+        ("train.jsonl.gz", gzip.compress(FLASHRAG.encode(), mtime=0)),
         ("train.jsonl.zst", zstandard.compress(FLASHRAG.encode())),
         ("train.csv", b"id,question,golden_answers\ntrain_0,who?,Ada| Ada Lovelace |\ntrain_1,when?,1843\n"),
-        ("train.csv.gz", gzip.compress(b"question,answers,id\nwho?,Ada|Ada Lovelace,train_0\nwhen?,1843,train_1\n")),
+        ("train.csv.gz", gzip.compress(CSV_BY_OTHER_NAMES, mtime=0)),
     ],
 )
 def test_every_format_gives_the_same_table(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
     frame = read_questions(tmp_path / name)
-    assert dict(frame.schema) == dict(QUESTIONS.schema)
+    assert dict(frame.schema) == dict(SPLIT.schema)
     assert frame.rows() == [("train_0", "who?", ["Ada", "Ada Lovelace"]), ("train_1", "when?", ["1843"])]
     frame.write_parquet(tmp_path / "again.parquet")
     renamed = pl.read_parquet(tmp_path / "again.parquet").rename({"question_id": "id"})
@@ -152,7 +154,7 @@ def test_gold_answers_take_the_tasks_canonical_form(tmp_path: Path) -> None:
 
 def _questions(*texts: str, prefix: str) -> pl.DataFrame:
     rows = [(f"{prefix}{i}", text, ["x"]) for i, text in enumerate(texts)]
-    return pl.DataFrame(rows, schema=QUESTIONS.schema, orient="row")
+    return pl.DataFrame(rows, schema=SPLIT.schema, orient="row")
 
 
 def test_shared_questions() -> None:

@@ -84,8 +84,8 @@ def test_relative_paths_start_at_the_entrys_file(home: Path, data: Path) -> None
     assert registry.benchmark("mine_qa").metric == "exact_match"
     assert registry.benchmark("mine_qa").train == data / "train.jsonl"
     assert registry.benchmarks_of("mine") == ["mine_qa"]
-    assert registry.questions("mine_qa", "train")["question"].to_list() == ["Who wrote it?", "When?"]
-    assert registry.questions("mine_qa", "test", limit=1)["question_id"].to_list() == ["test_0"]
+    assert registry.splits("mine_qa").train["question"].to_list() == ["Who wrote it?", "When?"]
+    assert registry.splits("mine_qa").test.head(1)["question_id"].to_list() == ["test_0"]
 
 
 def test_unknown_names_list_those_there_are(home: Path) -> None:
@@ -93,7 +93,7 @@ def test_unknown_names_list_those_there_are(home: Path) -> None:
     with pytest.raises(InputError, match=r"field 'corpus': there is no corpus 'wiki' \(one of sample\)"):
         registry.corpus("wiki")
     with pytest.raises(InputError, match=r"field 'benchmark': there is no benchmark 'nq' \(one of sample_boolq, "):
-        registry.questions("nq", "train")
+        registry.splits("nq")
 
 
 GOOD = "task: open_qa\ncorpus: sample\ntrain: a.jsonl\ntest: b.jsonl\n"
@@ -253,18 +253,17 @@ def test_shared_questions_can_be_dropped_and_are_checked_at_each_reading(home: P
     added = add_benchmark(home, "a", task="open_qa", corpus="sample", overlap="drop", train=files[0], test=files[1])
     assert (added.train_questions, added.test_questions, added.dropped) == (1, 2, 1)
     registry = Registry.load(home)
-    assert registry.questions("a", "train", limit=5)["question"].to_list() == ["Who wrote it?"]
+    assert registry.splits("a").train.head(5)["question"].to_list() == ["Who wrote it?"]
 
     write_split(data / "test.jsonl", "when", "who wrote it")
     with pytest.raises(InputError, match=r"train\.jsonl, field 'question': every training question is a test question"):
-        registry.questions("a", "train")
+        registry.splits("a")
 
     write_split(data / "test.jsonl", "Why?")
     add_benchmark(home, "b", task="open_qa", corpus="sample", train=files[0], test=files[1])
     write_split(data / "test.jsonl", "when")
     with pytest.raises(InputError, match="is a test question too"):
-        Registry.load(home).questions("b", "train")
-    assert Registry.load(home).questions("b", "test").height == 1
+        Registry.load(home).splits("b")
 
 
 def test_gold_answers_are_canonical(home: Path, data: Path) -> None:
@@ -274,7 +273,7 @@ def test_gold_answers_are_canonical(home: Path, data: Path) -> None:
     added = add_benchmark(home, "a", task="yes_no", corpus="sample", train=files[0], test=files[1])
     splits = read_splits(added.benchmark)
     assert splits.train["golden_answers"].to_list() == [["True"]]
-    assert Registry.load(home).questions("a", "test")["golden_answers"].to_list() == [["False"]]
+    assert Registry.load(home).splits("a").test["golden_answers"].to_list() == [["False"]]
     assert isinstance(splits.test, pl.DataFrame)
 
 

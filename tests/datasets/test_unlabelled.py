@@ -37,10 +37,9 @@ def test_questions_alone_are_enough_and_need_no_test_file(home: Path, tmp_path: 
         "overlap: refuse",
     ]
     registry = Registry.load(home)
-    assert registry.questions("b", "train").rows() == [("train_1", "Who?", []), ("train_2", "When?", [])]
-    assert registry.questions("b", "train", limit=1).height == 1
-    with pytest.raises(InputError, match="no test questions"):
-        registry.questions("b", "test")
+    assert registry.splits("b").train.rows() == [("train_1", "Who?", []), ("train_2", "When?", [])]
+    assert registry.splits("b").train.head(1).height == 1
+    assert registry.splits("b").test.is_empty()
     with pytest.raises(InputError, match="--scorer judge"):
         registry.benchmark("b").require_answers()
 
@@ -59,8 +58,8 @@ def test_test_questions_need_answers_all_the_same_and_are_kept_apart(home: Path,
     assert not list(home.glob("benchmarks/*"))
     add_benchmark(home, "b", **asked, test=shared, answers="none", overlap="drop")  # type: ignore[arg-type]
     registry = Registry.load(home)
-    assert registry.questions("b", "train")["question"].to_list() == ["When?"]
-    assert registry.questions("b", "test")["golden_answers"].to_list() == [["x"]]
+    assert registry.splits("b").train["question"].to_list() == ["When?"]
+    assert registry.splits("b").test["golden_answers"].to_list() == [["x"]]
 
 
 def test_a_registry_file_says_given_or_none(home: Path, tmp_path: Path) -> None:

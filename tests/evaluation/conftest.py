@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -40,7 +41,7 @@ def evaluation_of(pairs: list[tuple[float, float]], units: list[int] | None = No
             | {"answer_without": "no", "answer_with": "yes", "score_without": without, "score_with": with_}
             | {"passages_without": old, "passages_with": (own + old)[:5]}
         )
-    return tables.EVALUATION.check(pl.DataFrame(rows, schema=tables.EVALUATION.schema))
+    return tables.EVALUATION.check(rows_of(tables.EVALUATION, rows))
 
 
 def make_benchmark(*, towns: int = 90, training: int = 300, tests: int = 400, seed: int = 7) -> Benchmark:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
+from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.evaluation.agreement import Agreement, study_judge
 from wbrag_pipeline.generation.generator import Passage
-from wbrag_pipeline.rag.naive import NaiveRag
-from wbrag_pipeline.settings import Gates
-from wbrag_pipeline.training.judging import JudgingScorer
-from wbrag_pipeline.training.scoring import Scorer
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.training.context import StageContext
 
 
 class Lenient(Scripted):
@@ -43,9 +44,13 @@ def test_kappa_is_cohens() -> None:
     assert Agreement(0, 0, 3, 6).kappa == 0.0
 
 
-def test_both_gates_are_counted_and_what_could_not_be_judged_is_left_out() -> None:
+def no_engine(*_: object) -> Any:
+    raise AssertionError("nothing is searched here")
+
+
+def test_both_gates_are_counted_and_what_could_not_be_judged_is_left_out(tmp_path: Path) -> None:
     names = ["q0", "q1", "q2", "q3", "q4"]
-    questions = pl.DataFrame([(q, q, ["right"]) for q in names], schema=tables.QUESTIONS.schema, orient="row")
+    questions = pl.DataFrame([(q, q, ["right"]) for q in names], schema=tables.SPLIT.schema, orient="row")
     hits = pl.DataFrame(
         [(q, q, rank, f"p{rank}", 1.0 - rank / 10) for q in names for rank in (1, 2)],
         schema=tables.RETRIEVALS.schema,
@@ -59,10 +64,11 @@ def test_both_gates_are_counted_and_what_could_not_be_judged_is_left_out() -> No
         # q1 is answered wrongly, and believed; q0's second passage alone gives a wrong answer, and is believed.
         return "wrong" if question == "q1" or (question == "q0" and ids == ("p2",)) else "right"
 
-    model = Lenient(script)
-    gold = Scorer(model, NaiveRag(), OPEN_QA, "exact_match")
-    study = study_judge(
-        questions, hits, texts, gold, JudgingScorer.over(hits, texts, model, NaiveRag(), OPEN_QA), Gates()
+    benchmark = Benchmark("b", "open_qa", "exact_match", "c", Path("train"), None)
+    context = StageContext(
+        Settings(home=tmp_path), Registry({}, {}), benchmark, no_engine, lambda settings: Lenient(script), no_engine
     )
+    asked = questions.with_columns(split=pl.lit("train")).select(list(tables.QUESTIONS.schema))
+    study = study_judge(context, asked, hits, texts.lazy())
     assert study.questions == Agreement(both=1, gold_only=1, judge_only=1, neither=1, left_out=1)
     assert study.passages == Agreement(both=1, gold_only=0, judge_only=1, neither=0)

@@ -8,13 +8,11 @@ import polars as pl
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from tests.scripted import Scripted
+from tests.systems import system_over
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.evaluation.evaluate import evaluate
-from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.training.scoring import Scorer
 
 CORPUS = {"a": 0.0, "b": 60.0, "c": 90.0}
 UNITS = {"u": 30.0}
@@ -29,7 +27,7 @@ def test_the_same_questions_on_both_sides_at_the_same_k(tmp_path: Path) -> None:
     with_writeback = without.with_writeback(units_of(UNITS), open_index(tmp_path / "units", compass))
     questions = pl.DataFrame(
         [("q1", "20", ["yes"]), ("q2", "85", ["yes"]), ("q3", "70", ["yes"]), ("q4", "25", ["yes"])],
-        schema=tables.QUESTIONS.schema,
+        schema=tables.SPLIT.schema,
         orient="row",
     )
 
@@ -39,13 +37,17 @@ def test_the_same_questions_on_both_sides_at_the_same_k(tmp_path: Path) -> None:
             return None
         return "yes" if "u" in ids else "no"
 
-    scorer = Scorer(Scripted(script), method_named("naive"), OPEN_QA, "exact_match")
-    frame = evaluate(questions, without, with_writeback, scorer, top_k=2)
+    frame = evaluate(questions, system_over(with_writeback, Scripted(script), top_k=2), "exact_match")
     assert frame.select("answer_without", "answer_with", "score_without", "score_with").rows() == [
         ("no", "yes", 0.0, 1.0),
         ("no", "no", 0.0, 0.0),
         ("", "", 0.0, 0.0),  # a failed answer is a wrong one
         ("", "yes", 0.0, 0.0),  # and one that was lost on one side is no gain on the other
+    ]
+    assert frame.select("status_without", "status_with").rows()[1:] == [
+        ("scored", "scored"),
+        ("failed", "failed"),
+        ("failed", "scored"),
     ]
     assert frame["passages_without"].to_list()[0] == ["corpus:a", "corpus:b"]
     assert frame["passages_with"].to_list()[0] == ["writeback:u", "corpus:a"]

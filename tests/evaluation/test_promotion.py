@@ -12,16 +12,14 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from tests.scripted import Scripted
-from wbrag_pipeline.datasets.tasks import OPEN_QA
+from tests.systems import system_over
 from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING, split_validation
 from wbrag_pipeline.evaluation.promotion import Comparison, Decision, decisions_of, promote_or_hold_back
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.releases.store import Release, build_release, candidate, current, promote, rollback
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.tables import QUESTIONS
-from wbrag_pipeline.training.scoring import Scorer
+from wbrag_pipeline.tables import SPLIT
 
 Settle = Callable[..., Decision]
 # Question n is the angle 2n°, the corpus has nothing near, and a unit "good" at an angle answers what is near to it.
@@ -30,7 +28,7 @@ ANGLES = [2.0 * n for n in range(40)]
 
 def questions(angles: list[float] = ANGLES) -> pl.DataFrame:
     rows = [(f"v{angle}", str(angle), ["yes"]) for angle in angles]
-    return pl.DataFrame(rows, schema=QUESTIONS.schema, orient="row")
+    return pl.DataFrame(rows, schema=SPLIT.schema, orient="row")
 
 
 def units(**angles: float) -> pl.DataFrame:
@@ -67,11 +65,11 @@ def scripted() -> Scripted:
 def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: CompassEncoder) -> Settle:
     def decide(table: pl.DataFrame, asked: pl.DataFrame | None = None, **how: Any) -> Decision:
         build_release(table, compass, folder, {})
+        system = system_over(base, scripted, top_k=1)
         comparison = Comparison(
             questions=questions() if asked is None else asked,
-            base=lambda: base,
-            scorer=lambda: Scorer(scripted, method_named("naive"), OPEN_QA, "accuracy"),
-            top_k=1,
+            system=lambda release: system if release is None else system.with_release(release),
+            metric="accuracy",
         )
         return promote_or_hold_back(folder, comparison, actor="run 1", none_set_aside="nobody wants it", **how)
 
@@ -198,7 +196,7 @@ def test_the_lineage_tells_who_served_what_when(folder: Path, decide: Settle, tm
 
 def many(count: int) -> pl.DataFrame:
     rows = [(f"q{n}", f"What is number {n}?", ["a"]) for n in range(count)]
-    return pl.DataFrame(rows, schema=QUESTIONS.schema, orient="row")
+    return pl.DataFrame(rows, schema=SPLIT.schema, orient="row")
 
 
 def test_the_validation_part_is_stable_and_apart() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tests.retrieval.conftest import passages_of, units_of
+from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.evaluation.recall import answer_recall
 
@@ -17,5 +18,5 @@ def test_an_answer_counts_as_a_whole_word_in_what_was_shown() -> None:
         ("q2", "?", ["paris"], "", "", 0.0, 0.0, ["corpus:a", "corpus:b"], ["corpus:b"]),
         ("q3", "?", ["Rome"], "", "", 0.0, 0.0, [], ["corpus:a"]),
     ]
-    evaluation = tables.EVALUATION.check(pl.DataFrame(rows, schema=tables.EVALUATION.schema, orient="row"))
+    evaluation = tables.EVALUATION.check(rows_of(tables.EVALUATION, rows))
     assert answer_recall(evaluation, passages.lazy(), units) == (1 / 3, 2 / 3)

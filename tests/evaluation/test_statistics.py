@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation import statistics
@@ -153,30 +154,29 @@ def test_changed_questions_name_the_passages_that_did_it(evaluate: Evaluate) -> 
 
 def _gated(rows: list[tuple[str, int, bool, bool]]) -> pl.DataFrame:
     return tables.GATED_DOCS.check(
-        pl.DataFrame(
+        rows_of(
+            tables.GATED_DOCS,
             [
                 {"question_id": q, "question": "?", "rank": rank, "passage_id": f"p{rank}", "score": 0.5}
                 | {"standalone_score": 1.0, "score_no_retrieval": 0.0, "score_rag": 1.0}
                 | {"retained": retained, "fallback": fallback}
                 for q, rank, retained, fallback in rows
             ],
-            schema=tables.GATED_DOCS.schema,
         )
     )
 
 
 def test_construction_by_hand() -> None:
-    utility = pl.DataFrame(
-        [{"question_id": f"q{i}", "question": "?", "score_rag": 1.0} for i in range(8)],
-        schema=tables.UTILITY_SCORES.schema,
+    utility = rows_of(
+        tables.UTILITY_SCORES, [{"question_id": f"q{i}", "question": "?", "score_rag": 1.0} for i in range(8)]
     )
     gated = _gated([("q0", 1, True, False), ("q0", 2, False, False), ("q1", 1, True, True), ("q1", 2, True, True)])
-    units = pl.DataFrame(
+    units = rows_of(
+        tables.KNOWLEDGE_UNITS,
         [
-            {"unit_id": "u_1", "source_tokens": 100, "unit_tokens": 40},
+            {"unit_id": "u_1", "source_tokens": 100, "unit_tokens": 40, "written_by": "extractive_fallback"},
             {"unit_id": "u_2", "source_tokens": 300, "unit_tokens": 60},
         ],
-        schema=tables.KNOWLEDGE_UNITS.schema,
     )
     assert construction(utility, gated, units) == {
         "questions": 8.0,
@@ -189,10 +189,12 @@ def test_construction_by_hand() -> None:
         "source_tokens": 200.0,
         "unit_tokens": 50.0,
         "compression": 4.0,
+        "extractive_share": 0.5,
     }
     assert rank_profile(gated).rows() == [(1, 2, 2, 1.0), (2, 2, 1, 0.5)]
     # A rescued question has ranks below the top K alone: it counts for the units, not for the gate.
-    more = pl.concat([gated, _gated([("q2", 9, True, False), ("q2", 12, True, False)])])
+    rescued = _gated([("q2", 9, True, False), ("q2", 12, True, False)]).with_columns(gate=pl.lit("rescue"))
+    more = pl.concat([gated, rescued])
     figures = construction(utility, more, units)
     assert (figures["kept"], figures["rescued"], figures["kept_share"], figures["fallback_rate"]) == (2, 1, 0.25, 0.5)
     assert figures["retained_passages"] == pytest.approx(5 / 3)

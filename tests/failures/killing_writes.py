@@ -82,7 +82,7 @@ def write_source(settings: Settings, angles: dict[str, float]) -> Path:
 
 def refresh(settings: Settings) -> None:
     """What the assets of ``wbrag refresh`` do, one after the other."""
-    lineage, known = Lineage(settings.lineage), Registry.load(settings.home)
+    lineage, known = Lineage(settings.layout.lineage), Registry.load(settings.home)
     fingerprint, passages = source_fingerprint(known.corpus("c").path), known.passages("c")
     note_source(settings, "c", fingerprint, passages)
     store(settings, "passages", passages, "c")
@@ -122,7 +122,7 @@ def prepare(settings: Settings) -> None:
     paths = {split: questions.with_stem(split) for split in ("train", "test")}
     add_benchmark(settings.home, "b", task="open_qa", corpus="c", **paths)
     refresh(settings)
-    folder, lineage = settings.releases("b"), Lineage(settings.lineage)
+    folder, lineage = settings.releases("b"), Lineage(settings.layout.lineage)
     for made in (units(a=0.0), units(a=0.0, b=90.0)):
         release = build_release(made, ENCODER, folder, {"run": "old"})
         promote(folder, release.name, actor="test", reason="first")
@@ -130,7 +130,7 @@ def prepare(settings: Settings) -> None:
         lineage.record_release("run", settings.variant, "b", release.name, held, release.content)
     lineage.record_release_decisions("run", settings.variant, "b", moves_of(folder))
     store(settings, "knowledge_units", units(a=0.0, b=90.0), "b")
-    with CompletionCache(settings.completions).recording("test") as put:
+    with CompletionCache(settings.layout.completions).recording("test") as put:
         put({"key": "T b 90.0"}, Usage(calls=1))
 
 
@@ -149,7 +149,7 @@ def prepare_by_hand(settings: Settings) -> None:
 
 def train(settings: Settings) -> None:
     """The stores of a training: a release, its validation, the pointer forth and back, the lineage."""
-    folder, lineage = settings.releases("b"), Lineage(settings.lineage)
+    folder, lineage = settings.releases("b"), Lineage(settings.layout.lineage)
     store(settings, "knowledge_units", units(a=0.0, b=90.0, c=10.0), "b")
     release = build_release(units(a=0.0, b=90.0, c=10.0), ENCODER, folder, {"run": "new"})
     release.record_validation({"passed": True})
@@ -192,7 +192,7 @@ def look(settings: Settings) -> dict[str, Any]:
     assert found.release == served.name
     hits = {origin: sorted(rows["text"]) for (origin,), rows in found.hits.group_by("origin")}
     assert [float(text) for text in hits["writeback"]] == sorted(served.units()["text"].cast(pl.Float64).to_list())
-    with Lineage(settings.lineage).connect() as connection:
+    with Lineage(settings.layout.lineage).connect() as connection:
         decided = connection.execute("SELECT release FROM release_decisions ORDER BY decided_at").fetchall()
         released = connection.execute("SELECT DISTINCT release FROM releases ORDER BY 1").fetchall()
     return {

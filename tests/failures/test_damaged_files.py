@@ -33,6 +33,7 @@ from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import remove_directory
+from wbrag_pipeline.training.stages import Made
 
 __all__ = ["original"]
 
@@ -99,19 +100,19 @@ def answered(settings: Settings, file: Path) -> Any:
 
 
 def recorded(settings: Settings, file: Path) -> Any:
-    with Lineage(settings.lineage).connect() as connection:
+    with Lineage(settings.layout.lineage).connect() as connection:
         views = ("units", "unit_states", "unit_history", "releases", "release_decisions", "refreshes", "evaluations")
         return [connection.execute(f"SELECT count(*) FROM {view}").fetchall() for view in views]
 
 
 def cached_table(settings: Settings, file: Path) -> Any:
-    return on_the_shelf(settings).read().rows()
+    return in_the_cache(settings).read().rows()
 
 
-def on_the_shelf(settings: Settings) -> Any:
+def in_the_cache(settings: Settings) -> Any:
     made = tables.RETRIEVALS.read(settings.table("retrievals", "towns"))
-    return ArtifactCache(settings.experiments / "stages").table(
-        "retrievals", tables.RETRIEVALS, ("x",), "towns", lambda: made
+    return ArtifactCache(settings.layout.experiments / "stages").table(
+        "retrievals", tables.RETRIEVALS, ("x",), lambda key: Made(made)
     )
 
 
@@ -125,7 +126,7 @@ def result_anew(settings: Settings, file: Path) -> None:
 
 def known(settings: Settings, file: Path) -> Any:
     registry = Registry.load(settings.home)
-    return registry.questions("towns", "train").rows(), registry.passages("towns").rows()
+    return registry.splits("towns").train.rows(), registry.passages("towns").rows()
 
 
 def from_backup(settings: Settings, file: Path) -> None:
@@ -147,9 +148,14 @@ KINDS = {
     "ids of a state": Kind(STATE + r"ids\.parquet", served, "make it again with: wbrag run", index_again),
     "index of a state": Kind(STATE + r"index\.faiss", served, "make it again with: wbrag run", index_again),
     "manifest of a state": Kind(STATE + r"(manifest|origin)\.json", served, "make it again with: wbrag", index_again),
-    "pointer to a state": Kind(r"indexes/towns/[^/]+/CURRENT", served, "make it again with: wbrag run", index_again),
+    "pointer to a state": Kind(
+        r"indexes/towns/[^/]+/current.json", served, "make it again with: wbrag run", index_again
+    ),
     "settled state": Kind(
-        r"indexes/towns/[^/]+/SETTLED", lambda s, file: bool(committed_state(s, "towns")) or True, "", index_again
+        r"indexes/towns/[^/]+/committed.json",
+        lambda s, file: bool(committed_state(s, "towns")) or True,
+        "",
+        index_again,
     ),
     "embedding segment": Kind(
         r"indexes/embeddings/.+/(content\.parquet|vectors\.npy)",
@@ -187,7 +193,7 @@ def whole(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("whole") / "home"
     shutil.copytree(original, home)
     settings = Settings(home=home)
-    on_the_shelf(settings)
+    in_the_cache(settings)
     result_anew(settings, home)
     tombstones.add_tombstones(home, tombstones.Tombstones(questions=frozenset({"0" * 64})))
     (settings.releases("towns") / "CANDIDATE").write_text("r000001\n", encoding="utf-8")

@@ -45,11 +45,11 @@ def served(settings: Settings, name: str) -> None:
 
 
 def evaluate(settings: Settings) -> None:
-    Lineage(settings.lineage).record_release("run", "v", "b", "r000001", [f"u{n}" for n in range(50_000)], "x")
+    Lineage(settings.layout.lineage).record_release("run", "v", "b", "r000001", [f"u{n}" for n in range(50_000)], "x")
 
 
 def answer(settings: Settings) -> None:
-    with CompletionCache(settings.completions).recording("test") as put:
+    with CompletionCache(settings.layout.completions).recording("test") as put:
         put({hashlib.sha256(bytes([n])).hexdigest(): "x" * 20_000 for n in range(20)}, Usage(calls=20))
 
 
@@ -73,8 +73,8 @@ def prepared() -> Callable[[Path], Settings]:
         index_corpus(settings)
         served(settings, release(settings, {"u1": 10.0}))
         release(settings, {"u2": 20.0})
-        Lineage(settings.lineage).record_release("run", "v", "b", "r000001", ["u1"], "x")
-        CompletionCache(settings.completions)
+        Lineage(settings.layout.lineage).record_release("run", "v", "b", "r000001", ["u1"], "x")
+        CompletionCache(settings.layout.completions)
         return settings
 
     return prepare
@@ -87,7 +87,7 @@ def sound(settings: Settings) -> None:
     assert now.name == "r000001" and candidate_name(settings.releases("b")) == "r000002"
     assert release_names(settings.releases("b")) == ["r000001", "r000002"]
     assert tables.PASSAGES.read(settings.table("passages", "c")).height == 2
-    with Lineage(settings.lineage).connect() as connection:
+    with Lineage(settings.layout.lineage).connect() as connection:
         assert connection.execute("SELECT len(unit_ids) FROM releases").fetchall() == [(1,)]
     assert not list(settings.home.rglob(".*.tmp*"))
 

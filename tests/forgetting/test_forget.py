@@ -61,8 +61,8 @@ def test_a_passage_goes_with_all_that_was_made_of_it(trained: Trained, tmp_path:
     assert {str(i) for i in range(1, 18)} <= set(ids)
     assert trained.table("passages").height == 17
     with pytest.raises(InputError, match="knows no unit"):
-        Lineage(trained.settings.lineage).trace(made["unit_id"][0])
-    assert Lineage(trained.settings.lineage).trace("3")
+        Lineage(trained.settings.layout.lineage).trace(made["unit_id"][0])
+    assert Lineage(trained.settings.layout.lineage).trace("3")
 
 
 def test_the_index_left_is_that_of_a_build_from_nothing(trained: Trained) -> None:
@@ -139,8 +139,8 @@ def test_a_question_goes_with_its_answers_and_units(trained: Trained, question_i
     certificate = forget(trained.settings, "question", [question_id])
     assert trained.holds(text) == []
     assert len(certificate.yours) == 2
-    split = "train" if question_id.startswith("train") else "test"
-    assert text not in Registry.load(trained.settings.home).questions("towns", split)["question"].to_list()  # type: ignore[arg-type]
+    splits = Registry.load(trained.settings.home).splits("towns")
+    assert text not in [*splits.train["question"], *splits.test["question"]]
     assert trained.table("retrievals").height
 
 

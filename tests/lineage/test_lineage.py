@@ -15,7 +15,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
+from wbrag_pipeline.home import path_name
 from wbrag_pipeline.lineage import Lineage, Node, render_tree
 from wbrag_pipeline.tables import EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 
@@ -32,7 +34,8 @@ def minutes(count: int) -> datetime:
 
 def units(*rows: tuple[str, str, list[str]], benchmark: str = "nq", fallback: bool = False) -> pl.DataFrame:
     """KNOWLEDGE_UNITS of (unit id, question id, source passages); the hash of passage p is "hash of p"."""
-    return pl.DataFrame(
+    return rows_of(
+        KNOWLEDGE_UNITS,
         [
             {
                 "unit_id": unit,
@@ -52,13 +55,13 @@ def units(*rows: tuple[str, str, list[str]], benchmark: str = "nq", fallback: bo
             }
             for unit, question, sources in rows
         ],
-        schema=KNOWLEDGE_UNITS.schema,
     )
 
 
 def gated(question: str, *passages: str, fallback: bool = False) -> pl.DataFrame:
     """GATED_DOCS of one question; rank n has retrieval score 1 - n/10 and standalone score 1/n."""
-    return pl.DataFrame(
+    return rows_of(
+        GATED_DOCS,
         [
             {
                 "question_id": question,
@@ -74,13 +77,13 @@ def gated(question: str, *passages: str, fallback: bool = False) -> pl.DataFrame
             }
             for rank, passage in enumerate(passages, start=1)
         ],
-        schema=GATED_DOCS.schema,
     )
 
 
 def evaluation(*rows: tuple[str, float, float, list[str], list[str]]) -> pl.DataFrame:
     """EVALUATION of (question id, score without, score with, passages without, passages with)."""
-    return pl.DataFrame(
+    return rows_of(
+        EVALUATION,
         [
             {
                 "question_id": question,
@@ -95,7 +98,6 @@ def evaluation(*rows: tuple[str, float, float, list[str], list[str]]) -> pl.Data
             }
             for question, without, with_, got_without, got_with in rows
         ],
-        schema=EVALUATION.schema,
     )
 
 
@@ -308,10 +310,22 @@ def test_a_source_missing_from_gated_docs_keeps_its_hash(lineage: Lineage) -> No
 
 
 def test_a_rescued_unit_says_so(lineage: Lineage) -> None:
-    record_units(lineage, units(("u_1", "q1", ["1"])), gated("q1", "1").with_columns(score_rag=0.0))
+    rescued = units(("u_1", "q1", ["1"])).with_columns(gate=pl.lit("rescue"))
+    record_units(lineage, rescued, gated("q1", "1").with_columns(score_rag=0.0))
     facts = lineage.trace("u_1").facts
     assert facts["score"] == "0 without retrieval, 0 with"
     assert facts["document gate"].startswith("rescued: ")
+
+
+def test_a_unit_says_who_wrote_it(lineage: Lineage) -> None:
+    made = units(("u_1", "q1", ["1"]), ("u_2", "q1", ["1"]))
+    fallback = pl.when(pl.col("unit_id") == "u_1").then(pl.lit("extractive_fallback")).otherwise("written_by")
+    record_units(lineage, made.with_columns(written_by=fallback), gated("q1", "1"))
+    said = [
+        [child.facts.get("written by") for child in lineage.trace(unit).children if child.label.startswith("made by")]
+        for unit in ("u_1", "u_2")
+    ]
+    assert said == [["the extractive fallback: no draft of the generator could be used"], [None]]
 
 
 def test_fallback_and_unasked_scores_are_said(lineage: Lineage) -> None:
@@ -419,7 +433,7 @@ def test_event_files_sort_by_time_in_utc(lineage: Lineage) -> None:
     assert [name.rsplit("-", 1)[0] for name in names] == [
         "20260301T120000.000000Z-z",
         "20260301T120100.000000Z-a",
-        "20260301T120300.000000Z-b-..-run-2",
+        f"20260301T120300.000000Z-{path_name('b/../run 2')}",
     ]
     assert rows(lineage, "SELECT run_id FROM events ORDER BY recorded_at") == [("z",), ("a",), ("b/../run 2",)]
 

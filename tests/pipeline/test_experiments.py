@@ -48,7 +48,9 @@ def tried(place: Place, instance: Any) -> Any:
 
 
 def sent(settings: Settings, *stages: str) -> int:
-    return sum(cost.usage.sent for cost in costs(settings.completions) if cost.stage in {ACCOUNT + s for s in stages})
+    return sum(
+        cost.usage.sent for cost in costs(settings.layout.completions) if cost.stage in {ACCOUNT + s for s in stages}
+    )
 
 
 def test_each_experiment_leaves_rows_figures_and_pictures(place: Place, tried: Any) -> None:
@@ -70,10 +72,10 @@ def test_thresholds_cost_no_scoring(place: Place, tried: Any, instance: Any) -> 
 
 
 def test_a_second_run_finds_everything_and_sends_nothing(place: Place, tried: Any, instance: Any) -> None:
-    before = sum(cost.usage.calls for cost in costs(place.settings.completions))
+    before = sum(cost.usage.calls for cost in costs(place.settings.layout.completions))
     methods = {"config": {"methods": ["naive", "replug"]}}
     run(place, instance, "run_experiments", **{f"{kind}_experiment": methods for kind in KINDS})
-    assert sum(cost.usage.calls for cost in costs(place.settings.completions)) == before
+    assert sum(cost.usage.calls for cost in costs(place.settings.layout.completions)) == before
 
 
 def test_the_experiments_move_no_release_and_write_no_table_of_the_training(place: Place, tried: Any) -> None:

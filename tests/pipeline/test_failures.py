@@ -34,7 +34,7 @@ def score(place: Place, instance: Any, server: ScriptedServer, **change: Any) ->
         run_config={"resources": {"deployment": {"config": config}}, "loggers": {"people": {}}},
         instance=instance,
         partition_key="towns",
-        asset_selection=[dg.AssetKey("retrievals"), dg.AssetKey("utility_scores")],
+        asset_selection=[dg.AssetKey(name) for name in ("questions", "retrievals", "utility_scores")],
     )
     (event,) = result.asset_materializations_for_node("utility_scores")
     return {name: value.value for name, value in event.metadata.items()}

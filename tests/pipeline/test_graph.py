@@ -13,7 +13,15 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import current, release_names
 
-STAGES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "writeback_index"]
+STAGES = [
+    "questions",
+    "retrievals",
+    "utility_scores",
+    "gated_docs",
+    "knowledge_units",
+    "curated_units",
+    "writeback_index",
+]
 STAGES += ["release", "evaluation", "report"]
 
 
@@ -60,15 +68,25 @@ def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
     assert parents["corpus_changes"] == {"passages"}
     assert parents["corpus_index"] == {"corpus_changes"}
     assert parents["retired_units"] == {"corpus_index", "corpus_changes"}
-    assert parents["retrievals"] == {"corpus_index"}
-    assert parents["utility_scores"] == {"retrievals", "passages"}
-    assert parents["gated_docs"] == {"retrievals", "utility_scores", "passages"}
-    # No way leads from anything that holds answers to the distiller.
+    assert parents["questions"] == set()
+    assert parents["retrievals"] == {"corpus_index", "questions"}
+    assert parents["utility_scores"] == {"questions", "retrievals", "passages"}
+    assert parents["gated_docs"] == {"questions", "retrievals", "utility_scores", "passages"}
+    # The graph says who reads answers, and nothing that holds any leads to the distiller.
     assert parents["knowledge_units"] == {"gated_docs", "passages"}
+    assert {name for name, above in parents.items() if "questions" in above} == {
+        "retrievals",
+        "utility_scores",
+        "gated_docs",
+        "release",
+        "evaluation",
+    }
+    with_answers = {table.name for table in tables.ALL if "golden_answers" in table.schema}
+    assert with_answers == {"questions", "evaluation"}
     assert parents["curated_units"] == {"knowledge_units", "gated_docs", "passages"}
     assert parents["writeback_index"] == {"curated_units"}
-    assert parents["release"] == {"writeback_index", "corpus_index"}
-    assert parents["evaluation"] == {"writeback_index", "corpus_index"}
+    assert parents["release"] == {"questions", "writeback_index", "corpus_index"}
+    assert parents["evaluation"] == {"questions", "passages", "writeback_index", "corpus_index"}
 
 
 def test_partitions_come_from_the_registry_and_map_corpora_to_benchmarks(place: Place) -> None:
@@ -81,10 +99,9 @@ def test_partitions_come_from_the_registry_and_map_corpora_to_benchmarks(place: 
 
 def test_every_stage_leaves_a_table_of_its_schema(trained: Place) -> None:
     for table in tables.ALL:
-        if table.name != "questions":
-            frame = pl.read_parquet(trained.settings.table(table.name, "towns"))
-            # Nothing was retired: nothing had been served.
-            assert table.check(frame).height > 0 or table is tables.RETIRED_UNITS, table.name
+        frame = pl.read_parquet(trained.settings.table(table.name, "towns"))
+        # Nothing was retired: nothing had been served.
+        assert table.check(frame).height > 0 or table is tables.RETIRED_UNITS, table.name
 
 
 def test_units_are_verbatim_and_published(trained: Place) -> None:
@@ -169,21 +186,21 @@ def test_units_are_never_distilled_from_units(trained: Place, instance: Any) -> 
 def test_without_curation_every_unit_is_published_and_nothing_is_overwritten(trained: Place, instance: Any) -> None:
     curated = trained.settings.table("curated_units", "towns").read_bytes()
     trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
-        run_config=config(trained, curate="off"),
+        run_config=config(trained, curate=False),
         instance=instance,
         partition_key="towns",
         asset_selection=[
             dg.AssetKey(name) for name in ("utility_scores", "gated_docs", "knowledge_units", "curated_units")
         ],
     )
-    plain = pl.read_parquet(trained.settings.with_(curate="off").table("curated_units", "towns"))
+    plain = pl.read_parquet(trained.settings.with_(curate=False).table("curated_units", "towns"))
     assert plain.height > 0 and set(plain["state"]) == {"published"}
     assert trained.settings.table("curated_units", "towns").read_bytes() == curated
 
 
 def test_lineage_leads_from_a_unit_to_its_passages_and_back(trained: Place) -> None:
     unit = current(trained.settings.releases("towns")).units().row(0, named=True)
-    lineage = Lineage(trained.settings.lineage)
+    lineage = Lineage(trained.settings.layout.lineage)
     tree = repr(lineage.trace(unit["unit_id"]))
     assert unit["question"] in tree and unit["source_hashes"][0] in tree
     assert unit["unit_id"] in repr(lineage.trace(unit["source_passage_ids"][0]))
@@ -211,10 +228,11 @@ def test_units_longer_than_their_sources_are_a_warning_and_far_longer_ones_stop_
     trained: Place, instance: Any, monkeypatch: pytest.MonkeyPatch, times: float, warned: bool, stopped: bool
 ) -> None:
     import assets.knowledge_units as stage
+    from wbrag_pipeline.training import stages
 
-    made = stage.distil
+    made = stages.distil
     lengths = (times * pl.col("source_tokens")).cast(pl.Int32).alias("unit_tokens")
-    monkeypatch.setattr(stage, "distil", lambda *given, **options: made(*given, **options).with_columns(lengths))
+    monkeypatch.setattr(stages, "distil", lambda *given, **options: made(*given, **options).with_columns(lengths))
     result = trained.definitions.defs.resolve_job_def("train_knowledge_base").execute_in_process(
         run_config=config(trained),
         instance=instance,

@@ -45,7 +45,7 @@ def test_what_needs_nothing_runs_on_anything_and_everything_can_do_all() -> None
 @pytest.mark.parametrize(("method", "scorer"), [("replug", "gold"), ("flare", "gold"), ("naive", "judge")])
 def test_a_run_stops_before_its_first_prompt(tmp_path: Path, method: str, scorer: str) -> None:
     with ScriptedServer() as server:
-        settings = Settings(tmp_path, generator=f"openai:{server.url}#tiny", method=method, scorer=scorer)
+        settings = Settings(home=tmp_path, generator=f"openai:{server.url}#tiny", method=method, scorer=scorer)
         for _ in range(2):
             with pytest.raises(InputError, match="offers no"):
                 run_pipeline(settings, ["sample_nq"])

@@ -11,6 +11,7 @@ import pytest
 from tests.rag.scripted_generators import Dreamer
 from tests.retrieval.conftest import CompassEncoder, MakeIndex, compass, make_index, passages_of
 from tests.scripted import Scripted
+from tests.systems import system_over
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import method_named
@@ -33,7 +34,7 @@ def make_search(tmp_path: Path, compass: CompassEncoder, make_index: MakeIndex) 
 
 
 def found(search: Search, method: Method, generator: Scripted, *questions: str) -> list[list[str]]:
-    hits = search.first(method, generator, questions)
+    hits = system_over(search.base, generator, method=method, top_k=search.top_k).retrieve(questions)
     return hits.group_by("query", maintain_order=True).agg("passage_id")["passage_id"].to_list()
 
 
@@ -49,7 +50,10 @@ def test_other_methods_search_with_the_question(make_search: MakeSearch, compass
     generator, search = Dreamer({}), make_search(1)
     assert found(search, NaiveRag(), generator, "80", "5") == [["p90"], ["p0"]]
     known = compass.encode_queries(["80", "5"])
-    assert search.first(NaiveRag(), generator, ["0", "0"], known)["passage_id"].to_list() == ["p90", "p0"]
+    assert system_over(search.base, generator, top_k=1).retrieve(["0", "0"], vectors=known)["passage_id"].to_list() == [
+        "p90",
+        "p0",
+    ]
 
 
 def test_the_mean_of_question_and_made_up_passage_is_searched(make_search: MakeSearch) -> None:
@@ -57,7 +61,9 @@ def test_the_mean_of_question_and_made_up_passage_is_searched(make_search: MakeS
     generator, search = Dreamer({"0": "80"}), make_search(1)
     assert found(search, Hyde(NaiveRag()), generator, "0") == [["p40"]]
     assert found(search, Hyde(NaiveRag(), question=False), generator, "0") == [["p90"]]
-    assert search.first(Hyde(NaiveRag()), generator, ["0"])["score"].to_list() == pytest.approx([1.0])
+    assert system_over(search.base, generator, method=Hyde(NaiveRag()), top_k=search.top_k).retrieve(["0"])[
+        "score"
+    ].to_list() == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize("question", [True, False])
@@ -89,7 +95,7 @@ def test_it_combines_with_any_method(make_search: MakeSearch) -> None:
 
 
 def test_no_question_is_no_vector(make_search: MakeSearch) -> None:
-    assert search_is_empty(make_search(1).first(Hyde(NaiveRag()), Dreamer({}), []))
+    assert search_is_empty(system_over(make_search(1).base, Dreamer({}), method=Hyde(NaiveRag()), top_k=1).retrieve([]))
 
 
 def search_is_empty(hits: pl.DataFrame) -> bool:

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.home import path_name
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import METHODS, TRANSFORMS, method_named
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.rag.replug import RePlug
 from wbrag_pipeline.rag.self_rag import SelfRag
-from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.settings import Settings
 
 
 def test_every_name_makes_its_method_with_the_papers_defaults() -> None:
@@ -39,7 +40,7 @@ def test_options_are_read_and_spelled_in_one_way() -> None:
 def test_a_name_says_all_of_a_method(theta: float, beta: float, rounds: int) -> None:
     method = Flare(theta, beta, rounds)
     assert method_named(method.name) == method
-    assert slug(method.name)
+    assert path_name(method.name)
 
 
 def test_other_options_lie_in_another_folder() -> None:

@@ -106,7 +106,7 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
     for unit in served.iter_rows(named=True):
         assert [now[name] for name in unit["source_passage_ids"]] == unit["source_hashes"]
 
-    lineage = Lineage(trained.settings.lineage)
+    lineage = Lineage(trained.settings.layout.lineage)
     assert "retired by a refresh of corpus towns" in render_tree(lineage.trace(lost["unit_id"]))
     assert "deleted by a refresh" in render_tree(lineage.trace(lost["source_passage_ids"][0]))
     assert "added by a refresh" in render_tree(lineage.trace("new"))
@@ -130,7 +130,7 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
     }
     for table in ("passages", "retrievals", "utility_scores", "gated_docs", "knowledge_units"):
         assert trained.settings.table(table, "towns").read_bytes() == scratch.table(table, "towns").read_bytes(), table
-    assert facts(trained.settings.lineage) == facts(scratch.lineage)
+    assert facts(trained.settings.layout.lineage) == facts(scratch.lineage)
 
 
 def test_refreshing_trains_again_as_it_was_trained(trained: Place, source: Path) -> None:
@@ -266,7 +266,7 @@ def test_no_way_back_to_a_unit_whose_source_is_gone(trained: Place, source: Path
     assert done.exit_code == 0, done.output
     assert f"served {without.name}, instead of {smaller.name}" in done.output and "release diff" in done.output
     assert lost["unit_id"] not in current(folder).units()["unit_id"]
-    with Lineage(trained.settings.lineage).connect() as connection:
+    with Lineage(trained.settings.layout.lineage).connect() as connection:
         rows = connection.execute("SELECT action, release FROM release_decisions ORDER BY decided_at DESC LIMIT 2")
         assert rows.fetchall() == [("promote", without.name), ("rollback", before.name)]
 

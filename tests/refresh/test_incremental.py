@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,23 +17,21 @@ from hypothesis import strategies as st
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.tasks import task_named
-from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.datasets.registry import Benchmark, Corpus, Registry
 from wbrag_pipeline.refresh.retiring import retire
-from wbrag_pipeline.releases.store import build_release, current, promote
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, current_state, open_knowledge_base
+from wbrag_pipeline.releases.store import current, promote
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, current_state
 from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing, sha256_of_text
-from wbrag_pipeline.training.distillation import distil
-from wbrag_pipeline.training.gates import document_gate, utility_gate
-from wbrag_pipeline.training.scoring import Scorer, retrieve, score_passages, score_utility
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.train import train_candidate
 
 COLOURS = ("red", "green", "blue")
 TOWNS = ("Aldermoor", "Brackwater", "Corvane")
 QUESTIONS = pl.DataFrame(
     [(f"q{i}", f"What colour is the gate of {town}?", [colour]) for i, town in enumerate(TOWNS) for colour in ["red"]],
-    schema=tables.QUESTIONS.schema,
+    schema=tables.SPLIT.schema,
     orient="row",
 )
 
@@ -74,9 +73,7 @@ def passages_of(corpus: dict[str, tuple[str, str, bool, str]]) -> pl.DataFrame:
 
 def refresh(place: Settings, corpus: dict[str, tuple[str, str, bool, str]], encoder: Any) -> int:
     """What the corpus' assets do; gives how many passages were encoded."""
-    table = place.table("passages", "c")
-    with replacing(table) as temporary:
-        passages_of(corpus).write_parquet(temporary)
+    tables.PASSAGES.store(passages_of(corpus), place, "c")
     _, encoded = build_corpus_index(place, "c", encoder)
     state = current_state(place, "c")
     assert state is not None
@@ -87,25 +84,25 @@ def refresh(place: Settings, corpus: dict[str, tuple[str, str, bool, str]], enco
 
 def train(place: Settings, encoder: Any) -> pl.DataFrame:
     """What the benchmark's assets do, with a generator that sees the gates' colour where it is red."""
-    passages = tables.PASSAGES.read(place.table("passages", "c"))
+    passages = tables.PASSAGES.load(place, "c")
     texts = dict(passages.select("passage_id", "text").iter_rows())
 
     def answer(question: str, ids: tuple[str, ...]) -> str:
         town = question.removesuffix("?").split()[-1]
         return "red" if any(f"{town} is red" in texts[name] for name in ids) else "unknown"
 
-    generator = Scripted(answer)
-    scorer = Scorer(generator, method_named("naive"), task_named("open_qa"), "accuracy")
-    base = open_knowledge_base(place, "c", encoder, for_training=True).unrestricted()
-    retrievals = retrieve(QUESTIONS, base, 3)
-    scores = score_utility(QUESTIONS, retrievals, passages, scorer)
-    kept = utility_gate(scores, place.gates).filter("kept")
-    asked = QUESTIONS.join(kept, on="question_id", how="semi")
-    gated = document_gate(kept, score_passages(asked, retrievals, passages, scorer), place.gates)
-    units = distil(gated, passages, generator, benchmark="b")
-    made = build_release(units, encoder, place.releases("b"), {})
+    questions = place.home / "train.jsonl"
+    rows = QUESTIONS.rename({"question_id": "id"}).to_dicts()
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    benchmark = Benchmark("b", "open_qa", "accuracy", "c", questions, None)
+    registry = Registry({"c": Corpus("c", questions)}, {"b": benchmark})
+    settings = place.with_(top_k=3, curate=False)
+    context = StageContext.of(
+        settings, "b", registry=registry, encoder=lambda _: encoder, generator=lambda _: Scripted(answer), run="test"
+    )
+    made = train_candidate(context)
     promote(place.releases("b"), made.name, actor="test", reason="trained")
-    return retrievals
+    return tables.RETRIEVALS.load(settings, "b")
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.refresh.source_validity import revalidate_units
 from wbrag_pipeline.storage import sha256_of_text
@@ -36,7 +37,8 @@ def corpus(*rows: Passage) -> pl.LazyFrame:
 def units(*rows: tuple[str, str, str, list[str]]) -> pl.DataFrame:
     """Units (id, title, text, sources) made from CORPUS."""
     known = {row["passage_id"]: row for row in corpus(*CORPUS).collect().iter_rows(named=True)}
-    return pl.DataFrame(
+    return rows_of(
+        tables.KNOWLEDGE_UNITS,
         [
             {
                 "unit_id": unit_id,
@@ -56,7 +58,6 @@ def units(*rows: tuple[str, str, str, list[str]]) -> pl.DataFrame:
             }
             for unit_id, title, text, sources in rows
         ],
-        schema=tables.KNOWLEDGE_UNITS.schema,
     )
 
 

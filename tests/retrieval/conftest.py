@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
 from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
@@ -100,7 +101,7 @@ def units_of(angles: dict[str, float]) -> pl.DataFrame:
         }
         for i, angle in angles.items()
     ]
-    return pl.DataFrame(rows, schema=KNOWLEDGE_UNITS.schema)
+    return rows_of(KNOWLEDGE_UNITS, rows)
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
 
 
 @pytest.mark.parametrize(
-    "name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json", "passages.parquet", "../CURRENT"]
+    "name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json", "passages.parquet", "../current.json"]
 )
 def test_damage_says_how_to_mend_it_and_is_mended(
     settings: Settings, source: Path, compass: CompassEncoder, name: str

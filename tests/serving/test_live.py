@@ -150,7 +150,7 @@ def test_a_release_made_again_under_its_name_is_not_served_from_memory(deploymen
 
 
 def test_without_a_corpus_there_is_nothing_to_start_with(deployment: Deployment) -> None:
-    (deployment.settings.corpus_index("c") / "CURRENT").unlink()
+    (deployment.settings.corpus_index("c") / "current.json").unlink()
     with pytest.raises(NotBuiltError):
         live(deployment)
 

@@ -1,9 +1,10 @@
 """What ought to be, in plain dicts and lists: no table, no index, no file.
 
 A passage is an angle in whole degrees with a set of access labels, cut from one of three documents; a question is an
-angle, and it is answered by what lies within ``REACH`` degrees of it. A unit says what the nearest of its passages
-says. Nothing here is taken from the package: ids, gates, curation, merge, statistics and the pointer's history are
-worked out again in the simplest way there is.
+angle, and it is answered by what lies within ``REACH`` degrees of it, unless that is a multiple of three: such a
+passage is found, and says nothing. A question that its top K leaves unanswered is rescued by the first two passages
+below that answer it. A unit says what the nearest of its passages says. Nothing here is taken from the package: ids,
+gates, rescue, curation, merge, statistics and the pointer's history are worked out again in the simplest way there is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ TOP_K = 2
 # Sums of an angle of these and a passage's or unit's are never alike, so that equally near things are equal angles.
 TRAINING = {f"q{n}": 7.3 + 30 * n for n in range(6)}
 VALIDATION = {f"v{n}": 4.3 + 11 * n for n in range(16)}
+
+# How far down training looks, and by how many passages a question is rescued.
+RESCUE_DEPTH, RESCUERS = 20, 2
 
 Passage = tuple[float, frozenset[str]]
 Version = tuple[str, float]  # a passage's name and what it said
@@ -42,6 +46,11 @@ class Unit(NamedTuple):
 
 
 Curated = tuple[Unit, str, str | None]  # with its state and what it gave way to
+
+
+def answers(place: float, asked: float) -> bool:
+    """Whether what says ``place`` answers the question ``asked``."""
+    return abs(place - asked) < REACH and place % 3 != 0
 
 
 def document_of(name: str) -> str:
@@ -144,8 +153,9 @@ class Oracle:
         return sorted(seen, key=lambda hit: (abs(hit[1] - angle), hit[0]))[:top_k]
 
     def _unit(self, question: str, angle: float) -> Unit | None:
-        nearest = sorted(self.indexed.items(), key=lambda item: (abs(item[1][0] - angle), item[0]))[:TOP_K]
-        helping = [(name, place, labels) for name, (place, labels) in nearest if abs(place - angle) < REACH]
+        nearest = sorted(self.indexed.items(), key=lambda item: (abs(item[1][0] - angle), item[0]))[:RESCUE_DEPTH]
+        found = [(name, place, labels) if answers(place, angle) else None for name, (place, labels) in nearest]
+        helping = [one for one in found[:TOP_K] if one] or [one for one in found[TOP_K:] if one][:RESCUERS]
         together = [passage for passage in helping if passage[2] == helping[0][2]]
         sources = tuple((name, place) for name, place, _ in together)
         if not together or (question, frozenset(sources)) in self.forgotten_evidence:
@@ -199,7 +209,7 @@ class Oracle:
         better = worse = 0
         for angle in VALIDATION.values():
             before, after = (
-                any(abs(place - angle) < REACH for _, place in self.search(angle, TOP_K, release, None))
+                any(answers(place, angle) for _, place in self.search(angle, TOP_K, release, None))
                 for release in (self.served, name)
             )
             better, worse = better + (after and not before), worse + (before and not after)

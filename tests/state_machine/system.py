@@ -1,4 +1,4 @@
-"""The real thing: tables, FAISS, releases and the pointer on disk, without Dagster and with an encoder of angles."""
+"""The real pipeline: tables, FAISS, releases and the pointer on disk, with its defaults and an encoder of angles."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder
 from tests.scripted import Scripted
-from tests.state_machine.oracle import REACH, TOP_K, TRAINING, VALIDATION, Curated, Passage, Unit, Version, document_of
+from tests.state_machine.oracle import (
+    TOP_K,
+    TRAINING,
+    VALIDATION,
+    Curated,
+    Passage,
+    Unit,
+    Version,
+    answers,
+    document_of,
+)
 from wbrag_pipeline import tables
-from wbrag_pipeline.curation.curate import curate, published
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.datasets.tombstones import read_tombstones
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.promotion import Comparison, promote_or_hold_back
@@ -27,26 +36,23 @@ from wbrag_pipeline.forgetting.forget import forget
 from wbrag_pipeline.forgetting.subject import SubjectKind
 from wbrag_pipeline.generation.generator import Answer, Distillate
 from wbrag_pipeline.generation.generator import Passage as Found
-from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
 from wbrag_pipeline.refresh.retiring import decide, in_step, retire
 from wbrag_pipeline.releases.pointer import read_pointer
 from wbrag_pipeline.releases.store import (
     Release,
-    build_release,
     candidate_name,
     open_release,
     promote,
     release_names,
 )
 from wbrag_pipeline.releases.store import rollback as roll_back
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing, sha256_of_text
-from wbrag_pipeline.training.distillation import distil
-from wbrag_pipeline.training.gates import document_gate, utility_gate
-from wbrag_pipeline.training.scoring import Scorer, retrieve, score_passages, score_utility
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.train import train_candidate
 
 # The passage behind a content hash, for each that the corpus can ever have.
 _VERSION_OF = {sha256_of_text(f"T p{n}", str(float(a))): (f"p{n}", float(a)) for n in range(10) for a in range(181)}
@@ -59,11 +65,11 @@ class Averager(Scripted):
         super().__init__(lambda question, ids: None)
 
     def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Found]], task: Task) -> list[Answer]:
-        near = [
-            any(abs(float(passage.text) - float(question)) < REACH for passage in row)
+        found = [
+            next((passage.text for passage in row if answers(float(passage.text), float(question))), "no")
             for question, row in zip(questions, passages, strict=True)
         ]
-        return [Answer("yes" if there else "no", 1.0) for there in near]
+        return [Answer(text, 1.0) for text in found]
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Found]]) -> list[Distillate]:
         return [Distillate(row[0].title, row[0].text) for row in passages]
@@ -93,9 +99,15 @@ def killed_before(number: int) -> Iterator[None]:
         yield
 
 
-def _questions(home: Path, angles: dict[str, float]) -> pl.DataFrame:
-    rows = [(name, str(angle), ["yes"]) for name, angle in angles.items()]
-    frame = pl.DataFrame(rows, schema=tables.QUESTIONS.schema, orient="row")
+def _rows(angles: dict[str, float]) -> list[dict[str, Any]]:
+    """Questions as a file has them; each passage that can answer one is a gold answer."""
+    every = {name: [str(float(a)) for a in range(181) if answers(float(a), angle)] for name, angle in angles.items()}
+    return [{"id": name, "question": str(angle), "golden_answers": every[name]} for name, angle in angles.items()]
+
+
+def _validation(home: Path) -> pl.DataFrame:
+    rows = [tuple(row.values()) for row in _rows(VALIDATION)]
+    frame = pl.DataFrame(rows, schema=tables.SPLIT.schema, orient="row")
     return read_tombstones(home).without_forgotten_questions(frame)
 
 
@@ -106,16 +118,16 @@ class System:
         self.settings = Settings(home=home, top_k=TOP_K)
         self.encoder, self.generator = CompassEncoder(), Averager()
         self.folder = self.settings.releases("b")
-        self.scorer = Scorer(self.generator, method_named("naive"), OPEN_QA, "exact_match")
         self._file = home.parent / "data" / "c.jsonl"
         self._file.parent.mkdir()
         self._file.write_text('{"id": "1", "contents": "\\"T\\"\\ntext"}\n', encoding="utf-8")
-        for split in ("train", "test"):
-            line = f'{{"id": "{split}", "question": "{split}?", "golden_answers": ["a"]}}\n'
-            (self._file.parent / f"{split}.jsonl").write_text(line, encoding="utf-8")
+        asked = {"train": _rows(TRAINING), "test": [{"id": "test", "question": "test?", "golden_answers": ["a"]}]}
+        for split, rows in asked.items():
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            (self._file.parent / f"{split}.jsonl").write_text(lines, encoding="utf-8")
         add_corpus(home, "c", self._file)
         splits = {split: self._file.parent / f"{split}.jsonl" for split in ("train", "test")}
-        add_benchmark(home, "b", task="open_qa", corpus="c", **splits)
+        add_benchmark(home, "b", task="open_qa", metric="exact_match", corpus="c", **splits)
 
     def index(self, source: dict[str, Passage]) -> None:
         rows = [
@@ -129,7 +141,7 @@ class System:
             for name, (place, labels) in sorted(source.items())
         ]
         self._file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        self._store("passages", Registry.load(self.settings.home).passages("c"), "c")
+        tables.PASSAGES.store(Registry.load(self.settings.home).passages("c"), self.settings, "c")
         build_corpus_index(self.settings, "c", self.encoder)
 
     def refresh(self, source: dict[str, Passage]) -> None:
@@ -139,51 +151,25 @@ class System:
         commit_decisions(self.settings, "c", decided)
 
     def train(self) -> None:
-        home, gates = self.settings.home, self.settings.gates
-        base = open_knowledge_base(self.settings, "c", self.encoder).unrestricted()
-        questions, passages = _questions(home, TRAINING), self._passages().collect()
-        hits = retrieve(questions, base, TOP_K)
-        scores = score_utility(questions, hits, passages, self.scorer)
-        self._store("utility_scores", scores)
-        kept = utility_gate(scores, gates).filter("kept")
-        chosen = questions.join(kept, on="question_id", how="semi")
-        docs = document_gate(kept, score_passages(chosen, hits, passages, self.scorer), gates)
-        self._store("gated_docs", docs)
-        units = distil(docs, passages, self.generator, benchmark="b", forgotten=read_tombstones(home).evidence)
-        Lineage(self.settings.lineage).record_units(
-            "machine",
-            self.settings.variant,
-            "b",
-            "c",
-            units=units,
-            gated_docs=docs,
-            generator_fingerprint=self.generator.fingerprint,
-            encoder=self.settings.encoder,
-            method="naive",
-            gates={},
-        )
-        self._store("knowledge_units", units)
-        curated = curate(units, passages, self.encoder, self.generator)
-        self._store("curated_units", curated)
-        build_release(published(curated), self.encoder, self.folder, {"run": "machine"})
+        train_candidate(self._context())
 
     def release(self) -> str:
-        comparison = Comparison(
-            questions=_questions(self.settings.home, VALIDATION),
-            base=lambda: open_knowledge_base(self.settings, "c", self.encoder).unrestricted(),
-            scorer=lambda: self.scorer,
-            top_k=TOP_K,
-        )
+        context = self._context()
+
+        def system(release: Release | None) -> RagSystem:
+            return context.system() if release is None else context.system().with_release(release)
+
+        comparison = Comparison(_validation(self.settings.home), system, "exact_match")
         return promote_or_hold_back(
-            self.folder, comparison, actor="machine", none_set_aside="-", instead=self._as_it_stands
+            self.folder, comparison, actor="machine", none_set_aside="-", instead=self._revalidated
         ).outcome
 
     def promote(self, name: str) -> None:
-        promote(self.folder, name, actor="machine", reason="by hand", instead=self._as_it_stands)
+        promote(self.folder, name, actor="machine", reason="by hand", instead=self._revalidated)
 
     def rollback(self) -> str:
         try:
-            roll_back(self.folder, actor="machine", reason="by hand", instead=self._as_it_stands)
+            roll_back(self.folder, actor="machine", reason="by hand", instead=self._revalidated)
         except InputError:
             return "nothing was served before"
         return "rolled back"
@@ -244,16 +230,18 @@ class System:
         assert sorted(release.index(self.encoder).ids) == sorted(units["unit_id"])
         return frozenset(map(_unit, units.iter_rows(named=True)))
 
-    def _store(self, name: str, frame: pl.DataFrame, partition: str = "b") -> None:
-        with replacing(self.settings.table(name, partition)) as file:
-            frame.write_parquet(file)
+    def _context(self) -> StageContext:
+        encoder, generator = self.encoder, self.generator
+        return StageContext.of(
+            self.settings, "b", encoder=lambda _: encoder, generator=lambda _: generator, run="machine"
+        )
 
     def _passages(self) -> pl.LazyFrame:
         state = current_state(self.settings, "c")
         assert state is not None
         return tables.PASSAGES.scan(state.passages)
 
-    def _as_it_stands(self, release: Release) -> Release:
+    def _revalidated(self, release: Release) -> Release:
         return in_step(release, self._passages(), lambda: self.encoder, actor="machine")[0]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
+from tests.rows import rows_of
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.generation.generator import Distillate, Generator, Passage
@@ -28,16 +29,15 @@ PASSAGES = tables.PASSAGES.check(
 )
 QUESTIONS = pl.DataFrame(
     [("q1", "When was radium found?", ["1898", "GOLDMARK"]), ("q2", "Where was Curie born?", ["Warsaw"])],
-    schema=tables.QUESTIONS.schema,
+    schema=tables.SPLIT.schema,
     orient="row",
 )
 
 
 def gated(*rows: tuple[str, str, int, str, bool, bool]) -> pl.DataFrame:
-    frame = pl.DataFrame(
+    frame = rows_of(
+        tables.GATED_DOCS,
         [(qid, q, rank, pid, 0.5, 1.0, 0.0, 1.0, retained, fallback) for qid, q, rank, pid, retained, fallback in rows],
-        schema=tables.GATED_DOCS.schema,
-        orient="row",
     )
     return tables.GATED_DOCS.check(frame)
 

@@ -21,15 +21,18 @@ DEFAULTS = Gates()
 
 
 def scores(*rows: tuple[float | None, float | None]) -> pl.DataFrame:
-    frame = pl.DataFrame(
-        [(f"q{i}", f"question {i}", "", nr, "", rag) for i, (nr, rag) in enumerate(rows)],
-        schema=tables.UTILITY_SCORES.schema,
-        orient="row",
-    )
+    """UTILITY_SCORES of (no retrieval, RAG); a score that is missing was not asked where it could decide nothing."""
+    made = []
+    for i, (nr, rag) in enumerate(rows):
+        statuses = ["scored" if value is not None else "failed" for value in (nr, rag)]
+        if (nr, rag) in ((1.0, None), (None, 0.0)):
+            statuses = [status.replace("failed", "not_asked") for status in statuses]
+        made.append((f"q{i}", f"question {i}", "", nr, statuses[0], "", rag, statuses[1]))
+    frame = pl.DataFrame(made, schema=tables.UTILITY_SCORES.schema, orient="row")
     return tables.UTILITY_SCORES.check(frame)
 
 
-def test_what_was_spared_is_told_from_what_was_lost() -> None:
+def test_what_was_not_asked_is_told_from_what_was_lost() -> None:
     frame = scores((1.0, None), (None, 0.0), (0.0, None), (None, 1.0), (None, None), (0.0, 1.0), (1.0, 0.0))
     assert unscored(frame)["question_id"].to_list() == ["q2", "q3", "q4"]
 
@@ -58,9 +61,13 @@ def test_utility_gate_keeps_what_gains_and_scores(no_retrieval: float, rag: floa
 
 
 def scored(question: str, *standalone: float | None) -> pl.DataFrame:
+    """PASSAGE_SCORES of one question, by rank."""
     return pl.DataFrame(
-        [(question, "why", rank, f"p{rank}", 1.0 / rank, value) for rank, value in enumerate(standalone, 1)],
-        schema={**tables.RETRIEVALS.schema, "standalone_score": pl.Float64},
+        [
+            (question, "why", rank, f"p{rank}", 1.0 / rank, value, "failed" if value is None else "scored")
+            for rank, value in enumerate(standalone, 1)
+        ],
+        schema=tables.PASSAGE_SCORES.schema,
         orient="row",
     )
 
@@ -117,7 +124,7 @@ def worlds(
     """Random questions, retrievals and passages with a random answer to every call that could be made."""
     count, k = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     questions = pl.DataFrame(
-        [(f"q{i}", f"question {i}", [RIGHT]) for i in range(count)], schema=tables.QUESTIONS.schema, orient="row"
+        [(f"q{i}", f"question {i}", [RIGHT]) for i in range(count)], schema=tables.SPLIT.schema, orient="row"
     )
     retrievals = pl.DataFrame(
         [(f"q{i}", f"question {i}", rank, f"p{i}{rank}", 1 / rank) for i in range(count) for rank in range(1, k + 1)],
@@ -149,7 +156,7 @@ def worlds(
 @settings(max_examples=150, deadline=None)
 def test_sparing_calls_changes_no_decision(world, first, metric, tau_s, tau_delta, tau_doc, n_min) -> None:  # type: ignore[no-untyped-def]
     questions, retrievals, passages, answers = world
-    gates = Gates(tau_s, tau_delta, tau_doc, n_min)
+    gates = Gates(tau_s=tau_s, tau_delta=tau_delta, tau_doc=tau_doc, n_min=n_min)
 
     def decide(order: str) -> tuple[pl.DataFrame, int]:
         generator = Scripted(lambda question, ids: answers[(question, ids)])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
 import polars as pl
 import pytest
 from hypothesis import given
@@ -14,7 +11,6 @@ from tests.scripted import Scripted
 from tests.training.test_gates import scored, scores
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA
-from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.settings import Gates, Settings
 from wbrag_pipeline.storage import sha256_of_text
@@ -42,7 +38,7 @@ def passages() -> pl.DataFrame:
 
 
 def questions(*ids: str, answer: str = "Paris") -> pl.DataFrame:
-    return pl.DataFrame([(i, "Where?", [answer]) for i in ids], schema=tables.QUESTIONS.schema, orient="row")
+    return pl.DataFrame([(i, "Where?", [answer]) for i in ids], schema=tables.SPLIT.schema, orient="row")
 
 
 def test_lost_is_what_retrieval_leaves_unanswered() -> None:
@@ -117,22 +113,13 @@ def test_labels_and_verdicts_rescue_nobody() -> None:
     usual = Settings()
     assert rescues(usual, OPEN_QA)
     assert not rescues(usual, FACT_VERIFICATION)
-    assert not rescues(replace(usual, scorer="judge"), OPEN_QA)
-    assert not rescues(replace(usual, rescue_depth=5), OPEN_QA)
+    assert not rescues(usual.with_(scorer="judge"), OPEN_QA)
+    assert not rescues(usual.with_(rescue_depth=5), OPEN_QA)
 
 
-def test_settings_that_make_other_units_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = Settings(home=tmp_path)
-    off = replace(usual, rescue_depth=0)
-    assert (usual.rescues, usual.search_depth, off.rescues, off.search_depth) == (True, 20, False, 5)
-    assert usual.variant != off.variant and off.variant.endswith("~rescue0")
-    assert usual.table("retrievals", "x") != off.table("retrievals", "x")
-    assert replace(usual, top_k=30).search_depth == 30 and not replace(usual, top_k=30).rescues
-    monkeypatch.setenv("WBRAG_RESCUE_DEPTH", "0")
-    assert Settings.from_environment(home=tmp_path) == off
-    for wrong in ("-1", "many"):
-        monkeypatch.setenv("WBRAG_RESCUE_DEPTH", wrong)
-        with pytest.raises(InputError, match="WBRAG_RESCUE_DEPTH"):
-            Settings.from_environment()
-    with pytest.raises(InputError, match="rescue_depth"):
-        Settings(rescue_depth=-1)
+def test_rescued_questions_say_so() -> None:
+    frame = scores((0.0, 1.0), (0.0, 0.0))
+    kept, lost = utility_gate(frame, DEFAULTS).filter("kept"), lost_questions(frame, DEFAULTS)
+    alone = pl.concat([scored("q0", 1.0, 0.0), scored("q1", 0.0, 1.0)])
+    gates = gated(kept, lost, alone, DEFAULTS).group_by("question_id").agg(pl.col("gate").unique()).sort("question_id")
+    assert gates["gate"].to_list() == [["utility"], ["rescue"]]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a corpus or a benchmark to the registry.")
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
 
 @app.command()
+@with_settings("home")
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
     path: Annotated[
@@ -23,20 +27,21 @@ def corpus(
     ],
     description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
     replace: Replace = False,
-    home: Home = None,
+    *,
+    settings: Settings,
 ) -> None:
     """Read a corpus whole, check it, and register it.
 
     Example: wbrag add corpus handbook ./docs
     """
     from wbrag_pipeline.datasets.adding import add_corpus
-    from wbrag_pipeline.settings import Settings
 
-    added = add_corpus(Settings.from_environment(home=home).home, name, path, description, replace=replace)
+    added = add_corpus(settings.home, name, path, description, replace=replace)
     typer.echo(f"corpus {name}: {added.passages:,} passages ({added.file})")
 
 
 @app.command()
+@with_settings("home")
 def benchmark(
     name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
     corpus: Annotated[str, typer.Option(help="Corpus it is asked over.")],
@@ -54,7 +59,8 @@ def benchmark(
     ] = "refuse",
     hub: Annotated[bool, typer.Option("--hub", help="Fetch the FlashRAG release of that name.")] = False,
     replace: Replace = False,
-    home: Home = None,
+    *,
+    settings: Settings,
 ) -> None:
     """Read the question files whole, check them, and register the benchmark.
 
@@ -62,9 +68,8 @@ def benchmark(
     """
     from wbrag_pipeline.datasets import adding
     from wbrag_pipeline.datasets import hub as flashrag
-    from wbrag_pipeline.settings import Settings
 
-    folder = Settings.from_environment(home=home).home
+    folder = settings.home
     if hub:
         added = flashrag.add_benchmark_from_hub(folder, name, corpus=corpus, replace=replace)
     elif overlap not in ("refuse", "drop"):

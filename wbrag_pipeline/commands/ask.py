@@ -7,72 +7,59 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import TopK, Variant, bundled
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="Whose corpus and write-back; the last one trained.")
     ] = None,
-    top_k: TopK = 5,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", help="An access label that the reader has; repeat for more. Empty: a reader without."),
     ] = None,
     unrestricted: Annotated[bool, typer.Option("--unrestricted", help="Search everything, whatever labels.")] = False,
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Answer a question with and without write-back, and show the passages with their origin.
 
-    Where passages have access labels, only those are searched of which the reader has all labels (--label).
+    Both answers are given as the served release was validated: by its method and generator, from its K passages. Where
+    passages have access labels, only those are searched of which the reader has all labels (--label).
 
     Example: wbrag ask "Whose idea was Velcro?" --benchmark sample_squad
     """
     from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.datasets.tasks import task_named
     from wbrag_pipeline.generation.engines import deployed_generator
-    from wbrag_pipeline.rag.methods import method_named
-    from wbrag_pipeline.rag.searching import Search
+    from wbrag_pipeline.rag.system import RagSystem
     from wbrag_pipeline.releases.store import current
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.training.scoring import passages_of
 
     if not question.strip():
         raise InputError("the question is empty", field="question")
     if unrestricted and label is not None:
         raise InputError("--label and --unrestricted exclude each other", hint="give one of them")
-    settings = variant.settings(top_k=top_k)
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)
-    task = task_named(entry.task)
     release = current(settings.releases(name))
-    vectors, model = load_encoder(settings.encoder), deployed_generator(settings)
-    without = open_knowledge_base(settings, entry.corpus, vectors)
+    corpus = open_knowledge_base(settings, entry.corpus, load_encoder(settings.encoder))
+    system = RagSystem.of_release(release, settings, corpus, entry.task, deployed_generator)
     if unrestricted:
-        without = without.unrestricted()
+        system = system.unrestricted()
     elif label is not None:
-        without = without.for_reader(label)
-    sides = {
-        "without write-back": without,
-        "with write-back": without.with_writeback(release.units(), release.index(vectors)),
-    }
-    policy = method_named(settings.method)
-    for side, base in sides.items():
-        search = Search(base, settings.top_k)
-        hits = base.hits_with_text(search.first(policy, model, [question]))
-        (passages,) = passages_of(hits, hits.unique("passage_id"), [0], "query")
-        (answer,) = policy.answer(model, [question], [passages], task, search)
-        typer.echo(f"{side}: {task.parse(answer.text) or '(no answer)'}")
-        for row in hits.sort("rank").iter_rows(named=True):
+        system = system.for_reader(label)
+    for side, asked in (("without write-back", system.without_writeback()), ("with write-back", system)):
+        answered = asked.answer([question])
+        typer.echo(f"{side}: {answered.texts[0] or '(no answer)'}")
+        for row in answered.hits.sort("rank").iter_rows(named=True):
             text = " ".join(row["text"].split())
             typer.echo(
                 f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "

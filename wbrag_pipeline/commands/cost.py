@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Home, settings_of, wide_console
+from wbrag_pipeline.commands.options import wide_console, with_settings
 from wbrag_pipeline.errors import NotBuiltError
 
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
+
+@with_settings("home")
 def cost(
     benchmark: Annotated[str | None, typer.Argument(help="Only this benchmark; all if left out.")] = None,
-    home: Home = None,
+    *,
+    settings: Settings,
 ) -> None:
     """List generator calls by stage over all runs: asked for, found in the cache, really sent, tokens and seconds.
 
@@ -30,11 +35,11 @@ def cost(
     from wbrag_pipeline.evaluation.statistics import of_kept_questions
     from wbrag_pipeline.generation.generator import INCIDENTS, Usage
     from wbrag_pipeline.generation.ledger import costs, paper_calls
+    from wbrag_pipeline.releases.store import trained_with
 
-    settings = settings_of(home=home)
     if benchmark is not None:
         Registry.load(settings.home).benchmark(benchmark)
-    spent = costs(settings.completions, partition=benchmark)
+    spent = costs(settings.layout.completions, partition=benchmark)
     if not spent:
         raise NotBuiltError("a ledger of generator calls", f"wbrag run {benchmark or 'BENCHMARK'}")
     table = Table("benchmark", "stage", "engine")
@@ -57,11 +62,12 @@ def cost(
             incidents.add_row(*names, f"{count:,}", figure, INCIDENTS[figure])
     console.print(incidents if incidents.row_count else "nothing was counted that went another way than asked")
     for name in dict.fromkeys(row.partition for row in spent if row.partition):
-        scores, gated = settings.table("utility_scores", name), settings.table("gated_docs", name)
+        trained = trained_with(settings, name)
+        scores, gated = trained.table("utility_scores", name), trained.table("gated_docs", name)
         if not (scores.is_file() and gated.is_file()):
             continue
         questions = tables.UTILITY_SCORES.scan(scores).select(pl.len()).collect().item()
         kept = of_kept_questions(tables.GATED_DOCS.read(gated))["question_id"].n_unique()
-        plain = paper_calls(questions, kept, settings.top_k)
+        plain = paper_calls(questions, kept, trained.top_k)
         shown = " + ".join(f"{count:,} {stage}" for stage, count in plain.items())
         console.print(f"{name}: one plain run makes {sum(plain.values()):,} calls ({shown})")

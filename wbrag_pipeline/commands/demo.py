@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from wbrag_pipeline.commands.options import Home, settings_of
+from typing import TYPE_CHECKING
+
+from wbrag_pipeline.commands.options import with_settings
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
 SAMPLE = ["sample_nq", "sample_boolq", "sample_fever", "sample_zsre", "sample_hotpotqa", "sample_squad"]
 
 
-def demo(home: Home = None) -> None:
+@with_settings("home")
+def demo(settings: Settings) -> None:
     """Train the built-in sample knowledge base on six small benchmarks; needs no network and no GPU.
 
     Example: wbrag demo
@@ -15,6 +21,5 @@ def demo(home: Home = None) -> None:
     from wbrag_pipeline.commands.overview import print_overview
     from wbrag_pipeline.commands.pipeline import run_pipeline
 
-    settings = settings_of(home=home)
     run_pipeline(settings, SAMPLE)
     print_overview(settings, SAMPLE)

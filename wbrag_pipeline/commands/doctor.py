@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import WbragError
 
 if TYPE_CHECKING:
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
 Check = Callable[["Settings"], str]
 
 
-def doctor(home: Home = None) -> None:
+@with_settings("home")
+def doctor(settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
     Example: wbrag doctor
     """
-    from wbrag_pipeline.settings import Settings
 
-    settings = Settings.from_environment(home=home)
     failed = False
     for name, check in CHECKS.items():
         try:
@@ -104,12 +103,12 @@ def _generator(settings: Settings) -> str:
 def _indexes(settings: Settings) -> str:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.releases.store import current
-    from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+    from wbrag_pipeline.retrieval.corpus import is_indexed, open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
 
     encoder = load_encoder(settings.encoder)
     names = Registry.load(settings.home).corpora
-    built = [name for name in names if (settings.corpus_index(name) / "CURRENT").is_file()]
+    built = [name for name in names if is_indexed(settings, name)]
     for name in built:
         open_knowledge_base(settings, name, encoder)
     pointers = list(settings.releases("x").parent.glob("*/CURRENT"))

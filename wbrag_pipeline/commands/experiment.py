@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Encoder, Home, RescueDepth, TopK, ValidationShare, bundled, settings_of
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,64 +29,47 @@ Benchmarks = Annotated[
 Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
 
 
-@dataclass(frozen=True)
-class Scope:
-    """The flags that every experiment has."""
-
-    generator: Annotated[
-        list[str] | None, typer.Option("--generator", help="What answers and distils; may be repeated.")
-    ] = None
-    encoder: Encoder = None
-    top_k: TopK = 5
-    limit: Annotated[int | None, typer.Option(help="At most so many questions a split.")] = None
-    validation_share: ValidationShare = 0.1
-    rescue_depth: RescueDepth = None
-    home: Home = None
-
-    def settings(self) -> Settings:
-        """Settings from the environment and these flags; the generator is one of several."""
-        return settings_of(
-            home=self.home,
-            encoder=self.encoder,
-            top_k=self.top_k,
-            limit=self.limit,
-            validation_share=self.validation_share,
-            rescue_depth=self.rescue_depth,
-        )
+Generators = Annotated[
+    list[str] | None, typer.Option("--generator", help="What answers and distils; may be given several times.")
+]
+# The methods and generators are what experiments compare, so those flags are lists.
+_flags = with_settings(without=("generator", "method"))
 
 
 @app.command("matrix")
-@bundled
+@_flags
 def run_matrix(
     benchmarks: Benchmarks = None,
     method: Methods = None,
+    generator: Generators = None,
     *,
-    scope: Scope,
+    settings: Settings,
 ) -> None:
     """Methods by benchmarks by generators: score without and with write-back, gain, interval, p.
 
     Example: wbrag experiment matrix sample_nq sample_fever --method naive --method replug
     """
-    _run(("matrix",), _study(benchmarks, scope, methods=method))
+    _run(("matrix",), _study(settings, benchmarks, generator, methods=method))
 
 
 @app.command("transfer")
-@bundled
+@_flags
 def run_transfer(
     benchmarks: Benchmarks = None,
     method: Methods = None,
+    generator: Generators = None,
     *,
-    scope: Scope,
+    settings: Settings,
 ) -> None:
     """Units that one method wrote back, used under another: none, own, other. Methods: naive and replug.
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), _study(benchmarks, scope, crossed=method))
+    _run(("transfer",), _study(settings, benchmarks, generator, crossed=method))
 
 
 @app.command("ablation")
-@bundled
+@_flags
 def run_ablation(
     benchmarks: Benchmarks = None,
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
@@ -95,66 +77,70 @@ def run_ablation(
         list[str] | None,
         typer.Option("--grid", help="Setting and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five."),
     ] = None,
+    generator: Generators = None,
     *,
-    scope: Scope,
+    settings: Settings,
 ) -> None:
     """Move tau_s, tau_delta, tau_doc, n_min and top_k, one at a time; a threshold costs no new scoring.
 
     Example: wbrag experiment ablation sample_nq --grid tau_doc=0,0.05,0.1 --grid n_min=1,2,4
     """
     methods = [method] if method else None
-    _run(("ablation",), _study(benchmarks, scope, methods=methods, grid=grid))
+    _run(("ablation",), _study(settings, benchmarks, generator, methods=methods, grid=grid))
 
 
 @app.command("oracle")
-@bundled
+@_flags
 def run_oracle(
     benchmarks: Benchmarks = None,
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    generator: Generators = None,
     *,
-    scope: Scope,
+    settings: Settings,
 ) -> None:
     """What perfect gates and a perfect choice among units would reach, beside what was reached.
 
     Example: wbrag experiment oracle sample_nq
     """
     methods = [method] if method else None
-    _run(("oracle",), _study(benchmarks, scope, methods=methods))
+    _run(("oracle",), _study(settings, benchmarks, generator, methods=methods))
 
 
 @app.command("all")
-@bundled
+@_flags
 def run_all(
     benchmarks: Benchmarks = None,
     method: Methods = None,
     grid: Annotated[list[str] | None, typer.Option("--grid", help="Setting and values of the ablation.")] = None,
+    generator: Generators = None,
     *,
-    scope: Scope,
+    settings: Settings,
 ) -> None:
     """Matrix, transfer, ablation and oracle, then the report; goes on where an earlier run was stopped.
 
     Example: wbrag experiment all sample_nq sample_squad
     """
-    study = _study(benchmarks, scope, methods=method, grid=grid)
+    study = _study(settings, benchmarks, generator, methods=method, grid=grid)
     _run(("matrix", "transfer", "ablation", "oracle"), study)
 
 
 @app.command("report")
-@bundled
-def run_report(benchmarks: Benchmarks = None, *, scope: Scope) -> None:
+@_flags
+def run_report(benchmarks: Benchmarks = None, generator: Generators = None, *, settings: Settings) -> None:
     """Write the report of what the experiments have found so far: HTML, Markdown, CSV and Parquet.
 
     Example: wbrag experiment report
     """
-    study = _study(benchmarks, scope)
+    study = _study(settings, benchmarks, generator)
     from wbrag_pipeline.datasets.registry import Registry
 
     _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
 
 
 def _study(
+    settings: Settings,
     benchmarks: list[str] | None,
-    scope: Scope,
+    generators: list[str] | None,
     *,
     methods: Sequence[str] | None = None,
     crossed: Sequence[str] | None = None,
@@ -166,7 +152,6 @@ def _study(
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
 
-    settings = scope.settings()
     registry = Registry.load(settings.home)
     tested = [name for name, entry in registry.benchmarks.items() if entry.test]
     names = list(dict.fromkeys(benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
@@ -175,7 +160,7 @@ def _study(
             registry.benchmark(name).require_answers()
         if registry.benchmark(name).test is None:
             raise InputError(f"{name} has no test questions to experiment with", field="test")
-    engines = list(dict.fromkeys(scope.generator or [settings.generator]))
+    engines = list(dict.fromkeys(generators or [settings.generator]))
     for engine in engines:
         check_generator(engine)
     used = tuple(dict.fromkeys(method_named(name).name for name in methods or PAPER_METHODS))
@@ -222,7 +207,7 @@ def _run(kinds: Sequence[str], study: Study) -> None:
 def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
     from wbrag_pipeline.evaluation.experiments.experiments_report import gather, write_experiments_report
 
-    page = write_experiments_report(settings.experiments, gather(settings, registry, generators, benchmarks))
+    page = write_experiments_report(settings.layout.experiments, gather(settings, registry, generators, benchmarks))
     # As short as it can be told from here.
     typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
@@ -234,4 +219,5 @@ def workbench(study: Study) -> Workbench:
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.retrieval.encoder import load_encoder
 
-    return Workbench(study.settings, Registry.load(study.settings.home), load_encoder, deployed_generator)
+    registry = Registry.load(study.settings.home)
+    return Workbench(study.settings, registry, lambda settings: load_encoder(settings.encoder), deployed_generator)

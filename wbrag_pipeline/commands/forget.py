@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
+
+@with_settings("home")
 def forget(
     kind: Annotated[str | None, typer.Argument(help="passage, source, unit or question.")] = None,
     ids: Annotated[
@@ -22,7 +26,8 @@ def forget(
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the certificate to this file too.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish one that was killed or found traces.")] = False,
-    home: Home = None,
+    *,
+    settings: Settings,
 ) -> None:
     """Forget a passage, a source, a unit or a question, and everything derived from it; prints a certificate.
 
@@ -35,9 +40,7 @@ def forget(
     from wbrag_pipeline.forgetting.forget import forget as forget_now
     from wbrag_pipeline.forgetting.forget import resume as resume_now
     from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
-    from wbrag_pipeline.settings import Settings
 
-    settings = Settings.from_environment(home=home)
     if resume:
         if kind or ids:
             raise InputError("--resume takes no ids", hint="wbrag forget --resume")

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import TopK, Variant, bundled
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
-@bundled
+# What the study sets itself, and what does not matter to the gates.
+_DECIDED_HERE = ("limit", "scorer", "validation_share", "rescue_depth", "fuse_labels", "curate", "private", "seed")
+
+
+@with_settings(without=_DECIDED_HERE)
 def judge(
     benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks with answers, see wbrag status.")],
     limit: Annotated[int, typer.Option(help="At most so many questions of each.")] = 300,
     split: Annotated[
         str, typer.Option(help="Which questions: test, which no model was trained on, or train.")
     ] = "test",
-    top_k: TopK = 5,
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Run both gates with gold answers and with the generator's own verdict, and count where they agree.
 
@@ -28,52 +33,37 @@ def judge(
 
     Example: wbrag judge sample_nq --limit 100
     """
+    from dataclasses import replace
+
     import polars as pl
 
-    from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.datasets.tasks import task_named
+    from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.agreement import study_judge
-    from wbrag_pipeline.generation.engines import deployed_generator
-    from wbrag_pipeline.generation.ledger import accounting
-    from wbrag_pipeline.rag.methods import check_able, method_named
-    from wbrag_pipeline.rag.searching import Search
-    from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-    from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.retrieval.knowledge_base import CORPUS
-    from wbrag_pipeline.training.judging import JudgingScorer
-    from wbrag_pipeline.training.scoring import Scorer, retrieve
+    from wbrag_pipeline.rag.methods import check_able
+    from wbrag_pipeline.training import stages
+    from wbrag_pipeline.training.context import StageContext
 
     if split not in ("train", "test"):
         raise InputError(f"there is no split {split!r}", field="--split", hint="train or test")
-    settings = variant.settings(top_k=top_k)
-    registry, policy = Registry.load(settings.home), method_named(settings.method)
-    vectors, model = load_encoder(settings.encoder), deployed_generator(settings)
-    check_able(model, policy, judges=True)
+    settings = settings.with_(limit=limit, validation_share=0.0, rescue_depth=0)
+    contexts = [StageContext.of(settings, name, run="judge") for name in benchmarks]
+    for context in contexts:
+        if split == "train":
+            context.benchmark.require_answers()
+    check_able(contexts[0].generator, contexts[0].method, judges=True)
     typer.echo(
         "| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |"
     )
     typer.echo("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for name in benchmarks:
-        entry = registry.benchmark(name)
-        if split == "train":
-            entry.require_answers()
-        questions = registry.questions(name, "train" if split == "train" else "test", limit=limit)
-        # As in training: the gates look at everything, and what comes out is counts.
-        base = open_knowledge_base(settings, entry.corpus, vectors).unrestricted()
-        task = task_named(entry.task)
-        with accounting("judge", partition=name):
-            found = retrieve(questions, base, settings.top_k, policy, model)
-            texts = base.hits_with_text(found.with_columns(pl.lit(CORPUS).alias("origin"))).unique("passage_id")
-            study = study_judge(
-                questions,
-                found,
-                texts,
-                Scorer(model, policy, task, entry.metric),
-                JudgingScorer.over(found, texts, model, policy, task),
-                settings.gates,
-                Search(base, settings.top_k),
-            )
+    for context in contexts:
+        # The questions of either split are judged as training questions are.
+        labelled = replace(context, account="judge:", benchmark=replace(context.benchmark, answers="given"))
+        asked = stages.questions(labelled).table.filter(split=split).with_columns(split=pl.lit("train"))
+        found = stages.retrievals(labelled, asked).table
+        passages = tables.PASSAGES.load_lazily(settings, context.benchmark.corpus)
+        study = study_judge(labelled, asked, found, passages)
         for what, a in (("questions", study.questions), ("passages", study.passages)):
             kappa = "–" if a.kappa is None else f"{a.kappa:.2f}"
             counts = (a.cases, a.both, a.gold_only, a.judge_only, a.neither, a.left_out)
-            typer.echo(f"| {name} | {what} | {' | '.join(map(str, counts))} | {a.share:.0%} | {kappa} |")
+            shown = " | ".join(map(str, counts))
+            typer.echo(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")

@@ -126,31 +126,6 @@ def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any])
 
 
 def _run_config(settings: Settings) -> Mapping[str, Any]:
-    gates = settings.gates
-    return {
-        "resources": {
-            "deployment": {
-                "config": {
-                    "home": str(settings.home),
-                    "encoder": settings.encoder,
-                    "generator": settings.generator,
-                    "method": settings.method,
-                    "scorer": settings.scorer,
-                    "curate": settings.curate,
-                    "private": settings.private,
-                    "top_k": settings.top_k,
-                    "tau_s": gates.tau_s,
-                    "tau_delta": gates.tau_delta,
-                    "tau_doc": gates.tau_doc,
-                    "n_min": gates.n_min,
-                    "limit": settings.limit or 0,
-                    "seed": settings.seed,
-                    "failure_share": settings.failure_share,
-                    "fuse_labels": settings.fuse_labels,
-                    "validation_share": settings.validation_share,
-                    "rescue_depth": settings.rescue_depth,
-                }
-            }
-        },
-        "loggers": {"people": {}},
-    }
+    from resources.deployment import run_config
+
+    return {"resources": {"deployment": run_config(settings)}, "loggers": {"people": {}}}

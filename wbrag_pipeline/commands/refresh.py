@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Variant, bundled
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import NotBuiltError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def refresh(
     corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -25,7 +25,7 @@ def refresh(
         bool, typer.Option("--train/--no-train", help="Train the trained benchmarks over a changed corpus again.")
     ] = True,
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Find what was added, updated, relabelled and deleted in the corpora's files, and do what follows from it.
 
@@ -36,7 +36,6 @@ def refresh(
     """
     from wbrag_pipeline.datasets.registry import Registry
 
-    settings = variant.settings()
     registry = Registry.load(settings.home)
     names = list(dict.fromkeys(corpora)) if corpora else _indexed(settings, registry)
     for name in names:
@@ -51,7 +50,9 @@ def refresh(
 
 
 def _indexed(settings: Settings, registry: Registry) -> list[str]:
-    return [name for name in registry.corpora if (settings.corpus_index(name) / "CURRENT").is_file()]
+    from wbrag_pipeline.retrieval.corpus import is_indexed
+
+    return [name for name in registry.corpora if is_indexed(settings, name)]
 
 
 def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
@@ -74,13 +75,13 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
     from wbrag_pipeline.commands.pipeline import refresh_corpus, train_again
     from wbrag_pipeline.lineage.refreshes import summary
     from wbrag_pipeline.refresh.retiring import other_encoders
-    from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.retrieval.corpus import committed_state, is_fresh
     from wbrag_pipeline.retrieval.corpus_changes import counts
 
     if is_fresh(settings, corpus, registry.corpus(corpus).path):
         typer.echo(f"corpus {corpus}: its files have not changed")
         return
-    first = not (settings.corpus_index(corpus) / "SETTLED").is_file()
+    first = committed_state(settings, corpus) is None
     refresh_corpus(settings, corpus, allow_deletions=allow_deletions)
     changes, retired = (
         table.read(settings.table(table.name, corpus)) for table in (tables.CORPUS_CHANGES, tables.RETIRED_UNITS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Variant, bundled, wide_console
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, wide_console, with_settings
 from wbrag_pipeline.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, compare, promote and roll back write-back releases."
 )
-Benchmark = Annotated[str, typer.Argument(help="The benchmark, see wbrag status.")]
+BenchmarkName = Annotated[str, typer.Argument(help="The benchmark, see wbrag status.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 # Units that a difference prints of each kind.
 _AT_MOST = 20
 
 
 @app.command("list")
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def list_releases(
-    benchmark: Benchmark,
+    benchmark: BenchmarkName,
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """List the releases of a benchmark: when and from what they were built, and what became of them.
 
@@ -43,7 +43,7 @@ def list_releases(
 
     from wbrag_pipeline.releases.store import release_names
 
-    settings = _settings(benchmark, variant)
+    _require(settings, benchmark)
     folder = settings.releases(benchmark)
     table = Table(
         "release", "state", "built", "units", "parent", "validation", title=f"{benchmark}, {settings.variant}"
@@ -59,12 +59,12 @@ def list_releases(
 
 
 @app.command()
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def show(
-    benchmark: Benchmark,
+    benchmark: BenchmarkName,
     release: Annotated[str, typer.Argument(help="For example r000002; the served one if left out.")] = "",
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Show how a release was made, what validating it gave, and whether its files are whole.
 
@@ -72,7 +72,7 @@ def show(
     """
     from wbrag_pipeline.releases.store import current, open_release
 
-    settings = _settings(benchmark, variant)
+    _require(settings, benchmark)
     folder = settings.releases(benchmark)
     found = open_release(folder, release) if release else current(folder)
     typer.echo(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
@@ -88,13 +88,13 @@ def show(
 
 
 @app.command()
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def diff(
-    benchmark: Benchmark,
+    benchmark: BenchmarkName,
     old: Annotated[str, typer.Argument(help="For example r000001.")],
     new: Annotated[str, typer.Argument(help="For example r000002.")],
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Say which units came, went and changed from one release to another.
 
@@ -103,7 +103,7 @@ def diff(
     from wbrag_pipeline.releases.diff import diff_units
     from wbrag_pipeline.releases.store import open_release
 
-    settings = _settings(benchmark, variant)
+    _require(settings, benchmark)
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
     found = diff_units(*(side.units() for side in sides))
     typer.echo(
@@ -116,13 +116,13 @@ def diff(
 
 
 @app.command()
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def promote(
-    benchmark: Benchmark,
+    benchmark: BenchmarkName,
     release: Annotated[str, typer.Argument(help="For example r000002.")],
     reason: Reason = "promoted by hand",
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Serve this release from now on, also one that was held back. Running retrievers follow at their next request.
 
@@ -132,7 +132,7 @@ def promote(
     """
     from wbrag_pipeline.releases import store as releases
 
-    settings = _settings(benchmark, variant)
+    _require(settings, benchmark)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
     move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
     served = _record(settings, benchmark)
@@ -141,12 +141,12 @@ def promote(
 
 
 @app.command()
-@bundled
+@with_settings(*RELEASE_SETTINGS)
 def rollback(
-    benchmark: Benchmark,
+    benchmark: BenchmarkName,
     reason: Reason = "rolled back by hand",
     *,
-    variant: Variant,
+    settings: Settings,
 ) -> None:
     """Serve again what was served before. The release that is left will not be promoted again but by hand.
 
@@ -157,7 +157,7 @@ def rollback(
     from wbrag_pipeline.releases import pointer
     from wbrag_pipeline.releases import store as releases
 
-    settings = _settings(benchmark, variant)
+    _require(settings, benchmark)
     folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
     left = pointer.served_name(folder)
     move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
@@ -184,12 +184,10 @@ def held_back(settings: Settings, benchmark: str) -> str:
     return f"{name} is held back ({why}); {served or 'the corpus alone'} is served"
 
 
-def _settings(benchmark: str, variant: Variant) -> Settings:
+def _require(settings: Settings, benchmark: str) -> None:
     from wbrag_pipeline.datasets.registry import Registry
 
-    settings = variant.settings()
     Registry.load(settings.home).benchmark(benchmark)
-    return settings
 
 
 def _actor() -> str:
@@ -214,7 +212,7 @@ def _record(settings: Settings, benchmark: str) -> str:
     from wbrag_pipeline.releases.pointer import served_name
 
     folder = settings.releases(benchmark)
-    record_served(Lineage(settings.lineage), folder, "by-hand", settings.variant, benchmark)
+    record_served(Lineage(settings.layout.lineage), folder, "by-hand", settings.variant, benchmark)
     return served_name(folder)
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from wbrag_pipeline.commands.options import Variant, bundled, wide_console
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, wide_console, with_settings
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@bundled
-def status(variant: Variant) -> None:
+@with_settings(*RELEASE_SETTINGS)
+def status(settings: Settings) -> None:
     """List corpora and benchmarks with their state under the present settings.
 
     Example: wbrag status
@@ -22,7 +22,6 @@ def status(variant: Variant) -> None:
     from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.datasets.registry import Registry
 
-    settings = variant.settings()
     registry = Registry.load(settings.home)
     console = wide_console()
     console.print(
@@ -48,10 +47,11 @@ def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
     import polars as pl
 
     from wbrag_pipeline import tables
+    from wbrag_pipeline.retrieval.corpus import is_indexed
 
     table = settings.table("passages", corpus)
     count = f"{tables.PASSAGES.scan(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
-    return count, "yes" if (settings.corpus_index(corpus) / "CURRENT").is_file() else "-"
+    return count, "yes" if is_indexed(settings, corpus) else "-"
 
 
 def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:
@@ -66,7 +66,7 @@ def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str,
         return ("-",) * 5
     except IntegrityError:
         return "damaged, see wbrag doctor", "-", "-", "-", "-"
-    table = settings.table("evaluation", benchmark)
+    table = release.settings(settings).table("evaluation", benchmark)
     if not table.is_file():
         return release.name, units, "-", "-", "-"
     try:

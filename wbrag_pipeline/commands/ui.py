@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import Home
+from wbrag_pipeline.commands.options import with_settings
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.settings import Settings
 
 
+@with_settings("home")
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
-    home: Home = None,
+    *,
+    settings: Settings,
 ) -> None:
     """Open the Dagster UI with the asset graph, the runs, backfills and schedules; Ctrl-C ends it.
 
     Example: wbrag ui --port 3000
     """
     from wbrag_pipeline.commands.pipeline import prepare_environment
-    from wbrag_pipeline.settings import Settings
 
-    prepare_environment(Settings.from_environment(home=home))
+    prepare_environment(settings)
     arguments = [sys.executable, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions", "-p", str(port)]
     os.execv(sys.executable, arguments)

@@ -1,4 +1,4 @@
-"""Benchmark splits into the table QUESTIONS: FlashRAG JSONL, plain JSONL, CSV, Parquet."""
+"""Benchmark splits into the table SPLIT: FlashRAG JSONL, plain JSONL, CSV, Parquet."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import polars as pl
 from wbrag_pipeline.datasets.metrics import normalize_answer
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
 from wbrag_pipeline.datasets.tasks import Task
-from wbrag_pipeline.tables import QUESTIONS
+from wbrag_pipeline.tables import SPLIT
 
 ANSWER_FIELDS = ("golden_answers", "answers", "answer")
 CSV_SEPARATOR = "|"
 
 
 def read_questions(path: Path, task: Task | None = None, *, answers: bool = True) -> pl.DataFrame:
-    """Read one split into QUESTIONS (question_id, question, golden_answers), one row a question, in file order.
+    """Read one split into SPLIT (question_id, question, golden_answers), one row a question, in file order.
 
     path: ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` with ``question`` and one of
         ``golden_answers`` or ``answers`` (a list of text) or ``answer`` (text or such a list). In CSV all three are
@@ -43,7 +43,7 @@ def read_numbered_questions(path: Path, task: Task | None = None, *, answers: bo
         question = text_field(source, number, fields, "question")
         golden = _answers(source, number, fields, task) if answers else []
         rows.append((number, question_id, question, golden))
-    frame = pl.DataFrame(rows, schema=pl.Schema({"number": pl.UInt32(), **QUESTIONS.schema}), orient="row")
+    frame = pl.DataFrame(rows, schema=pl.Schema({"number": pl.UInt32(), **SPLIT.schema}), orient="row")
     check_ids(source, frame["question_id"], frame["number"])
     return frame
 
@@ -51,7 +51,7 @@ def read_numbered_questions(path: Path, task: Task | None = None, *, answers: bo
 def shared_questions(train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     """Questions that stand in both splits after normalisation (case, punctuation, articles and blanks aside).
 
-    train, test: QUESTIONS tables. Returns one row a training question with a twin: train_id, test_id (its first
+    train, test: SPLIT tables. Returns one row a training question with a twin: train_id, test_id (its first
     twin's), question (as training words it), in training order. An honest evaluation has none.
     """
     twins: dict[str, str] = {}

@@ -38,9 +38,8 @@ from wbrag_pipeline.datasets.questions import read_numbered_questions, shared_qu
 from wbrag_pipeline.datasets.tasks import TASKS, task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.tables import QUESTIONS
+from wbrag_pipeline.tables import SPLIT
 
-Split = Literal["train", "test"]
 Overlap = Literal["refuse", "drop"]
 Answers = Literal["given", "none"]
 
@@ -139,30 +138,23 @@ class Registry:
         _require(path, f"corpora/{corpus}.yaml")
         return self.forgotten.without_forgotten_passages(read_corpus(path))
 
-    def questions(self, benchmark: str, split: Split, limit: int | None = None) -> pl.DataFrame:
-        """One split as QUESTIONS, at most the first ``limit``; gold answers of tasks with choices are canonical.
+    def splits(self, benchmark: str) -> Splits:
+        """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.
 
-        No training question is a test question: such ones are dropped or refused, as ``Benchmark.overlap`` says, each
-        time the split is read and before ``limit`` is applied. What was forgotten is left out too. Raises InputError
-        for an unknown name or bad file.
+        No training question is a test question: such ones are dropped or refused, as ``Benchmark.overlap`` says. Raises
+        InputError for an unknown name or a bad file. ``training.stages.questions`` limits and splits them for a run.
         """
         entry = self.benchmark(benchmark)
         for file in filter(None, (entry.train, entry.test)):
             _require(file, f"benchmarks/{benchmark}.yaml")
-        if split == "test":
-            if entry.test is None:
-                hint = f"add some: wbrag add benchmark {benchmark} --replace --test FILE …"
-                raise InputError(f"the benchmark {benchmark!r} has no test questions", field="test", hint=hint)
-            frame = read_numbered_questions(entry.test, task_named(entry.task)).drop("number")
-        else:
-            frame = read_splits(entry).train
-        frame = self.forgotten.without_forgotten_questions(frame)
-        return frame if limit is None else frame.head(limit)
+        found = read_splits(entry)
+        left = self.forgotten.without_forgotten_questions
+        return Splits(left(found.train), left(found.test), found.dropped)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Both splits as QUESTIONS, with no question in common; ``dropped`` training questions were taken out for that."""
+    """Both splits as SPLIT, with no question in common; ``dropped`` training questions were taken out for that."""
 
     train: pl.DataFrame
     test: pl.DataFrame
@@ -174,7 +166,7 @@ def read_splits(entry: Benchmark) -> Splits:
     task = task_named(entry.task)
     train = read_numbered_questions(entry.train, task, answers=entry.answers == "given")
     if entry.test is None:
-        return Splits(train.drop("number"), QUESTIONS.empty(), 0)
+        return Splits(train.drop("number"), SPLIT.empty(), 0)
     test = read_numbered_questions(entry.test, task)
     shared = shared_questions(train, test)
     if shared.height and entry.overlap == "refuse":

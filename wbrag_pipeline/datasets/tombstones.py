@@ -33,7 +33,7 @@ class Tombstones:
         return passages.filter(~pl.col("content_hash").is_in(sorted(self.passages))) if self.passages else passages
 
     def without_forgotten_questions(self, questions: pl.DataFrame) -> pl.DataFrame:
-        """QUESTIONS less those that were forgotten, whatever their ids are now."""
+        """SPLIT less those that were forgotten, whatever their ids are now."""
         if not self.questions:
             return questions
         hashes = pl.Series([question_hash(text) for text in questions["question"]], dtype=pl.String)

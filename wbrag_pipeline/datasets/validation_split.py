@@ -16,7 +16,7 @@ _BUCKETS = 10_000
 
 
 def split_validation(train: pl.DataFrame, share: float) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """QUESTIONS into (training part, validation part), the latter about ``share`` of all; both keep their order.
+    """SPLIT into (training part, validation part), the latter about ``share`` of all; both keep their order.
 
     A question's part follows from its normalised wording alone: it stays where it is when others come or go, and twins
     under two ids are never parted. The validation part is empty for a share of 0 or under ``LEAST_TRAINING`` questions.

@@ -6,14 +6,13 @@ Agreement beyond chance is Cohen's kappa ("A coefficient of agreement for nomina
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from wbrag_pipeline.rag.policy import Retrieve
-from wbrag_pipeline.settings import Gates
-from wbrag_pipeline.training.gates import document_gate, utility_gate
-from wbrag_pipeline.training.scoring import Scores, score_passages, score_utility, unscored
+from wbrag_pipeline.training import stages
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.scoring import FAILED, unscored
 
 
 @dataclass(frozen=True)
@@ -68,34 +67,31 @@ class JudgeStudy:
 
 
 def study_judge(
-    questions: pl.DataFrame,
-    retrievals: pl.DataFrame,
-    passages: pl.DataFrame,
-    gold: Scores,
-    judge: Scores,
-    gates: Gates,
-    again: Retrieve | None = None,
+    context: StageContext, questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.LazyFrame
 ) -> JudgeStudy:
-    """QUESTIONS, RETRIEVALS and PASSAGES through both gates twice, once with each scorer.
+    """The training part of QUESTIONS through both gates twice: by gold answers, and by the generator's own verdict.
 
-    A question that either could not score is left out and counted. ``again`` is as for ``score_utility``.
+    A question that either could not score is left out and counted. Nobody is rescued, since a verdict rescues nobody.
     """
-    scores = [score_utility(questions, retrievals, passages, scorer, again=again) for scorer in (gold, judge)]
-    lost = pl.concat([unscored(frame) for frame in scores])["question_id"].unique()
-    kept = [
-        utility_gate(frame, gates).filter(~pl.col("question_id").is_in(lost.implode())).filter("kept")
-        for frame in scores
+    sides = [
+        replace(context, settings=context.settings.with_(scorer=scorer, rescue_depth=0)) for scorer in ("gold", "judge")
     ]
-    decided = questions.select("question_id").filter(~pl.col("question_id").is_in(lost.implode()))
-    sides = [decided.with_columns(pl.col("question_id").is_in(k["question_id"].implode()).alias("kept")) for k in kept]
+    scores = [stages.utility_scores(side, questions, retrievals, passages).table for side in sides]
+    lost = pl.concat([unscored(frame) for frame in scores])["question_id"].unique()
+    scores = [frame.filter(~pl.col("question_id").is_in(lost.implode())) for frame in scores]
+    kept = [stages.kept_questions(side, frame) for side, frame in zip(sides, scores, strict=True)]
+    decided = [
+        frame.select("question_id", pl.col("question_id").is_in(k["question_id"].implode()).alias("kept"))
+        for frame, k in zip(scores, kept, strict=True)
+    ]
     shared = kept[0].join(kept[1], on="question_id", how="semi").select("question_id")
-    asked = questions.join(shared, on="question_id", how="semi")
     gated, failed = [], 0
-    for frame, scorer in zip(kept, (gold, judge), strict=True):
-        alone = score_passages(asked, retrievals, passages, scorer)
-        failed += alone["standalone_score"].null_count()
-        gated.append(document_gate(frame.join(shared, on="question_id", how="semi"), alone, gates))
+    for side, frame in zip(sides, scores, strict=True):
+        both_keep = frame.join(shared, on="question_id", how="semi")
+        alone = stages.passage_scores(side, questions, retrievals, both_keep, passages).table
+        failed += alone.filter(pl.col("status") == FAILED).height
+        gated.append(stages.decide(side, both_keep, alone).table)
     return JudgeStudy(
-        agreement(sides[0], sides[1], ("question_id",), "kept", lost.len()),
+        agreement(decided[0], decided[1], ("question_id",), "kept", lost.len()),
         agreement(gated[0], gated[1], ("question_id", "rank"), "retained", failed),
     )

@@ -172,6 +172,7 @@ def _construction_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
         ("source tokens, mean", f"{figures['source_tokens']:,.0f}" if units else "–"),
         ("unit tokens, mean", f"{figures['unit_tokens']:,.0f}" if units else "–"),
         ("compression", f"{figures['compression']:.2f}×" if units else "–"),
+        ("written by the extractive fallback", percent(figures["extractive_share"]) if units else "–"),
     ]
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.rag.searching import Search
-from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.training.scoring import Scorer, passages_of
+from wbrag_pipeline.datasets import metrics
+from wbrag_pipeline.evaluation.recall import answer_recall
+from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.rag.system import RagSystem
+from wbrag_pipeline.releases.store import Release
+from wbrag_pipeline.training.context import Figure, StageContext
+from wbrag_pipeline.training.scoring import FAILED, SCORED
+from wbrag_pipeline.training.stages import Made, of_split
 
 # One side of a comparison: a row a test question; answer and score are null where the call failed. `passages` are
 # origin-tagged ids in rank order, as in EVALUATION.
@@ -26,55 +30,73 @@ ANSWERED = tables.Table(
 )
 
 
-def evaluate(
-    questions: pl.DataFrame, without: KnowledgeBase, with_writeback: KnowledgeBase, scorer: Scorer, *, top_k: int
-) -> pl.DataFrame:
-    """QUESTIONS (the test split) to EVALUATION. Both knowledge bases share the encoder and the corpus.
+def evaluation(context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame) -> Made:
+    """The test part of QUESTIONS to EVALUATION: the corpus alone, and the system that ``release`` was made for."""
+    corpus, task = context.open_corpus(), context.benchmark.task
+    with_writeback = RagSystem.of_release(release, context.settings, corpus, task, context.load_generator)
+    with context.counted("evaluation", with_writeback.generator) as calls:
+        frame = evaluate(of_split(questions, "test"), with_writeback, context.benchmark.metric)
+    summary = summarise(frame, seed=context.settings.seed)
+    recalled: dict[str, Figure] = {}
+    if not with_writeback.task.choices:
+        without, with_ = answer_recall(frame, passages, release.units())
+        recalled = {"recall_without": without, "recall_with": with_}
+    figures: dict[str, Figure] = {
+        "score_without": summary.score_without,
+        "score_with": summary.score_with,
+        "gain": summary.gain,
+        "gain_low": summary.ci_low,
+        "gain_high": summary.ci_high,
+        "helped": summary.helped,
+        "hurt": summary.hurt,
+        **recalled,
+        "units_in_top_k": summary.units_in_top_k,
+        "release": release.name,
+    }
+    return Made(frame, {**figures, **calls})
+
+
+def evaluate(questions: pl.DataFrame, system: RagSystem, metric: str, without: RagSystem | None = None) -> pl.DataFrame:
+    """SPLIT to EVALUATION: ``system`` against ``without``, the same system over the corpus alone when None.
 
     A failed answer counts as wrong: a system that gives no answer has not answered. It counts so on both sides, also
     where it failed on one alone, since a call that was lost says nothing for or against write-back.
     """
-    vectors = without.encoder.encode_queries(questions["question"].to_list())
-    sides = [
-        answer_questions(questions, base, scorer, top_k=top_k, vectors=vectors) for base in (without, with_writeback)
-    ]
+    other = without or system.without_writeback()
+    sides = [answer_questions(questions, side, metric) for side in (other, system)]
     return join_sides(questions, *sides)
 
 
-def answer_questions(
-    questions: pl.DataFrame, base: KnowledgeBase, scorer: Scorer, *, top_k: int, vectors: Vectors | None = None
-) -> pl.DataFrame:
-    """QUESTIONS to ANSWERED over one knowledge base; ``vectors`` are the questions' own where they are known."""
-    asked = questions["question"].to_list()
-    if vectors is None:
-        vectors = base.encoder.encode_queries(asked)
-    search = Search(base, top_k)
-    hits = base.hits_with_text(search.first(scorer.method, scorer.generator, asked, vectors))
-    passages = passages_of(hits, hits.unique("passage_id"), list(range(len(asked))), "query")
-    answers, scores = scorer.score(questions, passages, search)
+def answer_questions(questions: pl.DataFrame, system: RagSystem, metric: str) -> pl.DataFrame:
+    """SPLIT to ANSWERED by one system, scored by ``metric``."""
+    answered = system.answer(questions["question"].to_list())
+    scores = metrics.score(metric, answered.texts, questions["golden_answers"].to_list())
+    failed = [answer.failed for answer in answered.answers]
     ids = (
-        hits.sort("query", "rank")
+        answered.hits.sort("query", "rank")
         .group_by("query", maintain_order=True)
         .agg((pl.col("origin") + ":" + pl.col("passage_id")).alias("ids"))
     )
-    tagged = pl.DataFrame({"query": range(len(asked))}, schema={"query": pl.Int32}).join(
+    tagged = pl.DataFrame({"query": range(questions.height)}, schema={"query": pl.Int32}).join(
         ids, on="query", how="left", maintain_order="left"
     )
     frame = questions.select("question_id").with_columns(
-        pl.Series("answer", answers, dtype=pl.String),
-        pl.Series("score", scores, dtype=pl.Float64),
+        pl.Series("answer", [None if lost else t for t, lost in zip(answered.texts, failed, strict=True)], pl.String),
+        pl.Series("score", [None if lost else s for s, lost in zip(scores, failed, strict=True)], pl.Float64),
         tagged["ids"].fill_null(pl.Series([[]], dtype=pl.List(pl.String))).alias("passages"),
     )
     return ANSWERED.check(frame)
 
 
 def join_sides(questions: pl.DataFrame, without: pl.DataFrame, with_writeback: pl.DataFrame) -> pl.DataFrame:
-    """QUESTIONS and ANSWERED on both sides to EVALUATION, in the questions' order; see ``evaluate`` on failures."""
+    """SPLIT and ANSWERED on both sides to EVALUATION, in the questions' order; see ``evaluate`` on failures."""
     frame = questions
     for side, answered in (("without", without), ("with", with_writeback)):
-        named = answered.rename({name: f"{name}_{side}" for name in ("answer", "score", "passages")})
+        status = pl.when(pl.col("score").is_null()).then(pl.lit(FAILED)).otherwise(pl.lit(SCORED)).alias("status")
+        named = answered.with_columns(status)
+        named = named.rename({name: f"{name}_{side}" for name in ("answer", "score", "status", "passages")})
         frame = frame.join(named, on="question_id", how="left", maintain_order="left")
-    lost = pl.col("score_without").is_null() | pl.col("score_with").is_null()
+    lost = (pl.col("status_without") == FAILED) | (pl.col("status_with") == FAILED)
     frame = frame.with_columns(
         pl.col("answer_without", "answer_with").fill_null(""),
         *(pl.when(lost).then(0.0).otherwise(pl.col(name)).alias(name) for name in ("score_without", "score_with")),

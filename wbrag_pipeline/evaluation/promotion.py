@@ -17,13 +17,17 @@ from typing import Literal
 
 import polars as pl
 
+from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.rag.system import RagSystem
+from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
 from wbrag_pipeline.releases.pointer import Move, moves_of, read_pointer
-from wbrag_pipeline.releases.store import Release, candidate, current, promote
-from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.training.scoring import Scorer
+from wbrag_pipeline.releases.store import Release, candidate, candidate_name, current, promote
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.stages import of_split
 
 SIGNIFICANCE = 0.05
 # Below so many questions only a landslide is significant; the reason then says so.
@@ -46,19 +50,41 @@ class Decision:
     figures: dict[str, float] = field(default_factory=dict)
     move: Move | None = None
 
+    @property
+    def served(self) -> str:
+        """What is served after it; "" where nothing is."""
+        return self.compared_with if self.outcome == "held_back" else self.release
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """What it takes to compare two releases: opened only when a comparison is made, for engines load slowly."""
+    """What it takes to compare two releases.
+
+    questions: SPLIT, the validation part of the training questions.
+    system: the system that a release was made for, or the candidate's own over the corpus alone for None; opened only
+        when a comparison is made, for engines load slowly.
+    """
 
     questions: pl.DataFrame
-    base: Callable[[], KnowledgeBase]
-    scorer: Callable[[], Scorer]
-    top_k: int
+    system: Callable[[Release | None], RagSystem]
+    metric: str
     seed: int = 0
 
+    @classmethod
+    def of(cls, context: StageContext, questions: pl.DataFrame) -> Comparison:
+        """The comparison of a benchmark's releases on the validation part of QUESTIONS."""
+
+        def system(release: Release | None) -> RagSystem:
+            if release is None:
+                return context.system()
+            corpus, task = context.open_corpus(), context.benchmark.task
+            return RagSystem.of_release(release, context.settings, corpus, task, context.load_generator)
+
+        part = of_split(questions, "validation")
+        return cls(part, system, context.benchmark.metric, context.settings.seed)
+
     def run(self, new: Release, served: Release | None) -> Summary | None:
-        """Served against new, paired; None when there is no question to ask.
+        """Served against new, paired, each as it would be served; None when there is no question to ask.
 
         A question that taught one of them is left out: that one would be asked its own lesson.
         """
@@ -66,13 +92,24 @@ class Comparison:
         fair = self.questions.filter(~pl.col("question_id").is_in(pl.concat(taught).unique().implode()))
         if fair.is_empty():
             return None
-        base = self.base()
-        sides = [
-            base if release is None else base.with_writeback(release.units(), release.index(base.encoder))
-            for release in (served, new)
-        ]
-        frame = evaluate(fair, sides[0], sides[1], self.scorer(), top_k=self.top_k)
+        frame = evaluate(fair, self.system(new), self.metric, without=self.system(served))
         return summarise(frame, seed=self.seed)
+
+
+def validate_candidate(context: StageContext, questions: pl.DataFrame, actor: str) -> Decision:
+    """Promote a benchmark's candidate or hold it back, compared on the validation part of QUESTIONS.
+
+    actor: who does it, for the pointer's history. Raises as ``promote_or_hold_back``.
+    """
+    settings, corpus = context.settings, context.benchmark.corpus
+    off = "validation_share is 0" if not settings.validation_share else f"under {LEAST_TRAINING} training questions"
+    return promote_or_hold_back(
+        settings.releases(context.benchmark.name),
+        Comparison.of(context, questions),
+        actor=actor,
+        none_set_aside=f"{off}, so none were set aside",
+        instead=revalidated_release(settings, corpus, actor=actor, encoder=lambda: context.encoder),
+    )
 
 
 def promote_or_hold_back(
@@ -112,6 +149,15 @@ def promote_or_hold_back(
     _note(new, not worse, compared_with, reason, figures)  # first: what serves has its reasons with it
     move = None if worse else promote(folder, new.name, actor=actor, reason=reason)
     return Decision("held_back" if worse else "promoted", new.name, compared_with, reason, figures, move)
+
+
+def record_decision(context: StageContext, lineage: Lineage, decision: Decision, actor: str) -> None:
+    """Record a decision, the pointer's moves, and what is served where that is another release than was built."""
+    settings, benchmark = context.settings, context.benchmark.name
+    folder = settings.releases(benchmark)
+    if decision.move is not None and decision.release != candidate_name(folder):
+        record_served(lineage, folder, context.run, settings.variant, benchmark)
+    lineage.record_release_decisions(context.run, settings.variant, benchmark, decisions_of(folder, decision, actor))
 
 
 def is_worse(summary: Summary, compared_with: str) -> tuple[bool, str]:

@@ -167,7 +167,8 @@ def construction(
 
     questions, kept, rescued, units: counts; kept_share, fallback_rate: 0 to 1 (of the questions, of the kept ones);
     retained_passages: mean a kept question; source_tokens, unit_tokens: mean a unit;
-    compression: source tokens for one token of a unit, over all units together.
+    compression: source tokens for one token of a unit, over all units together;
+    extractive_share: 0 to 1, units that the extractive fallback wrote since no draft of the model could be used.
     """
     kept = of_kept_questions(gated_docs)["question_id"].n_unique()
     taught = gated_docs["question_id"].n_unique()
@@ -185,12 +186,15 @@ def construction(
         "source_tokens": _share(sources, knowledge_units.height),
         "unit_tokens": _share(tokens, knowledge_units.height),
         "compression": _share(sources, tokens),
+        "extractive_share": _share(
+            knowledge_units.filter(pl.col("written_by") == "extractive_fallback").height, knowledge_units.height
+        ),
     }
 
 
 def of_kept_questions(gated_docs: pl.DataFrame) -> pl.DataFrame:
-    """The rows of GATED_DOCS of questions that the utility gate keeps; a rescued one has none of its top K there."""
-    return gated_docs.filter((pl.col("rank") == 1).any().over("question_id"))
+    """The rows of GATED_DOCS of questions that the utility gate keeps, without the rescued ones."""
+    return gated_docs.filter(pl.col("gate") == "utility")
 
 
 def rank_profile(gated_docs: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
+from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE, CURRENT_STATE
 from wbrag_pipeline.retrieval.index_removal import without_ids
 from wbrag_pipeline.storage import (
     in_plain_words,
@@ -25,7 +26,7 @@ from wbrag_pipeline.tables import write_parquet
 
 # As retrieval.corpus names them.
 _DIGITS = 16
-_POINTERS = ("CURRENT", "SETTLED")
+_POINTERS = (CURRENT_STATE, COMMITTED_STATE)
 
 
 def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, int]:
@@ -35,11 +36,11 @@ def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, i
     it before the old one goes. Who has the old one open keeps what is in memory until the next look at the pointer.
     """
     counts: dict[str, int] = {}
-    folder = home.settings.embeddings.parent
+    folder = home.settings.layout.embeddings.parent
     if not subject.passages or not folder.is_dir():
         return counts
     for place in sorted(path for path in folder.glob("*/*") if path.is_dir()):
-        if place.is_relative_to(home.settings.embeddings):
+        if place.is_relative_to(home.settings.layout.embeddings):
             continue
         with locked(place):
             for left_over in place.glob(".*.tmp*"):
@@ -57,7 +58,11 @@ def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, i
 def forget_embeddings(home: StoredFiles, subject: Subject) -> int:
     """Vectors of the passages taken out of the store, under every encoder."""
     hashes = pl.Series(subject.content_hashes, dtype=pl.String)
-    return drop_vectors(home.settings.embeddings, hashes) if len(hashes) and home.settings.embeddings.is_dir() else 0
+    return (
+        drop_vectors(home.settings.layout.embeddings, hashes)
+        if len(hashes) and home.settings.layout.embeddings.is_dir()
+        else 0
+    )
 
 
 def _made_again(state: Path, subject: Subject) -> tuple[str, int] | None:

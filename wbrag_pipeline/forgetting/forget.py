@@ -145,7 +145,7 @@ def _remove_left_overs(home: StoredFiles) -> None:
 
 def _remove_lineage_database(home: StoredFiles) -> None:
     """The DuckDB file holds views alone and is made again by the next look; a view's cache is a trace nobody needs."""
-    for path in home.settings.lineage.glob("lineage.duckdb*"):
+    for path in home.settings.layout.lineage.glob("lineage.duckdb*"):
         path.unlink()
 
 

@@ -18,6 +18,7 @@ from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table, rows_to_forget
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.releases.store import content_of
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
 from wbrag_pipeline.storage import (
@@ -26,7 +27,6 @@ from wbrag_pipeline.storage import (
     remove_directory,
     replacing_directory,
     sha256_of_file,
-    sha256_of_text,
     write_json,
 )
 
@@ -84,7 +84,7 @@ def _manifest(release: Path, new: Path) -> dict[str, Any]:
     """The release's manifest with what the smaller files changed: hashes, number of units, content."""
     found: dict[str, Any] = json.loads((release / "release.json").read_text(encoding="utf-8"))
     units = pl.read_parquet(new / "units.parquet")
-    found["content"] = sha256_of_text(read_manifest(new / "index").encoder_fingerprint, units.write_json())
+    found["content"] = content_of(units, read_manifest(new / "index").encoder_fingerprint, found.get("made", {}))
     if "units_sha256" in found:
         found["units_sha256"] = sha256_of_file(new / "units.parquet")
     if "files" in found:

@@ -33,7 +33,7 @@ def empty_completions(home: StoredFiles) -> int:
     A completion's key is a hash of its prompt, which cannot be turned back into the passages in it, and a short answer
     shows no trace of where it came from. So none can be shown to be free of what is forgotten.
     """
-    file = home.settings.completions
+    file = home.settings.layout.completions
     if not file.is_file():
         return 0
     with _opened(file) as connection:

@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.home import Home, path_name
+from wbrag_pipeline.settings import Settings
 
 # The folder of tombstones and journal: hashes of what was forgotten, which is no trace of it.
 OWN = "forgotten"
@@ -63,13 +64,10 @@ class StoredFiles:
 
     def scope(self, file: Path) -> tuple[str | None, str | None]:
         """(corpus, benchmark) that a file's path names, None where it names none."""
-        root = next((root for root in self.roots if file.is_relative_to(root)), file.parent)
-        parts = [part.removesuffix(".parquet") for part in file.relative_to(root).parts]
-        # A corpus and a benchmark may have one name, so the kind of table decides which it is.
-        of_corpus = parts[0] == "indexes" or parts[:2] in (["tables", "passages"], ["tables", "corpus_changes"])
-        if of_corpus:
-            return next((name for name in self.registry.corpora if slug(name) in parts), None), None
-        benchmark = next((name for name in self.registry.benchmarks if slug(name) in parts), None)
+        owner = Home(self.settings.home.absolute()).owner(file)
+        if owner.corpus is not None:
+            return next((name for name in self.registry.corpora if path_name(name) == owner.corpus), None), None
+        benchmark = next((name for name in self.registry.benchmarks if path_name(name) == owner.benchmark), None)
         return self.corpus_of(benchmark), benchmark
 
     def scoped(self, frame: pl.DataFrame, file: Path) -> pl.DataFrame:

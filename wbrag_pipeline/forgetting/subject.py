@@ -24,7 +24,6 @@ SubjectKind = Literal["passage", "source", "unit", "question"]
 SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 _BY_CONTENT = ["title", "text", "content_hash"]
 _ROWS_AT_ONCE = 50_000
-_SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 _PASSAGE = {"passage_id", "title", "text", "content_hash", "source"}
 _RECORDED_UNIT = {"unit_id", "benchmark", "question_id", "sources"}
 _UNIT = {"unit_id", "title", "text", "question_id", "benchmark", "source_passage_ids", "source_hashes"}
@@ -213,9 +212,10 @@ def _what_stays(home: StoredFiles, gone: Tombstones) -> Iterator[pl.Series]:
         for part in pl.read_parquet(file, columns=_BY_CONTENT).iter_slices(_ROWS_AT_ONCE):
             yield pl.Series(_joined(gone.without_forgotten_passages(part)), dtype=pl.String)
     for name in home.registry.benchmarks:
-        for split in _SPLITS:
-            with suppress(WbragError):
-                asked = gone.without_forgotten_questions(home.registry.questions(name, split))
+        with suppress(WbragError):
+            splits = home.registry.splits(name)
+            for part in (splits.train, splits.test):
+                asked = gone.without_forgotten_questions(part)
                 yield asked["question"]
                 yield asked["golden_answers"].list.join(" ")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
-from wbrag_pipeline.settings import slug
+from wbrag_pipeline.home import path_name
 from wbrag_pipeline.storage import write_json, write_text
 
 _RECORDS = (".json", ".jsonl", ".ndjson")
@@ -18,7 +18,7 @@ _WRITTEN = (".yaml", ".yml", ".toml")
 
 def remove_reports(home: StoredFiles, benchmarks: set[str]) -> int:
     """Remove every report of these benchmarks; gives how many files went."""
-    names = {slug(name) for name in benchmarks}
+    names = {path_name(name) for name in benchmarks}
     found = [path for path in (home.settings.home / "reports").rglob("*") if path.is_file() and path.stem in names]
     for path in found:
         path.unlink()

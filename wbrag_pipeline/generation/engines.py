@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -36,10 +35,9 @@ def load_generator(name: str, completions: Path | None = None, arguments: str = 
     return LanguageModel(engine_named(name, _object(arguments)), cache)
 
 
-def deployed_generator(settings: Settings, arguments: str = "") -> Generator:
-    """The generator that the settings name, over their cache; engine arguments left empty are the environment's."""
-    arguments = arguments or os.environ.get("WBRAG_ENGINE_ARGUMENTS", "")
-    return load_generator(settings.generator, settings.completions, arguments)
+def deployed_generator(settings: Settings) -> Generator:
+    """The generator that the settings name, over their completion cache."""
+    return load_generator(settings.generator, settings.layout.completions, settings.engine_arguments)
 
 
 def check_generator(name: str) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    lineage = Lineage(settings.lineage)
+    lineage = Lineage(settings.layout.lineage)
     lineage.record_units(run_id, settings.variant, "nq", "wiki18", units=units, gated_docs=gated_docs, ...)
     print(render_tree(lineage.trace("u_3f2a91")))
 
@@ -32,7 +32,7 @@ __all__ = ["Lineage", "Node", "render_tree"]
 
 
 class Lineage:
-    """The lineage kept in one folder (``settings.lineage``): ``events/*.parquet`` and ``lineage.duckdb``.
+    """The lineage kept in one folder (``settings.layout.lineage``): ``events/*.parquet`` and ``lineage.duckdb``.
 
     Nothing is made on disk before the first recording or reading. Every ``record_…`` takes ``at``, the time to record
     (with a time zone; now when None), and gives the path of the event file, which is there whole or not at all.
@@ -84,7 +84,7 @@ class Lineage:
         """Record where all units of one benchmark came from.
 
         units, gated_docs: KNOWLEDGE_UNITS and the GATED_DOCS they were distilled from; no units is a fact as well.
-        gates: the thresholds in force, as ``dataclasses.asdict(settings.gates)``.
+        gates: the thresholds in force, as ``dataclasses.settings.thresholds``.
         Raises IntegrityError when a table breaks its schema or a unit belongs to another benchmark.
         """
         frame = events.unit_rows(units, gated_docs, benchmark).with_columns(

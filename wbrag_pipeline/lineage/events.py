@@ -19,8 +19,8 @@ from polars.datatypes import DataTypeClass
 
 from wbrag_pipeline import storage
 from wbrag_pipeline.errors import InputError, IntegrityError
+from wbrag_pipeline.home import path_name
 from wbrag_pipeline.lineage import refreshes
-from wbrag_pipeline.settings import slug
 from wbrag_pipeline.tables import CURATED_UNITS, EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 
 Number = float | int | str
@@ -70,10 +70,12 @@ SCHEMAS: dict[str, pl.Schema] = {
             "title": pl.String,
             "score_no_retrieval": pl.Float64,
             "score_rag": pl.Float64,
+            "gate": pl.String,  # "utility" or "rescue"; null in recordings of earlier versions
             "fallback": pl.Boolean,
             "source_tokens": pl.Int32,
             "unit_tokens": pl.Int32,
             "distiller": pl.String,
+            "written_by": pl.String,  # null in recordings of earlier versions
             "prompt_version": pl.String,
             "generator_fingerprint": pl.String,
             "encoder": pl.String,
@@ -163,7 +165,7 @@ def write(events: Path, kind: str, frame: pl.DataFrame, run_id: str, variant: st
     if moment.tzinfo is None:
         raise InputError(f"{moment} has no time zone", field="at", hint="give UTC: datetime(..., tzinfo=UTC)")
     moment = moment.astimezone(UTC)
-    event_id = f"{moment:%Y%m%dT%H%M%S.%fZ}-{slug(run_id)[:64]}-{uuid.uuid4().hex[:12]}"
+    event_id = f"{moment:%Y%m%dT%H%M%S.%fZ}-{path_name(run_id)[:64]}-{uuid.uuid4().hex[:12]}"
     rows = frame.with_columns(
         event_id=pl.lit(event_id), recorded_at=pl.lit(moment), run_id=pl.lit(run_id), variant=pl.lit(variant)
     )

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _UNIT_KEY = ("variant", "benchmark", "unit_id")
+# In words; what the generator wrote at once needs none.
+_WRITTEN_BY = {
+    "generator_repaired": "the generator, at its second try",
+    "extractive_fallback": "the extractive fallback: no draft of the generator could be used",
+}
 _BY_ID = "SELECT variant, benchmark, unit_id FROM units WHERE unit_id = $id"
 
 
@@ -104,9 +109,10 @@ def _gate(row: LineageRow) -> str:
     """How the unit's sources passed, in words."""
     if row["fallback"]:
         return "no passage passed alone: the first by rank were taken"
-    least = json.loads(row["gates"]).get("tau_s")
-    if None not in (least, row["score_rag"]) and row["score_rag"] <= least:  # as in writeback.rescue
+    if row["gate"] == "rescue":
         return "rescued: what retrieval found does not answer the question, each source alone does"
+    if row["gate"] is None:  # recorded by a version that did not tell
+        return "each source passed alone, or the question was rescued"
     return "each source passed alone"
 
 
@@ -133,6 +139,7 @@ def _unit(
     made_by = {
         "generator": row["generator_fingerprint"],
         "distiller": row["distiller"],
+        "written by": _WRITTEN_BY.get(row["written_by"]),
         "prompt version": row["prompt_version"],
         "encoder": row["encoder"],
         "method": row["method"],

@@ -18,6 +18,7 @@ from wbrag_pipeline.rag.none import NoRetrieval
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.replug import RePlug
 from wbrag_pipeline.rag.self_rag import SelfRag
+from wbrag_pipeline.settings import Settings
 
 METHODS: dict[str, Callable[..., Method]] = {
     "none": NoRetrieval,
@@ -43,6 +44,11 @@ def method_named(name: str) -> Method:
         return METHODS[kind](**method_options.read(METHODS[kind], kind, given))
     known = [*METHODS, *(f"{transform}+{method}" for transform in TRANSFORMS for method in METHODS if method != "none")]
     raise InputError(f"there is no RAG method {name!r}", field="method", hint=f"one of {', '.join(known)}")
+
+
+def with_canonical_method(settings: Settings) -> Settings:
+    """The settings with the method in its one spelling, since it is part of every path. Raises as ``method_named``."""
+    return settings.with_(method=method_named(settings.method).name)
 
 
 def check_able(generator: Generator, method: Method, *, judges: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A knowledge base as the methods search it: first by the question, later by what a method comes up with."""
+"""A knowledge base as the methods search it, and hits as the passages that a generator reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from wbrag_pipeline.generation.generator import Generator, Passage
-from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 
 if TYPE_CHECKING:
@@ -17,13 +16,22 @@ if TYPE_CHECKING:
 
 
 def passages_in(rows: pl.DataFrame) -> list[Passage]:
-    """Rows of passage_id, title, text, score and perhaps sources, as a generator takes them."""
+    """Rows of passage_id, title, text, score and perhaps origin and sources, as a generator takes them."""
     sources = rows["sources"].to_list() if "sources" in rows.columns else [()] * rows.height
     columns = (rows[name] for name in ("passage_id", "title", "text", "score"))
     return [
         Passage(name, title, text, score, tuple(of))
         for name, title, text, score, of in zip(*columns, sources, strict=True)
     ]
+
+
+def passages_by_query(hits: pl.DataFrame, queries: int) -> list[list[Passage]]:
+    """``KnowledgeBase.hits_with_text`` to the passages of each of so many queries, best first."""
+    found: list[list[Passage]] = [[] for _ in range(queries)]
+    hits = hits.sort("query", "rank")
+    for query, passage in zip(hits["query"], passages_in(hits), strict=True):
+        found[query].append(passage)
+    return found
 
 
 @runtime_checkable
@@ -36,7 +44,7 @@ class TransformsQueries(Protocol):
 
 @dataclass(frozen=True)
 class Search:
-    """The top ``top_k`` of ``base``. Called with queries it is a ``policy.Retrieve``."""
+    """The top ``top_k`` of ``base``, by a query's own vector. It is a ``policy.Retrieve``."""
 
     base: KnowledgeBase
     top_k: int
@@ -44,19 +52,4 @@ class Search:
     def __call__(self, queries: Sequence[str]) -> list[list[Passage]]:
         """Passages of each query, best first."""
         hits = self.base.hits_with_text(self.base.search(queries, self.top_k))
-        found: list[list[Passage]] = [[] for _ in queries]
-        hits = hits.sort("query", "rank")
-        for query, passage in zip(hits["query"], passages_in(hits), strict=True):
-            found[query].append(passage)
-        return found
-
-    def first(
-        self, method: Method, generator: Generator, questions: Sequence[str], vectors: Vectors | None = None
-    ) -> pl.DataFrame:
-        """The hits (``knowledge_base.HITS``) that ``method`` begins with.
-
-        ``vectors`` are the questions' own where they are known already; a method that transforms queries has others.
-        """
-        if isinstance(method, TransformsQueries):
-            vectors = method.query_vectors(generator, questions, self)
-        return self.base.search(questions, self.top_k, query_vectors=vectors)
+        return passages_by_query(hits, len(queries))

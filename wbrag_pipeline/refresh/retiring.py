@@ -10,13 +10,14 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.home import path_name
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.source_validity import revalidate_units
 from wbrag_pipeline.releases.pointer import moves_of
 from wbrag_pipeline.releases.store import Release, build_release, current, promote
-from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, current_state
 from wbrag_pipeline.retrieval.protocols import Encoder
-from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file
 
 
@@ -24,7 +25,7 @@ def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[t
     """Variant, benchmark and folder of all that is served of these benchmarks under the deployment's encoder."""
     for benchmark in benchmarks:
         for folder in sorted(
-            (settings.home / "releases").glob(f"{_escaped(slug(settings.encoder))}~*/{slug(benchmark)}")
+            (settings.home / "releases").glob(f"{_escaped(path_name(settings.encoder))}~*/{path_name(benchmark)}")
         ):
             yield folder.parent.name, benchmark, folder
 
@@ -94,7 +95,9 @@ def in_step(
     return build_release(units, load_encoder(), release.folder.parent, made), decisions
 
 
-def revalidated_release(settings: Settings, corpus: str, *, actor: str) -> Callable[[Release], Release] | None:
+def revalidated_release(
+    settings: Settings, corpus: str, *, actor: str, encoder: Callable[[], Encoder] | None = None
+) -> Callable[[Release], Release] | None:
     """What ``promote`` and ``rollback`` serve in the place of an older release; None before the corpus was indexed.
 
     The corpus may have lost sources since that release was built, or closed them to some readers.
@@ -104,12 +107,12 @@ def revalidated_release(settings: Settings, corpus: str, *, actor: str) -> Calla
         return None
     passages = pl.scan_parquet(state.passages)
 
-    def instead(release: Release) -> Release:
+    def load() -> Encoder:
         from wbrag_pipeline.retrieval.encoder import load_encoder
 
-        return in_step(release, passages, lambda: load_encoder(settings.encoder), actor=actor)[0]
+        return load_encoder(settings.encoder)
 
-    return instead
+    return lambda release: in_step(release, passages, encoder or load, actor=actor)[0]
 
 
 def record_releases(lineage: Lineage, settings: Settings, benchmarks: Sequence[str], run_id: str) -> None:
@@ -145,4 +148,4 @@ def _escaped(name: str) -> str:
 def other_encoders(settings: Settings, corpus: str) -> list[str]:
     """Folder names of other encoders' indexes of a corpus: they stay as they are until they are refreshed."""
     mine: Path = settings.corpus_index(corpus)
-    return sorted(path.parent.name for path in mine.parent.glob("*/CURRENT") if path.parent != mine)
+    return sorted(path.parent.name for path in mine.parent.glob(f"*/{CURRENT_STATE}") if path.parent != mine)

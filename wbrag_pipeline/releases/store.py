@@ -27,18 +27,21 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
+from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.releases import pointer
 from wbrag_pipeline.releases.pointer import Move
 from wbrag_pipeline.releases.unit_vectors import unit_vectors
 from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
 
-_FORMAT = 2
+_FORMAT = 3
 _A_NAME = re.compile(r"\b" + pointer.RELEASE_NAME.pattern + r"\b")
 _CANDIDATE = "CANDIDATE"
+# Settings that decide what is searched and answered with the units, beside those that decided the units.
+_OF_THE_SYSTEM = ("generator", "engine_arguments", "method", "top_k")
 _UNITS, _INDEX = "units.parquet", "index"
 _HINT = "make a new release with wbrag run, or serve another one with wbrag release promote"
 
@@ -66,6 +69,10 @@ class Release:
         """Raises IntegrityError, naming the file, when one is missing or not what was built."""
         for name in self.files:
             self._verify(name)
+
+    def settings(self, others: Settings) -> Settings:
+        """The settings that it was made with; ``others`` gives the home, and what was not recorded."""
+        return others.recorded(self.made.get("settings", {}))
 
     def units(self) -> pl.DataFrame:
         """KNOWLEDGE_UNITS of this release. Raises IntegrityError when the file is not the one that was built."""
@@ -110,15 +117,22 @@ def build_release(units: pl.DataFrame, encoder: Encoder, folder: Path, made: Map
 
     made: how the units came about, for the record (variant, run, gates, …).
 
-    When some release holds exactly these units and is whole, that one becomes the candidate and no other is written.
-    What is served does not change.
+    When some release holds exactly these units for the same system and is whole, that one becomes the candidate and no
+    other is written. What is served does not change.
     """
     units = tables.KNOWLEDGE_UNITS.check(units).sort("unit_id")
-    content = sha256_of_text(encoder.fingerprint, units.write_json())
+    content = content_of(units, encoder.fingerprint, made)
     release = _same(folder, content) or _build(units, content, encoder, folder, made)
     if candidate_name(folder) != release.name:
         write_text(folder / _CANDIDATE, release.name + "\n")
     return release
+
+
+def content_of(units: pl.DataFrame, encoder_fingerprint: str, made: Mapping[str, Any]) -> str:
+    """Hash of KNOWLEDGE_UNITS and of the system that searches and answers with them."""
+    settings = made.get("settings", {})
+    system = {name: settings.get(name) for name in _OF_THE_SYSTEM}
+    return sha256_of_text(encoder_fingerprint, json.dumps(system, sort_keys=True), units.write_json())
 
 
 def candidate(folder: Path) -> Release:
@@ -138,6 +152,16 @@ def candidate_name(folder: Path) -> str | None:
     if pointer.RELEASE_NAME.fullmatch(name) and (folder / name).is_dir():
         return name
     return max(release_names(folder), default=None)  # the note is lost or damaged: the newest is the likeliest
+
+
+def trained_with(settings: Settings, benchmark: str) -> Settings:
+    """The settings that a benchmark's candidate was made with: they tell where its tables are.
+
+    ``settings`` themselves where nothing was built, or where the candidate is damaged.
+    """
+    with suppress(WbragError):
+        return candidate(settings.releases(benchmark)).settings(settings)
+    return settings
 
 
 def current(folder: Path) -> Release:

@@ -3,8 +3,8 @@
 ::
 
     indexes/CORPUS/ENCODER/3f9a…/        a state: the passages' table, its FAISS index and what they were made from
-                           CURRENT       names the state that is served, and the source it was read from
-                           SETTLED       names the state that the write-back units were last brought in step with
+                           current.json    names the state that is served, and the source it was read from
+                           committed.json  names the state that the write-back units were last brought in step with
 
 A state never changes and is named by the hash of its table. A reader finds the table and the index of one making
 whichever moment it comes, also while the next state is made, and the one before stays for those who had opened it.
@@ -41,6 +41,7 @@ from wbrag_pipeline.storage import (
 )
 
 _HINT = "make it again with: wbrag run BENCHMARK --refresh"
+CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
 
@@ -83,7 +84,8 @@ def source_fingerprint(source: Path) -> str:
 def note_source(settings: Settings, corpus: str, fingerprint: str, passages: pl.DataFrame) -> None:
     """Write down from which source PASSAGES were read, before they are stored: a table that is not these shows it."""
     note = {"source": fingerprint, "passages": _digest(passages)}
-    write_json(settings.source_note(corpus), note)
+    settings.layout.mark_layout()
+    write_json(settings.layout.source_note(corpus), note)
 
 
 def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tuple[Manifest, int]:
@@ -103,30 +105,38 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         manifest = _sound(CorpusState(folder, ""), encoder)
         if manifest is None:
             remove_directory(folder)
-            with embeddings_of(frozen, settings.embeddings, encoder) as embeddings, replacing_directory(folder) as new:
+            with (
+                embeddings_of(frozen, settings.layout.embeddings, encoder) as embeddings,
+                replacing_directory(folder) as new,
+            ):
                 rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
                 manifest = build_index(embeddings, rows["passage_id"], new, encoder, labels=rows["labels"])
                 encoded = embeddings.encoded
                 write_json(new / "origin.json", {"passages_sha256": sha256})
                 os.replace(frozen, new / "passages.parquet")
         source = _noted_source(settings, corpus, folder / "passages.parquet")
-        write_json(home / "CURRENT", {"state": folder.name, "source": source})
+        write_json(home / CURRENT_STATE, {"state": folder.name, "source": source})
         frozen.unlink(missing_ok=True)
     # A table that cannot be read, of an older state say: nobody knows what it needs, so nothing is dropped.
     with suppress(IntegrityError):
-        compact(settings.embeddings, lambda: _live_hashes(settings))
+        compact(settings.layout.embeddings, lambda: _live_hashes(settings))
     return manifest, encoded
 
 
+def is_indexed(settings: Settings, corpus: str) -> bool:
+    """Whether the corpus was ever indexed under the settings' encoder."""
+    return (settings.corpus_index(corpus) / CURRENT_STATE).is_file()
+
+
 def current_state(settings: Settings, corpus: str) -> CorpusState | None:
-    """The state that is served, None before the first. Raises IntegrityError when CURRENT is damaged."""
-    return _named(settings.corpus_index(corpus), "CURRENT")
+    """The state that is served, None before the first. Raises IntegrityError when its pointer is damaged."""
+    return _named(settings.corpus_index(corpus), CURRENT_STATE)
 
 
 def committed_state(settings: Settings, corpus: str) -> CorpusState | None:
     """The state that the write-back units were last brought in step with, None when it is not known."""
     with suppress(IntegrityError):
-        state = _named(settings.corpus_index(corpus), "SETTLED")
+        state = _named(settings.corpus_index(corpus), COMMITTED_STATE)
         if state is not None and state.passages.is_file():
             return state
     return None
@@ -139,7 +149,7 @@ def commit_state(settings: Settings, corpus: str) -> None:
     if now is None:
         return
     if before is None or before.name != now.name:
-        write_json(home / "SETTLED", {"state": now.name, "source": now.source})
+        write_json(home / COMMITTED_STATE, {"state": now.name, "source": now.source})
         kept = {state.name for state in (now, before) if state is not None}
         for folder in home.iterdir():
             if folder.is_dir() and folder.name not in kept:
@@ -224,7 +234,7 @@ def _link(file: Path, other: Path) -> None:
 def _noted_source(settings: Settings, corpus: str, passages: Path) -> str:
     """The source that the note gives, if the note is of these passages."""
     try:
-        note = json.loads(settings.source_note(corpus).read_text(encoding="utf-8"))
+        note = json.loads(settings.layout.source_note(corpus).read_text(encoding="utf-8"))
         return str(note["source"]) if note["passages"] == _digest(pl.scan_parquet(passages)) else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -242,6 +252,6 @@ def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
 def _live_hashes(settings: Settings) -> pl.Series:
     """Content hashes of all passages that are stored or that some state of some corpus serves."""
     files = [*settings.table("passages", "x").parent.glob("[!.]*.parquet")]
-    files += settings.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
+    files += settings.layout.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
     parts = [tables.PASSAGES.read(file).select("content_hash") for file in files]
     return pl.concat([pl.DataFrame(schema={"content_hash": pl.String}), *parts])["content_hash"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,13 @@ import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.generation.engines import deployed_generator
+from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.rag.system import Answered, RagSystem
 from wbrag_pipeline.refresh.source_validity import revalidate_units
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
-from wbrag_pipeline.releases.store import build_release, open_release
-from wbrag_pipeline.retrieval.corpus import current_state, open_knowledge_base
+from wbrag_pipeline.releases.store import Release, build_release, open_release
+from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
@@ -67,15 +70,22 @@ class Found:
 
 @dataclass(frozen=True)
 class _View:
+    """release, manifest: of what is served. system: what was validated, over the corpus and that release."""
+
     release: str
-    base: KnowledgeBase
+    system: RagSystem
     wanted: _Wanted
 
 
 class LiveRetriever:
     """Searches a benchmark's corpus and its served release; may be called from many threads.
 
+    What retrieves is the system that the release was validated with: its method, so a release made with ``hyde+naive``
+    is searched with HyDE, and its K. While nothing was promoted it is the system that the settings describe.
+
     encoder: loaded as the settings say when None.
+    generator: how to get the generator of some settings; needed to answer, and to retrieve where the method changes
+        queries.
     retry_seconds: how long after a view that could not be opened before that is tried again.
 
     Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
@@ -83,15 +93,22 @@ class LiveRetriever:
     """
 
     def __init__(
-        self, settings: Settings, benchmark: str, encoder: Encoder | None = None, *, retry_seconds: float = 5.0
+        self,
+        settings: Settings,
+        benchmark: str,
+        encoder: Encoder | None = None,
+        *,
+        generator: Callable[[Settings], Generator] = deployed_generator,
+        retry_seconds: float = 5.0,
     ) -> None:
         if encoder is None:
             from wbrag_pipeline.retrieval.encoder import load_encoder
 
             encoder = load_encoder(settings.encoder)
         self.settings, self.benchmark = settings, benchmark
-        self._corpus = Registry.load(settings.home).benchmark(benchmark).corpus
-        self._encoder = encoder
+        entry = Registry.load(settings.home).benchmark(benchmark)
+        self._corpus, self._task = entry.corpus, entry.task
+        self._encoder, self._load_generator = encoder, generator
         self._folder = settings.releases(benchmark)
         self._retry_seconds = retry_seconds
         self._refused: tuple[_Wanted, float] | None = None  # and when it may be tried again
@@ -116,11 +133,19 @@ class LiveRetriever:
         Raises ValueError for top_k under 1, and InputError where it must be said who reads.
         """
         view = self._followed()
+        system = view.system if labels is None else view.system.for_reader(labels)
         with self._encoding:
-            vectors = self._encoder.encode_queries(list(questions))
+            vectors = system.query_vectors(list(questions))
         with self._searching:
-            hits = view.base.search(questions, top_k or self.settings.top_k, query_vectors=vectors, labels=labels)
-        return Found(view.release, view.base.hits_with_text(hits))
+            hits = system.retrieve(list(questions), top_k=top_k, vectors=vectors)
+        return Found(view.release, system.base.hits_with_text(hits))
+
+    def answer(self, questions: Sequence[str], *, labels: Collection[str] | None = None) -> tuple[str, Answered]:
+        """Answers by the served system, with the passages that they were given from, and the release's name."""
+        view = self._followed()
+        system = view.system if labels is None else view.system.for_reader(labels)
+        with self._encoding, self._searching:
+            return view.release, system.answer(list(questions))
 
     def _followed(self) -> _View:
         """The present view, after a look whether another is due."""
@@ -148,15 +173,16 @@ class LiveRetriever:
     def _opened(self, wanted: _Wanted, present: _View | None) -> _View:
         """What the files say now. ``wanted`` was read before, so that what changes meanwhile is seen the next time."""
         if present is not None and present.wanted.corpus == wanted.corpus:
-            corpus = present.base.without_writeback()
+            corpus = present.system.base.without_writeback()
         else:
             corpus = self._open_corpus()
         pointer = read_pointer(self._folder)
         if pointer is not None:
-            return _View(pointer.release, self._with_release(corpus, pointer.release), wanted)
+            return _View(pointer.release, self._serving(corpus, self._verified(pointer.release)), wanted)
         if present is not None and present.release:
             raise IntegrityError(self._folder / POINTER, "is gone, though a release was served")
-        return _View("", corpus, wanted)
+        system = RagSystem.of_settings(self.settings, corpus, self._task, self._load_generator)
+        return _View("", system, wanted)
 
     def _first(self) -> _View:
         wanted = self._wanted()
@@ -167,41 +193,43 @@ class LiveRetriever:
             earlier = pointer.trail[:-1] if pointer else []
             for name in reversed(earlier):
                 try:
-                    base = self._with_earlier_release(self._open_corpus(), name)
+                    system = self._with_earlier_release(self._open_corpus(), name)
                 except WbragError:
                     continue
                 _log.warning("%s: %s; %s, served before, is taken instead", self.benchmark, error, name)
                 self._refused = (wanted, time.monotonic() + self._retry_seconds)
-                return _View(name, base, _Wanted(name.encode(), None, wanted.corpus))
+                return _View(name, system, _Wanted(name.encode(), None, wanted.corpus))
             raise
 
     def _open_corpus(self) -> KnowledgeBase:
         return open_knowledge_base(self.settings, self._corpus, self._encoder)
 
-    def _with_release(self, corpus: KnowledgeBase, name: str) -> KnowledgeBase:
+    def _verified(self, name: str) -> Release:
         release = open_release(self._folder, name)
         release.verify()
-        return corpus.with_writeback(release.units(), release.index(self._encoder))
+        return release
 
-    def _with_earlier_release(self, corpus: KnowledgeBase, name: str) -> KnowledgeBase:
+    def _serving(self, corpus: KnowledgeBase, release: Release) -> RagSystem:
+        return RagSystem.of_release(release, self.settings, corpus, self._task, self._load_generator)
+
+    def _with_earlier_release(self, corpus: KnowledgeBase, name: str) -> RagSystem:
         """A release that the pointer has left, without the units whose sources the corpus has lost since then."""
-        release = open_release(self._folder, name)
-        release.verify()
+        release = self._verified(name)
         state = current_state(self.settings, self._corpus)
         if state is None:
             raise NotBuiltError(f"an index of {self._corpus}", f"wbrag run {self.benchmark}")
         units, decisions = revalidate_units(release.units(), pl.scan_parquet(state.passages))
         if decisions.is_empty():
-            return self._with_release(corpus, name)
+            return self._serving(corpus, release)
         with TemporaryDirectory(prefix="wbrag-") as folder:  # whoever serves may not be allowed to write releases
-            standing = build_release(units, self._encoder, Path(folder) / self._folder.name, release.made)
-            return corpus.with_writeback(standing.units(), standing.index(self._encoder))
+            valid = build_release(units, self._encoder, Path(folder) / self._folder.name, release.made)
+            return self._serving(corpus, valid)
 
     def _wanted(self) -> _Wanted:
         named = _first_line(self._folder / POINTER)
         name = (named or b"").strip().decode("ascii", errors="replace")
         manifest = _content(self._folder / name / "release.json") if RELEASE_NAME.fullmatch(name) else None
-        return _Wanted(named, manifest, _content(self.settings.corpus_index(self._corpus) / "CURRENT"))
+        return _Wanted(named, manifest, _content(self.settings.corpus_index(self._corpus) / CURRENT_STATE))
 
 
 def _first_line(file: Path) -> bytes | None:

@@ -39,7 +39,7 @@ def distil(
     if not fuse_labels:
         retained = of_one_label_set(retained, passages)
     kept = (
-        retained.group_by("question_id", "question", "fallback")
+        retained.group_by("question_id", "question", "gate", "fallback")
         .agg(pl.col("passage_id").sort_by("rank").alias("source_passage_ids"))
         .sort("question_id")
     )
@@ -87,7 +87,12 @@ def distil(
                 ],
                 pl.String,
             ),
-            pl.lit(generator.name).alias("distiller"),
+            pl.Series("written_by", [unit.written_by for unit in made], pl.String),
+            pl.Series(
+                "distiller",
+                ["extractive" if unit.written_by == "extractive_fallback" else generator.name for unit in made],
+                pl.String,
+            ),
             pl.lit(generator.prompt_version).alias("prompt_version"),
         )
         .filter(pl.col("text").str.strip_chars() != "")

@@ -11,7 +11,7 @@ from wbrag_pipeline.settings import Gates
 def utility_gate(scores: pl.DataFrame, gates: Gates) -> pl.DataFrame:
     """UTILITY_SCORES with ``gain`` and ``kept``: gain > tau_delta and score_rag > tau_s, both strict.
 
-    A null score is one that could not change the decision, or a failed call; such a question is not kept.
+    A question without both scores is not kept: one was not asked, since it could not change that, or failed.
     """
     gain = pl.col("score_rag") - pl.col("score_no_retrieval")
     kept = (gain > gates.tau_delta) & (pl.col("score_rag") > gates.tau_s)
@@ -31,6 +31,7 @@ def document_gate(kept: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.
         rows.with_columns(passes.alias("passes"))
         .with_columns((~pl.col("passes").any().over("question_id")).alias("fallback"))
         .with_columns((pl.col("passes") | (pl.col("fallback") & (pl.col("rank") <= gates.n_min))).alias("retained"))
+        .with_columns(pl.lit("utility").alias("gate"))
         .select(list(tables.GATED_DOCS.schema))
         .sort("question_id", "rank")
     )

@@ -10,7 +10,7 @@ from wbrag_pipeline.datasets.metrics import normalize_answer
 def leaked_answers(units: pl.DataFrame, sources: pl.DataFrame, questions: pl.DataFrame) -> int:
     """Units that hold a gold answer of their question which neither their sources nor the question hold.
 
-    KNOWLEDGE_UNITS, PASSAGES (the sources) and QUESTIONS (train) to a count. Answers compare as whole words
+    KNOWLEDGE_UNITS, PASSAGES (the sources) and SPLIT (train) to a count. Answers compare as whole words
     after normalisation; labels such as True and SUPPORTS are left out, since units do not speak in labels.
     """
     texts = sources.select("passage_id", pl.concat_str("title", "text", separator=" ").alias("source_text"))

@@ -22,7 +22,7 @@ MOST = 2  # passages that one question is rescued by, the first by rank
 
 def rescues(settings: Settings, task: Task) -> bool:
     """Whether lost questions are looked into: the settings say so, and there are gold answers that are no labels."""
-    return settings.rescues and settings.scorer == "gold" and not task.choices
+    return settings.rescue_depth > settings.top_k and settings.scorer == "gold" and not task.choices
 
 
 def within(retrievals: pl.DataFrame, top_k: int) -> pl.DataFrame:
@@ -37,7 +37,8 @@ def below(retrievals: pl.DataFrame, lost: pl.DataFrame, top_k: int) -> pl.DataFr
 
 def lost_questions(scores: pl.DataFrame, gates: Gates) -> pl.DataFrame:
     """The rows of UTILITY_SCORES that retrieval does not answer: score_rag <= tau_s, both scores known."""
-    return scores.filter((pl.col("score_rag") <= gates.tau_s) & pl.col("score_no_retrieval").is_not_null())
+    scored = (pl.col("status_rag") == "scored") & (pl.col("status_no_retrieval") == "scored")
+    return scores.filter(scored & (pl.col("score_rag") <= gates.tau_s))
 
 
 def rescuers(questions: pl.DataFrame, deep: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFrame:
@@ -87,6 +88,6 @@ def rescue_gate(lost: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.Da
         .with_columns(passes.alias("passes"))
         .filter(pl.col("passes").any().over("question_id"))
         .with_columns((pl.col("passes") & (pl.col("passes").cum_sum().over("question_id") <= MOST)).alias("retained"))
-        .with_columns(pl.lit(False).alias("fallback"))
+        .with_columns(pl.lit(False).alias("fallback"), pl.lit("rescue").alias("gate"))
     )
     return tables.GATED_DOCS.check(frame.select(list(tables.GATED_DOCS.schema)))

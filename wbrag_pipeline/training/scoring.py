@@ -14,11 +14,12 @@ from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation.generator import Answer, Generator, Passage
 from wbrag_pipeline.rag.none import NoRetrieval
 from wbrag_pipeline.rag.policy import Method, Retrieve
-from wbrag_pipeline.rag.searching import Search, passages_in
-from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.rag.searching import passages_in
+
+# What became of a score; see tables.UTILITY_SCORES.
+SCORED, FAILED, NOT_ASKED = "scored", "failed", "not_asked"
 
 Value = TypeVar("Value")
-Key = TypeVar("Key", str, int)
 
 
 class Scores(Protocol):
@@ -48,7 +49,7 @@ class Scorer:
         passages: Sequence[Sequence[Passage]] | None,
         retrieve: Retrieve | None = None,
     ) -> tuple[list[str | None], list[float | None]]:
-        """Answers and scores for rows of QUESTIONS; ``passages`` None means no retrieval.
+        """Answers and scores for rows of SPLIT; ``passages`` None means no retrieval.
 
         ``retrieve`` is for methods that search again; without it the passages are all there is.
         A failed answer is None in both lists: it is unknown, not wrong.
@@ -67,12 +68,9 @@ def _unless_failed(answers: Sequence[Answer], values: Sequence[Value]) -> list[V
     return [None if answer.failed else value for answer, value in zip(answers, values, strict=True)]
 
 
-def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[Key], by: str) -> list[list[Passage]]:
-    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES.
-
-    Where ``passages`` has ``sources`` (``KnowledgeBase.hits_with_text``), so have they.
-    """
-    texts = passages.select(pl.col("^(passage_id|title|text|sources)$"))
+def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[str], by: str) -> list[list[Passage]]:
+    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES."""
+    texts = passages.select("passage_id", "title", "text")
     joined = hits.select(by, "rank", "passage_id", "score").join(texts, on="passage_id", how="inner")
     grouped = {key: passages_in(frame.sort("rank")) for (key,), frame in joined.partition_by(by, as_dict=True).items()}
     return [grouped.get(key, []) for key in keys]
@@ -84,27 +82,6 @@ def select_passages(passages: pl.LazyFrame, hits: pl.DataFrame) -> pl.DataFrame:
     return passages.join(wanted, on="passage_id", how="semi").collect(engine="streaming").sort("passage_id")
 
 
-def retrieve(
-    questions: pl.DataFrame,
-    base: KnowledgeBase,
-    top_k: int,
-    method: Method | None = None,
-    generator: Generator | None = None,
-) -> pl.DataFrame:
-    """QUESTIONS to RETRIEVALS: the top K of each over the corpus alone.
-
-    ``method`` and ``generator`` matter to a method that transforms queries (HyDE), and are needed by it alone.
-    """
-    asked = questions["question"].to_list()
-    if method is None or generator is None:
-        hits = base.search(asked, top_k)
-    else:
-        hits = Search(base, top_k).first(method, generator, asked)
-    rows = questions.select("question_id", "question").with_row_index("query").cast({"query": pl.Int32})
-    frame = hits.join(rows, on="query", how="left", maintain_order="left")
-    return tables.RETRIEVALS.check(frame.select(list(tables.RETRIEVALS.schema)))
-
-
 def score_utility(
     questions: pl.DataFrame,
     retrievals: pl.DataFrame,
@@ -114,11 +91,11 @@ def score_utility(
     first: Literal["no_retrieval", "rag", "both"] = "no_retrieval",
     again: Retrieve | None = None,
 ) -> pl.DataFrame:
-    """QUESTIONS, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
+    """SPLIT, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
 
     Scores lie in [0, 1] and both thresholds are at least 0 and strict, so whatever the thresholds are, a question
-    with ``s_nr`` = 1 can gain nothing (its RAG score stays null), and one with ``s_rag`` = 0 is not kept (its
-    no-retrieval score stays null). ``first`` says which score is taken for all: the short prompts by default,
+    with ``s_nr`` = 1 can gain nothing (its RAG score is not asked), and one with ``s_rag`` = 0 is not kept (its
+    no-retrieval score is not asked). ``first`` says which score is taken for all: the short prompts by default,
     since they spare long ones. "both" is the plain algorithm. ``again`` searches the corpus, for methods that do so in
     the middle of an answer.
     """
@@ -126,38 +103,45 @@ def score_utility(
     top_k = passages_of(retrievals, passages, keys, "question_id")
     answers: dict[str, list[str | None]] = {}
     scores: dict[str, list[float | None]] = {}
+    statuses: dict[str, list[str]] = {}
 
     def take(kind: str, wanted: list[int]) -> None:
         given = None if kind == "no_retrieval" else [top_k[i] for i in wanted]
         texts, values = scorer.score(questions[wanted], given, again if given is not None else None)
         answers[kind] = _spread(wanted, texts, len(keys))
         scores[kind] = _spread(wanted, values, len(keys))
+        asked = set(wanted)
+        statuses[kind] = [
+            NOT_ASKED if i not in asked else FAILED if score is None else SCORED for i, score in enumerate(scores[kind])
+        ]
 
     everything = list(range(len(keys)))
     order = ("rag", "no_retrieval") if first == "rag" else ("no_retrieval", "rag")
     take(order[0], everything)
-    settled = {"no_retrieval": 1.0, "rag": 0.0}[order[0]]
+    decided = {"no_retrieval": 1.0, "rag": 0.0}[order[0]]
     open_still = (
-        everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (settled, None)]
+        everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (decided, None)]
     )
     take(order[1], open_still)
     frame = questions.select("question_id", "question").with_columns(
         pl.Series("answer_no_retrieval", answers["no_retrieval"], pl.String),
         pl.Series("score_no_retrieval", scores["no_retrieval"], pl.Float64),
+        pl.Series("status_no_retrieval", statuses["no_retrieval"], pl.String),
         pl.Series("answer_rag", answers["rag"], pl.String),
         pl.Series("score_rag", scores["rag"], pl.Float64),
+        pl.Series("status_rag", statuses["rag"], pl.String),
     )
     return tables.UTILITY_SCORES.check(frame)
 
 
 def unscored(scores: pl.DataFrame) -> pl.DataFrame:
-    """The rows of UTILITY_SCORES that lack a score because a call failed or a verdict could not be read.
+    """The rows of UTILITY_SCORES that lack a score because a call failed or a verdict could not be read."""
+    return scores.filter((pl.col("status_no_retrieval") == FAILED) | (pl.col("status_rag") == FAILED))
 
-    The other missing scores could decide nothing: beside a no-retrieval score of 1, or a RAG score of 0.
-    """
-    alone, rag = pl.col("score_no_retrieval"), pl.col("score_rag")
-    needless = (rag.is_null() & (alone == 1.0).fill_null(False)) | (alone.is_null() & (rag == 0.0).fill_null(False))
-    return scores.filter((alone.is_null() | rag.is_null()) & ~needless)
+
+def mean(values: pl.Series) -> float:
+    """Mean of a numeric column; 0 for no rows."""
+    return float(values.cast(pl.Float64).mean() or 0.0)  # type: ignore[arg-type]
 
 
 def _spread(places: Sequence[int], values: Sequence[Value | None], size: int) -> list[Value | None]:
@@ -171,9 +155,9 @@ def _spread(places: Sequence[int], values: Sequence[Value | None], size: int) ->
 def score_passages(
     questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.DataFrame, scorer: Scores
 ) -> pl.DataFrame:
-    """Standalone score of every retrieved passage of the given QUESTIONS; no method searches again here.
+    """Standalone score of every retrieved passage of the given SPLIT; no method searches again here.
 
-    Gives RETRIEVALS' rows of these questions with ``standalone_score`` (null where the call failed).
+    Gives RETRIEVALS' rows of these questions as PASSAGE_SCORES; a failed call's score is null.
     """
     rows = retrievals.join(questions.select("question_id"), on="question_id", how="semi").sort("question_id", "rank")
     texts = passages.select("passage_id", "title", "text")
@@ -183,4 +167,8 @@ def score_passages(
     found = rows.select("passage_id", "score").join(texts, on="passage_id", how="left", maintain_order="left")
     alone = [[passage] for passage in passages_in(found)]
     _, scores = scorer.score(asked, alone)
-    return rows.with_columns(pl.Series("standalone_score", scores, pl.Float64))
+    frame = rows.with_columns(
+        pl.Series("standalone_score", scores, pl.Float64),
+        pl.Series("status", [FAILED if score is None else SCORED for score in scores], pl.String),
+    )
+    return tables.PASSAGE_SCORES.check(frame)

@@ -69,19 +69,17 @@ def write_split(path: Path, questions: Sequence[str], answer: str = "yes") -> Pa
 def world(tmp_path: Path) -> World:
     # Angles are no sentences: curation, which has tests of its own, would find no support for them.
     home = tmp_path / "home"
-    settings = Settings(home=home, encoder="compass", generator="scripted", top_k=2, curate="off")
+    settings = Settings(home=home, encoder="compass", generator="scripted", top_k=2, curate=False)
     rows = [{"id": name, "contents": f'"T {name}"\n{angle}'} for name, angle in CORPUS.items()]
     add_corpus(settings.home, "compass", write_jsonl(tmp_path / "corpus.jsonl", rows))
     train, test = write_split(tmp_path / "train.jsonl", TRAIN), write_split(tmp_path / "test.jsonl", TEST)
     add_benchmark(settings.home, "compass", task="open_qa", corpus="compass", train=train, test=test)
     registry, compass = Registry.load(settings.home), CompassEncoder("compass")
-    table = settings.table("passages", "compass")
-    table.parent.mkdir(parents=True)
-    tables.PASSAGES.check(registry.passages("compass")).write_parquet(table)
+    tables.PASSAGES.store(registry.passages("compass"), settings, "compass")
     build_corpus_index(settings, "compass", compass)
     generator = Compass()
     return World(
         settings,
         generator,
-        lambda: Workbench(settings, Registry.load(settings.home), lambda name: compass, lambda s: generator),
+        lambda: Workbench(settings, Registry.load(settings.home), lambda s: compass, lambda s: generator),
     )

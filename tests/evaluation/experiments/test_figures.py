@@ -66,7 +66,7 @@ def test_grids_hold_the_default_and_refuse_what_cannot_be() -> None:
     settings = Settings()
     assert [value for _, value, _ in ablation.points(settings, {"n_min": (4, 1)})] == [1.0, 2.0, 4.0]
     _, _, moved = ablation.points(settings, {"top_k": (10,)})[-1]
-    assert moved.top_k == 10 and moved.gates == settings.gates
+    assert moved == settings.with_(top_k=10)
     for grid in ({"tau": (0.1,)}, {"tau_s": (2.0,)}, {"n_min": (1.5,)}, {"top_k": (0,)}):
         with pytest.raises(InputError):
             ablation.points(settings, grid)
@@ -134,7 +134,7 @@ def test_results_come_back_in_order_and_are_replaced_whole(wbrag_home: Any) -> N
     assert results.read(MATRIX, ["squad", "missing", "nq"])["benchmark"].to_list() == ["squad"] * 2 + ["nq"] * 2
     results.write(MATRIX, "nq", MATRIX_ROWS.head(1).to_dicts())
     assert results.read(MATRIX, ["nq"]).height == 1
-    other = Results(Settings(home=wbrag_home, curate="off"), "reader")
+    other = Results(Settings(home=wbrag_home, curate=False), "reader")
     assert other.read(MATRIX, ["nq"]).is_empty()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,11 +9,10 @@ import polars as pl
 from tests.evaluation.experiments.conftest import TEST, TRAIN, World, write_split
 from wbrag_pipeline.evaluation.experiments import ablation, matrix, oracle, transfer
 from wbrag_pipeline.evaluation.experiments.trials import Trial
-from wbrag_pipeline.settings import Gates
 
 
 def with_gates(world: World, **change: float) -> Trial:
-    return Trial("compass", world.settings.with_(gates=replace(Gates(), **change)))  # type: ignore[arg-type]
+    return Trial("compass", world.settings.with_(**change))  # type: ignore[arg-type]
 
 
 def test_a_setting_from_training_questions_to_its_row(world: World) -> None:

@@ -7,7 +7,6 @@ that was never distilled costs calls. K changes what is read, and so costs readi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from wbrag_pipeline.errors import InputError
@@ -49,15 +48,12 @@ def moved(settings: Settings, parameter: str, value: float) -> Settings:
     """``settings`` with one setting at another value."""
     if parameter in ("n_min", "top_k") and value != int(value):
         raise InputError(f"must be a whole number, not {value}", field=parameter)
-    if parameter == "top_k":
-        return settings.with_(top_k=int(value))
-    change: dict[str, Any] = {parameter: int(value) if parameter == "n_min" else value}
-    return settings.with_(gates=replace(settings.gates, **change))
+    return settings.with_(**{parameter: int(value) if parameter in ("n_min", "top_k") else value})
 
 
 def default_of(settings: Settings, parameter: str) -> float:
     """The value that ``settings`` has."""
-    return float(settings.top_k if parameter == "top_k" else getattr(settings.gates, parameter))
+    return float(getattr(settings, parameter))
 
 
 def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dict[str, Any]:
@@ -68,7 +64,7 @@ def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dic
     built = construction_row(scores.read(), gated.read(), units.read())
     # Only what the default did not need anyway is this point's own cost.
     shared = {stage.key for stage in _training(bench, default)}
-    spent = costs(trial.settings.completions, partition=trial.benchmark)
+    spent = costs(trial.settings.layout.completions, partition=trial.benchmark)
     return {
         **who(trial),
         "parameter": parameter,

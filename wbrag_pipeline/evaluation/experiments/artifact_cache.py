@@ -15,9 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
 from wbrag_pipeline.tables import Table, write_parquet
+from wbrag_pipeline.training.stages import Made
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
 # The packages whose code decides what a stage makes. A change in any of them makes the tables anew; what the generator
@@ -51,31 +51,21 @@ class ArtifactCache:
 
     folder: Path
 
-    def table(
-        self,
-        stage: str,
-        kind: Table,
-        parts: tuple[str, ...],
-        partition: str,
-        make: Callable[[], pl.DataFrame],
-        failed: Callable[[], int] = lambda: 0,
-    ) -> Artifact:
+    def table(self, stage: str, kind: Table, parts: tuple[str, ...], make: Callable[[str], Made]) -> Artifact:
         """The table of that stage made from ``parts``, or what ``make`` gives, which is then kept.
 
-        Generator calls of ``make`` go on the account ``experiment:STAGE``, run KEY, so the ledger can tell what any
-        one table cost. ``failed`` counts the calls that failed so far; a table that lacks some is kept apart and made
-        anew the next time, which asks for the failed ones alone.
+        ``make`` gets the key: generator calls go on the account ``experiment:STAGE``, run KEY, so the ledger can tell
+        what any one table cost. A table that lacks calls which failed is kept apart and made anew the next time, which
+        asks for the failed ones alone.
         """
         key = sha256_of_text(stage, code_of_the_stages(), *parts)[:32]
         whole, partial = self._paths(stage, key)
         there, path = _is_whole(whole, kind), whole
         if not there:
-            before = failed()
-            with accounting(ACCOUNT + stage, run=key, partition=partition):
-                frame = kind.check(make(), stage)
-            path = partial if failed() > before else whole
+            made = make(key)
+            path = partial if made.failed else whole
             with replacing(path) as temporary:
-                write_parquet(frame, temporary)
+                write_parquet(kind.check(made.table, stage), temporary)
             if path is whole:
                 partial.unlink(missing_ok=True)
         return Artifact(stage, key, path, kind, made=not there)

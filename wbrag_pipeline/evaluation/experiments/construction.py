@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -48,9 +48,9 @@ def cost_rows(
 
 def usage_of(stages: Sequence[Artifact], spent: Sequence[Cost]) -> Usage:
     """What the ledger says that the making of these tables cost, all together."""
-    keys: Mapping[str, str] = {stage.key: ACCOUNT + stage.stage for stage in stages}
+    keys = {stage.key for stage in stages}
     total = Usage()
     for cost in spent:
-        if keys.get(cost.run) == cost.stage:
+        if cost.run in keys and cost.stage.startswith(ACCOUNT):
             total.add(cost.usage)
     return total

@@ -30,6 +30,7 @@ from wbrag_pipeline.evaluation.pages import figure, render_page
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training.scoring import select_passages
+from wbrag_pipeline.training.stages import of_split
 
 if TYPE_CHECKING:
     import altair as alt
@@ -81,7 +82,7 @@ def gather(settings: Settings, registry: Registry, generators: Sequence[str], be
     matrix = found["matrix"]
     if matrix.is_empty():
         raise NotBuiltError("the matrix of these benchmarks", "wbrag experiment all")
-    cache = ArtifactCache(settings.experiments / "stages")
+    cache = ArtifactCache(settings.layout.experiments / "stages")
     first = matrix.filter((pl.col("method") == matrix["method"][0]) & (pl.col("generator") == matrix["generator"][0]))
     evaluations, units, gated, sources = {}, {}, {}, {}
     for row in first.iter_rows(named=True):
@@ -90,9 +91,8 @@ def gather(settings: Settings, registry: Registry, generators: Sequence[str], be
         def kept(stage: str, kind: Table, key: str) -> pl.DataFrame:
             return kind.read(cache.path(stage, key))
 
-        questions = registry.questions(name, "test").join(
-            (without := kept("answers", ANSWERED, row["answers_without"])), on="question_id", how="semi"
-        )
+        questions = of_split(kept("questions", tables.QUESTIONS, row["question_table"]), "test")
+        without = kept("answers", ANSWERED, row["answers_without"])
         evaluations[name] = join_sides(questions, without, kept("answers", ANSWERED, row["answers_with"]))
         units[name] = published(kept("curated_units", tables.CURATED_UNITS, row["curated_units"]))
         gated[name] = kept("gated_docs", tables.GATED_DOCS, row["gated_docs"])

@@ -107,6 +107,7 @@ def construction_table(matrix: pl.DataFrame) -> str:
         "source tokens": lambda row: f"{row['source_tokens']:.0f}",
         "unit tokens": lambda row: f"{row['unit_tokens']:.0f}",
         "compression": lambda row: f"{row['compression']:.2f}×",
+        "extractive": lambda row: percent(row["extractive_share"]),
     }
     return f"## Construction\n\n{_table(matrix, columns)}"
 

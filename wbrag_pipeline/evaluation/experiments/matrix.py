@@ -53,6 +53,7 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
         "recall_with": recall[1],
         **built,
         "published": written.height,
+        "question_table": bench.asked(trial).key,
         "gated_docs": gated.key,
         "curated_units": curated.key,
         "answers_without": sides[0].key,
@@ -60,7 +61,7 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
     }
     spent = cost_rows(
         (scores, bench.passage_scores(trial), units, curated, *sides),
-        costs(trial.settings.completions, partition=trial.benchmark),
+        costs(trial.settings.layout.completions, partition=trial.benchmark),
         questions=int(built["trained_on"]),
         kept=int(built["kept"]),
         top_k=trial.settings.top_k,

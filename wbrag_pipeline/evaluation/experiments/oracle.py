@@ -15,9 +15,9 @@ from wbrag_pipeline.evaluation.experiments.matrix import who
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG
 from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.rag.searching import passages_by_query
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import Table
-from wbrag_pipeline.training.scoring import passages_of
 
 NEAREST = 3  # units that the perfect choice may choose from, a question
 
@@ -99,7 +99,7 @@ def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Artifac
         questions, encoder = bench.questions(trial, "test"), bench.encoder(s)
         base = bench.base(trial)
         hits = base.hits_with_text(base.search(questions["question"].to_list(), s.top_k))
-        corpus = passages_of(hits, hits.unique("passage_id"), list(range(questions.height)), "query")
+        corpus = passages_by_query(hits, questions.height)
         made = encoder.encode_passages(units["title"].to_list(), units["text"].to_list())
         likeness = encoder.encode_queries(questions["question"].to_list()) @ made.T
         nearest = (-likeness).argsort(axis=1, kind="stable")[:, : min(NEAREST, s.top_k)]

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.settings import Settings, slug
+from wbrag_pipeline.home import path_name
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
 from wbrag_pipeline.tables import Table, write_parquet
 
@@ -52,7 +53,9 @@ MATRIX = Table(
             "source_tokens": pl.Float64(),
             "unit_tokens": pl.Float64(),
             "compression": pl.Float64(),
+            "extractive_share": pl.Float64(),
             "published": pl.Int64(),
+            "question_table": pl.String(),
             "gated_docs": pl.String(),
             "curated_units": pl.String(),
             "answers_without": pl.String(),
@@ -129,9 +132,9 @@ class Results:
 
     def path(self, kind: Table, benchmark: str) -> Path:
         """Parquet file of one experiment on one benchmark."""
-        # One file holds all methods; what else the variant tells apart is told apart here too.
-        study = self.settings.with_(generator=self.generator, method="methods").variant
-        return self.settings.experiments / "results" / study / kind.name / f"{slug(benchmark)}.parquet"
+        # One file holds all methods; every other setting has a folder of its own.
+        study = self.settings.with_(generator=self.generator, method="methods").variant_of("evaluation")
+        return self.settings.layout.experiments / "results" / study / kind.name / f"{path_name(benchmark)}.parquet"
 
     def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         """Replace the file by these rows; gives them as a table."""

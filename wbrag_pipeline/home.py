@@ -1,0 +1,169 @@
+"""The layout of ``WBRAG_HOME``: from what something is to its path, and from a path back to what it belongs to.
+
+::
+
+    home.json                                which layout this is
+    corpora/*.yaml benchmarks/*.yaml         the registry
+    tables/TABLE/[VARIANT/]PARTITION.parquet
+    indexes/CORPUS/ENCODER/3f9a…/            a state of the corpus; current.json and committed.json name states
+    indexes/embeddings/                      vectors by content hash
+    releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
+    reports/VARIANT/BENCHMARK.html
+    lineage/  cache/  experiments/  forgotten/  dagster/
+
+A name becomes a path component by ``path_name``. No other module joins these parts by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from wbrag_pipeline.errors import InputError, IntegrityError
+from wbrag_pipeline.storage import sha256_of_text, write_json
+
+LAYOUT = 2
+# What only an earlier layout has in a home without home.json. The registry, the completions, the vectors and the
+# lineage are the same in all layouts so far.
+_DERIVED = ("tables", "releases", "reports", "experiments")
+_LONGEST = 80  # characters of a path component that comes from one name
+# Tables whose partitions are corpora; those of the others are benchmarks.
+CORPUS_TABLES = ("passages", "corpus_changes", "retired_units", "retiring_units")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose a stored file is, as path components: a corpus' or a benchmark's, or neither's."""
+
+    corpus: str | None = None
+    benchmark: str | None = None
+
+
+@dataclass(frozen=True)
+class Home:
+    """One ``WBRAG_HOME``."""
+
+    folder: Path
+
+    def table(self, table: str, variant: str, partition: str) -> Path:
+        """A stage's table. ``variant`` is one path component, "" for a table that no setting changes."""
+        return self.folder / "tables" / table / variant / f"{path_name(partition)}.parquet"
+
+    def source_note(self, corpus: str) -> Path:
+        """Small JSON file: which source files the passages' table was read from."""
+        return self.table("passages", "", corpus).with_suffix(".source.json")
+
+    def corpus_index(self, corpus: str, encoder: str) -> Path:
+        """Folder of a corpus' states under one encoder."""
+        return self.folder / "indexes" / path_name(corpus) / path_name(encoder)
+
+    @property
+    def embeddings(self) -> Path:
+        """Folder of encoded passages by content hash, shared by corpora and encoders."""
+        return self.folder / "indexes" / "embeddings"
+
+    def releases(self, variant: str, benchmark: str) -> Path:
+        """Folder of one benchmark's releases: r000001/ …, CANDIDATE and CURRENT."""
+        return self.folder / "releases" / variant / path_name(benchmark)
+
+    def report(self, variant: str, page: str) -> Path:
+        """An HTML report."""
+        return self.folder / "reports" / variant / f"{path_name(page) if page != '_overview' else page}.html"
+
+    @property
+    def experiments(self) -> Path:
+        """Folder of all experiments: stages/ (tables by content), results/ and the report."""
+        return self.folder / "experiments"
+
+    @property
+    def completions(self) -> Path:
+        """SQLite file of the completion cache and the ledger."""
+        return self.folder / "cache" / "completions.sqlite"
+
+    @property
+    def lineage(self) -> Path:
+        """Folder of the append-only event files and of lineage.duckdb."""
+        return self.folder / "lineage"
+
+    def owner(self, file: Path) -> Owner:
+        """Whose ``file`` is, by its place in the layout: names that occur elsewhere in the path say nothing."""
+        try:
+            parts = file.relative_to(self.folder).parts
+        except ValueError:
+            return Owner()
+        match parts:
+            case ("tables", table, *_, _) if table in CORPUS_TABLES:
+                return Owner(corpus=_stem(file))
+            case ("tables", _, *_, _) | ("reports", _, _):
+                return Owner(benchmark=_stem(file))
+            case ("indexes", corpus, _, *_) if corpus != "embeddings":
+                return Owner(corpus=corpus)
+            case ("releases", _, benchmark, *_):
+                return Owner(benchmark=benchmark)
+            case ("experiments", "results", _, _, _):
+                return Owner(benchmark=_stem(file))
+            case _:
+                return Owner()
+
+    def check_layout(self) -> None:
+        """Raise InputError, with what to do, where an earlier or a later version made what is here."""
+        note = self.folder / "home.json"
+        try:
+            found = json.loads(note.read_text(encoding="utf-8"))["layout"]
+        except (FileNotFoundError, NotADirectoryError):  # a home that cannot be is told of by the first write
+            found = 1 if any((self.folder / name).is_dir() for name in _DERIVED) else LAYOUT
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IntegrityError(note, f'is damaged; write {{"layout": {LAYOUT}}} into it') from error
+        if found == LAYOUT:
+            return
+        if isinstance(found, int) and found < LAYOUT:
+            raise InputError(
+                f"was made by an earlier version (layout {found}; this version reads layout {LAYOUT})",
+                file=self.folder,
+                hint="wbrag upgrade moves its tables, indexes and releases aside and keeps the registry, the "
+                "completion cache, the vectors and the lineage; wbrag run then makes the rest again",
+            )
+        raise InputError(f"has layout {found}, which a later version made", file=note, hint="use that version")
+
+    def mark_layout(self) -> None:
+        """Note the layout in a home that is about to get its first table."""
+        note = self.folder / "home.json"
+        if not note.exists():
+            write_json(note, {"layout": LAYOUT})
+
+    def upgrade(self) -> list[Path]:
+        """Move what an earlier layout derived into ``earlier-layout/``; gives the folders that moved.
+
+        What cannot be made again stays in its place: registry, completion cache, vectors, tombstones, lineage.
+        """
+        aside, moved = self.folder / "earlier-layout", []
+        indexes = self.folder / "indexes"
+        old = [self.folder / name for name in _DERIVED]
+        old += [path for path in indexes.glob("*") if path != self.embeddings] if indexes.is_dir() else []
+        for path in (path for path in old if path.is_dir()):
+            target = aside / path.relative_to(self.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+            moved.append(target)
+        write_json(self.folder / "home.json", {"layout": LAYOUT})
+        return moved
+
+
+def path_name(name: str) -> str:
+    """A name as one path component. Different names are different components.
+
+    Letters, digits and ``._+=,-`` stay, ``/`` becomes ``--`` as in the Hugging Face cache. Where anything else had to
+    be changed or cut, a hash of the whole name is added.
+    """
+    plain = name.replace("/", "--")
+    text = re.sub(r"[^A-Za-z0-9._+=,-]+", "-", plain).strip("-.")
+    if text == plain and "--" not in name and 0 < len(text) <= _LONGEST:
+        return text
+    digest = sha256_of_text(name)[:8]
+    return f"{text[:_LONGEST]}-{digest}" if text else digest
+
+
+def _stem(file: Path) -> str:
+    return file.name.split(".parquet")[0].split(".html")[0].split(".md")[0].split(".source.json")[0]
