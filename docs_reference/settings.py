@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from typing import Any
-
-from docs_reference.commands import commands
 from docs_reference.markdown import code, table
-from wbrag_pipeline import settings as model
+from wbrag_pipeline.settings import Setting, all_settings
 
 _INTRODUCTION = """# Settings
 
-A setting is taken from the command's flag, else from the environment variable, else it has the default. Dagster runs
-show the same settings under the resource `deployment`, where each run may change them.
+A setting is taken from the command's flag, else from the environment variable, else it has the default. Dagster shows
+the same settings as fields of the resource `deployment`, where each run may change them. A command has the flags of the
+settings that matter to it; see [Commands](commands.md).
+
+A setting that changes a table is part of the path of this table and of all tables made from it, unless it has its
+default. So the results of different settings are stored apart.
 
 """
 
@@ -30,56 +29,25 @@ _OTHER_VARIABLES = """
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One setting as the page shows it."""
-
-    name: str
-    default: str
-    given: str
-    meaning: str
-
-
 def page() -> str:
     """The page as Markdown."""
-    shown = [(code(row.name), row.default, row.given, row.meaning) for row in rows()]
-    return _INTRODUCTION + table(("setting", "default", "flag and variable", "meaning"), shown) + _OTHER_VARIABLES
+    rows = [
+        (code(setting.name), _default(setting), _given(setting), f"{setting.description}.{_changes(setting)}")
+        for setting in all_settings()
+    ]
+    return _INTRODUCTION + table(("setting", "default", "flag and variable", "meaning"), rows) + _OTHER_VARIABLES
 
 
-def rows() -> Iterator[Row]:
-    """Every setting, from the settings model, or from a dataclass and its nested groups."""
-    listed = getattr(model, "all_settings", None)
-    yield from map(_row, listed()) if listed else _rows_of(model.Settings())
+def _default(setting: Setting) -> str:
+    if isinstance(setting.default, bool):
+        return "on" if setting.default else "off"
+    return code("" if setting.default is None else setting.default)
 
 
-def _row(setting: Any) -> Row:
-    flag = ", ".join(code(name) for name in (*setting.flag.split("/"), setting.short) if name)
-    given = f"{flag or 'no flag: ' + setting.no_flag}; {code(setting.variable)}"
-    changes = f" Changes {code(setting.changes)} and what is made from it." if setting.changes else ""
-    return Row(setting.name, _default(setting.default), given, f"{setting.description.rstrip('.')}.{changes}")
+def _given(setting: Setting) -> str:
+    flags = [code(flag) for flag in (*setting.flag.split("/"), setting.short) if flag]
+    return f"{setting.no_flag or ', '.join(flags)}; {code(setting.variable)}"
 
 
-def _rows_of(group: Any) -> Iterator[Row]:
-    flags = _flags()
-    for field in dataclasses.fields(group):
-        value = getattr(group, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _rows_of(value)
-        else:
-            yield Row(field.name, _default(value), ", ".join(map(code, flags.get(field.name, ()))), "")
-
-
-def _default(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return code("" if value is None else value)
-
-
-def _flags() -> dict[str, list[str]]:
-    """For each name of a parameter, the flags that set it in any command."""
-    found: dict[str, list[str]] = {}
-    for _, command in commands():
-        for parameter in command.params:
-            known = found.setdefault(parameter.name or "", [])
-            known += [flag for flag in (*parameter.opts, *parameter.secondary_opts) if flag not in known]
-    return found
+def _changes(setting: Setting) -> str:
+    return f" Changes {code(setting.changes)} and what is made from it." if setting.changes else ""

@@ -10,9 +10,11 @@ import wbrag_pipeline
 from docs_reference import api, assets, commands, errors, markdown, settings, table_schemas, tasks
 from docs_reference.__main__ import PAGES, write_pages
 from wbrag_pipeline import tables
+from wbrag_pipeline.column_meanings import COLUMNS, TABLES
 from wbrag_pipeline.datasets.metrics import ALIASES, METRICS
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.definitions import defs
+from wbrag_pipeline.settings import Settings, all_settings
 
 
 def section(page: str, heading: str) -> str:
@@ -22,12 +24,13 @@ def section(page: str, heading: str) -> str:
     return rest.partition("\n## ")[0]
 
 
-def test_settings_lists_every_field() -> None:
-    page = settings.page()
-    names = [row.name for row in settings.rows()]
-    assert {"encoder", "top_k", "tau_s", "rescue_depth"} <= set(names)
-    for name in names:
-        assert f"| `{name}` |" in page
+def test_settings_lists_every_field_with_its_flag_or_the_reason_for_none_its_variable_and_its_meaning() -> None:
+    rows = {line.split(" | ")[0].strip("| `"): line for line in settings.page().splitlines() if line.startswith("| `")}
+    for setting in all_settings():
+        row = rows[setting.name]
+        assert f"`{setting.flag.split('/')[0]}`" in row if not setting.no_flag else setting.no_flag in row
+        assert f"`{setting.variable}`" in row and setting.description in row
+    assert set(Settings.model_fields) <= set(rows)
 
 
 def test_commands_lists_every_command_with_its_flags_and_example() -> None:
@@ -47,6 +50,13 @@ def test_tables_lists_every_column(table: tables.Table) -> None:
     told = section(table_schemas.page(), table.name)
     for column in table.schema:
         assert f"| **`{column}`** |" in told if column in table.key else f"| `{column}` |" in told
+
+
+def test_every_table_and_column_that_is_explained_is_there() -> None:
+    there = [found for found in vars(tables).values() if isinstance(found, tables.Table)]
+    columns = {name for table in there for column in table.schema for name in (column, f"{table.name}.{column}")}
+    assert set(COLUMNS) <= columns
+    assert set(TABLES) == {table.name for table in there}
 
 
 def test_assets_lists_every_asset_job_schedule_and_sensor_with_what_it_is() -> None:
