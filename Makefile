@@ -30,7 +30,7 @@ VLLM_QUIET := VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_NO_USAGE_STATS=1 VLLM_LOGGIN
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-vllm lint format bench setup constraints clean
+.PHONY: help demo test test-vllm docs lint format bench setup constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -44,6 +44,11 @@ test: lint ## Everything that must hold: lint, types, import layers, tests
 test-vllm: ## The real vLLM, on a CPU, in an environment of its own: against Hugging Face, against a server, the whole pipeline
 	scripts/setup-vllm .venv-vllm
 	.venv-vllm/bin/python -m pytest tests/vllm -p no:cacheprovider --durations 10
+
+docs: $(STAMP) ## The documentation site, into build/site: a warning, a broken link or a file from another host is an error
+	$(BIN)/python -m docs_reference
+	$(BIN)/zensical build --strict --clean
+	$(BIN)/python -m docs_reference.site_check build/site
 
 lint: $(STAMP) ## Style, types and import import layers
 	$(BIN)/ruff check .
@@ -74,8 +79,8 @@ constraints: ## Resolve every version anew and write constraints.txt
 	rm constraints.new
 
 clean: ## Remove environments, caches and build output (never .wbrag/)
-	rm -rf $(VENV) .uv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find wbrag_pipeline assets resources tests reader_training perf -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) .uv build dist docs/reference .cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find wbrag_pipeline assets resources tests reader_training perf docs_reference -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): $(SET_UP_FROM)
 	@scripts/setup $(VENV) $(EXTRA)

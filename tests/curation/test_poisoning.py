@@ -1,5 +1,6 @@
-"""Poisoned passages through the real stages: what gets through curation, and what does not. See docs/security.md.
+"""Poisoned passages through the real stages: what gets through curation, and what does not.
 
+docs/explanation/security.md has the results as a table.
 The attacker can put passages into the corpus and knows how the pipeline works. He cannot take passages out, nor change
 settings or stored tables. Distiller, verdicts and vectors are the embedded reader's and its encoder's.
 """

@@ -41,7 +41,7 @@ def search(queries: Sequence[str]) -> list[list[Passage]]:
 def test_what_the_reader_can_do(reader: Reader) -> None:
     assert isinstance(reader, Decides)
     assert isinstance(reader, Judges)
-    # It cannot write, and its answers have no tokens: see docs/rag-methods.md for what the methods do then.
+    # It cannot write, and its answers have no tokens: see docs/explanation/rag-methods.md for what the methods do then.
     assert not isinstance(reader, Imagines)
     assert not isinstance(reader, LooksAhead)
 

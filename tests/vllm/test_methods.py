@@ -48,7 +48,7 @@ def least(sentence: Sentence) -> float:
 
 
 def flare_by_hand(reference: Reference, question: str, theta: float, beta: float, rounds: int) -> tuple[str, list[str]]:
-    """The answer and the queries on the way to it (Jiang et al., section 3.2, as docs/rag-methods.md has it)."""
+    """The answer and the queries on the way to it (Jiang et al., section 3.2; docs/explanation/rag-methods.md)."""
     written: list[str] = []
     queries: list[str] = []
     ahead = ahead_by_hand(reference, question, FIRST, "")

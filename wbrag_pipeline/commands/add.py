@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wbrag_pipeline.commands.options import with_settings
+from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def benchmark(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="The training questions have no answers: for --scorer judge.")
     ] = False,
-    task: Annotated[str, typer.Option(help="Kind of question, see docs/data.md.")] = "open_qa",
+    task: Annotated[str, typer.Option(help=f"Kind of question: {', '.join(TASKS)}.")] = "open_qa",
     metric: Annotated[str | None, typer.Option(help="Metric; the task's own if left out.")] = None,
     overlap: Annotated[
         str, typer.Option(help="Training questions that are test questions too: refuse the files, or drop them.")

@@ -1,7 +1,7 @@
 """From readings of single passages to one answer.
 
 The reader sees one passage at a time, so what a language model does inside one prompt happens here: say which
-passage is to be believed. The constants were chosen on training questions; ``training/README.md`` says how.
+passage is to be believed. The constants were chosen on training questions; ``reader_training/README.md`` says how.
 """
 
 from __future__ import annotations
