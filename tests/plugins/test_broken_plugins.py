@@ -341,7 +341,7 @@ def test_a_check_of_engines_finds_its_fault(check: str) -> None:
 
 
 @pytest.mark.usefixtures("hashed")
-def test_engines_of_one_fingerprint_are_told_apart_by_nothing() -> None:
+def test_two_engines_with_one_fingerprint_are_found() -> None:
     suite = suite_of(EngineConformance, make=HashEngine, others=lambda: [HashEngine(seed=1), HashEngine(seed=1)])
     assert "one fingerprint" in fault_found(suite, "test_its_fingerprint_says_what_it_answers")
 
