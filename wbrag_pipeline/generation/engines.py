@@ -1,4 +1,8 @@
-"""From the setting ``generator``, a string, to the generator it names."""
+"""From the setting ``generator``, a string, to the generator it names: the reader, or a language model's engine.
+
+An engine is named by what stands before the first colon. A plug-in's entry point is called as the built-in ones are,
+with the setting's whole value and the engine's arguments, and gives an ``engine_protocol.Engine``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.plugins import ENGINES_GROUP, ExtensionPoint
 
 if TYPE_CHECKING:
     from wbrag_pipeline.generation.engine_protocol import Engine
@@ -41,10 +46,13 @@ def deployed_generator(settings: Settings) -> Generator:
 
 
 def check_generator(name: str) -> None:
-    """Raise InputError for a name that no engine answers to, before anything is loaded."""
+    """Raise InputError for a name that no engine answers to, and for a plug-in that cannot be imported.
+
+    No model is loaded.
+    """
     kind, found, rest = name.partition(":")
-    if name != "reader" and not (found and rest and kind in _ENGINES):
-        known = ", ".join(f"{prefix}:…" for prefix in _ENGINES)
+    if name != "reader" and not (found and rest and ENGINES.get(kind)):
+        known = ENGINES.listed("{}:…")
         raise InputError(f"there is no generator {name!r}", field="generator", hint=f"use reader, {known}")
 
 
@@ -56,8 +64,11 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
     ``replicas.RetryPolicy``, and what else there is goes into every request's body. ``ray:MODEL[@REVISION]``: a Ray
     cluster; ``arguments`` are fields of ``ray_engine.Cluster``, and vLLM's.
     """
+    from wbrag_pipeline.generation.engine_protocol import Engine
+
     check_generator(name)
-    return _ENGINES[name.partition(":")[0]](name, arguments)
+    engine: Engine = ENGINES.make(name.partition(":")[0], Engine, name, arguments)
+    return engine
 
 
 def _vllm(name: str, arguments: Mapping[str, Any]) -> Engine:
@@ -79,7 +90,9 @@ def _ray(name: str, arguments: Mapping[str, Any]) -> Engine:
 
 
 # A further kind of engine is one line here and one file that implements ``engine_protocol.Engine``.
-_ENGINES: dict[str, Callable[[str, Mapping[str, Any]], Engine]] = {"vllm": _vllm, "openai": _openai, "ray": _ray}
+ENGINES: ExtensionPoint[Callable[[str, Mapping[str, Any]], Engine]] = ExtensionPoint(
+    ENGINES_GROUP, "generator", {"vllm": _vllm, "openai": _openai, "ray": _ray}, reserved=("reader",)
+)
 
 
 def _object(arguments: str) -> dict[str, Any]:

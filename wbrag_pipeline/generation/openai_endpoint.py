@@ -29,6 +29,7 @@ from wbrag_pipeline.generation.openai_format import (
     token_body,
 )
 from wbrag_pipeline.generation.replicas import KEY_VARIABLES, Refused, Replicas, RetryPolicy, Unanswered
+from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.storage import sha256_of_text
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PREFIX = "openai:"
-# Roughly what sub-word vocabularies make of English: a piece for six letters, one for a mark.
-_PIECE = re.compile(r"\w{1,6}|[^\w\s]")
 
 
 class OpenAIEndpoint:
@@ -133,7 +132,7 @@ class OpenAIEndpoint:
             if None not in counted:
                 return [count for count in counted if count is not None]
         self._say(f"{self.name} counts no tokens: their numbers are estimates")
-        return [len(_PIECE.findall(text)) for text in texts]
+        return estimated_tokens(texts)
 
     def token_ids(self, texts: Sequence[str]) -> list[int | None]:
         """By the server's /tokenize."""

@@ -1,6 +1,7 @@
 """A method's parameters in the setting's value: ``theta=0.6,rounds=2`` to dataclass fields and back.
 
-The options of a method are the fields of its dataclass that have a default; the default says the type.
+The options of a method are the fields of its dataclass that have a default; the default says the type, which is one of
+bool, int, float and str.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 from wbrag_pipeline.errors import InputError
 
 _WORDS = {"yes": True, "no": False}
+_WANTED = {bool: "yes or no", int: "a whole number", float: "a number", str: "text"}
 
 
 def read(method: Any, name: str, given: str) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def read(method: Any, name: str, given: str) -> dict[str, Any]:
 
     Raises InputError for an unknown field, one given twice, and a value that is no number (or no yes or no).
     """
-    known = {field.name: field for field in _options(method)}
+    known = {field.name: field for field in options(method)}
     found: dict[str, Any] = {}
     for part in given.split(",") if given else []:
         field_name, equals, text = (piece.strip() for piece in part.partition("="))
@@ -35,7 +37,7 @@ def spell(name: str, method: Any) -> str:
     """``name`` with the options that differ from their defaults, in the order of the fields."""
     changed = [
         f"{field.name}={_text(value)}"
-        for field in _options(method)
+        for field in options(method)
         if (value := getattr(method, field.name)) != field.default
     ]
     return f"{name}:{','.join(changed)}" if changed else name
@@ -47,18 +49,23 @@ def require_share(field: str, value: float) -> None:
         raise InputError(f"must lie in [0, 1], not {value}", field=field)
 
 
-def _options(method: Any) -> list[Field[Any]]:
+def options(method: Any) -> list[Field[Any]]:
+    """The fields of a method, or of its class, that are options."""
     return [field for field in fields(method) if field.default is not MISSING]
 
 
 def _value(field: Field[Any], text: str) -> Any:
     kind: Any = type(field.default)
+    if kind not in _WANTED:
+        raise InputError(f"is of type {kind.__name__}: an option is yes or no, a number or text", field=field.name)
     try:
         return _WORDS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
-        wanted = {bool: "yes or no", int: "a whole number", float: "a number"}[kind]
-        raise InputError(f"must be {wanted}, not {text!r}", field=field.name) from None
+        raise InputError(f"must be {_WANTED[kind]}, not {text!r}", field=field.name) from None
 
 
 def _text(value: Any) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    # 1e16 and not 1e+16: a plus sign stands between a query transform and its method.
+    return repr(value).replace("e+", "e") if isinstance(value, float) else str(value)

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.plugins import ENCODERS_GROUP, ExtensionPoint, is_name
 from wbrag_pipeline.retrieval import loading
 from wbrag_pipeline.retrieval.batches import Batch, plan_batches
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
@@ -41,14 +43,19 @@ _TOKENIZED_AT_ONCE = 1024
 
 # torch's number of threads is one setting for the whole process, so only one call may change it at a time.
 _encoding = threading.Lock()
-_loading = threading.Lock()
+# A plug-in's encoder may load another one.
+_loading = threading.RLock()
+
+# A plug-in's entry point is called with the setting's whole value and gives a ``protocols.Encoder``.
+ENCODERS: ExtensionPoint[Callable[[str], Encoder]] = ExtensionPoint(ENCODERS_GROUP, "encoder", {})
 
 
 def load_encoder(name: str = DEFAULT_ENCODER) -> Encoder:
     """The encoder of that name, loaded once a process.
 
     name: ``sentence-transformers/all-MiniLM-L6-v2`` (from a package, without network), ``intfloat/e5-base-v2``, any
-    other name of a sentence-transformers model, or a folder that holds one.
+    other name of a sentence-transformers model, or a folder that holds one. ``NAME:ARGUMENT`` is the encoder of the
+    plug-in NAME; a folder whose name looks like that is written ``./NAME:ARGUMENT``.
 
     Raises InputError when it cannot be loaded. The first call takes seconds; importing this module takes none.
     """
@@ -57,7 +64,16 @@ def load_encoder(name: str = DEFAULT_ENCODER) -> Encoder:
 
 
 @cache
-def _load(name: str) -> SentenceEncoder:
+def _load(name: str) -> Encoder:
+    kind, colon, _ = name.partition(":")
+    if colon and is_name(kind):
+        if kind not in ENCODERS:
+            there = ENCODERS.listed() or "none"
+            raise InputError(
+                f"no plug-in {kind!r} is installed for {name!r}", field="encoder", hint=f"there is {there}"
+            )
+        encoder: Encoder = ENCODERS.make(kind, Encoder, name)
+        return encoder
     import torch
 
     return SentenceEncoder(name, loading.load_model(name, "cuda" if torch.cuda.is_available() else "cpu"))

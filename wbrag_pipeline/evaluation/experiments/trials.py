@@ -21,6 +21,7 @@ from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
 from wbrag_pipeline.generation.generator import Generator, Passage
+from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import build_release
@@ -84,7 +85,8 @@ class Workbench:
         s = trial.settings
         parts = [self._corpus(trial), self.encoder(s).fingerprint, str(s.search_depth), train]
         if isinstance(self.context(trial).method, TransformsQueries):
-            parts += [s.method, str(s.top_k), self.context(trial).generator.fingerprint]
+            method = (s.method, plugin_fingerprint(s.method))
+            parts += [*method, str(s.top_k), self.context(trial).generator.fingerprint]
         asked = self.asked(trial)
         return self._keep(
             trial,
@@ -238,8 +240,8 @@ class Workbench:
     def _reading(self, trial: Trial) -> tuple[str, ...]:
         """Who answers how, and what counts as right."""
         benchmark, model = self.benchmark(trial), self.context(trial).generator
-        own = _own(trial, "utility_scores")
-        return (model.fingerprint, model.prompt_version, own, benchmark.task, benchmark.metric)
+        method = (_own(trial, "utility_scores"), plugin_fingerprint(trial.settings.method))
+        return (model.fingerprint, model.prompt_version, *method, benchmark.task, benchmark.metric)
 
     def _train(self, trial: Trial) -> str:
         return sha256_of_text(self.questions(trial, "train").write_json())
