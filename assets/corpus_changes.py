@@ -6,9 +6,8 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
-from wbrag_pipeline import tables
-from wbrag_pipeline.retrieval.corpus import committed_state
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
+from wbrag_pipeline.refresh import stages
+from wbrag_pipeline.retrieval.corpus_changes import counts
 
 
 @dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"polars"}, io_manager_key="tables")
@@ -17,8 +16,6 @@ def corpus_changes(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Passages added, updated, relabelled and deleted, by id and content hash; the others have no row."""
     stage = Stage(context, deployment)
-    before = committed_state(stage.settings, stage.partition)
-    empty = tables.PASSAGES.empty().lazy()
-    frame = changes_between(pl.scan_parquet(before.passages) if before else empty, passages)
+    frame = stages.corpus_changes(stage.settings, stage.partition, passages)
     total = passages.select(pl.len()).collect().item()
     return stage.result(frame, rows=frame.height, figures=counts(frame, total), preview=frame)

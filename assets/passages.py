@@ -6,8 +6,7 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
-from wbrag_pipeline.retrieval.corpus import note_source, source_fingerprint
-from wbrag_pipeline.retrieval.corpus_changes import refuse_mass_deletion
+from wbrag_pipeline.refresh import stages
 from wbrag_pipeline.training.scoring import mean
 
 
@@ -23,13 +22,9 @@ def passages(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """All passages of a corpus with a hash of each one's content, read from the file that the registry names."""
     stage = Stage(context, deployment)
-    source = stage.registry.corpus(stage.partition).path
-    # Taken before the file is read: should it change meanwhile, the next run will see that.
-    fingerprint = source_fingerprint(source)
-    frame = stage.registry.passages(stage.partition)
-    if not config.allow_deletions:
-        refuse_mass_deletion(stage.settings.table("passages", stage.partition), frame.lazy(), stage.partition)
-    note_source(stage.settings, stage.partition, fingerprint, frame)
+    frame = stages.read_passages(
+        stage.settings, stage.registry, stage.partition, allow_deletions=config.allow_deletions
+    )
     words = frame["text"].str.split(" ").list.len()
     return stage.result(
         frame,

@@ -19,12 +19,14 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, committed_state, current_state
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
+from wbrag_pipeline.datasets.registry import Corpus, Registry
+from wbrag_pipeline.refresh.stages import refresh_corpus
+from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.retrieval.corpus_changes import counts
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER, Settings
-from wbrag_pipeline.storage import replacing, sha256_of_text
+from wbrag_pipeline.storage import sha256_of_text
 
 SAMPLE = Path(__file__).parents[1] / "wbrag_pipeline" / "sample" / "corpus.jsonl"
 
@@ -46,17 +48,12 @@ def edited(passages: pl.DataFrame) -> pl.DataFrame:
 
 
 def refresh(settings: Settings, source: Path, encoder: Encoder) -> tuple[float, dict[str, int], int]:
-    """What the corpus' assets do; gives CPU seconds, what had changed, and how many passages were encoded."""
+    """Refresh the corpus; gives CPU seconds, what had changed, and how many passages were encoded."""
+    registry = Registry({"c": Corpus("c", source)}, {})
     start = time.process_time()
-    frame = tables.PASSAGES.check(read_corpus(source))
-    with replacing(settings.table("passages", "c")) as temporary:
-        frame.write_parquet(temporary)
-    before = committed_state(settings, "c")
-    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
-    found = counts(changes_between(stored, frame.lazy()), frame.height)
-    _, encoded = build_corpus_index(settings, "c", encoder)
-    commit_state(settings, "c")
-    return time.process_time() - start, found, encoded
+    done = refresh_corpus(settings, registry, "c", encoder, run="perf")
+    seconds = time.process_time() - start
+    return seconds, counts(done.changes, tables.PASSAGES.load(settings, "c").height), done.encoded
 
 
 def state_files(settings: Settings) -> dict[str, bytes]:

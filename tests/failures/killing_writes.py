@@ -29,8 +29,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
-from wbrag_pipeline.refresh.retiring import decide, record_releases, retire
+from wbrag_pipeline.refresh.stages import refresh_corpus
 from wbrag_pipeline.releases.pointer import moves_of, read_pointer
 from wbrag_pipeline.releases.store import (
     build_release,
@@ -41,17 +40,9 @@ from wbrag_pipeline.releases.store import (
     release_names,
     rollback,
 )
-from wbrag_pipeline.retrieval.corpus import (
-    build_corpus_index,
-    committed_state,
-    current_state,
-    note_source,
-    source_fingerprint,
-)
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing, sha256_of_text
+from wbrag_pipeline.storage import sha256_of_text
 
 ENCODER = CompassEncoder()
 OLD, NEW = {"a": 0.0, "b": 90.0}, {"a": 0.0, "b": 91.0, "c": 180.0}
@@ -66,11 +57,6 @@ def units(**sources: float) -> pl.DataFrame:
     )
 
 
-def store(settings: Settings, name: str, frame: pl.DataFrame, partition: str) -> None:
-    with replacing(settings.table(name, partition)) as temporary:
-        frame.write_parquet(temporary)
-
-
 def write_source(settings: Settings, angles: dict[str, float]) -> Path:
     """The corpus' file, beside the home and with it."""
     file = settings.home / "mine" / "c.jsonl"
@@ -82,33 +68,7 @@ def write_source(settings: Settings, angles: dict[str, float]) -> Path:
 
 def refresh(settings: Settings) -> None:
     """What the assets of ``wbrag refresh`` do, one after the other."""
-    lineage, known = Lineage(settings.layout.lineage), Registry.load(settings.home)
-    fingerprint, passages = source_fingerprint(known.corpus("c").path), known.passages("c")
-    note_source(settings, "c", fingerprint, passages)
-    store(settings, "passages", passages, "c")
-    before = committed_state(settings, "c")
-    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
-    changes = changes_between(stored, passages.lazy())
-    store(settings, "corpus_changes", changes, "c")
-    build_corpus_index(settings, "c", ENCODER)
-    now = current_state(settings, "c")
-    assert now is not None
-    indexed = pl.scan_parquet(now.passages)
-    retired = note_decisions(settings, "c", ["b"], decide(settings, ["b"], indexed))
-    retire(settings, ["b"], indexed, ENCODER, actor="refresh")
-    if changes.height or retired.height:
-        record_releases(lineage, settings, ["b"], "refresh")
-        lineage.record_refresh(
-            "refresh",
-            settings.variant,
-            "c",
-            from_state=before.name if before else None,
-            to_state=now.name,
-            counts=counts(changes, passages.height),
-            changes=changes,
-            retired=retired,
-        )
-    commit_decisions(settings, "c", retired)
+    refresh_corpus(settings, Registry.load(settings.home), "c", ENCODER, run="refresh", allow_deletions=True)
 
 
 def prepare(settings: Settings) -> None:
@@ -129,7 +89,7 @@ def prepare(settings: Settings) -> None:
         held = release.units()["unit_id"].to_list()
         lineage.record_release("run", settings.variant, "b", release.name, held, release.content)
     lineage.record_release_decisions("run", settings.variant, "b", moves_of(folder))
-    store(settings, "knowledge_units", units(a=0.0, b=90.0), "b")
+    tables.KNOWLEDGE_UNITS.store(units(a=0.0, b=90.0), settings, "b")
     with CompletionCache(settings.layout.completions).recording("test") as put:
         put({"key": "T b 90.0"}, Usage(calls=1))
 
@@ -150,7 +110,7 @@ def prepare_by_hand(settings: Settings) -> None:
 def train(settings: Settings) -> None:
     """The stores of a training: a release, its validation, the pointer forth and back, the lineage."""
     folder, lineage = settings.releases("b"), Lineage(settings.layout.lineage)
-    store(settings, "knowledge_units", units(a=0.0, b=90.0, c=10.0), "b")
+    tables.KNOWLEDGE_UNITS.store(units(a=0.0, b=90.0, c=10.0), settings, "b")
     release = build_release(units(a=0.0, b=90.0, c=10.0), ENCODER, folder, {"run": "new"})
     release.record_validation({"passed": True})
     promote(folder, release.name, actor="child", reason="forth")

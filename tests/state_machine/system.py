@@ -37,8 +37,8 @@ from wbrag_pipeline.forgetting.subject import SubjectKind
 from wbrag_pipeline.generation.generator import Answer, Distillate
 from wbrag_pipeline.generation.generator import Passage as Found
 from wbrag_pipeline.rag.system import RagSystem
-from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
-from wbrag_pipeline.refresh.retiring import decide, in_step, retire
+from wbrag_pipeline.refresh.retiring import in_step
+from wbrag_pipeline.refresh.stages import read_passages, refresh_corpus
 from wbrag_pipeline.releases.pointer import read_pointer
 from wbrag_pipeline.releases.store import (
     Release,
@@ -130,25 +130,15 @@ class System:
         add_benchmark(home, "b", task="open_qa", metric="exact_match", corpus="c", **splits)
 
     def index(self, source: dict[str, Passage]) -> None:
-        rows = [
-            {
-                "id": name,
-                "title": f"T {name}",
-                "text": str(place),
-                "labels": sorted(labels),
-                "source": document_of(name),
-            }
-            for name, (place, labels) in sorted(source.items())
-        ]
-        self._file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        tables.PASSAGES.store(Registry.load(self.settings.home).passages("c"), self.settings, "c")
+        self._write(source)
+        passages = read_passages(self.settings, Registry.load(self.settings.home), "c", allow_deletions=True)
+        tables.PASSAGES.store(passages, self.settings, "c")
         build_corpus_index(self.settings, "c", self.encoder)
 
     def refresh(self, source: dict[str, Passage]) -> None:
-        self.index(source)
-        decided = note_decisions(self.settings, "c", ["b"], decide(self.settings, ["b"], self._passages()))
-        retire(self.settings, ["b"], self._passages(), self.encoder, actor="machine")
-        commit_decisions(self.settings, "c", decided)
+        self._write(source)
+        registry = Registry.load(self.settings.home)
+        refresh_corpus(self.settings, registry, "c", self.encoder, run="machine", allow_deletions=True)
 
     def train(self) -> None:
         train_candidate(self._context())
@@ -229,6 +219,19 @@ class System:
         units = release.units()
         assert sorted(release.index(self.encoder).ids) == sorted(units["unit_id"])
         return frozenset(map(_unit, units.iter_rows(named=True)))
+
+    def _write(self, source: dict[str, Passage]) -> None:
+        rows = [
+            {
+                "id": name,
+                "title": f"T {name}",
+                "text": str(place),
+                "labels": sorted(labels),
+                "source": document_of(name),
+            }
+            for name, (place, labels) in sorted(source.items())
+        ]
+        self._file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def _context(self) -> StageContext:
         encoder, generator = self.encoder, self.generator

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.retiring import damaged_releases, decide
-from wbrag_pipeline.retrieval.corpus import committed_state
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts, refuse_mass_deletion
+from wbrag_pipeline.refresh.stages import corpus_changes
+from wbrag_pipeline.retrieval.corpus_changes import counts, refuse_mass_deletion
 from wbrag_pipeline.settings import Settings
 
 
@@ -33,9 +32,7 @@ class Plan:
 def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     """Read a corpus' source and compare it with what is served. Raises InputError for a source that cannot be taken."""
     after = registry.passages(corpus)
-    before = committed_state(settings, corpus)
-    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
-    changes = changes_between(stored, after.lazy())
+    changes = corpus_changes(settings, corpus, after.lazy())
     refused = ""
     try:
         refuse_mass_deletion(settings.table("passages", corpus), after.lazy(), corpus)

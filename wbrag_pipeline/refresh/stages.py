@@ -1,0 +1,114 @@
+"""The stages of a corpus, put together once: its table, what changed, its index, and the units that lost their sources.
+
+::
+
+    source files ─▶ passages ─▶ corpus_changes ─▶ corpus index ─▶ retired_units
+
+The Dagster assets call the stages one by one; ``refresh_corpus`` does them in order, for the Python API, tests and the
+speed measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
+from wbrag_pipeline.refresh.retiring import decide, record_releases, retire
+from wbrag_pipeline.retrieval.corpus import (
+    build_corpus_index,
+    committed_state,
+    current_state,
+    note_source,
+    source_fingerprint,
+)
+from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts, refuse_mass_deletion
+from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did: CORPUS_CHANGES, RETIRED_UNITS, and how many passages were encoded."""
+
+    changes: pl.DataFrame
+    retired: pl.DataFrame
+    encoded: int
+
+
+def read_passages(
+    settings: Settings, registry: Registry, corpus: str, *, allow_deletions: bool = False
+) -> pl.DataFrame:
+    """The corpus' source as PASSAGES, less what was forgotten; which source it was is noted.
+
+    Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
+    """
+    source = registry.corpus(corpus).path
+    # Taken before the file is read: should it change meanwhile, the next run will see that.
+    fingerprint = source_fingerprint(source)
+    frame = registry.passages(corpus)
+    if not allow_deletions:
+        refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
+    note_source(settings, corpus, fingerprint, frame)
+    return frame
+
+
+def corpus_changes(settings: Settings, corpus: str, passages: pl.LazyFrame) -> pl.DataFrame:
+    """PASSAGES to CORPUS_CHANGES: the difference to the state that the units were last brought in step with."""
+    before = committed_state(settings, corpus)
+    stored = pl.scan_parquet(before.passages) if before else tables.PASSAGES.empty().lazy()
+    return changes_between(stored, passages)
+
+
+def retire_units(
+    settings: Settings, registry: Registry, corpus: str, changes: pl.DataFrame, encoder: Encoder, run: str
+) -> pl.DataFrame:
+    """CORPUS_CHANGES to RETIRED_UNITS: takes units without valid sources out of what is served, before any training.
+
+    The last stage of a refresh: only then is the corpus' state committed, so what was cut short is done again.
+    Raises NotBuiltError before the corpus was indexed.
+    """
+    before, now = committed_state(settings, corpus), current_state(settings, corpus)
+    if now is None:
+        raise NotBuiltError(f"the index of corpus {corpus}", f"wbrag refresh {corpus}")
+    passages, benchmarks = pl.scan_parquet(now.passages), registry.benchmarks_of(corpus)
+    frame = note_decisions(settings, corpus, benchmarks, decide(settings, benchmarks, passages))
+    retire(settings, benchmarks, passages, encoder, actor=f"run {run}")
+    if changes.height or frame.height or before is None:
+        lineage = Lineage(settings.layout.lineage)
+        record_releases(lineage, settings, benchmarks, run)
+        lineage.record_refresh(
+            run,
+            settings.variant,
+            corpus,
+            from_state=before.name if before else None,
+            to_state=now.name,
+            counts=counts(changes, passages.select(pl.len()).collect().item()),
+            changes=changes,
+            retired=frame,
+        )
+    commit_decisions(settings, corpus, frame)
+    return frame
+
+
+def refresh_corpus(
+    settings: Settings,
+    registry: Registry,
+    corpus: str,
+    encoder: Encoder,
+    *,
+    run: str,
+    allow_deletions: bool = False,
+) -> Refreshed:
+    """All stages of a corpus in order, each table stored in the home. Raises as the stages."""
+    passages = read_passages(settings, registry, corpus, allow_deletions=allow_deletions)
+    tables.PASSAGES.store(passages, settings, corpus)
+    changes = corpus_changes(settings, corpus, passages.lazy())
+    tables.CORPUS_CHANGES.store(changes, settings, corpus)
+    _, encoded = build_corpus_index(settings, corpus, encoder)
+    return Refreshed(changes, retire_units(settings, registry, corpus, changes, encoder, run), encoded)
