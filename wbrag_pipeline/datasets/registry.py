@@ -34,7 +34,7 @@ import polars as pl
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.questions import read_numbered_questions, shared_questions
+from wbrag_pipeline.datasets.question_files import read_numbered_questions, shared_questions
 from wbrag_pipeline.datasets.tasks import TASKS, task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
