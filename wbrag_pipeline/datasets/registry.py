@@ -204,6 +204,8 @@ def check_name(name: str, file: Path | None = None) -> None:
     if not _NAME.fullmatch(name):
         hint = "letters, digits, and inside also dots, dashes and underscores; at most 64"
         raise InputError(f"{name!r} cannot be a name", file=file, field="name", hint=hint)
+    if name.casefold() == "embeddings":  # where the home keeps the vectors of all corpora, beside a folder for each
+        raise InputError(f"{name!r} is the name of a folder of the home", file=file, field="name", hint="use another")
 
 
 def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
