@@ -130,7 +130,7 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
     }
     for table in ("passages", "retrievals", "utility_scores", "gated_docs", "knowledge_units"):
         assert trained.settings.table(table, "towns").read_bytes() == scratch.table(table, "towns").read_bytes(), table
-    assert facts(trained.settings.layout.lineage) == facts(scratch.lineage)
+    assert facts(trained.settings.layout.lineage) == facts(scratch.layout.lineage)
 
 
 def test_refreshing_trains_again_as_it_was_trained(trained: Place, source: Path) -> None:

@@ -49,7 +49,11 @@ class LanguageModel:
         return sha256_of_text("language model", self.engine.fingerprint, self.prompt_version)
 
     def require(self, abilities: Sequence[str]) -> None:
-        """Raise InputError, with the methods named, for what the engine lacks; a server is asked for it once."""
+        """Raise InputError, with the methods named, for what the engine lacks; a server is asked for it once.
+
+        With nothing to require, a server is still asked whether it serves the model.
+        """
+        _ = self.engine.capabilities
         for ability in abilities:
             require(self.engine, ability)
 
