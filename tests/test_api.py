@@ -46,7 +46,7 @@ def test_every_name_is_there_and_told_about(name: str) -> None:
 
 
 def test_exported_names_are_the_documented_ones() -> None:
-    from docs_reference.pages import api
+    from docs_reference import api
 
     page = api.page()
     headings = [line.split()[1].strip("`") for line in page.splitlines() if line.startswith("## ")]
