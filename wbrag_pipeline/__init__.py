@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.serving.live import LiveRetriever as LiveRetriever
     from wbrag_pipeline.settings import Settings as Settings
 
-__version__ = "0.2.0"
+__version__ = "0.1.0"
 
 # Loaded when they are first asked for, so that importing the package costs nothing.
 _WHERE = {
