@@ -6,8 +6,8 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
-from wbrag_pipeline.refresh import stages
-from wbrag_pipeline.retrieval.corpus_changes import counts
+from wbrag_pipeline.refresh import corpus_stages
+from wbrag_pipeline.retrieval.passage_changes import counts
 
 
 @dg.asset(partitions_def=CORPORA, group_name="corpus", kinds={"polars"}, io_manager_key="tables")
@@ -16,6 +16,6 @@ def corpus_changes(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Passages added, updated, relabelled and deleted, by id and content hash; the others have no row."""
     stage = Stage(context, deployment)
-    frame = stages.corpus_changes(stage.settings, stage.partition, passages)
+    frame = corpus_stages.corpus_changes(stage.settings, stage.partition, passages)
     total = passages.select(pl.len()).collect().item()
     return stage.result(frame, rows=frame.height, figures=counts(frame, total), preview=frame)

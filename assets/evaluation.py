@@ -9,7 +9,7 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
-from wbrag_pipeline.evaluation.evaluate import evaluation as evaluate_release
+from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
 from wbrag_pipeline.releases.store import candidate
 

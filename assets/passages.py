@@ -6,7 +6,7 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
-from wbrag_pipeline.refresh import stages
+from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.training.scoring import mean
 
 
@@ -22,7 +22,7 @@ def passages(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """All passages of a corpus with a hash of each one's content, read from the file that the registry names."""
     stage = Stage(context, deployment)
-    frame = stages.read_passages(
+    frame = corpus_stages.read_passages(
         stage.settings, stage.registry, stage.partition, allow_deletions=config.allow_deletions
     )
     words = frame["text"].str.split(" ").list.len()

@@ -8,7 +8,7 @@ from assets.partitions import CORPORA
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
-from wbrag_pipeline.refresh import stages
+from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders
 from wbrag_pipeline.refresh.source_validity import KEPT, RELABELLED, RETIRED
 
@@ -44,7 +44,9 @@ def retired_units(
     damaged = damaged_releases(settings, stage.registry.benchmarks_of(corpus))
     for problem in damaged:
         context.log.warning(f"passed over: {problem}")
-    frame = stages.retire_units(settings, stage.registry, corpus, corpus_changes, encoder.load(settings), stage.run_id)
+    frame = corpus_stages.retire_units(
+        settings, stage.registry, corpus, corpus_changes, encoder.load(settings), stage.run_id
+    )
     decided = frame["decision"].value_counts().rows()
     return stage.result(
         frame,

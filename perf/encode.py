@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.questions import read_questions
+from wbrag_pipeline.datasets.question_files import read_questions
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
 from wbrag_pipeline.retrieval.loading import load_model

@@ -20,10 +20,10 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.registry import Corpus, Registry
-from wbrag_pipeline.refresh.stages import refresh_corpus
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.retrieval.corpus_changes import counts
 from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.passage_changes import counts
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER, Settings
 from wbrag_pipeline.storage import sha256_of_text

@@ -42,7 +42,7 @@ def last_training(instance: dg.DagsterInstance, benchmark: str, settings: Settin
 def _of(config: Mapping[str, Any], settings: Settings) -> bool:
     chosen = config.get("resources", {}).get("deployment", {}).get("config", {})
     try:
-        used = Deployment(**chosen).settings
+        used: Settings = Deployment(**chosen).settings
     except (WbragError, ValueError):
         return False  # of a version that had other settings
     return used.variant == settings.variant and used.home == settings.home

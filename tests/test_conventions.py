@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -104,6 +104,58 @@ def test_every_package_has_a_layer() -> None:
         module.relative_to(ROOT / "wbrag_pipeline").parts[0] for module in MODULES if "wbrag_pipeline" in module.parts
     }
     assert {package.removesuffix(".py") for package in packages} - {"__init__"} <= layered, "list it in pyproject.toml"
+
+
+# What a module or a name of the package may share its name with all the same, and why.
+_NAMED_LIKE_A_MODULE = {
+    "evaluation/experiments/markdown.py: ablation": "the table of that experiment, called as markdown.ablation",
+    "evaluation/experiments/markdown.py: transfer": "the table of that experiment, called as markdown.transfer",
+}
+
+
+def of_the_package() -> list[Path]:
+    """Modules of wbrag_pipeline but commands/, whose modules and functions are named after what a person types."""
+    package = ROOT / "wbrag_pipeline"
+    return [path for path in MODULES if path.is_relative_to(package) and path.parent.name != "commands"]
+
+
+def public_names(module: Path) -> set[str]:
+    """Classes, functions and constants that a module defines itself; overloads of one name count once."""
+    names = set()
+    for node in tree_of(module).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def several(found: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    """Those names that are there more than once, with the modules that have them."""
+    places: dict[str, list[str]] = {}
+    for name, module in found:
+        places.setdefault(name, []).append(str(module.relative_to(ROOT / "wbrag_pipeline")))
+    return {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_no_two_modules_have_one_name() -> None:
+    assert not several((path.stem, path) for path in of_the_package() if path.name != "__init__.py")
+
+
+def test_no_public_name_is_defined_twice() -> None:
+    assert not several((name, path) for path in of_the_package() for name in sorted(public_names(path)))
+
+
+def test_no_public_name_is_the_name_of_another_module() -> None:
+    modules = {path.stem: path for path in of_the_package() if path.name != "__init__.py"}
+    found = {
+        f"{path.relative_to(ROOT / 'wbrag_pipeline')}: {name}"
+        for path in of_the_package()
+        for name in public_names(path)
+        if modules.get(name, path) != path
+    }
+    assert found == set(_NAMED_LIKE_A_MODULE)
 
 
 def test_every_library_that_is_imported_is_declared() -> None:

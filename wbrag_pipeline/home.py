@@ -159,15 +159,17 @@ def path_name(name: str) -> str:
     """A name as one path component. Different names are different components.
 
     Letters, digits and ``._+=,-`` stay, ``/`` becomes ``--`` as in the Hugging Face cache. Where anything else had to
-    be changed or cut, a hash of the whole name is added.
+    be changed or cut, ``@`` and a hash of the whole name are added; no name that stays as it is has an ``@``.
     """
     plain = name.replace("/", "--")
     text = re.sub(r"[^A-Za-z0-9._+=,-]+", "-", plain).strip("-.")
-    if text == plain and "--" not in name and 0 < len(text) <= _LONGEST:
+    # Three dashes in a row could be "/-" or "-/".
+    if text == plain and "--" not in name and "---" not in plain and 0 < len(text) <= _LONGEST:
         return text
-    digest = sha256_of_text(name)[:8]
-    return f"{text[:_LONGEST]}-{digest}" if text else digest
+    return f"{text[:_LONGEST]}@{sha256_of_text(name)[:8]}"
 
 
 def _stem(file: Path) -> str:
-    return file.name.split(".parquet")[0].split(".html")[0].split(".md")[0].split(".source.json")[0]
+    """The partition: names may have dots, so only what the layout adds is taken off."""
+    endings = (".source.json", ".parquet", ".html", ".md")
+    return next((file.name.removesuffix(end) for end in endings if file.name.endswith(end)), file.name)

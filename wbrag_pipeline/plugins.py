@@ -188,7 +188,7 @@ class ExtensionPoint(Mapping[str, Offered], Generic[Offered]):
         return found
 
 
-def is_name(text: str) -> bool:
+def is_plugin_name(text: str) -> bool:
     """Whether a plug-in can have that name."""
     return _NAME.fullmatch(text) is not None
 

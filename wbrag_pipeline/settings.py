@@ -192,16 +192,16 @@ class Settings(Gates):
 
     @property
     def query_transform(self) -> str:
-        """What changes the questions before they are searched, and what writes for it; "" where nothing does."""
-        transform, plus, _ = self.method.partition("+")
-        return f"{transform} {self.generator} {self.engine_arguments}".strip() if plus else ""
+        """What changes the questions before they are searched, and what it goes by; "" where nothing does."""
+        transforms, plus, _ = self.method.rpartition("+")
+        return f"{transforms} {self.generator} {self.engine_arguments} {self.top_k}" if plus else ""
 
     # Where things are.
 
     @property
     def variant(self) -> str:
         """Encoder, generator and method as one path component: what a release is searched and answered with."""
-        return "~".join(path_name(getattr(self, name)) for name in _ENGINES)
+        return _joined([path_name(getattr(self, name)) for name in _ENGINES])
 
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
@@ -220,8 +220,7 @@ class Settings(Gates):
             names = ("search_depth", "query_transform")
             others |= {name: getattr(self, name) for name in names if getattr(self, name) != getattr(usual, name)}
         parts += [f"{name}={path_name(str(value))}" for name, value in sorted(others.items())]
-        joined = "~".join(parts)
-        return joined if len(joined) <= _LONGEST else f"{joined[:_LONGEST]}~{sha256_of_text(joined)[:8]}"
+        return _joined(parts)
 
     @property
     def layout(self) -> Home:
@@ -299,3 +298,9 @@ def all_settings() -> list[Setting]:
         for name, field in Settings.model_fields.items()
     ]
     return sorted(found, key=lambda setting: setting.name not in ("home", *_ENGINES))
+
+
+def _joined(parts: list[str]) -> str:
+    """Several path components as one; a long one is cut and has a hash of the whole."""
+    joined = "~".join(parts)
+    return joined if len(joined) <= _LONGEST else f"{joined[:_LONGEST]}~{sha256_of_text(joined)[:8]}"

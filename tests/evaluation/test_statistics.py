@@ -18,7 +18,7 @@ from wbrag_pipeline.evaluation import statistics
 from wbrag_pipeline.evaluation.statistics import (
     bootstrap_interval,
     changed_questions,
-    construction,
+    construction_figures,
     rank_profile,
     sign_flip_p,
     summarise,
@@ -178,7 +178,7 @@ def test_construction_by_hand() -> None:
             {"unit_id": "u_2", "source_tokens": 300, "unit_tokens": 60},
         ],
     )
-    assert construction(utility, gated, units) == {
+    assert construction_figures(utility, gated, units) == {
         "questions": 8.0,
         "kept": 2.0,
         "rescued": 0.0,
@@ -195,13 +195,15 @@ def test_construction_by_hand() -> None:
     # A rescued question has ranks below the top K alone: it counts for the units, not for the gate.
     rescued = _gated([("q2", 9, True, False), ("q2", 12, True, False)]).with_columns(gate=pl.lit("rescue"))
     more = pl.concat([gated, rescued])
-    figures = construction(utility, more, units)
+    figures = construction_figures(utility, more, units)
     assert (figures["kept"], figures["rescued"], figures["kept_share"], figures["fallback_rate"]) == (2, 1, 0.25, 0.5)
     assert figures["retained_passages"] == pytest.approx(5 / 3)
     assert rank_profile(more).equals(rank_profile(gated))
 
 
 def test_construction_of_nothing_is_zero() -> None:
-    empty = construction(tables.UTILITY_SCORES.empty(), tables.GATED_DOCS.empty(), tables.KNOWLEDGE_UNITS.empty())
+    empty = construction_figures(
+        tables.UTILITY_SCORES.empty(), tables.GATED_DOCS.empty(), tables.KNOWLEDGE_UNITS.empty()
+    )
     assert set(empty.values()) == {0.0}
     assert rank_profile(tables.GATED_DOCS.empty()).is_empty()

@@ -29,7 +29,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.refresh.stages import refresh_corpus
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.releases.pointer import moves_of, read_pointer
 from wbrag_pipeline.releases.store import (
     build_release,

@@ -21,7 +21,7 @@ from wbrag_pipeline.rag.methods import METHODS
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.testing import EncoderConformance, EngineConformance, HashEngine, MethodConformance
 from wbrag_pipeline.testing.conformance import Conformance
-from wbrag_pipeline.testing.engines import REQUESTS
+from wbrag_pipeline.testing.engine_conformance import REQUESTS
 from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 COUNT = itertools.count()
@@ -452,7 +452,7 @@ BROKEN_ENCODERS: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize("check", checks(EncoderConformance))
 def test_a_check_of_encoders_finds_its_fault(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wbrag_pipeline.testing.encoders.load_encoder", lambda name: HashEncoder())
+    monkeypatch.setattr("wbrag_pipeline.testing.encoder_conformance.load_encoder", lambda name: HashEncoder())
     make, said = BROKEN_ENCODERS[check]
     assert said in fault_found(suite_of(EncoderConformance, make=make), check)
 

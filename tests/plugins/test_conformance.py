@@ -20,7 +20,7 @@ from wbrag_pipeline.rag.replug import RePlug
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.testing import EncoderConformance, EngineConformance, HashEngine, MethodConformance
-from wbrag_pipeline.testing.engines import REQUESTS
+from wbrag_pipeline.testing.engine_conformance import REQUESTS
 from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 TOO_LONG = Request((*REQUESTS[0].messages, *REQUESTS[1].messages * 9), 16)
@@ -129,7 +129,7 @@ class TestSentenceEncoder(EncoderConformance):
 class TestHashEncoder(EncoderConformance):
     @pytest.fixture(autouse=True)
     def _named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wbrag_pipeline.testing.encoders.load_encoder", lambda name: HashEncoder())
+        monkeypatch.setattr("wbrag_pipeline.testing.encoder_conformance.load_encoder", lambda name: HashEncoder())
 
     def make(self) -> Encoder:
         return HashEncoder()

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from tests.pipeline.conftest import Place, write_tiny
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.commands.pipeline import refresh_corpus, run_pipeline
+from wbrag_pipeline.commands.pipeline import run_pipeline, run_refresh
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.lineage import Lineage, render_tree
@@ -229,7 +229,7 @@ def test_a_refresh_that_changed_something_trains_again(trained: Place, source: P
         assert not look(seen.cursor).run_requests
         write(source, rows_of(source)[:-1])
         assert wbrag("refresh", "towns", "--no-train").exit_code == 0
-        refresh_corpus(trained.settings, "towns")  # finds nothing new, which must not hide that the one before did
+        run_refresh(trained.settings, "towns")  # finds nothing new, which must not hide that the one before did
         (request,) = look(seen.cursor).run_requests
         run_pipeline(trained.settings, ["towns"])
         assert not look(seen.cursor).run_requests  # trained since, by hand

@@ -21,7 +21,7 @@ from wbrag_pipeline.datasets.registry import Benchmark, Corpus, Registry
 from wbrag_pipeline.refresh.retiring import retire
 from wbrag_pipeline.releases.store import current, promote
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, current_state
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts
+from wbrag_pipeline.retrieval.passage_changes import changes_between, counts
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.context import StageContext

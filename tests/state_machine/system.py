@@ -37,8 +37,8 @@ from wbrag_pipeline.forgetting.subject import SubjectKind
 from wbrag_pipeline.generation.generator import Answer, Distillate
 from wbrag_pipeline.generation.generator import Passage as Found
 from wbrag_pipeline.rag.system import RagSystem
+from wbrag_pipeline.refresh.corpus_stages import read_passages, refresh_corpus
 from wbrag_pipeline.refresh.retiring import in_step
-from wbrag_pipeline.refresh.stages import read_passages, refresh_corpus
 from wbrag_pipeline.releases.pointer import read_pointer
 from wbrag_pipeline.releases.store import (
     Release,

@@ -14,7 +14,7 @@ from wbrag_pipeline.generation.engine_protocol import Engine, Message, Request
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.vllm_engine import VllmEngine
 from wbrag_pipeline.testing import EngineConformance
-from wbrag_pipeline.testing.engines import REQUESTS
+from wbrag_pipeline.testing.engine_conformance import REQUESTS
 
 # More words than the tiny models' context of 2,048 tokens has room for.
 TOO_LONG = replace(REQUESTS[0], messages=(Message("user", "passages about radium " * 2000),))

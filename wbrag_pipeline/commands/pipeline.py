@@ -75,7 +75,7 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
             _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
 
 
-def refresh_corpus(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
+def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
     """Read a corpus again and bring index and served units in step with it. Raises the stage's own error."""
     prepare_environment(settings)
     import dagster as dg

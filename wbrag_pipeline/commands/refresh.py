@@ -72,17 +72,17 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
     import polars as pl
 
     from wbrag_pipeline import tables
-    from wbrag_pipeline.commands.pipeline import refresh_corpus, train_again
+    from wbrag_pipeline.commands.pipeline import run_refresh, train_again
     from wbrag_pipeline.lineage.refreshes import summary
     from wbrag_pipeline.refresh.retiring import other_encoders
     from wbrag_pipeline.retrieval.corpus import committed_state, is_fresh
-    from wbrag_pipeline.retrieval.corpus_changes import counts
+    from wbrag_pipeline.retrieval.passage_changes import counts
 
     if is_fresh(settings, corpus, registry.corpus(corpus).path):
         typer.echo(f"corpus {corpus}: its files have not changed")
         return
     first = committed_state(settings, corpus) is None
-    refresh_corpus(settings, corpus, allow_deletions=allow_deletions)
+    run_refresh(settings, corpus, allow_deletions=allow_deletions)
     changes, retired = (
         table.read(settings.table(table.name, corpus)) for table in (tables.CORPUS_CHANGES, tables.RETIRED_UNITS)
     )

@@ -34,7 +34,7 @@ import polars as pl
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.questions import read_numbered_questions, shared_questions
+from wbrag_pipeline.datasets.question_files import read_numbered_questions, shared_questions
 from wbrag_pipeline.datasets.tasks import TASKS, task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
@@ -212,6 +212,8 @@ def check_name(name: str, file: Path | None = None) -> None:
     if not _NAME.fullmatch(name):
         hint = "letters, digits, and inside also dots, dashes and underscores; at most 64"
         raise InputError(f"{name!r} cannot be a name", file=file, field="name", hint=hint)
+    if name.casefold() == "embeddings":  # where the home keeps the vectors of all corpora, beside a folder for each
+        raise InputError(f"{name!r} is the name of a folder of the home", file=file, field="name", hint="use another")
 
 
 def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.evidence import units_for_page
 from wbrag_pipeline.evaluation.formatting import duration, escape_markdown, markdown_table, p_value, percent, signed
 from wbrag_pipeline.evaluation.pages import figure, render_page
-from wbrag_pipeline.evaluation.statistics import Summary, changed_questions, construction
+from wbrag_pipeline.evaluation.statistics import Summary, changed_questions, construction_figures
 
 if TYPE_CHECKING:
     import altair as alt
@@ -73,7 +73,7 @@ def write_report(
         pictures.append(_figure(charts.ranks(gated_docs), "ranks", _TALL))
     if not knowledge_units.is_empty():
         pictures.append(_figure(charts.lengths(knowledge_units), "lengths", _TALL))
-    built = _construction_rows(construction(utility_scores, gated_docs, knowledge_units))
+    built = _construction_rows(construction_figures(utility_scores, gated_docs, knowledge_units))
     changed = changed_questions(evaluation)
     units = units_for_page(knowledge_units, passages, evaluation, most=MOST_UNITS)
     names = dict(passages.select(pl.concat_str(pl.lit("corpus:"), "passage_id"), "title").iter_rows())

@@ -30,7 +30,7 @@ ANSWERED = tables.Table(
 )
 
 
-def evaluation(context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame) -> Made:
+def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame) -> Made:
     """The test part of QUESTIONS to EVALUATION: the corpus alone, and the system that ``release`` was made for."""
     corpus, task = context.open_corpus(), context.benchmark.task
     with_writeback = RagSystem.of_release(release, context.settings, corpus, task, context.load_generator)

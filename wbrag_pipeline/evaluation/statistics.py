@@ -160,7 +160,7 @@ def changed_questions(evaluation: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def construction(
+def construction_figures(
     utility_scores: pl.DataFrame, gated_docs: pl.DataFrame, knowledge_units: pl.DataFrame
 ) -> dict[str, float]:
     """How the units came about, from the three tables of one benchmark's training; means over nothing are 0.

@@ -46,7 +46,7 @@ class CompletionCache:
             path.parent.mkdir(parents=True, exist_ok=True)
         with self._in_plain_words(), closing(self._connect()) as connection, connection:
             connection.execute(_SCHEMA)
-            ledger.prepare(connection)
+            ledger.prepare_ledger(connection)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values that are there, by key; absent keys are left out, and values that are damaged.
@@ -107,7 +107,7 @@ class CompletionCache:
 
 
 @contextmanager
-def recording(cache: CompletionCache | None, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
+def recording_in(cache: CompletionCache | None, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
     """``cache.recording`` where there is a cache, else a ``put`` that does nothing."""
     if cache is None:
         yield lambda values, usage: None
@@ -138,7 +138,7 @@ def complete(
     found = len(set(keys)) - len(missing)
     advance(len(keys) - len(missing))
     waiting = list(missing.items())
-    with recording(cache, engine) as put:
+    with recording_in(cache, engine) as put:
         if found:
             _count(usage, Usage(calls=found, cached=found), {}, put)
         for first in range(0, len(waiting), batch):
@@ -156,7 +156,7 @@ def complete(
 def count(spent: Usage, *, cache: CompletionCache | None, usage: Usage, engine: str) -> None:
     """Add to ``usage`` and to the ledger what comes with no value to store; nothing where all counts are 0."""
     if spent != Usage():
-        with recording(cache, engine) as put:
+        with recording_in(cache, engine) as put:
             _count(usage, spent, {}, put)
 
 

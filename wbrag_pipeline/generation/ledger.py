@@ -34,7 +34,7 @@ _ADD = (
 )
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare_ledger(connection: sqlite3.Connection) -> None:
     """Make the ledger, or give one of an earlier version the counts that it lacks, at 0; its rows stay.
 
     Any number of processes may do so at once: the first to get SQLite's lock adds the columns, the others find them.
@@ -118,7 +118,7 @@ def costs(path: Path, *, run: str | None = None, partition: str | None = None) -
         return []
     sums = ", ".join(f"sum({name})" for name in _COUNTS)
     with damage_in_words(path), closing(sqlite3.connect(path, timeout=60)) as connection:
-        prepare(connection)
+        prepare_ledger(connection)
         rows = connection.execute(
             f"SELECT run, stage, partition, engine, min(began), {sums} FROM ledger"
             " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR partition = ?2)"

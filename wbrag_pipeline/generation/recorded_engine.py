@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.generation.completions import CompletionCache, count, recording
+from wbrag_pipeline.generation.completions import CompletionCache, count, recording_in
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.progress import progress_bar
@@ -41,7 +41,7 @@ class RecordedEngine:
     @contextmanager
     def recorder(self) -> Iterator[Recorder]:
         """A recorder on this engine's account."""
-        with recording(self.cache, self.engine.name) as put:
+        with recording_in(self.cache, self.engine.name) as put:
             yield Recorder(self.engine, self.usage, put)
 
     def count(self, spent: Usage) -> None:

@@ -138,11 +138,11 @@ SCHEMAS: dict[str, pl.Schema] = {
         }
     ),
     # One row a refresh of a corpus; its variant is that of the run, which settles nothing but the encoder.
-    "refreshes": _schema(refreshes.COLUMNS),
+    "refreshes": _schema(refreshes.REFRESH_COLUMNS),
 }
 
 
-def prepare(events: Path) -> None:
+def prepare_events(events: Path) -> None:
     """Put an empty file of every kind into ``events``, where not there yet: it tells readers the columns.
 
     DuckDB cannot make a view over files that are not there, and no kind is recorded first. The name sorts before every
@@ -169,7 +169,7 @@ def write(events: Path, kind: str, frame: pl.DataFrame, run_id: str, variant: st
     rows = frame.with_columns(
         event_id=pl.lit(event_id), recorded_at=pl.lit(moment), run_id=pl.lit(run_id), variant=pl.lit(variant)
     )
-    prepare(events)  # here too, so that a copy of the folder can be read where it cannot be written
+    prepare_events(events)  # here too, so that a copy of the folder can be read where it cannot be written
     path = events / f"{event_id}.{kind}.parquet"
     with storage.replacing(path) as temporary:
         rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[kind].items()).write_parquet(temporary)

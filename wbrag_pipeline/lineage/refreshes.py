@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("added", "updated", "relabelled", "deleted", "skipped")
 
-COLUMNS: dict[str, Any] = {
+REFRESH_COLUMNS: dict[str, Any] = {
     "corpus": pl.String,
     "from_state": pl.String,  # null for the first
     "to_state": pl.String,
@@ -59,7 +59,7 @@ def refresh_row(
             "passages": [changes.to_dicts() if from_state is not None else []],
             "units": [retired.to_dicts()],
         },
-        schema=COLUMNS,
+        schema=REFRESH_COLUMNS,
     )
 
 

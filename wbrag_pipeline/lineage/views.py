@@ -16,7 +16,7 @@ import polars as pl
 
 from wbrag_pipeline import storage
 from wbrag_pipeline.lineage import refreshes
-from wbrag_pipeline.lineage.events import SCHEMAS, damage, prepare
+from wbrag_pipeline.lineage.events import SCHEMAS, damage, prepare_events
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -140,7 +140,7 @@ def connect(folder: Path) -> DuckDBPyConnection:
 
     definitions = _definitions(folder / "events")
     with suppress(OSError):  # not ours to write: then it is a copy, and has them
-        prepare(folder / "events")
+        prepare_events(folder / "events")
     try:
         connection = _stored(folder / DATABASE, definitions) or _in_memory(definitions)
         connection.execute("SET TimeZone = 'UTC'")

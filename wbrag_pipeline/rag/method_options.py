@@ -20,7 +20,7 @@ def read(method: Any, name: str, given: str) -> dict[str, Any]:
 
     Raises InputError for an unknown field, one given twice, and a value that is no number (or no yes or no).
     """
-    known = {field.name: field for field in options(method)}
+    known = {field.name: field for field in option_fields(method)}
     found: dict[str, Any] = {}
     for part in given.split(",") if given else []:
         field_name, equals, text = (piece.strip() for piece in part.partition("="))
@@ -37,7 +37,7 @@ def spell(name: str, method: Any) -> str:
     """``name`` with the options that differ from their defaults, in the order of the fields."""
     changed = [
         f"{field.name}={_text(value)}"
-        for field in options(method)
+        for field in option_fields(method)
         if (value := getattr(method, field.name)) != field.default
     ]
     return f"{name}:{','.join(changed)}" if changed else name
@@ -49,7 +49,7 @@ def require_share(field: str, value: float) -> None:
         raise InputError(f"must lie in [0, 1], not {value}", field=field)
 
 
-def options(method: Any) -> list[Field[Any]]:
+def option_fields(method: Any) -> list[Field[Any]]:
     """The fields of a method, or of its class, that are options."""
     return [field for field in fields(method) if field.default is not MISSING]
 

@@ -8,9 +8,9 @@ import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.refresh.retiring import damaged_releases, decide
-from wbrag_pipeline.refresh.stages import corpus_changes
-from wbrag_pipeline.retrieval.corpus_changes import counts, refuse_mass_deletion
+from wbrag_pipeline.refresh.corpus_stages import corpus_changes
+from wbrag_pipeline.refresh.retiring import damaged_releases, decisions_due
+from wbrag_pipeline.retrieval.passage_changes import counts, refuse_mass_deletion
 from wbrag_pipeline.settings import Settings
 
 
@@ -39,5 +39,5 @@ def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     except InputError as error:
         refused = str(error)
     benchmarks = registry.benchmarks_of(corpus)
-    retired = decide(settings, benchmarks, after.lazy())
+    retired = decisions_due(settings, benchmarks, after.lazy())
     return Plan(counts(changes, after.height), changes, retired, refused, damaged_releases(settings, benchmarks))

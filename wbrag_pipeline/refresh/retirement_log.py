@@ -26,7 +26,7 @@ _SINCE = "since"  # the state that was settled last when it was decided
 
 
 def note_decisions(settings: Settings, corpus: str, benchmarks: Sequence[str], fresh: pl.DataFrame) -> pl.DataFrame:
-    """RETIRED_UNITS of this refresh: what ``decide`` gave now, and before it was cut short; written down.
+    """RETIRED_UNITS of this refresh: what ``decisions_due`` gave now, and before it was cut short; written down.
 
     Called before ``retire``, so that nothing is retired of which there is no note.
     """

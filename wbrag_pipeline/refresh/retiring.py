@@ -45,7 +45,7 @@ def damaged_releases(settings: Settings, benchmarks: Sequence[str]) -> list[str]
     return problems
 
 
-def decide(settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame) -> pl.DataFrame:
+def decisions_due(settings: Settings, benchmarks: Sequence[str], passages: pl.LazyFrame) -> pl.DataFrame:
     """What will be decided of the served units over these PASSAGES, as RETIRED_UNITS; nothing is changed."""
     made = []
     for variant, benchmark, folder in served_releases(settings, benchmarks):

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.plugins import ENCODERS_GROUP, ExtensionPoint, is_name
+from wbrag_pipeline.plugins import ENCODERS_GROUP, ExtensionPoint, is_plugin_name
 from wbrag_pipeline.retrieval import loading
 from wbrag_pipeline.retrieval.batches import Batch, plan_batches
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
@@ -66,7 +66,7 @@ def load_encoder(name: str = DEFAULT_ENCODER) -> Encoder:
 @cache
 def _load(name: str) -> Encoder:
     kind, colon, _ = name.partition(":")
-    if colon and is_name(kind):
+    if colon and is_plugin_name(kind):
         if kind not in ENCODERS:
             there = ENCODERS.listed() or "none"
             raise InputError(

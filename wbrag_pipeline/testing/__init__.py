@@ -11,9 +11,9 @@
 Run the file with pytest. The plug-in has to be installed (``pip install --editable .``), since its name is looked up.
 """
 
-from wbrag_pipeline.testing.encoders import EncoderConformance
-from wbrag_pipeline.testing.engines import EngineConformance
+from wbrag_pipeline.testing.encoder_conformance import EncoderConformance
+from wbrag_pipeline.testing.engine_conformance import EngineConformance
 from wbrag_pipeline.testing.hash_engine import HashEngine
-from wbrag_pipeline.testing.methods import MethodConformance
+from wbrag_pipeline.testing.method_conformance import MethodConformance
 
 __all__ = ["EncoderConformance", "EngineConformance", "HashEngine", "MethodConformance"]

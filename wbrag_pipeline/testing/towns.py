@@ -18,7 +18,7 @@ from wbrag_pipeline.tables import PASSAGES
 from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 TOWNS = ("Aldermoor", "Brackwater", "Corvane", "Dunhollow")
-QUESTIONS = [f"What did {town} live from?" for town in TOWNS]
+TOWN_QUESTIONS = [f"What did {town} live from?" for town in TOWNS]
 ROWS = [
     [
         Passage(f"{town} {n}", f"{town}, part {n}", f"In {town} the {word}{n} was known to all.", 0.9 - 0.2 * n)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact
-from wbrag_pipeline.evaluation.statistics import construction
+from wbrag_pipeline.evaluation.statistics import construction_figures
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.ledger import Cost, paper_calls
 
@@ -18,8 +18,8 @@ _COUNTS = {"questions": "trained_on", "kept": "kept", "units": "units"}
 def construction_row(
     utility_scores: pl.DataFrame, gated_docs: pl.DataFrame, knowledge_units: pl.DataFrame
 ) -> dict[str, float | int]:
-    """``statistics.construction`` under the names of ``results.MATRIX``, which leaves the rescued to the units."""
-    figures = construction(utility_scores, gated_docs, knowledge_units)
+    """``construction_figures`` under the names of ``results.MATRIX``, which leaves the rescued to the units."""
+    figures = construction_figures(utility_scores, gated_docs, knowledge_units)
     del figures["rescued"]
     return {_COUNTS.get(name, name): int(value) if name in _COUNTS else value for name, value in figures.items()}
 

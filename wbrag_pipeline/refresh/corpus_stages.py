@@ -19,7 +19,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
-from wbrag_pipeline.refresh.retiring import decide, record_releases, retire
+from wbrag_pipeline.refresh.retiring import decisions_due, record_releases, retire
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
     committed_state,
@@ -27,7 +27,7 @@ from wbrag_pipeline.retrieval.corpus import (
     note_source,
     source_fingerprint,
 )
-from wbrag_pipeline.retrieval.corpus_changes import changes_between, counts, refuse_mass_deletion
+from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, refuse_mass_deletion
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 
@@ -77,7 +77,7 @@ def retire_units(
     if now is None:
         raise NotBuiltError(f"the index of corpus {corpus}", f"wbrag refresh {corpus}")
     passages, benchmarks = pl.scan_parquet(now.passages), registry.benchmarks_of(corpus)
-    frame = note_decisions(settings, corpus, benchmarks, decide(settings, benchmarks, passages))
+    frame = note_decisions(settings, corpus, benchmarks, decisions_due(settings, benchmarks, passages))
     retire(settings, benchmarks, passages, encoder, actor=f"run {run}")
     if changes.height or frame.height or before is None:
         lineage = Lineage(settings.layout.lineage)

@@ -20,7 +20,7 @@ from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.testing.conformance import Conformance
 from wbrag_pipeline.testing.hash_engine import EVERYTHING, HashEngine
-from wbrag_pipeline.testing.towns import QUESTIONS, ROWS, TOWNS, Retriever, search_of_the_towns
+from wbrag_pipeline.testing.towns import ROWS, TOWN_QUESTIONS, TOWNS, Retriever, search_of_the_towns
 
 _TASKS = (OPEN_QA, YES_NO, FACT_VERIFICATION)
 _FAILING = 1  # the row of TOWNS that fails where one is to fail
@@ -71,7 +71,9 @@ class MethodConformance(Conformance):
     def test_one_answer_a_question(self) -> None:
         """As many answers as questions, each an ``Answer`` with a probability in [0, 1]."""
         for answers in (self._answers(), self._answers(retrieve=Retriever()), self._answers(rows=[[]] * len(TOWNS))):
-            self._check(len(answers) == len(QUESTIONS), f"{len(QUESTIONS)} questions give {len(answers)} answers")
+            self._check(
+                len(answers) == len(TOWN_QUESTIONS), f"{len(TOWN_QUESTIONS)} questions give {len(answers)} answers"
+            )
             for answer in answers:
                 self._check(isinstance(answer, Answer), f"{answer!r} is no Answer")
                 self._check(0.0 <= answer.probability <= 1.0, f"{answer.probability} is no probability")
@@ -108,17 +110,17 @@ class MethodConformance(Conformance):
         for prompt in engine.prompts:
             of = {
                 town
-                for town, question, row in zip(TOWNS, QUESTIONS, ROWS, strict=True)
+                for town, question, row in zip(TOWNS, TOWN_QUESTIONS, ROWS, strict=True)
                 if question in prompt or any(passage.text in prompt for passage in row)
             }
             self._check(len(of) <= 1, f"one prompt has questions or passages about {' and '.join(sorted(of))}")
 
     def test_what_it_is_given_stays_as_it_is(self) -> None:
         """Questions and passages are not changed."""
-        questions, rows = list(QUESTIONS), deepcopy(ROWS)
+        questions, rows = list(TOWN_QUESTIONS), deepcopy(ROWS)
         self.make().answer(self.generator(HashEngine()), questions, rows, OPEN_QA, Retriever())
         self._check(
-            (questions, rows) == (QUESTIONS, ROWS), "it has changed the questions or passages that it was given"
+            (questions, rows) == (TOWN_QUESTIONS, ROWS), "it has changed the questions or passages that it was given"
         )
 
     def test_it_searches_for_text(self) -> None:
@@ -171,12 +173,12 @@ class MethodConformance(Conformance):
             self._skip("it is no query transform")
         model = self.generator(HashEngine(EVERYTHING))
         with search_of_the_towns() as search:
-            vectors = method.query_vectors(model, QUESTIONS, search)
-            shape = (len(QUESTIONS), search.base.encoder.dimension)
+            vectors = method.query_vectors(model, TOWN_QUESTIONS, search)
+            shape = (len(TOWN_QUESTIONS), search.base.encoder.dimension)
             self._check(np.shape(vectors) == shape, f"the vectors have the shape {np.shape(vectors)}, not {shape}")
             lengths = np.linalg.norm(vectors, axis=1)
             self._check(bool(np.allclose(lengths, 1.0, atol=1e-4)), f"vectors have the lengths {lengths}, not 1")
-            for place, question in enumerate(QUESTIONS):
+            for place, question in enumerate(TOWN_QUESTIONS):
                 alone = method.query_vectors(model, [question], search)
                 same = bool(np.allclose(alone, vectors[place : place + 1], atol=1e-5))
                 self._check(same, f"question {place} alone has another vector than in a batch")
@@ -194,7 +196,7 @@ class MethodConformance(Conformance):
         method: Method | None = None,
     ) -> list[Answer]:
         model = self.generator(engine or HashEngine())
-        asked, given = [QUESTIONS[place] for place in places], [list(rows[place]) for place in places]
+        asked, given = [TOWN_QUESTIONS[place] for place in places], [list(rows[place]) for place in places]
         return (method or self.make()).answer(model, asked, given, task, retrieve)
 
 
@@ -206,7 +208,7 @@ def _with_other_options(method: Any) -> Iterator[Any]:
         float: lambda value: [value / 2, value + 1.0, 0.5],
         str: lambda value: ["other"],
     }
-    for option in method_options.options(method):
+    for option in method_options.option_fields(method):
         value = getattr(method, option.name)
         for other in others[type(option.default)](value):
             try:

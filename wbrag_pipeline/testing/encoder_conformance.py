@@ -20,7 +20,7 @@ TEXTS = [
     "The Danube flows through ten countries and ends in the Black Sea.",
     "Die Brücke über den Øresund verbindet 丹麦 and Sweden.",
 ]
-QUESTIONS = ["Who founded the town of Corvane?", "What is bread baked from?", "Which sea does the Danube end in?"]
+_ASKED = ["Who founded the town of Corvane?", "What is bread baked from?", "Which sea does the Danube end in?"]
 # The passage that answers each question.
 _ANSWERS = (0, 1, 3)
 
@@ -76,7 +76,7 @@ class EncoderConformance(Conformance):
     def test_a_vector_a_text(self) -> None:
         """Float32 of the shape [n, dimension], with no number that is none."""
         encoder = self.encoder
-        for vectors, count in ((self._passages(encoder), len(TEXTS)), (encoder.encode_queries(QUESTIONS), 3)):
+        for vectors, count in ((self._passages(encoder), len(TEXTS)), (encoder.encode_queries(_ASKED), 3)):
             shape = (count, encoder.dimension)
             self._check(np.shape(vectors) == shape, f"vectors of the shape {np.shape(vectors)}, not {shape}")
             kind: Any = vectors.dtype
@@ -86,7 +86,7 @@ class EncoderConformance(Conformance):
     def test_vectors_have_the_length_one(self) -> None:
         """Their inner product is the score, which RePlug and the reader take for a cosine."""
         encoder = self.encoder
-        for vectors in (self._passages(encoder), encoder.encode_queries(QUESTIONS)):
+        for vectors in (self._passages(encoder), encoder.encode_queries(_ASKED)):
             lengths = np.linalg.norm(np.asarray(vectors, dtype=np.float64), axis=1)
             self._check(bool(np.allclose(lengths, 1.0, atol=1e-3)), f"vectors have the lengths {lengths}, not 1")
 
@@ -109,17 +109,17 @@ class EncoderConformance(Conformance):
     def test_a_text_has_one_vector_alone_and_in_a_batch(self) -> None:
         """In order, and whatever is encoded beside it: a corpus that changes is encoded in other batches."""
         encoder = self.encoder
-        passages, queries = self._passages(encoder), encoder.encode_queries(QUESTIONS)
+        passages, queries = self._passages(encoder), encoder.encode_queries(_ASKED)
         for place, (title, text) in enumerate(zip(TITLES, TEXTS, strict=True)):
             self._same(encoder.encode_passages([title], [text]), passages[place : place + 1], f"passage {place} alone")
-        for place, question in enumerate(QUESTIONS):
+        for place, question in enumerate(_ASKED):
             self._same(encoder.encode_queries([question]), queries[place : place + 1], f"question {place} alone")
 
     def test_a_text_has_one_vector_each_time(self) -> None:
         """Nothing is left to chance."""
         encoder = self.encoder
         self._same(self._passages(encoder), self._passages(encoder), "the same passages encoded again")
-        self._same(encoder.encode_queries(QUESTIONS), encoder.encode_queries(QUESTIONS), "the same questions again")
+        self._same(encoder.encode_queries(_ASKED), encoder.encode_queries(_ASKED), "the same questions again")
 
     def test_titles_and_texts_belong_together(self) -> None:
         """Lists of different length are an error, ValueError say, and not cut in silence."""
@@ -135,7 +135,7 @@ class EncoderConformance(Conformance):
         encoder = self.encoder
         calls: list[tuple[Callable[[Advance], Vectors], int]] = [
             (lambda advance: encoder.encode_passages(TITLES, TEXTS, advance), len(TEXTS)),
-            (lambda advance: encoder.encode_queries(QUESTIONS, advance), len(QUESTIONS)),
+            (lambda advance: encoder.encode_queries(_ASKED, advance), len(_ASKED)),
         ]
         for call, count in calls:
             told: list[int] = []
@@ -145,8 +145,8 @@ class EncoderConformance(Conformance):
     def test_a_question_is_near_to_the_passage_that_answers_it(self) -> None:
         """Questions and passages share one space, in which words in common or a meaning in common are near."""
         encoder = self.encoder
-        scores = encoder.encode_queries(QUESTIONS) @ self._passages(encoder).T
-        for question, row, answer in zip(QUESTIONS, scores, _ANSWERS, strict=True):
+        scores = encoder.encode_queries(_ASKED) @ self._passages(encoder).T
+        for question, row, answer in zip(_ASKED, scores, _ANSWERS, strict=True):
             found = int(np.argmax(row))
             self._check(found == answer, f"{question!r} is nearest to {TEXTS[found]!r}")
 

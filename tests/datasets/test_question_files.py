@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wbrag_pipeline.datasets.questions import read_questions, shared_questions
+from wbrag_pipeline.datasets.question_files import read_questions, shared_questions
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import SPLIT
