@@ -17,7 +17,6 @@ from wbrag_pipeline.generation.reader import choosing
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
-from wbrag_pipeline.training.rescue import within
 from wbrag_pipeline.training.scoring import mean, passages_of, select_passages
 
 WEIGHTS = (0.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0)
@@ -28,7 +27,7 @@ def choose(context: StageContext) -> None:
     """Print one line a setting, in points of the benchmark's metric."""
     top_k, name = context.settings.top_k, context.benchmark.name
     questions = stages.questions(context).table
-    hits = within(stages.retrievals(context, questions).table, top_k)
+    hits = stages.retrievals(context, questions).table
     texts = select_passages(tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus), hits)
     train, scorer = stages.of_split(questions, "train"), context.scorer()
     passages = passages_of(hits, texts, train["question_id"].to_list(), "question_id")
@@ -56,7 +55,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("benchmarks", nargs="+")
     options = parser.parse_args()
-    settings = Settings.from_environment(home=options.home, generator="reader", method="naive", validation_share=0.0)
+    # All training questions, and of each no more than the top K.
+    fixed = {"generator": "reader", "method": "naive", "validation_share": 0.0, "rescue_depth": 0}
+    settings = Settings.from_environment(home=options.home, **fixed)
     for name in options.benchmarks:
         choose(StageContext.of(settings, name))
 
