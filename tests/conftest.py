@@ -31,7 +31,7 @@ SEED = 20260325
 
 
 @pytest.fixture(autouse=True)
-def _house(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the test an empty WBRAG_HOME and DAGSTER_HOME, no setting of the machine's, and fixed seeds."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):

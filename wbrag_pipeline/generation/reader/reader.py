@@ -65,9 +65,9 @@ class Reader:
         weights: Sequence[Sequence[float]],
         task: Task,
     ) -> list[Answer]:
-        """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans.
+        """RePlug's mixture: over label probabilities, or over the answers' texts where answers are spans.
 
-        An evidence group counts once where wordings are voted on; a mean over labels gains nothing from it.
+        An evidence group counts once where texts are voted on; a mean over labels gains nothing from it.
         """
         answers = []
         for question, given, row, readings in zip(
@@ -82,7 +82,7 @@ class Reader:
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
     ) -> list[Assessment]:
-        """Relevant: the passage settles the question. Supported: it gives this answer. Useful: both at once."""
+        """Relevant: the passage answers the question. Supported: it gives this answer. Useful: both at once."""
         alone = [[passage] for passage in passages]
         again = self.answer(questions, alone, task)
         verdicts = []
@@ -217,10 +217,8 @@ class Reader:
             ("span", question, f"{p.title}\n{p.text}") for question, passages in requests for p in passages
         ]
         readings = iter(self._read(pairs))
-        wordings = sorted(
-            {wording for pair in flat for wording in pair} | {p.title for _, row in requests for p in row}
-        )
-        tokens = dict(zip(wordings, self.count_tokens(wordings), strict=True))
+        texts = sorted({text for pair in flat for text in pair} | {p.title for _, row in requests for p in row})
+        tokens = dict(zip(texts, self.count_tokens(texts), strict=True))
         units = []
         for (_, passages), found, query in zip(requests, sentences, asked, strict=True):
             read = [next(readings) for _ in passages]
