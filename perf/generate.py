@@ -28,7 +28,6 @@ from statistics import median
 from typing import Any
 
 import polars as pl
-from wbrag_pipeline.refresh.stages import refresh_corpus
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
@@ -38,6 +37,7 @@ from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Passage, Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.reader.reader import Reader
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings

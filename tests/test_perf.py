@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wbrag_pipeline.refresh.stages import refresh_corpus
 
 from perf import curation, encode, generate, read, refresh
 from reader_training import choose_passage, held_back, train_reader
@@ -26,6 +25,7 @@ from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.reader import choosing
 from wbrag_pipeline.generation.reader.network import ReaderNetwork
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.testing.hash_encoder import HashEncoder

@@ -120,7 +120,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
     from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.refresh.stages import refresh_corpus
+    from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
     from wbrag_pipeline.retrieval.corpus import is_fresh
     from wbrag_pipeline.training.context import StageContext
     from wbrag_pipeline.training.preflight import check_before_a_run
@@ -153,7 +153,7 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     Raises NotBuiltError before the benchmark was trained, InputError where it has no test questions.
     """
     from wbrag_pipeline import tables
-    from wbrag_pipeline.evaluation.evaluate import evaluation
+    from wbrag_pipeline.evaluation.evaluate import evaluate_release
     from wbrag_pipeline.evaluation.statistics import summarise
     from wbrag_pipeline.releases.store import candidate
     from wbrag_pipeline.training.context import StageContext
@@ -164,7 +164,7 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     context = StageContext.of(settings, benchmark, run="api")
     context.benchmark.require_test()
     passages = tables.PASSAGES.load_lazily(settings, context.benchmark.corpus)
-    made = evaluation(context, tables.QUESTIONS.load(settings, benchmark), release, passages)
+    made = evaluate_release(context, tables.QUESTIONS.load(settings, benchmark), release, passages)
     tables.EVALUATION.store(made.table, settings, benchmark)
     return Evaluation(made.table, summarise(made.table, seed=settings.seed))
 
