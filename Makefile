@@ -50,13 +50,13 @@ docs: $(STAMP) ## The documentation site, into build/site: a warning, a broken l
 	$(BIN)/zensical build --strict --clean
 	$(BIN)/python -m docs_reference.site_check build/site
 
-lint: $(STAMP) ## Style, types and import import layers
+lint: $(STAMP) ## Style, types and import layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## Fix what ruff can mend
+format: $(STAMP) ## Fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

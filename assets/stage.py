@@ -15,6 +15,7 @@ from resources.corpus import open_corpus
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.evaluation.formatting import markdown_table
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.training.context import StageContext
 
@@ -80,21 +81,17 @@ class Stage:
         self.dagster.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{'; ' + shown if shown else ''}")
         metadata: dict[str, Any] = {"rows": rows, "seconds": seconds, **figures}
         if preview is not None:
-            metadata["preview"] = dg.MetadataValue.md(markdown_table(preview))
+            metadata["preview"] = dg.MetadataValue.md(_preview(preview))
         metadata.update({name: dg.MetadataValue.md(picture) for name, picture in (pictures or {}).items()})
         if value is None:
             return dg.MaterializeResult(metadata=metadata, check_results=checks)
         return dg.MaterializeResult(value=value, metadata=metadata, check_results=checks)
 
 
-def markdown_table(frame: pl.DataFrame) -> str:
-    """The first rows as a Markdown table; long texts are cut, pipes escaped."""
-    rows = [[_cell(value) for value in row] for row in frame.head(_PREVIEW_ROWS).iter_rows()]
-    lines = [frame.columns, ["---"] * frame.width, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    text = " ".join(text.split()).replace("|", "\\|")
-    return text if len(text) <= _PREVIEW_CHARACTERS else text[: _PREVIEW_CHARACTERS - 1] + "…"
+def _preview(frame: pl.DataFrame) -> str:
+    """The first rows as a Markdown table; long texts are cut."""
+    rows = (
+        [f"{value:.4g}" if isinstance(value, float) else value for value in row]
+        for row in frame.head(_PREVIEW_ROWS).iter_rows()
+    )
+    return markdown_table(frame.columns, rows, longest=_PREVIEW_CHARACTERS)

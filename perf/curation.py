@@ -1,30 +1,41 @@
 """False and missed merges on the labelled pairs, and how long curation takes: ``python -m perf.curation``.
 
-A pair is two units of one passage each, curated by the real stages with the embedded reader. ``--units N`` also times
-N units made of the built-in sample's passages, generator calls apart.
+A pair is two units of one passage each, curated by the pipeline's stage with the embedded reader. ``--units N`` also
+times N units made of the built-in sample's passages, generator calls apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 import yaml
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.curation.curate import curate
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.generation.engines import load_generator
-from wbrag_pipeline.generation.generator import Generator
-from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.training import stages
+from wbrag_pipeline.training.context import StageContext
 
 PAIRS = Path(__file__).parents[1] / "tests" / "curation" / "pairs.yaml"
+# What every unit here has in common: only its title and text matter.
+COMMON = {
+    "benchmark": "b",
+    "question": "?",
+    "source_tokens": 9,
+    "unit_tokens": 9,
+    "gate": "utility",
+    "fallback": False,
+    "distiller": "by hand",
+    "written_by": "generator",
+    "prompt_version": "1",
+}
 
 
 def labelled_pairs() -> Iterator[tuple[bool, str, tuple[str, str], tuple[str, str]]]:
@@ -36,56 +47,47 @@ def labelled_pairs() -> Iterator[tuple[bool, str, tuple[str, str], tuple[str, st
                 yield truth == "same", kind, (title, text), (other_title, other)
 
 
-def units_of(texts: list[tuple[str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def units_of(texts: Sequence[tuple[str, str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """KNOWLEDGE_UNITS of one passage each, and the PASSAGES."""
-    passages = pl.DataFrame(
-        {
-            "passage_id": [f"p{i:06d}" for i in range(len(texts))],
-            "title": [title for title, _ in texts],
-            "text": [text for _, text in texts],
-            "content_hash": [sha256_of_text(title, text) for title, text in texts],
-        }
-    ).with_columns(
-        labels=pl.lit([], dtype=pl.List(pl.String)),
-        source=pl.col("passage_id"),
-        said_at=pl.lit(None, tables.PASSAGES.schema["said_at"]),
+    passages, units = [], []
+    for number, (title, text) in enumerate(texts):
+        name, content_hash = f"p{number:06d}", sha256_of_text(title, text)
+        alike = {"title": title, "text": text, "labels": []}
+        passages.append({**alike, "passage_id": name, "content_hash": content_hash, "source": name, "said_at": None})
+        sources = {"source_passage_ids": [name], "source_hashes": [content_hash]}
+        units.append({**COMMON, **alike, **sources, "unit_id": f"u_{number:06d}", "question_id": f"q{number:06d}"})
+    return (
+        pl.DataFrame(units, schema=tables.KNOWLEDGE_UNITS.schema),
+        pl.DataFrame(passages, schema=tables.PASSAGES.schema),
     )
-    units = passages.select(
-        pl.col("passage_id").str.replace("p", "u_").alias("unit_id"),
-        pl.lit("b").alias("benchmark"),
-        pl.col("passage_id").str.replace("p", "q").alias("question_id"),
-        pl.lit("?").alias("question"),
-        "title",
-        "text",
-        pl.concat_list("passage_id").alias("source_passage_ids"),
-        pl.concat_list("content_hash").alias("source_hashes"),
-        pl.lit(9, dtype=pl.Int32).alias("source_tokens"),
-        pl.lit(9, dtype=pl.Int32).alias("unit_tokens"),
-        pl.lit(False).alias("fallback"),
-        pl.lit("by hand").alias("distiller"),
-        pl.lit("1").alias("prompt_version"),
-        "labels",
-    )
-    return tables.KNOWLEDGE_UNITS.check(units), tables.PASSAGES.check(passages.select(list(tables.PASSAGES.schema)))
 
 
-def judge(encoder: Encoder, generator: Generator) -> pl.DataFrame:
-    """One row a labelled pair: same, kind, merged, and both texts."""
+def curated(context: StageContext, texts: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """CURATED_UNITS of units that say these texts."""
+    units, passages = units_of(texts)
+    # Of GATED_DOCS the stage reads which passages were retrieved: here, all.
+    return stages.curated_units(context, units, passages.select("passage_id"), passages.lazy()).table
+
+
+def judge(context: StageContext, most: int | None) -> pl.DataFrame:
+    """One row a labelled pair, ``most`` of each kind: same, kind, merged, and both texts."""
     rows = []
-    for same, kind, one, other in labelled_pairs():
-        curated = curate(*units_of([one, other]), encoder, generator)
-        merged = "merged" in curated["state"].to_list()
-        rows.append({"same": same, "kind": kind, "merged": merged, "one": one[1], "other": other[1]})
+    for (same, kind), pairs in itertools.groupby(labelled_pairs(), key=lambda pair: pair[:2]):
+        for _, _, one, other in itertools.islice(pairs, most):
+            merged = "merged" in curated(context, [one, other])["state"].to_list()
+            rows.append({"same": same, "kind": kind, "merged": merged, "one": one[1], "other": other[1]})
     return pl.DataFrame(rows)
 
 
 def main() -> None:
     """Print the rates, every false merge, and the time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--units", type=int, default=0)
+    parser.add_argument("--units", type=int, default=0, help="also time the curation of so many units")
+    parser.add_argument("--pairs", type=int, help="at most so many pairs of each kind; all by default")
     options = parser.parse_args()
-    encoder, generator = load_encoder(Settings().encoder), load_generator("reader", None)
-    judged = judge(encoder, generator)
+    registry, generator = Registry.load(BUILT_IN / "none"), load_generator("reader")
+    context = StageContext.of(Settings(), "sample_nq", registry=registry, generator=lambda _: generator)
+    judged = judge(context, options.pairs)
     for (same, kind), found in judged.group_by("same", "kind", maintain_order=True):
         wrong = found.filter(pl.col("merged") != same).height
         print(f"{'missed' if same else 'false '} merges, {kind}: {wrong} of {found.height}")
@@ -96,20 +98,15 @@ def main() -> None:
     for row in judged.filter(~pl.col("same") & pl.col("merged")).iter_rows(named=True):
         print(f"  merged, and should not be: {row['one']} | {row['other']}")
     if options.units:
-        passages = Registry.load(BUILT_IN / "none").passages("sample")
-        texts = list(passages.select("title", "text").iter_rows())
-        made = units_of(
-            [
-                (t, f"{text} Copy {i // len(texts)}." if i >= len(texts) else text)
-                for i, (t, text) in enumerate(texts[i % len(texts)] for i in range(options.units))
-            ]
-        )
-        wall, cpu = time.perf_counter(), time.process_time()
-        curate(*made, encoder, generator)
-        asked = generator.usage.seconds
+        known = list(registry.passages("sample").select("title", "text").iter_rows())
+        copies = ("" if n == 0 else f" Copy {n}." for n in itertools.count())
+        every = ((title, text + copy) for copy in copies for title, text in known)
+        texts = list(itertools.islice(every, options.units))
+        wall, cpu, asked = time.perf_counter(), time.process_time(), generator.usage.seconds
+        curated(context, texts)
         print(
             f"{options.units} units: {time.perf_counter() - wall:.1f} s, {time.process_time() - cpu:.1f} CPU-seconds; "
-            f"{asked:.1f} s of all spent asking the generator"
+            f"{generator.usage.seconds - asked:.1f} s of them waiting for the generator"
         )
 
 

@@ -23,8 +23,8 @@ import polars as pl
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.question_files import read_questions
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
-from wbrag_pipeline.retrieval.loading import load_model
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.loading import load_model, prefixes
 from wbrag_pipeline.retrieval.protocols import Vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
@@ -52,11 +52,11 @@ def measure(passages: pl.DataFrame, questions: list[str], name: str) -> None:
     import torch
 
     encoder = load_encoder(name)
-    assert isinstance(encoder, SentenceEncoder)
     plain = load_model(name, "cpu")
+    query_prefix, passage_prefix = prefixes(name, plain)
     threads = torch.get_num_threads()
     titles, texts = passages["title"].to_list(), passages["text"].to_list()
-    joined = [encoder.passage_prefix + (f"{title}\n{text}" if title else text) for title, text in passages.rows()]
+    joined = [passage_prefix + (f"{title}\n{text}" if title else text) for title, text in passages.rows()]
 
     def in_order(some: list[str], at_once: int) -> Vectors:
         torch.set_num_threads(1)
@@ -87,7 +87,7 @@ def measure(passages: pl.DataFrame, questions: list[str], name: str) -> None:
     _, sorted_time = cpu_seconds(lambda: in_order(few, len(few)))
 
     slow_speed, fast_speed, sorted_speed = len(joined) / slow_time, len(joined) / fast_time, len(few) / sorted_time
-    expected = top(in_order([encoder.query_prefix + q for q in questions], PLAIN_BATCH), np.concatenate(slow_parts))
+    expected = top(in_order([query_prefix + q for q in questions], PLAIN_BATCH), np.concatenate(slow_parts))
     found = top(encoder.encode_queries(questions), np.concatenate(fast_parts))
     same = np.mean([len(a & b) / len(a) for a, b in zip(expected, found, strict=True)])
     print(f"{encoder.name}, {encoder.arithmetic}, {len(joined)} passages, {len(questions)} questions")

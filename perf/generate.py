@@ -1,16 +1,17 @@
-"""What stands between the pipeline and a bare engine, and what is never sent: ``python -m perf.generate``.
+"""How much the pipeline costs around a bare engine, and which calls are never sent: ``python -m perf.generate``.
 
-    python -m perf.generate                    # both parts, with the environment of scripts/setup-vllm
-    python -m perf.generate gating [HOME]      # only what is sent: any environment; of the runs in HOME too
+    python -m perf.generate                    # both parts, in the environment that scripts/setup-vllm makes
+    python -m perf.generate gating [HOME]      # only the calls: any environment; also of the runs in HOME
 
 engine: the same rendered prompts go through ``LanguageModel.answer`` (templates, cache, ledger, fitting) and through
 ``vllm.LLM.generate``, in turns, on a random tiny Llama. With so small a model the engine does almost nothing for a
-prompt, so this is the worst case for what stands around it. Medians of the turns count, and prefix caches are emptied
+prompt, so this is the worst case for what is around it. Medians of the turns count, and prefix caches are emptied
 between them.
 
-gating: calls and prompt tokens of a language model, had the reader's scores been its own: the lazy order against the
-plain formula 2N + |kept|·K + |kept| (paper, section 4.5), of which the last |kept| are alike on both sides. Then
-thresholds are moved over the same questions, and what the generator is sent for that is counted.
+gating: calls and prompt tokens that a language model would be sent if its scores were the reader's: the lazy order
+against the plain formula 2N + |kept|·K + |kept| (paper, section 4.5), of which the last |kept| are alike on both sides.
+Then the stages run again under 27 sets of thresholds, and what the generator is sent for that is counted. Rescue and
+the validation split are off, as in the paper.
 """
 
 from __future__ import annotations
@@ -19,29 +20,34 @@ import argparse
 import itertools
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
-from wbrag_pipeline.datasets.tasks import OPEN_QA, task_named
+from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Passage, Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.reader.reader import Reader
-from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.index import build_index, open_index
-from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.settings import DEFAULT_ENCODER, Gates, Settings
-from wbrag_pipeline.training.gates import document_gate, utility_gate
-from wbrag_pipeline.training.scoring import Scorer, passages_of, retrieve, score_passages, score_utility
+from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.training import stages
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.rescue import within
+from wbrag_pipeline.training.scoring import passages_of, select_passages
 
-TOP_K = 5
+THRESHOLDS = {"tau_s": (0.0, 0.1, 0.5), "tau_delta": (0.0, 0.01, 0.2), "tau_doc": (0.0, 0.01, 0.1)}
+AS_IN_THE_PAPER: dict[str, Any] = {"rescue_depth": 0, "validation_share": 0.0}
 
 
 def engine(questions: int, turns: int, folder: Path) -> None:
@@ -84,67 +90,81 @@ def engine(questions: int, turns: int, folder: Path) -> None:
     print(f"  throughput, pipeline ÷ raw engine: {ratio:.2f}")
 
 
-def sent(scores: pl.DataFrame, hits: pl.DataFrame, texts: pl.DataFrame, gates: Gates, task: str) -> tuple[str, ...]:
-    """A table's cells: calls and prompt tokens, plain and lazy, and their ratios. ``scores`` are the lazy order's."""
-    kept = utility_gate(scores, gates).filter("kept")["question_id"]
+def row(context: StageContext, scores: pl.DataFrame, retrievals: pl.DataFrame, texts: pl.DataFrame) -> str:
+    """One line of the table. scores: UTILITY_SCORES of the lazy order; texts: the PASSAGES of ``retrievals``."""
     keys = scores["question_id"].to_list()
-    rows = dict(zip(keys, passages_of(hits, texts, keys, "question_id"), strict=True))
+    top_k = passages_of(within(retrievals, context.settings.top_k), texts, keys, "question_id")
+    passages = dict(zip(keys, top_k, strict=True))
+    lazy: list[tuple[str, Sequence[Passage]]] = []
+    for key, bare, rag in scores.select("question_id", "status_no_retrieval", "status_rag").iter_rows():
+        lazy += [(key, ())] * (bare != "not_asked") + [(key, passages[key])] * (rag != "not_asked")
+    plain = [(key, given) for key in keys for given in ((), passages[key])]
+    kept = stages.kept_questions(context, scores)["question_id"].to_list()
+    alone = [(key, [passage]) for key in kept for passage in passages[key]]
     asked = dict(scores.select("question_id", "question").iter_rows())
-    lazy = [(key, ()) for key in scores.filter(pl.col("answer_no_retrieval").is_not_null())["question_id"]]
-    lazy += [(key, rows[key]) for key in scores.filter(pl.col("answer_rag").is_not_null())["question_id"]]
-    plain = [(key, given) for key in keys for given in ((), rows[key])]
-    alone = [(key, [passage]) for key in kept for passage in rows[key]]
-    count = Reader(None).count_tokens
-    tokens = []
-    for requests in (plain + alone, lazy + alone):
-        made = [prompts.answer_prompt(asked[key], given, task_named(task)) for key, given in requests]
-        tokens.append(sum(count([message.content for pair in made for message in pair])))
-    calls = [len(plain + alone) + len(kept), len(lazy + alone) + len(kept)]
-    both = [f"{value:,}" for value in (*calls, *tokens)]
-    return (*both[:2], f"{calls[1] / calls[0]:.2f}", *both[2:], f"{tokens[1] / tokens[0]:.2f}")
+    calls = [len(requests) + len(alone) + len(kept) for requests in (plain, lazy)]
+    tokens = [prompt_tokens(requests + alone, asked, context.task) for requests in (plain, lazy)]
+    cells = [cell for most, sent in (calls, tokens) for cell in (f"{most:,}", f"{sent:,}", f"{sent / most:.2f}")]
+    return f"| {context.benchmark.name} | {' | '.join(cells)} |"
 
 
-def gating(folder: Path, home: Path | None) -> None:
-    """Print what is sent on the sample's benchmarks, and on those that have been run in ``home``."""
-    registry, encoder = Registry.load(BUILT_IN / "none"), load_encoder(DEFAULT_ENCODER)
-    corpus = registry.passages("sample")
-    corpus.write_parquet(folder / "passages.parquet")
-    vectors = encoder.encode_passages(corpus["title"].to_list(), corpus["text"].to_list())
-    build_index(vectors, corpus["passage_id"].to_list(), folder / "index", encoder)
-    base = KnowledgeBase(encoder, open_index(folder / "index", encoder), folder / "passages.parquet")
-    reader = Reader(CompletionCache(folder / "c.sqlite"))
+def prompt_tokens(requests: Sequence[tuple[str, Sequence[Passage]]], asked: dict[str, str], task: Task) -> int:
+    """Tokens of the requests' prompts in the reader's vocabulary."""
+    made = [prompts.answer_prompt(asked[key], given, task) for key, given in requests]
+    return sum(_reader().count_tokens([message.content for prompt in made for message in prompt]))
+
+
+@cache
+def _reader() -> Reader:
+    return Reader(None)
+
+
+def gating(folder: Path, home: Path | None, names: Sequence[str], limit: int | None) -> None:
+    """Print what is sent for the sample's benchmarks, and for those that have been run in ``home``."""
+    settings = Settings(home=folder, limit=limit, **AS_IN_THE_PAPER)
+    registry, encoder = Registry.load(settings.home), load_encoder(settings.encoder)
+    refresh_corpus(settings, registry, "sample", encoder, run="perf")
     moved = Usage()
     print(
         "| benchmark | calls, plain | lazy | ÷ | prompt tokens, plain | lazy | ÷ |\n|---|---:|---:|---:|---:|---:|---:|"
     )
-    for name, entry in registry.benchmarks.items():
-        questions = registry.splits(name).train
-        hits = retrieve(questions, base, TOP_K)
-        scorer = Scorer(reader, NaiveRag(), task_named(entry.task), entry.metric)
-        scores = score_utility(questions, hits, corpus, scorer)
-        print(f"| {name} | {' | '.join(sent(scores, hits, corpus, Gates(), entry.task))} |", flush=True)
-        before = replace(reader.usage)
-        for tau_s, tau_delta, tau_doc in itertools.product((0.0, 0.1, 0.5), (0.0, 0.01, 0.2), (0.0, 0.01, 0.1)):
-            gates = Gates(tau_s, tau_delta, tau_doc)
-            kept = utility_gate(score_utility(questions, hits, corpus, scorer), gates).filter("kept")
-            some = questions.join(kept, on="question_id", how="semi")
-            document_gate(kept, score_passages(some, hits, corpus, scorer), gates)
-        moved.add(reader.usage.since(before))
-    for settings, name in finished(home):
-        scores = tables.UTILITY_SCORES.read(settings.table("utility_scores", name))
-        hits = pl.read_parquet(settings.table("retrievals", name))
-        entry = Registry.load(settings.home).benchmark(name)
-        texts = pl.read_parquet(settings.table("passages", entry.corpus), columns=["passage_id", "title", "text"])
-        texts = texts.join(hits, on="passage_id", how="semi")
-        print(f"| {name} | {' | '.join(sent(scores, hits, texts, settings, entry.task))} |", flush=True)
+    for name in names or registry.benchmarks:
+        context = StageContext.of(settings, name, registry=registry, encoder=lambda _: encoder)
+        moved.add(swept(context))
+    for context in finished(home, encoder):
+        found = [
+            table.load(context.settings, context.benchmark.name) for table in (tables.UTILITY_SCORES, tables.RETRIEVALS)
+        ]
+        passages = tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus)
+        print(row(context, *found, select_passages(passages, found[1])), flush=True)
     print(f"thresholds moved 27 times on each sample benchmark: {moved.calls:,} calls wanted, {moved.sent:,} sent")
 
 
-def finished(home: Path | None) -> list[tuple[Settings, str]]:
-    """Benchmarks with scores by the reader and naive RAG in ``home``."""
-    settings = Settings(home or BUILT_IN / "none")
-    names = Registry.load(settings.home).benchmarks
-    return [(settings, name) for name in names if settings.table("utility_scores", name).is_file()]
+def swept(context: StageContext) -> Usage:
+    """Print the benchmark's row, run its gates under all THRESHOLDS, and give what that asked of the generator."""
+    passages = tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus)
+    questions = stages.questions(context).table
+    hits = stages.retrievals(context, questions).table
+    scores = stages.utility_scores(context, questions, hits, passages).table
+    print(row(context, scores, hits, select_passages(passages, hits)), flush=True)
+    stages.gated_docs(context, questions, hits, scores, passages)
+    before = replace(context.generator.usage)
+    for values in itertools.product(*THRESHOLDS.values()):
+        thresholds = dict(zip(THRESHOLDS, values, strict=True))
+        other = replace(context, settings=context.settings.with_(**thresholds))
+        scores = stages.utility_scores(other, questions, hits, passages).table
+        stages.gated_docs(other, questions, hits, scores, passages)
+    return context.generator.usage.since(before)
+
+
+def finished(home: Path | None, encoder: Encoder) -> list[StageContext]:
+    """Benchmarks that have been scored in ``home`` with the default settings, WBRAG_* variables applied."""
+    if home is None:
+        return []
+    settings = Settings.from_environment(home=home)
+    registry = Registry.load(settings.home)
+    names = [name for name in registry.benchmarks if settings.table("utility_scores", name).is_file()]
+    return [StageContext.of(settings, name, registry=registry, encoder=lambda _: encoder) for name in names]
 
 
 def main() -> None:
@@ -152,12 +172,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=("engine", "gating"))
     parser.add_argument("home", nargs="?", type=Path)
-    parser.add_argument("--questions", type=int, default=400)
-    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--benchmarks", nargs="+", default=(), help="gating: some of the sample's; all by default")
+    parser.add_argument("--limit", type=int, help="gating: at most so many questions a benchmark")
+    parser.add_argument("--questions", type=int, default=400, help="engine: prompts a turn")
+    parser.add_argument("--turns", type=int, default=8, help="engine: how often both sides take one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.part != "engine":
-            gating(Path(folder), options.home)
+            gating(Path(folder) / "home", options.home, options.benchmarks, options.limit)
         if options.part != "gating":
             engine(options.questions, options.turns, Path(folder))
 

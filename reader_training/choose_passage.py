@@ -1,67 +1,65 @@
 """How to choose among passages: ``python -m reader_training.choose_passage --home DIR BENCHMARK…``, for README's table.
 
 Scores the reader's answers to *training* questions for several weights of the retrieval score (span tasks) or
-temperatures (label tasks). The readings come from the home's completion cache; what is missing is read.
+temperatures (label tasks). The corpus must have been indexed in the home (``wbrag refresh``). The readings come from
+the home's completion cache; what is missing is read.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.metrics import score
-from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.datasets.tasks import task_named
-from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.reader import choosing
-from wbrag_pipeline.generation.reader.reader import Reader
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.training.scoring import passages_of, select_passages
+from wbrag_pipeline.training import stages
+from wbrag_pipeline.training.context import StageContext
+from wbrag_pipeline.training.scoring import mean, passages_of, select_passages
 
 WEIGHTS = (0.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0)
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 10.0)
 
 
-def share(metric: str, answers: list[str], gold: list[list[str]]) -> str:
-    """Mean score in points."""
-    values = score(metric, answers, gold)
-    return f"{100 * sum(values) / len(values):.2f}"
+def choose(context: StageContext) -> None:
+    """Print one line a setting, in points of the benchmark's metric."""
+    top_k, name = context.settings.top_k, context.benchmark.name
+    questions = stages.questions(context).table
+    hits = stages.retrievals(context, questions).table
+    texts = select_passages(tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus), hits)
+    train, scorer = stages.of_split(questions, "train"), context.scorer()
+    passages = passages_of(hits, texts, train["question_id"].to_list(), "question_id")
+
+    def score(ranks: slice) -> pl.Series:
+        """The score of each question, answered from the passages of these ranks."""
+        return pl.Series(scorer.score(train, [row[ranks] for row in passages])[1], dtype=pl.Float64)
+
+    def show(what: str, scores: pl.Series) -> None:
+        print(f"{name}  {what} {100 * mean(scores):.2f}", flush=True)
+
+    if context.task.choices:
+        for choosing.LABEL_TEMPERATURE in TEMPERATURES:
+            show(f"T {choosing.LABEL_TEMPERATURE:<5}", score(slice(top_k)))
+        return
+    for choosing.COSINE_WEIGHT in WEIGHTS:
+        show(f"w {choosing.COSINE_WEIGHT:<5}", score(slice(top_k)))
+    alone = pl.DataFrame({str(rank): score(slice(rank, rank + 1)) for rank in range(top_k)})
+    show("best passage known", alone.max_horizontal())
 
 
 def main() -> None:
-    """Print one line a setting."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Choose for each benchmark in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("benchmarks", nargs="+")
     options = parser.parse_args()
-    settings = Settings.from_environment(home=options.home)
-    registry, reader = Registry.load(settings.home), Reader(CompletionCache(settings.layout.completions))
+    # All training questions, and of each no more than the top K.
+    fixed = {"generator": "reader", "method": "naive", "validation_share": 0.0, "rescue_depth": 0}
+    settings = Settings.from_environment(home=options.home, **fixed)
     for name in options.benchmarks:
-        entry = registry.benchmark(name)
-        task, questions = task_named(entry.task), registry.splits(name).train
-        gold: list[list[str]] = questions["golden_answers"].to_list()
-        hits = tables.RETRIEVALS.read(settings.table("retrievals", name))
-        texts = select_passages(pl.scan_parquet(settings.table("passages", entry.corpus)), hits)
-        passages = passages_of(hits, texts, questions["question_id"].to_list(), "question_id")
-        asked = questions["question"].to_list()
-        if task.choices:
-            for choosing.LABEL_TEMPERATURE in TEMPERATURES:
-                answers = [answer.text for answer in reader.answer(asked, passages, task)]
-                print(f"{name}  T {choosing.LABEL_TEMPERATURE:<5} {share(entry.metric, answers, gold)}")
-            continue
-        for choosing.COSINE_WEIGHT in WEIGHTS:
-            answers = [answer.text for answer in reader.answer(asked, passages, task)]
-            print(f"{name}  w {choosing.COSINE_WEIGHT:<5} {share(entry.metric, answers, gold)}")
-        alone = [
-            reader.answer(asked, [row[rank : rank + 1] for row in passages], task) for rank in range(settings.top_k)
-        ]
-        scores = [score(entry.metric, [answer.text for answer in answers], gold) for answers in alone]
-        best = [max(row) for row in zip(*scores, strict=True)]
-        print(f"{name}  best passage known {100 * math.fsum(best) / len(best):.2f}")
+        choose(StageContext.of(settings, name))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from wbrag_pipeline import minilm
+from wbrag_pipeline.cpu_arithmetic import product_dtype
 from wbrag_pipeline.generation.reader import network
 
 Record = dict[str, Any]
@@ -57,13 +59,13 @@ def embed(texts: list[str], processes_threads: int = 2) -> torch.Tensor:
     """Unit-length plain MiniLM embeddings (texts, 384): mean pooling, 192 tokens at most."""
     from concurrent.futures import ThreadPoolExecutor
 
-    weights = {name: tensor.to(network.fastest_dtype()) for name, tensor in network.load_base().items()}
-    pieces = network.PairEncoder(network.load_tokenizer()).pieces(texts)
+    weights = {name: tensor.to(product_dtype()) for name, tensor in minilm.load_weights().items()}
+    pieces = network.PairEncoder(minilm.load_tokenizer()).pieces(texts)
 
     def one(ids: tuple[int, ...]) -> torch.Tensor:
         with torch.inference_mode():
             tokens = torch.tensor([[101, *ids[:190], 102]])
-            mean = network.encode(weights, tokens, torch.zeros_like(tokens))[0].float().mean(0)
+            mean = minilm.encode(weights, tokens, torch.zeros_like(tokens))[0].float().mean(0)
             return mean / mean.norm()
 
     with ThreadPoolExecutor(processes_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -162,7 +164,7 @@ class Tensors:
     """Turns examples into padded batches; keeps word pieces of every text it has seen."""
 
     def __init__(self) -> None:
-        self.pairs = network.PairEncoder(network.load_tokenizer())
+        self.pairs = network.PairEncoder(minilm.load_tokenizer())
         self._seen: dict[str, network.Pieces] = {}
 
     def _pieces(self, text: str) -> network.Pieces:

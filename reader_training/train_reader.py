@@ -28,6 +28,8 @@ from reader_training.examples import (
     save_mined,
 )
 from reader_training.held_back import evaluate
+from wbrag_pipeline import minilm
+from wbrag_pipeline.cpu_arithmetic import product_dtype
 from wbrag_pipeline.generation.reader import network
 
 RANK, ALPHA, PEAK_LR, WARM_UP, DROPOUT = 32, 64, 1e-3, 40, 0.1
@@ -61,18 +63,18 @@ class Trainee:
     """The base in bfloat16 and float32 plus the trained float32 parameters."""
 
     def __init__(self, seed: int) -> None:
-        self.base = network.load_base()
-        self.dtype = network.fastest_dtype()
+        self.base = minilm.load_weights()
+        self.dtype = product_dtype()
         self.weights = {name: tensor.to(self.dtype) for name, tensor in self.base.items()}
         generator = torch.Generator().manual_seed(seed)
         self.parameters = {"token_types": self.base["token_types"].clone()}
-        for layer in range(network.LAYERS):
-            for name, parts in network.DENSE.items():
+        for layer in range(minilm.LAYERS):
+            for name, parts in minilm.DENSE.items():
                 rows, columns = self.base[f"{layer}.{name}.weight"].shape
                 a = torch.randn(len(parts), RANK, columns, generator=generator) / columns**0.5
                 self.parameters[f"{layer}.{name}.lora_a"] = a
                 self.parameters[f"{layer}.{name}.lora_b"] = torch.zeros(len(parts), rows // len(parts), RANK)
-        for head, shape in {"span": (2, network.WIDTH), "yes_no": (3, 768), "verdict": (3, 768)}.items():
+        for head, shape in {"span": (2, minilm.WIDTH), "yes_no": (3, 768), "verdict": (3, 768)}.items():
             self.parameters[f"{head}.weight"] = 0.02 * torch.randn(*shape, generator=generator)
             self.parameters[f"{head}.bias"] = torch.zeros(shape[0])
         for parameter in self.parameters.values():
@@ -106,7 +108,7 @@ class Trainee:
         places = torch.arange(ids.shape[1])
         real = places < lengths[:, None]
         mask = torch.zeros(real.shape).masked_fill(~real, -1e4).to(self.dtype)[:, None, None]
-        hidden = network.encode(weights, ids, batch["types"], mask, dense).float()
+        hidden = minilm.encode(weights, ids, batch["types"], mask, dense).float()
         if batch["kind"] == "span":
             logits = hidden @ own["span.weight"].T + own["span.bias"]
             context = (batch["types"] > 0) & (places < lengths[:, None] - 1)

@@ -45,4 +45,4 @@ def _of(config: Mapping[str, Any], settings: Settings) -> bool:
         used: Settings = Deployment(**chosen).settings
     except (WbragError, ValueError):
         return False  # of a version that had other settings
-    return used.variant == settings.variant and used.home == settings.home
+    return bool(used.variant == settings.variant and used.home == settings.home)

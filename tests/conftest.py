@@ -20,6 +20,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from hypothesis import HealthCheck, settings
 
+from wbrag_pipeline.cpu_arithmetic import VARIABLE
+
 # `default` tries the same examples in every run, so a red CI is red for its change; `nightly` looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=60, print_blob=True)
 settings.register_profile(
@@ -31,11 +33,14 @@ SEED = 20260325
 
 
 @pytest.fixture(autouse=True)
-def _house(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the test an empty WBRAG_HOME and DAGSTER_HOME, no setting of the machine's, and fixed seeds."""
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the test an empty WBRAG_HOME and DAGSTER_HOME, no setting of the machine's, and fixed seeds.
+
+    WBRAG_CPU_ARITHMETIC stays: it lets all tests run in the arithmetic of another kind of machine.
+    """
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("WBRAG_", "DAGSTER_")) and name != "DAGSTER_DISABLE_TELEMETRY":
+        if name.startswith(("WBRAG_", "DAGSTER_")) and name not in ("DAGSTER_DISABLE_TELEMETRY", VARIABLE):
             monkeypatch.delenv(name)
     monkeypatch.setenv("WBRAG_HOME", str(home / "wbrag"))
     (home / "dagster").mkdir()

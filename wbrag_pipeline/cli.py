@@ -23,6 +23,7 @@ from wbrag_pipeline.commands import (
     run,
     status,
     ui,
+    upgrade,
 )
 from wbrag_pipeline.errors import WbragError
 
@@ -47,6 +48,7 @@ for command in (
     forget.forget,
     doctor.doctor,
     ui.ui,
+    upgrade.upgrade,
 ):
     app.command()(command)
 

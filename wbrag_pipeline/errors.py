@@ -82,7 +82,7 @@ class StorageError(WbragError):
 
     def __init__(self, file: Path | str, reason: str) -> None:
         self.file, self.reason = file, reason
-        super().__init__(f"{file}: {reason} (nothing was changed; make room or rights and run it again)")
+        super().__init__(f"{file}: {reason} (nothing was changed; free space or set permissions, and run it again)")
 
 
 class IntegrityError(WbragError):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +139,9 @@ class Home:
 
         What cannot be made again stays in its place: registry, completion cache, vectors, tombstones, lineage.
         """
+        with suppress(InputError):
+            self.check_layout()
+            return []
         aside, moved = self.folder / "earlier-layout", []
         indexes = self.folder / "indexes"
         old = [self.folder / name for name in _DERIVED]

@@ -21,7 +21,7 @@ from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.tables import SPLIT
 
-Settle = Callable[..., Decision]
+Decide = Callable[..., Decision]
 # Question n is the angle 2n°, the corpus has nothing near, and a unit "good" at an angle answers what is near to it.
 ANGLES = [2.0 * n for n in range(40)]
 
@@ -62,7 +62,7 @@ def scripted() -> Scripted:
 
 
 @pytest.fixture
-def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: CompassEncoder) -> Settle:
+def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: CompassEncoder) -> Decide:
     def decide(table: pl.DataFrame, asked: pl.DataFrame | None = None, **how: Any) -> Decision:
         build_release(table, compass, folder, {})
         system = system_over(base, scripted, top_k=1)
@@ -76,14 +76,14 @@ def decide(folder: Path, base: KnowledgeBase, scripted: Scripted, compass: Compa
     return decide
 
 
-def test_without_validation_questions_the_candidate_serves_and_says_so(folder: Path, decide: Settle) -> None:
+def test_without_validation_questions_the_candidate_serves_and_says_so(folder: Path, decide: Decide) -> None:
     decision = decide(units(bad1=0.0), questions([]))
     assert decision.outcome == "promoted" and decision.reason == "not validated: nobody wants it"
     assert current(folder).name == "r000001"
     assert current(folder).validation == {"passed": True, "compared_with": "", "reason": decision.reason}
 
 
-def test_what_is_clearly_worse_is_held_back_and_the_old_one_serves_on(folder: Path, decide: Settle) -> None:
+def test_what_is_clearly_worse_is_held_back_and_the_old_one_serves_on(folder: Path, decide: Decide) -> None:
     assert decide(units(good1=10.0)).outcome == "promoted"
     worse = decide(units(bad1=10.0))
     assert (worse.outcome, worse.release, worse.compared_with) == ("held_back", "r000002", "r000001")
@@ -98,7 +98,7 @@ def test_what_is_clearly_worse_is_held_back_and_the_old_one_serves_on(folder: Pa
     assert decide(units(bad1=10.0)).outcome == "served_already"
 
 
-def test_the_first_candidate_is_compared_with_the_corpus_alone(folder: Path, decide: Settle) -> None:
+def test_the_first_candidate_is_compared_with_the_corpus_alone(folder: Path, decide: Decide) -> None:
     decision = decide(units(bad1=10.0))
     assert decision.outcome == "held_back" and decision.compared_with == ""
     assert "against the corpus alone" in decision.reason
@@ -107,7 +107,7 @@ def test_the_first_candidate_is_compared_with_the_corpus_alone(folder: Path, dec
 
 
 def test_a_candidate_gives_way_to_what_the_corpus_left_of_it(
-    folder: Path, decide: Settle, compass: CompassEncoder
+    folder: Path, decide: Decide, compass: CompassEncoder
 ) -> None:
     def instead(release: Release) -> Release:
         return build_release(release.units().filter(pl.col("unit_id") != "bad1"), compass, folder, {})
@@ -117,7 +117,7 @@ def test_a_candidate_gives_way_to_what_the_corpus_left_of_it(
     assert current(folder).units()["unit_id"].to_list() == ["good1"]
 
 
-def test_noise_does_not_stand_in_the_way(folder: Path, decide: Settle) -> None:
+def test_noise_does_not_stand_in_the_way(folder: Path, decide: Decide) -> None:
     decide(units(good1=40.0))
     # "bad" is nearest for 4 of the 40 questions only: all four are lost, which has p = 1/8.
     decision = decide(units(good1=40.0, bad2=-26.0))
@@ -126,7 +126,7 @@ def test_noise_does_not_stand_in_the_way(folder: Path, decide: Settle) -> None:
     assert decision.outcome == "promoted" and current(folder).name == "r000002"
 
 
-def test_few_questions_stop_only_a_landslide(decide: Settle) -> None:
+def test_few_questions_stop_only_a_landslide(decide: Decide) -> None:
     few = questions(ANGLES[:5])
     decide(units(good1=4.0), few)
     close = decide(units(bad1=4.0), few)  # all five lost: p = 1/16
@@ -135,7 +135,7 @@ def test_few_questions_stop_only_a_landslide(decide: Settle) -> None:
     assert decide(units(bad1=5.0), questions(ANGLES[:6])).outcome == "held_back"  # all six: p = 1/32
 
 
-def test_no_release_is_asked_what_it_was_taught(decide: Settle, scripted: Scripted) -> None:
+def test_no_release_is_asked_what_it_was_taught(decide: Decide, scripted: Scripted) -> None:
     taught = questions([0.0, 2.0, 4.0])
     first = units(good1=0.0).with_columns(question_id=pl.lit("v0.0"))
     decide(first, questions([]))
@@ -146,7 +146,7 @@ def test_no_release_is_asked_what_it_was_taught(decide: Settle, scripted: Script
     assert only.outcome == "promoted" and "not validated" in only.reason
 
 
-def test_what_somebody_rolled_back_from_does_not_come_back_by_itself(folder: Path, decide: Settle) -> None:
+def test_what_somebody_rolled_back_from_does_not_come_back_by_itself(folder: Path, decide: Decide) -> None:
     decide(units(good1=10.0))
     decide(units(good2=10.0))
     rollback(folder, actor="ann", reason="wrong hours")
@@ -157,7 +157,7 @@ def test_what_somebody_rolled_back_from_does_not_come_back_by_itself(folder: Pat
     assert decide(units(good3=10.0)).outcome == "promoted"  # another release is another matter
 
 
-def test_a_damaged_served_release_gives_way(folder: Path, decide: Settle) -> None:
+def test_a_damaged_served_release_gives_way(folder: Path, decide: Decide) -> None:
     decide(units(good1=10.0))
     (folder / "r000001" / "units.parquet").write_bytes(b"")
     decision = decide(units(good1=10.0))
@@ -166,7 +166,7 @@ def test_a_damaged_served_release_gives_way(folder: Path, decide: Settle) -> Non
     current(folder).verify()
 
 
-def test_the_lineage_tells_who_served_what_when(folder: Path, decide: Settle, tmp_path: Path) -> None:
+def test_the_lineage_tells_who_served_what_when(folder: Path, decide: Decide, tmp_path: Path) -> None:
     lineage = Lineage(tmp_path / "lineage")
 
     def record(decision: Decision) -> None:

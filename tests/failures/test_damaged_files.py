@@ -151,7 +151,7 @@ KINDS = {
     "pointer to a state": Kind(
         r"indexes/towns/[^/]+/current.json", served, "make it again with: wbrag run", index_again
     ),
-    "settled state": Kind(
+    "committed state": Kind(
         r"indexes/towns/[^/]+/committed.json",
         lambda s, file: bool(committed_state(s, "towns")) or True,
         "",
@@ -227,7 +227,7 @@ def _one_of_each(whole: Path, kind: Kind) -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*KINDS} - {"journal"}))
-def test_damage_is_refused_or_mended(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_damage_is_refused_or_repaired(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     kind = KINDS[name]
     home = tmp_path / "home"
     monkeypatch.setenv("WBRAG_HOME", str(home))

@@ -39,7 +39,7 @@ def test_a_disk_that_fills_up(small_disk: SmallDisk, tmp_path: Path, name: str, 
     shutil.rmtree(settings.home)
     shutil.copytree(template.home, settings.home)
     small_disk.fill(leave)
-    with pytest.raises(StorageError, match="make room") as refused:
+    with pytest.raises(StorageError, match="free space") as refused:
         work.do(settings)
     assert str(small_disk.folder) in str(refused.value)
     small_disk.empty()

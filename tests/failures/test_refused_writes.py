@@ -96,13 +96,13 @@ def sound(settings: Settings) -> None:
 @pytest.mark.parametrize("leave", [0, 16_384])
 def test_a_full_disk(small_disk: SmallDisk, prepared: Callable[[Path], Settings], kind: str, leave: int) -> None:
     if kind == "pointer" and leave:
-        pytest.skip("there is room for it")
+        pytest.skip("there is space for it")
     settings = prepared(small_disk.folder / "home")
     if kind == "corpus index":
         # A corpus that is to be indexed anew: larger than what is left.
         store_passages(settings, {f"p{n}": float(n) for n in range(3000)})
     small_disk.fill(leave)
-    with pytest.raises(StorageError, match=rf"({FULL}).*make room") as refused:
+    with pytest.raises(StorageError, match=rf"({FULL}).*free space") as refused:
         WRITES[kind](settings)
     assert str(small_disk.folder) in str(refused.value)
     small_disk.empty()

@@ -72,7 +72,7 @@ def test_weights_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.integers(0, 3)), min_size=1, max_size=8))
-def test_witnesses_weigh_as_their_best_passages(rows: list[tuple[float, int]]) -> None:
+def test_evidence_groups_weigh_as_their_best_passages(rows: list[tuple[float, int]]) -> None:
     weights, of = [w / math.fsum(w for w, _ in rows) for w, _ in rows], [group for _, group in rows]
     parts = share_weights(weights, of)
     assert math.fsum(parts) == pytest.approx(1.0)

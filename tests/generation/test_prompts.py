@@ -1,4 +1,4 @@
-"""The wordings: twins that differ by the evidence alone, marks that nobody forges, a version nobody forgets."""
+"""The prompt templates: twins that differ by the evidence alone, marks that nobody forges, a version nobody forgets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from wbrag_pipeline.generation.prompts import PromptTemplate, as_data
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867.", 0.9)
 RADIUM = Passage("2", "Radium", "Radium was discovered in 1898.", 0.8)
-WORDINGS = {name: value for name, value in vars(prompts).items() if isinstance(value, PromptTemplate)}
+TEMPLATES = {name: value for name, value in vars(prompts).items() if isinstance(value, PromptTemplate)}
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
-# When a wording changes, PROMPT_VERSION changes, and this line with it.
+# When a template changes, PROMPT_VERSION changes, and this line with it.
 SNAPSHOT = ("chat-2", "a659b8c353b686f8")
 
 
@@ -39,16 +39,16 @@ def everything() -> str:
     return repr(shown)
 
 
-def test_a_new_wording_is_a_new_version() -> None:
+def test_a_new_template_is_a_new_version() -> None:
     assert (prompts.PROMPT_VERSION, hashlib.sha256(everything().encode()).hexdigest()[:16]) == SNAPSHOT
 
 
 @each_task
-def test_twins_differ_by_passages_and_evidence_wording_alone(task: Task) -> None:
+def test_twins_differ_by_passages_and_evidence_lines_alone(task: Task) -> None:
     with_, without = (prompts.answer_prompt("Who?", row, task) for row in ([CURIE, RADIUM], []))
-    for wording, ours, twin in zip((prompts.ANSWER.system, prompts.ANSWER.user), with_, without, strict=True):
+    for template, ours, twin in zip((prompts.ANSWER.system, prompts.ANSWER.user), with_, without, strict=True):
         lines, rest = ours.content, twin.content
-        for line in wording:
+        for line in template:
             if line.evidence:
                 assert "passage" in line.text
                 text = line.text if line.text != "{passages}" else None
@@ -60,14 +60,14 @@ def test_twins_differ_by_passages_and_evidence_wording_alone(task: Task) -> None
     assert task.instruction in without[0].content
 
 
-@pytest.mark.parametrize("name", WORDINGS)
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_whatever_speaks_of_passages_is_marked_as_evidence_where_there_is_a_twin(name: str) -> None:
-    wording = WORDINGS[name]
+    template = TEMPLATES[name]
     if name in ("ANSWER", "JUDGE"):
-        plain = [line.text for line in (*wording.system, *wording.user) if not line.evidence]
+        plain = [line.text for line in (*template.system, *template.user) if not line.evidence]
         assert not any("passage" in text or "evidence" in text for text in plain)
-    if any("{passages}" in line.text for line in wording.user):
-        assert prompts._QUOTED in wording.system
+    if any("{passages}" in line.text for line in template.user):
+        assert prompts._QUOTED in template.system
 
 
 ATTACKS = [

@@ -130,7 +130,7 @@ def test_what_is_deleted_is_gone_at_once_and_what_changed_is_made_anew(trained: 
     }
     for table in ("passages", "retrievals", "utility_scores", "gated_docs", "knowledge_units"):
         assert trained.settings.table(table, "towns").read_bytes() == scratch.table(table, "towns").read_bytes(), table
-    assert facts(trained.settings.layout.lineage) == facts(scratch.lineage)
+    assert facts(trained.settings.layout.lineage) == facts(scratch.layout.lineage)
 
 
 def test_refreshing_trains_again_as_it_was_trained(trained: Place, source: Path) -> None:
@@ -195,7 +195,7 @@ def test_every_night_each_indexed_corpus_is_refreshed(trained: Place) -> None:
     assert [request.partition_key for request in requests] == ["towns"]  # the built-in sample has no index here
 
 
-def test_changed_files_are_refreshed_once_they_have_settled(trained: Place, source: Path) -> None:
+def test_changed_files_are_refreshed_once_they_stay_the_same(trained: Place, source: Path) -> None:
     sensor = trained.definitions.defs.resolve_sensor_def("corpus_files")
     assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
 
@@ -211,9 +211,9 @@ def test_changed_files_are_refreshed_once_they_have_settled(trained: Place, sour
     write(source, rows_of(source)[:-1])
     changed = look(first.cursor)
     assert not changed.run_requests
-    settled = look(changed.cursor)
-    assert [request.partition_key for request in settled.run_requests] == ["towns"]
-    assert settled.run_requests[0].run_key == look(settled.cursor).run_requests[0].run_key
+    unchanged = look(changed.cursor)
+    assert [request.partition_key for request in unchanged.run_requests] == ["towns"]
+    assert unchanged.run_requests[0].run_key == look(unchanged.cursor).run_requests[0].run_key
 
 
 def test_a_refresh_that_changed_something_trains_again(trained: Place, source: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
 @pytest.mark.parametrize(
     "name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json", "passages.parquet", "../current.json"]
 )
-def test_damage_says_how_to_mend_it_and_is_mended(
+def test_damage_says_how_to_repair_it_and_is_repaired(
     settings: Settings, source: Path, compass: CompassEncoder, name: str
 ) -> None:
     store(settings, source, {"a": 0.0})
@@ -142,8 +142,8 @@ def test_the_state_before_stays_until_the_units_are_in_step(
     assert folders() == {names[-1]}
     store(settings, source, {"a": 30.0})
     build_corpus_index(settings, "c", compass)
-    settled = committed_state(settings, "c")
-    assert settled is not None and settled.name == names[-1]
+    committed = committed_state(settings, "c")
+    assert committed is not None and committed.name == names[-1]
     commit_state(settings, "c")
     assert names[-1] in folders() and len(folders()) == 2
 

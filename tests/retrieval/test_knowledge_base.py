@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.retrieval.encoder import SentenceEncoder
 from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import HITS, KnowledgeBase, merge_by_score
+from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 
 CORPUS = {"a": 0.0, "b": 60.0, "c": 90.0}
 UNITS = {"u": 30.0, "v": 60.0}
@@ -170,7 +170,7 @@ def test_a_merge_is_the_top_of_the_union(corpus: list[list[int]], units: list[li
         assert mine["rank"].to_list() == list(range(1, len(best) + 1))
 
 
-def test_the_real_encoder_finds_what_is_meant(tmp_path: Path, minilm: SentenceEncoder, make_units: MakeTable) -> None:
+def test_the_real_encoder_finds_what_is_meant(tmp_path: Path, minilm: MiniLmEncoder, make_units: MakeTable) -> None:
     facts = {
         "sun": ("Mercury", "Mercury is the planet closest to the Sun."),
         "oslo": ("Oslo", "Oslo is the capital and largest city of Norway."),

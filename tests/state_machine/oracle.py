@@ -90,9 +90,9 @@ class Oracle:
     def refresh(self) -> None:
         self.index()
         if self.served is not None:
-            standing = self._as_it_stands(self.served)
-            if standing != self.served:
-                self._serve(standing)
+            now = self._brought_up_to_date(self.served)
+            if now != self.served:
+                self._serve(now)
 
     def train(self) -> None:
         asked = {name: angle for name, angle in TRAINING.items() if name not in self.forgotten_questions}
@@ -103,7 +103,7 @@ class Oracle:
 
     def release(self) -> str:
         assert self.candidate is not None
-        self.candidate = self._as_it_stands(self.candidate)
+        self.candidate = self._brought_up_to_date(self.candidate)
         if self.candidate == self.served:
             return "served_already"
         if self.candidate in self.left or self._is_worse(self.candidate):
@@ -112,18 +112,18 @@ class Oracle:
         return "promoted"
 
     def promote(self, name: str) -> None:
-        self._serve(self._as_it_stands(name))
+        self._serve(self._brought_up_to_date(name))
 
     def rollback(self) -> str:
         left = self.trail[-1]
         for name in reversed(self.trail[:-1]):
-            standing = self._as_it_stands(name)
-            if standing != left:
+            now = self._brought_up_to_date(name)
+            if now != left:
                 while self.trail[-1] != name:
                     self.trail.pop()
                 self.left.add(left)
                 self.left.discard(name)
-                self._serve(standing)
+                self._serve(now)
                 return "rolled back"
         return "nothing was served before"
 
@@ -176,15 +176,15 @@ class Oracle:
             self.trail.append(name)
             self.left.discard(name)
 
-    def _as_it_stands(self, name: str) -> str:
+    def _brought_up_to_date(self, name: str) -> str:
         """The release over the corpus as it is now; a candidate where it is another."""
-        units = frozenset(filter(None, map(self._standing, self.releases[name])))
+        units = frozenset(filter(None, map(self._with_valid_sources, self.releases[name])))
         if units == self.releases[name]:
             return name
         self.candidate = self._build(units)
         return self.candidate
 
-    def _standing(self, unit: Unit) -> Unit | None:
+    def _with_valid_sources(self, unit: Unit) -> Unit | None:
         now = [(name, *self.indexed[name]) for name, _ in unit.sources if name in self.indexed]
         if [(name, place) for name, place, _ in now] != list(unit.sources):
             if not any(place == unit.angle for _, place, _ in now):
@@ -231,14 +231,14 @@ def _curated(units: list[Unit]) -> Iterator[Curated]:
             for other in left[place + 1 :]
             if (one.angle, one.labels) == (other.angle, other.labels) and same(one, other)
         ]
-        standing = {unit.unit_id: unit for unit in left}
+        published = {unit.unit_id: unit for unit in left}
         for kept, merged in pairs:
-            if kept in standing and merged in standing:
-                unit, survivor = standing.pop(merged), standing[kept]
+            if kept in published and merged in published:
+                unit, survivor = published.pop(merged), published[kept]
                 yield unit, "merged", kept
                 sources = {**dict(unit.sources), **dict(survivor.sources)}
-                standing[kept] = survivor._replace(sources=tuple(sources.items()))
-        left = list(standing.values())
+                published[kept] = survivor._replace(sources=tuple(sources.items()))
+        left = list(published.values())
     yield from ((unit, "published", None) for unit in left)
 
 

@@ -54,11 +54,11 @@ class Reference:
         each = [self.probabilities(ids) for ids in rows]
         return [math.fsum(w * row[t] for w, row in zip(weights, each, strict=True)) for t in range(len(each[0]))]
 
-    def greedy(self, rows: list[Ids], weights: list[float], room: int = 32) -> tuple[list[int], list[float]]:
+    def greedy(self, rows: list[Ids], weights: list[float], most: int = 32) -> tuple[list[int], list[float]]:
         """Tokens and their probabilities, of a mixture of prompts or of one."""
         tokens: list[int] = []
         probabilities: list[float] = []
-        while len(tokens) < room:
+        while len(tokens) < most:
             mixture = self.mixed([ids + tuple(tokens) for ids in rows], weights)
             best = max(range(len(mixture)), key=lambda t: (mixture[t], -t))
             if best == self.tokenizer.eos_token_id:

@@ -158,8 +158,7 @@ def _study(
     for name in names:
         if settings.scorer != "judge":
             registry.benchmark(name).require_answers()
-        if registry.benchmark(name).test is None:
-            raise InputError(f"{name} has no test questions to experiment with", field="test")
+        registry.benchmark(name).require_test()
     engines = list(dict.fromkeys(generators or [settings.generator]))
     for engine in engines:
         check_generator(engine)
@@ -187,14 +186,13 @@ def _run(kinds: Sequence[str], study: Study) -> None:
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
-    from wbrag_pipeline.rag.methods import check_able, method_named
-    from wbrag_pipeline.settings import DEFAULT_GENERATOR
+    from wbrag_pipeline.training.preflight import check_before_a_run
 
     bench = workbench(study)
-    for name in study.generators:
-        for method in map(method_named, (*study.methods, *study.crossed)):
-            if name != DEFAULT_GENERATOR and method.needs:  # before a corpus is indexed for hours
-                check_able(bench.load_generator(study.settings.with_(generator=name)), method)
+    entries = [bench.registry.benchmark(name) for name in study.benchmarks]
+    for generator in study.generators:
+        for method in dict.fromkeys((*study.methods, *study.crossed)):
+            check_before_a_run(study.settings.with_(generator=generator, method=method), entries)
     bring_corpora_up_to_date(study.settings, study.benchmarks)
     conduct(list(cells(bench, study, kinds)), lambda line: typer.echo(line, err=True))
     found = results_of(study.settings, study.generators, study.benchmarks)

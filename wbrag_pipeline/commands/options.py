@@ -20,11 +20,12 @@ Command = Callable[..., None]
 RELEASE_SETTINGS = ("encoder", "generator", "engine_arguments", "method")
 
 
-def with_settings(*names: str, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
+def with_settings(*names: str, without: tuple[str, ...] = (), any_layout: bool = False) -> Callable[[Command], Command]:
     """Give a command one flag a setting, and the settings themselves as its argument ``settings``.
 
     names: which settings have flags; all of them where none is named. ``--home`` is always there.
     without: settings that get no flag after all.
+    any_layout: also for a home that an earlier version made.
 
     Typer reads a command's flags from its signature alone, so the signature is made here.
     """
@@ -45,7 +46,7 @@ def with_settings(*names: str, without: tuple[str, ...] = ()) -> Callable[[Comma
         @wraps(command)
         def flat(**given: Any) -> None:
             chosen = {setting.name: given.pop(setting.name, None) for setting in shown}
-            command(**given, settings=settings_of(**chosen))
+            command(**given, settings=settings_of(any_layout=any_layout, **chosen))
 
         flat.__annotations__ = {flag.name: flag.annotation for flag in flags}
         flat.__signature__ = signature.replace(parameters=flags)  # type: ignore[attr-defined]
@@ -54,13 +55,14 @@ def with_settings(*names: str, without: tuple[str, ...] = ()) -> Callable[[Comma
     return decorate
 
 
-def settings_of(**given: Any) -> Settings:
+def settings_of(*, any_layout: bool = False, **given: Any) -> Settings:
     """Settings from the environment and these values, the method in its one spelling; the home's layout is checked."""
     from wbrag_pipeline.rag.methods import with_canonical_method
     from wbrag_pipeline.settings import Settings
 
     settings = with_canonical_method(Settings.from_environment(**given))
-    settings.layout.check_layout()
+    if not any_layout:
+        settings.layout.check_layout()
     return settings
 
 

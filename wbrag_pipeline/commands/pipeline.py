@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sweep
 
 
@@ -36,19 +36,11 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     refresh: read the corpora again even when their files have not changed since.
     """
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.generation.engines import check_generator, deployed_generator
-    from wbrag_pipeline.rag.methods import check_able, method_named
+    from wbrag_pipeline.training.preflight import check_before_a_run
 
-    method, judges = method_named(settings.method), settings.scorer == "judge"
-    check_generator(settings.generator)
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
-    if not judges:
-        for entry in entries:
-            entry.require_answers()
-    if settings.generator != DEFAULT_GENERATOR and (method.needs or judges):
-        # Before a corpus is indexed for hours. A server is asked what it can do; a model in process is not loaded.
-        check_able(deployed_generator(settings), method, judges=judges)
+    check_before_a_run(settings, entries)
     bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
     sweep(settings.home)
     import dagster as dg

@@ -1,6 +1,6 @@
 """Units that cannot be true together with another unit, or with a passage.
 
-Found by wording alone, since a false alarm costs a good unit: two sentences about one subject that differ in one place
+Found by words alone, since a false alarm costs a good unit: two sentences about one subject that differ in one place
 and nowhere else, and there in a way that excludes both: another date of what happens once, another quantity of
 what something is or has, a negation, an opposite. Where two names stand in such a place ("was founded by …") more than
 one may be right, so there the generator must take each sentence to refute the other.
@@ -57,16 +57,16 @@ class Side:
 
 
 def resolve_contradictions(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:
-    """Supersede or flag, in place, the standing units that something else contradicts.
+    """Supersede or flag, in place, the published units that something else contradicts.
 
     Only what all readers of a unit may see is held against it: passages whose labels it has, units of the same labels.
     """
     for labels in sorted({unit.labels for unit in units}):
         visible = [source for _, source in sorted(sources.items()) if source.labels <= {*labels}]
-        _settle([unit for unit in units if unit.stands and unit.labels == labels], visible, sources, generator)
+        _resolve([unit for unit in units if unit.published and unit.labels == labels], visible, sources, generator)
 
 
-def _settle(
+def _resolve(
     units: Sequence[Unit], visible: Sequence[SourcePassage], sources: Mapping[str, SourcePassage], generator: Generator
 ) -> None:
     sides: dict[Statement, dict[str, Side]] = defaultdict(lambda: defaultdict(Side))
@@ -101,7 +101,7 @@ def _settle(
         if one.outweighs(other) is None and not {id(one), id(other)} & beaten:
             about = f"{statement.about} is told in two ways, by {_who(one)} and {_who(other)}, and nothing decides"
             for unit in one.units + other.units:
-                if unit.stands:
+                if unit.published:
                     unit.leave(FLAGGED, about)
 
 
@@ -117,7 +117,7 @@ def _couples(statement: Statement, values: Mapping[str, Side]) -> Iterator[tuple
 
 
 def _excluding(clashes: list[tuple[Statement, Side, Side]], generator: Generator) -> list[tuple[Statement, Side, Side]]:
-    """The clashes that wording decides, and those of names that the generator decides."""
+    """The clashes that the words decide, and those of names that the generator decides."""
     asked = [
         (claim.sentence, Passage("", "", source.sentence))
         for statement, one, other in clashes
@@ -140,11 +140,11 @@ def _supersede(statement: Statement, loser: Side, winner: Side) -> None:
     if winner.support <= loser.support:
         behind = f"which is newer, {behind}"
     for unit in loser.units:
-        if unit.stands:
+        if unit.published:
             unit.leave(SUPERSEDED, f"{statement.about} is told otherwise by {_who(winner)}: {behind}", _who(winner))
             unit.valid_until = winner.said_at
 
 
 def _who(side: Side) -> str:
-    standing = [unit.unit_id for unit in side.units if unit.stands]
-    return standing[0] if standing else f"corpus:{min(side.sources)}" if side.sources else side.units[0].unit_id
+    published = [unit.unit_id for unit in side.units if unit.published]
+    return published[0] if published else f"corpus:{min(side.sources)}" if side.sources else side.units[0].unit_id

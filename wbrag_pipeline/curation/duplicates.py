@@ -1,7 +1,7 @@
 """Units that say the same become one, which keeps the sources and questions of all.
 
-Candidates are found by a hash, by MinHash over words and by the encoder's vectors; what decides is the wording of
-their sentences, and where that leaves it open the generator, asked both ways. Nothing is merged across titles (two
+Candidates are found by a hash, by MinHash over words and by the encoder's vectors; what decides is the words of
+their sentences, and where those leave it open the generator, asked both ways. Nothing is merged across titles (two
 things of one name) unless it comes of the same passages, nor across access labels, nor where a number, a date, a name
 or what turns a meaning differs.
 """
@@ -25,13 +25,13 @@ LEAST_AGREEMENT = 0.995
 
 
 def merge_duplicates(units: Sequence[Unit], encoder: Encoder, generator: Generator) -> None:
-    """Merge, in place, what stands among ``units`` and says no more than another one under the same labels.
+    """Merge, in place, the published ones of ``units`` that say no more than another one under the same labels.
 
     The survivor says more, or has more sources behind it, or has the lower id. A unit gives way only to one that it
     was itself compared with: likeness is not handed on along a chain.
     """
     first: dict[tuple[str, ...], Unit] = {}
-    for unit in sorted((unit for unit in units if unit.stands), key=lambda unit: (-len(unit.sources), unit.unit_id)):
+    for unit in sorted((unit for unit in units if unit.published), key=lambda unit: (-len(unit.sources), unit.unit_id)):
         survivor = first.setdefault((*unit.labels, "", normalized(unit.title), normalized(unit.text)), unit)
         if survivor is not unit:
             merge(unit, survivor, f"says word for word what {survivor.unit_id} says")
@@ -39,7 +39,7 @@ def merge_duplicates(units: Sequence[Unit], encoder: Encoder, generator: Generat
     left = sorted(first.values(), key=lambda u: (-len(split_sentences(u.text)), -len(u.sources), u.unit_id))
     pairs = [(left[i], left[j]) for i, j in near_pairs(left, encoder) if _of_one_thing(left[i], left[j])]
     for (survivor, unit), covered in zip(pairs, says_no_more(pairs, generator), strict=True):
-        if covered and survivor.stands and unit.stands:
+        if covered and survivor.published and unit.published:
             merge(unit, survivor, f"says no more than {survivor.unit_id} does")
 
 
@@ -79,7 +79,7 @@ def says_no_more(pairs: Sequence[tuple[Unit, Unit]], generator: Generator) -> li
 
 
 def _unmatched(whole: Unit, part: Unit) -> list[tuple[Passage, Passage]] | None:
-    """The sentences of ``part`` that wording does not find in ``whole``, each with the one it may be there.
+    """The sentences of ``part`` that are not found by their words in ``whole``, each with the one it may be there.
 
     None where one of them can be no sentence of ``whole``.
     """

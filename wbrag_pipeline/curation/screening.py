@@ -10,9 +10,9 @@ from wbrag_pipeline.curation.unit import QUARANTINED, Unit
 
 
 def quarantine(units: Sequence[Unit], private_kinds: Sequence[str]) -> None:
-    """Quarantine, in place, what stands among ``units`` and must not be searched; the whole unit, not its sentence."""
+    """Quarantine, in place, those of ``units`` that must not be searched; the whole unit, not its sentence."""
     for unit in units:
-        if unit.stands and (reason := objection(unit.title, unit.text, private_kinds)):
+        if unit.published and (reason := objection(unit.title, unit.text, private_kinds)):
             unit.leave(QUARANTINED, reason)
 
 

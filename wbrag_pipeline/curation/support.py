@@ -25,10 +25,12 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
 
     A source counts only while it is the passage that the unit was made from: with the same content hash.
     """
-    standing = [unit for unit in units if unit.stands]
-    asked = [(sentence, present_sources(unit, sources)) for unit in standing for sentence in split_sentences(unit.text)]
+    published = [unit for unit in units if unit.published]
+    asked = [
+        (sentence, present_sources(unit, sources)) for unit in published for sentence in split_sentences(unit.text)
+    ]
     follows = iter(supported(asked, generator))
-    for unit in standing:
+    for unit in published:
         sentences, there = split_sentences(unit.text), present_sources(unit, sources)
         verdicts = [next(follows) for _ in sentences]
         kept = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if good]
@@ -40,7 +42,7 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
             unit.cut_sentences = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if not good]
             unit.text = " ".join(kept)
             unit.reason = f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources"
-        if unit.stands and made_up(unit.title, there):
+        if unit.published and made_up(unit.title, there):
             unit.title = there[0].title
 
 
@@ -55,12 +57,12 @@ def present_sources(unit: Unit, sources: Mapping[str, SourcePassage]) -> tuple[S
 
 
 def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator: Generator) -> list[bool]:
-    """Whether each sentence follows from its sources; the generator is asked only for what wording cannot settle."""
-    settled = [
+    """Whether each sentence follows from its sources; the generator is asked only for what the words leave open."""
+    decided = [
         True if stands_in(sentence, there) else False if not there or made_up(sentence, there) else None
         for sentence, there in asked
     ]
-    unclear = [place for place, verdict in enumerate(settled) if verdict is None]
+    unclear = [place for place, verdict in enumerate(decided) if verdict is None]
     verdicts = generator.verify(
         [asked[place][0] for place in unclear],
         [[Passage(s.passage_id, s.title, s.text) for s in asked[place][1]] for place in unclear],
@@ -69,7 +71,7 @@ def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator:
         place: not verdict.failed and verdict.supports >= LEAST_SUPPORT
         for place, verdict in zip(unclear, verdicts, strict=True)
     }
-    return [given[place] if verdict is None else verdict for place, verdict in enumerate(settled)]
+    return [given[place] if verdict is None else verdict for place, verdict in enumerate(decided)]
 
 
 def stands_in(sentence: str, sources: Sequence[SourcePassage]) -> bool:

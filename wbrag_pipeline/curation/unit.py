@@ -1,4 +1,4 @@
-"""A knowledge unit on its way through curation: what it says, what stands behind it, and what was decided."""
+"""A knowledge unit on its way through curation: what it says, what it is based on, and what was decided."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Unit:
     known_until: datetime | None = None
 
     @property
-    def stands(self) -> bool:
+    def published(self) -> bool:
         """Whether nothing has been decided against it so far."""
         return self.state == PUBLISHED
 

@@ -38,6 +38,7 @@ from wbrag_pipeline.datasets.question_files import read_numbered_questions, shar
 from wbrag_pipeline.datasets.tasks import TASKS, task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.home import Home
 from wbrag_pipeline.tables import SPLIT
 
 Overlap = Literal["refuse", "drop"]
@@ -87,6 +88,12 @@ class Benchmark:
                 hint="let the generator judge: --scorer judge",
             )
 
+    def require_test(self) -> None:
+        """Raise InputError where there are no test questions."""
+        if self.test is None:
+            hint = f"add some: wbrag add benchmark {self.name} --replace --test FILE …"
+            raise InputError(f"the benchmark {self.name!r} has no test questions", field="test", hint=hint)
+
 
 @dataclass(frozen=True)
 class Registry:
@@ -103,6 +110,7 @@ class Registry:
         Raises InputError with file and field on a broken entry: not YAML, an unknown or missing key, a value that is
         not text, an unknown task, metric or corpus, a bad name, or the name of a built-in one.
         """
+        Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
         for file in _entries("corpora", home, corpora):
             fields = fields_of(file, required=("path",), optional=("description",))

@@ -19,7 +19,7 @@ from wbrag_pipeline.sentences import split_sentences
 WORDS_A_PASSAGE = 100  # most words of a passage, as in FlashRAG's wiki18_100w
 SUFFIXES = (".md", ".markdown", ".txt")
 LABELS_FILE = ".labels"
-_LABELS_MEND = "write labels: [hr, finance]"
+_LABELS_HINT = "write labels: [hr, finance]"
 _DATE = re.compile(r"^date[ \t]*:", re.MULTILINE)
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(?=\S)(.+)\n(?:=+|-{2,})[ \t]*$", re.MULTILINE)
@@ -112,7 +112,7 @@ def _front_matter(text: str, file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         problem = f"the front matter is no YAML: {str(error).splitlines()[0]}"
         raise InputError(
-            problem, file=file, line=1, field=field, hint=_LABELS_MEND if field == "labels" else DATE_HINT
+            problem, file=file, line=1, field=field, hint=_LABELS_HINT if field == "labels" else DATE_HINT
         ) from None
     return fields if isinstance(fields, dict) else {}
 
@@ -126,7 +126,7 @@ def _labels_in(front: dict[str, Any], file: Path) -> list[str]:
         value = cut_labels(value)
     if not isinstance(value, list):
         problem = f"must be a list of text, not {kind_of(value)}"
-        raise InputError(problem, file=file, line=1, field="labels", hint=_LABELS_MEND)
+        raise InputError(problem, file=file, line=1, field="labels", hint=_LABELS_HINT)
     return _checked(value, file, 1)
 
 

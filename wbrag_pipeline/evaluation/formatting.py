@@ -6,10 +6,19 @@ import re
 from collections.abc import Iterable, Sequence
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; cells are escaped, so that they mean nothing but themselves."""
-    lines = [head, ["---"] * len(head), *([escape_markdown(str(cell)) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, longest: int | None = None) -> str:
+    """A Markdown table of one line a row; heads and cells are escaped, so that they mean nothing but themselves.
+
+    longest: characters of a cell, where it is to be cut; they are counted before it is escaped.
+    """
+    texts = ([_shortened(str(cell), longest) for cell in row] for row in rows)
+    lines = [[escape_markdown(cell) for cell in line] for line in (head, *texts)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], ["---"] * len(head), *lines[1:]))
+
+
+def _shortened(text: str, longest: int | None) -> str:
+    text = " ".join(text.split())
+    return text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
 
 
 def escape_markdown(text: str) -> str:

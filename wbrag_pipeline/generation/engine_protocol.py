@@ -81,7 +81,7 @@ class Completion:
         return self.finish_reason == "failed"
 
     @property
-    def settled(self) -> bool:
+    def final(self) -> bool:
         """Whether asking again would bring the same: only such completions are worth keeping."""
         return self.finish_reason in ("stop", "length")
 

@@ -83,7 +83,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Distillate:
-    """A knowledge unit's wording: a title line and one paragraph.
+    """A knowledge unit's text: a title line and one paragraph.
 
     failed: the calls failed for good; there is no text, ``written_by`` says nothing, and a rerun tries again.
     """
@@ -184,7 +184,7 @@ class Generator(Protocol):
 
     @property
     def prompt_version(self) -> str:
-        """Version of the wording in use, recorded with every unit."""
+        """Version of the prompt templates in use, recorded with every unit."""
 
     @property
     def usage(self) -> Usage:

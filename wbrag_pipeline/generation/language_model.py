@@ -45,11 +45,15 @@ class LanguageModel:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the engine's fingerprint and the wording."""
+        """Hash of the engine's fingerprint and of the prompt templates' version."""
         return sha256_of_text("language model", self.engine.fingerprint, self.prompt_version)
 
     def require(self, abilities: Sequence[str]) -> None:
-        """Raise InputError, with the methods named, for what the engine lacks; a server is asked for it once."""
+        """Raise InputError, with the methods named, for what the engine lacks; a server is asked for it once.
+
+        With nothing to require, a server is still asked whether it serves the model.
+        """
+        _ = self.engine.capabilities
         for ability in abilities:
             require(self.engine, ability)
 
@@ -151,7 +155,7 @@ class LanguageModel:
             return Request(prompts.verify_prompt(asked[index][0], given, choices), _CHOICE_TOKENS, choices=choices)
 
         completions = ask_fitting(self._asker, [row for _, row in asked], build, "verifying")
-        words = [FACT_VERIFICATION.parse(completion.text) if completion.settled else None for completion in completions]
+        words = [FACT_VERIFICATION.parse(completion.text) if completion.final else None for completion in completions]
         self._asker.count(Usage(verdicts_unread=sum(word is not None and word not in choices for word in words)))
         said = iter(words)
         return [_verdict(next(said)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
@@ -204,8 +208,8 @@ class LanguageModel:
 
         A verdict that the token limit cut is no incident: its first word is all that is read.
         """
-        shares = [yes_probability(completion) if completion.settled else None for completion in completions]
-        unread = sum(c.settled and share is None for c, share in zip(completions, shares, strict=True))
+        shares = [yes_probability(completion) if completion.final else None for completion in completions]
+        unread = sum(c.final and share is None for c, share in zip(completions, shares, strict=True))
         self._asker.count(Usage(verdicts_unread=unread))
         return shares
 
@@ -222,7 +226,7 @@ def _yes_or_no(messages: tuple[Message, ...]) -> Request:
 
 
 def _answer(completion: Completion) -> Answer:
-    if not completion.settled:
+    if not completion.final:
         return Answer("", failed=True)
     # An engine without log-probabilities gives probability 0; methods that need one refuse it (``Method.needs``).
     pieces = tuple((token.text, math.exp(token.logprob)) for token in completion.tokens)
@@ -239,7 +243,7 @@ def _verdict(word: str | None) -> Verdict:
 
 
 def _ensemble_answer(made: EnsembleAnswer) -> Answer:
-    if not made.settled:
+    if not made.final:
         return Answer("", failed=True)
     whole = math.prod(probability for _, probability in made.tokens)
     return Answer(_tidy(made.text), whole, tuple(made.tokens), finished=made.outcome == "stop")

@@ -78,7 +78,7 @@ class RecordedEngine:
                     prompt_tokens=completion.prompt_tokens,
                     completion_tokens=completion.completion_tokens,
                 )
-                record({key: completion.to_json()} if completion.settled else {}, spent)
+                record({key: completion.to_json()} if completion.final else {}, spent)
                 advance(1)
 
             if waiting:

@@ -35,7 +35,7 @@ class EnsembleAnswer:
     dropped: int = 0
 
     @property
-    def settled(self) -> bool:
+    def final(self) -> bool:
         """Whether asking again would bring the same: only such answers are worth keeping."""
         return self.outcome in ("stop", "length")
 
@@ -96,7 +96,7 @@ class RecordedEnsembles:
                     prompt_tokens=sum(len(prompt) for prompt in made.prompts),
                     completion_tokens=calls * len(pieces),
                 )
-                record({key: known[key].to_json()} if known[key].settled else {}, spent)
+                record({key: known[key].to_json()} if known[key].final else {}, spent)
 
             ensemble.decode_ensembles(engine, going, finished)
         return [known[key] for key in keys]

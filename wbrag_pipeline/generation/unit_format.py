@@ -1,4 +1,4 @@
-"""What a knowledge unit's wording must look like, and what is done when a language model's does not.
+"""What a knowledge unit's text must look like, and what is done when a language model's does not.
 
 METHOD: a title line, then one paragraph (paper, section 3.4). A model is given one chance to repair what is wrong;
 after that the extractive distiller writes the unit.

@@ -137,7 +137,7 @@ SCHEMAS: dict[str, pl.Schema] = {
             "passages_with": pl.List(pl.String),
         }
     ),
-    # One row a refresh of a corpus; its variant is that of the run, which settles nothing but the encoder.
+    # One row a refresh of a corpus; its variant is that of the run, which decides nothing but the encoder.
     "refreshes": _schema(refreshes.REFRESH_COLUMNS),
 }
 

@@ -1,4 +1,4 @@
-"""What a refresh decided of the served units, on disk from before the first release gives way until it is settled.
+"""What a refresh decided of the served units, on disk from before the first release gives way until all is committed.
 
 A refresh that was cut short finds releases that are in step already the next time, and nothing to decide. What it had
 decided belongs to the refresh all the same: to its table, and to the lineage of the units that it retired.
@@ -22,7 +22,7 @@ from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
 
 _UNIT = ["variant", "benchmark", "unit_id"]
-_SINCE = "since"  # the state that was settled last when it was decided
+_SINCE = "since"  # the state that was committed last when it was decided
 
 
 def note_decisions(settings: Settings, corpus: str, benchmarks: Sequence[str], fresh: pl.DataFrame) -> pl.DataFrame:
@@ -30,8 +30,8 @@ def note_decisions(settings: Settings, corpus: str, benchmarks: Sequence[str], f
 
     Called before ``retire``, so that nothing is retired of which there is no note.
     """
-    settled = committed_state(settings, corpus)
-    since, file = settled.name if settled else "", settings.table("retiring_units", corpus)
+    committed = committed_state(settings, corpus)
+    since, file = committed.name if committed else "", settings.table("retiring_units", corpus)
     earlier = _earlier(file, since).join(fresh, on=_UNIT, how="anti")
     # What was to go and is there still was not done, and is not decided any more.
     there = pl.DataFrame(_served(settings, benchmarks), schema=dict.fromkeys(_UNIT, pl.String), orient="row")

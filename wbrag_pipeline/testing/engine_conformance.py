@@ -178,7 +178,7 @@ class EngineConformance(Conformance):
             self._skip("`too_long` is not written")
         sound, long = self._complete([REQUESTS[0], request])
         self._check(long.finish_reason == "context", f'a prompt that does not fit ends by "{long.finish_reason}"')
-        self._check(sound.settled, "a prompt that does not fit fails another one")
+        self._check(sound.final, "a prompt that does not fit fails another one")
 
     # What only some engines can do: asked for where ``capabilities`` say so.
 

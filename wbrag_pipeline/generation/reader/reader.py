@@ -11,6 +11,7 @@ from wbrag_pipeline.generation.evidence_groups import evidence_groups
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
 from wbrag_pipeline.generation.reader.network import HeadKind, ReaderNetwork, Reading
+from wbrag_pipeline.minilm import load_tokenizer
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
@@ -19,8 +20,9 @@ from wbrag_pipeline.storage import sha256_of_text
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_PAIRS_A_BATCH = 512
-_UNITS_A_BATCH = 64
+# A batch is what a kill can cost, and how often the bar moves: on an old machine 64 pairs are some six seconds.
+_PAIRS_A_BATCH = 64
+_UNITS_A_BATCH = 8
 # What a sentence gains when the reader found its own answer in it; cosines lie about 0.3 to 0.8.
 _EVIDENCE_BONUS = 0.3
 
@@ -65,9 +67,9 @@ class Reader:
         weights: Sequence[Sequence[float]],
         task: Task,
     ) -> list[Answer]:
-        """RePlug's mixture: over label probabilities, or over the answers' wordings where answers are spans.
+        """RePlug's mixture: over label probabilities, or over the answers' texts where answers are spans.
 
-        An evidence group counts once where wordings are voted on; a mean over labels gains nothing from it.
+        An evidence group counts once where texts are voted on; a mean over labels gains nothing from it.
         """
         answers = []
         for question, given, row, readings in zip(
@@ -82,7 +84,7 @@ class Reader:
     def assess(
         self, questions: Sequence[str], passages: Sequence[Passage], answers: Sequence[str], task: Task
     ) -> list[Assessment]:
-        """Relevant: the passage settles the question. Supported: it gives this answer. Useful: both at once."""
+        """Relevant: the passage answers the question. Supported: it gives this answer. Useful: both at once."""
         alone = [[passage] for passage in passages]
         again = self.answer(questions, alone, task)
         verdicts = []
@@ -150,11 +152,7 @@ class Reader:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text, without special tokens."""
         if self._tokenizer is None:
-            from wbrag_pipeline.generation.reader.network import load_tokenizer
-
             self._tokenizer = load_tokenizer()
-            self._tokenizer.no_truncation()
-            self._tokenizer.no_padding()
         return [len(coded.ids) for coded in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
 
     def count_incidents(self, incidents: Usage) -> None:
@@ -217,10 +215,8 @@ class Reader:
             ("span", question, f"{p.title}\n{p.text}") for question, passages in requests for p in passages
         ]
         readings = iter(self._read(pairs))
-        wordings = sorted(
-            {wording for pair in flat for wording in pair} | {p.title for _, row in requests for p in row}
-        )
-        tokens = dict(zip(wordings, self.count_tokens(wordings), strict=True))
+        texts = sorted({text for pair in flat for text in pair} | {p.title for _, row in requests for p in row})
+        tokens = dict(zip(texts, self.count_tokens(texts), strict=True))
         units = []
         for (_, passages), found, query in zip(requests, sentences, asked, strict=True):
             read = [next(readings) for _ in passages]

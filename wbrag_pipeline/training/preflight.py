@@ -1,0 +1,27 @@
+"""What would stop a run, found before its first long stage: engines that are not there, models that do not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wbrag_pipeline.datasets.registry import Benchmark
+from wbrag_pipeline.generation.engines import check_generator, deployed_generator
+from wbrag_pipeline.rag.methods import check_able, method_named
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
+
+
+def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> None:
+    """Raise what a run of these benchmarks would raise for its settings, before anything is indexed or asked.
+
+    The encoder is loaded. A server is asked whether it serves the model and what it can do; a model that runs in this
+    process is not loaded. Raises InputError for what the user can change, MissingPartError for what is not installed.
+    """
+    method, judges = method_named(settings.method), settings.scorer == "judge"
+    check_generator(settings.generator)
+    for benchmark in benchmarks:
+        if not judges:
+            benchmark.require_answers()
+    if settings.generator != DEFAULT_GENERATOR:
+        check_able(deployed_generator(settings), method, judges=judges)
+    load_encoder(settings.encoder)
