@@ -17,7 +17,13 @@ import pytest
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.evaluation import benchmark_report, charts
-from wbrag_pipeline.evaluation.benchmark_report import BenchmarkLine, overview_table, write_overview, write_report
+from wbrag_pipeline.evaluation.benchmark_report import (
+    BenchmarkLine,
+    overview_table,
+    result_sentence,
+    write_overview,
+    write_report,
+)
 from wbrag_pipeline.evaluation.evidence import mark_evidence, units_for_page
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
 
@@ -267,6 +273,10 @@ def test_overview_table_by_hand() -> None:
         "mean                                            −0.12",
     ]
     assert len(overview_table([]).splitlines()) == 2
+    assert result_sentence(rows[0]) == (
+        "nq: accuracy 46.50 without → 48.75 with write-back, gain +2.25 [+0.50, +4.00]; of 400 questions 15 helped, "
+        "6 hurt"
+    )
 
 
 @pytest.mark.parametrize("lines", [{"one": SUMMARY}, {"one": SUMMARY, "two": WORSE, "three": SUMMARY}])

@@ -1,21 +1,31 @@
-"""The table that ends a run: score without → with write-back, a line a benchmark."""
+"""What a run ends with: score without → with write-back, one line a benchmark."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from wbrag_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.evaluation.benchmark_report import BenchmarkLine
+
+
+def print_result(settings: Settings, benchmark: str) -> None:
+    """Print the result of one benchmark that has test questions, as a sentence."""
+    from wbrag_pipeline.evaluation.benchmark_report import result_sentence
+
+    typer.echo(result_sentence(_line_of(settings, benchmark)))
 
 
 def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     """Print the table of these benchmarks and write the overview page that links their reports."""
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.evaluation.benchmark_report import BenchmarkLine, overview_table, write_overview
-    from wbrag_pipeline.evaluation.statistics import summarise
+    from wbrag_pipeline.evaluation.benchmark_report import overview_table, write_overview
 
     registry = Registry.load(settings.home)
     tested = [name for name in benchmarks if registry.benchmark(name).test]
@@ -25,16 +35,22 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
             typer.echo(f"{name}: {units:,} knowledge units; there are no test questions to evaluate them with")
     if not tested:
         return
-    lines = [
-        BenchmarkLine(
-            name,
-            registry.benchmark(name).metric,
-            summarise(tables.EVALUATION.read(settings.table("evaluation", name)), seed=settings.seed),
-            settings.report(name),
-        )
-        for name in tested
-    ]
+    lines = [_line_of(settings, name) for name in tested]
     page = write_overview(settings.overview, lines)
     typer.echo(overview_table(lines))
     # As short as it can be told from here.
     typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+
+
+def _line_of(settings: Settings, benchmark: str) -> BenchmarkLine:
+    from wbrag_pipeline import tables
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.evaluation.benchmark_report import BenchmarkLine
+    from wbrag_pipeline.evaluation.statistics import summarise
+
+    return BenchmarkLine(
+        benchmark,
+        Registry.load(settings.home).benchmark(benchmark).metric,
+        summarise(tables.EVALUATION.read(settings.table("evaluation", benchmark)), seed=settings.seed),
+        settings.report(benchmark),
+    )

@@ -145,6 +145,16 @@ def overview_table(rows: Sequence[BenchmarkLine]) -> str:
     return "\n".join([lines[0], rule, *lines[1 : len(rows) + 1], *([rule, lines[-1]] if rows else [])])
 
 
+def result_sentence(row: BenchmarkLine) -> str:
+    """One benchmark's line of the table as a sentence, for when the others are not there yet."""
+    s = row.summary
+    return (
+        f"{row.benchmark}: {row.metric} {s.score_without:.2f} without → {s.score_with:.2f} with write-back, "
+        f"gain {signed(s.gain)} [{signed(s.ci_low)}, {signed(s.ci_high)}]; "
+        f"of {s.questions:,} questions {s.helped} helped, {s.hurt} hurt"
+    )
+
+
 def verdict(summary: Summary) -> str:
     """What the interval allows one to say, in one sentence."""
     if summary.significant:
