@@ -20,8 +20,8 @@ from wbrag_pipeline.tables import Table, write_parquet
 from wbrag_pipeline.training.stages import Made
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
-# The packages and modules whose code decides what a stage makes. A change in any of them makes the tables anew; what the generator
-# was asked stays in its cache.
+# The packages and modules whose code decides what a stage makes. A change in any of them makes the tables anew; what
+# the generator was asked stays in its cache.
 _PACKAGES = ("curation", "datasets", "generation", "rag", "releases", "retrieval", "training")
 _MODULES = ("cpu_arithmetic", "evaluation/evaluate", "minilm", "sentences", "tables")
 
