@@ -69,7 +69,7 @@ def echo(
         run_config=config(place, name, "naive"),
         instance=instance,
         partition_key="towns",
-        asset_selection=[dg.AssetKey("retrievals")],
+        asset_selection=[dg.AssetKey("questions"), dg.AssetKey("retrievals")],
     )
     settings = place.settings.with_(generator=name, engine_arguments=engine_arguments(name), top_k=2)
     found = pl.read_parquet(settings.table("retrievals", "towns"))
