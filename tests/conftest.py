@@ -32,6 +32,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 SEED = 20260325
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _own_definitions() -> None:
+    """Let no module of tests see a code location that another one loaded: it holds that one's registry."""
+    for name in list(sys.modules):
+        if name == "assets" or name.startswith("assets.") or name == "wbrag_pipeline.definitions":
+            del sys.modules[name]
+
+
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the test an empty WBRAG_HOME and DAGSTER_HOME, no setting of the machine's, and fixed seeds.

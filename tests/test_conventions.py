@@ -114,9 +114,13 @@ _NAMED_LIKE_A_MODULE = {
 
 
 def of_the_package() -> list[Path]:
-    """Modules of wbrag_pipeline but commands/, whose modules and functions are named after what a person types."""
+    """Modules of wbrag_pipeline, but those whose functions are short forms of others under the same names.
+
+    commands/ is named after what a person types, and api.py after what a program calls.
+    """
     package = ROOT / "wbrag_pipeline"
-    return [path for path in MODULES if path.is_relative_to(package) and path.parent.name != "commands"]
+    short_forms = {package / "api.py", *(package / "commands").glob("*.py")}
+    return [path for path in MODULES if path.is_relative_to(package) and path not in short_forms]
 
 
 def public_names(module: Path) -> set[str]:

@@ -14,7 +14,8 @@ from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engines import check_generator, engine_named, load_generator
 from wbrag_pipeline.plugins import ENCODERS_GROUP, ENGINES_GROUP, METHODS_GROUP
-from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 __all__ = ["install"]  # a fixture
 
@@ -91,7 +92,7 @@ def test_an_encoder_is_named_with_its_argument(install: Install) -> None:
 
 def test_sentence_transformers_names_and_folders_stay_what_they_are(install: Install, tmp_path: Path) -> None:
     install("sneaky", {ENCODERS_GROUP: {"sentence-transformers": "x:y", "C": "x:y"}})
-    assert isinstance(load_encoder(), SentenceEncoder)
+    assert load_encoder().name == DEFAULT_ENCODER
     with pytest.raises(InputError, match="there is no such folder"):
         load_encoder("./letters:8")
     with pytest.raises(InputError, match="cannot be loaded as an encoder"):

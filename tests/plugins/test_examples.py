@@ -79,7 +79,9 @@ def test_a_run_with_all_three(site: Path, tmp_path: Path, wbrag_home: Path, monk
     assert done.returncode == 0, done.stdout + done.stderr
     (release,) = wbrag_home.glob("releases/*/towns/r000001/release.json")
     made = json.loads(release.read_text())["made"]
-    assert (made["method"], made["encoder"], made["generator"]) == ("majority", "hashing:4096", FOUNDER)
+    named = [made["settings"][name] for name in ("method", "encoder", "generator")]
+    assert named == ["majority", "hashing:4096", FOUNDER]
+    assert set(made["plugins"]) == {"method majority", "encoder hashing", "generator command"}
     assert made["units"] == 6  # who founded each town is found out by reading, and is not known without
 
     found = run(site, "wbrag_pipeline.cli", "ask", "Who founded Corvane?", *chosen)

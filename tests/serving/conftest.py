@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
+from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote, rollback
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import replacing
 
 CORPUS = {"north": 90.0, "east": 0.0, "west": 180.0, "south": 270.0}
 
@@ -35,8 +35,7 @@ class Deployment:
         self.index(CORPUS)
 
     def index(self, angles: dict[str, float]) -> None:
-        with replacing(self.settings.table("passages", "c")) as table:  # states share the file: never written in place
-            passages_of(angles).write_parquet(table)
+        tables.PASSAGES.store(passages_of(angles), self.settings, "c")
         build_corpus_index(self.settings, "c", self.encoder)
 
     def release(self, *, source: str = "east", **angles: float) -> str:
