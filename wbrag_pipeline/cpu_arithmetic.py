@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Item = TypeVar("Item")
-Output = TypeVar("Output")
+_Result = TypeVar("_Result")
 
 # ``bf16`` or ``fp32``: the format of matrix products, instead of the one that is fastest on this processor.
 VARIABLE = "WBRAG_CPU_ARITHMETIC"
@@ -97,8 +97,8 @@ def one_thread_an_operation() -> Iterator[int]:
 
 
 def map_on_cores(
-    work: Callable[[Item], Output], items: Sequence[Item], progress: Callable[[int], object] | None = None
-) -> list[Output]:
+    work: Callable[[Item], _Result], items: Sequence[Item], progress: Callable[[int], object] | None = None
+) -> list[_Result]:
     """``work`` of each item, in order, by one worker a core.
 
     Torch lets go of the interpreter's lock while it computes, and an item a core beats all cores at one small
@@ -107,7 +107,7 @@ def map_on_cores(
     """
     import torch
 
-    results: list[Output] = []
+    results: list[_Result] = []
     with one_thread_an_operation() as threads:
         workers = max(1, min(threads, len(items), _MOST_WORKERS))
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

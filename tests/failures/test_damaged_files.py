@@ -140,6 +140,12 @@ def remove(settings: Settings, file: Path) -> None:
 STATE = r"indexes/towns/[^/]+/[0-9a-f]{16}/"
 RELEASE = r"releases/[^/]+/towns/"
 KINDS = {
+    "layout of the home": Kind(
+        r"home\.json",
+        lambda s, file: s.layout.check_layout() or True,
+        "write .* into it",
+        lambda s, file: file.write_text('{"layout": 2}'),
+    ),
     "entry of the registry": Kind(r"(corpora|benchmarks)/towns\.yaml", known, r"\(|: ", from_backup),
     "tombstones": Kind(r"forgotten/tombstones\.json", known, "restore it from a backup", from_backup),
     "journal": Kind(r"forgotten/journal\.json", lambda s, file: Journal.found(s.home), "remove it and forget", remove),

@@ -17,8 +17,8 @@ from pathlib import Path
 from tests.failures.forking import child, die
 from wbrag_pipeline.settings import Settings
 
-STAGES = ["passages", "corpus_changes", "corpus_index", "retired_units", "retrievals", "utility_scores", "gated_docs"]
-STAGES += ["knowledge_units", "curated_units", "writeback_index", "release", "evaluation", "report"]
+STAGES = ["passages", "corpus_changes", "corpus_index", "retired_units", "questions", "retrievals", "utility_scores"]
+STAGES += ["gated_docs", "knowledge_units", "curated_units", "writeback_index", "release", "evaluation", "report"]
 
 
 def main(folder: Path) -> None:
@@ -55,8 +55,8 @@ def main(folder: Path) -> None:
             os.environ["DAGSTER_HOME"] = str(home / "dagster")
             read = network.ReaderNetwork.read
 
-            def logged(self, kind, pairs, progress=None):  # type: ignore[no-untyped-def]
-                readings = read(self, kind, pairs, progress)
+            def logged(self, kind, pairs):  # type: ignore[no-untyped-def]
+                readings = read(self, kind, pairs)
                 with log.open("a") as stream:
                     stream.writelines(json.dumps([kind, *pair]) + "\n" for pair in pairs)
                 return readings

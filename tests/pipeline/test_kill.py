@@ -20,7 +20,7 @@ def test_killed_anywhere_and_started_again(tmp_path: Path) -> None:
     undisturbed, killed, refreshed, refreshed_at_last = told_by("tests.pipeline.killing", str(tmp_path))
     assert undisturbed["status"] == 0
     assert len(undisturbed["pairs"]) == len(set(undisturbed["pairs"])) > 60
-    assert killed["killed"] == [signal.SIGKILL] * 15
+    assert killed["killed"] == [signal.SIGKILL] * 16
     assert killed["status"] == 0
     assert killed["units"] == undisturbed["units"]
     assert killed["pairs"] == undisturbed["pairs"]

@@ -34,16 +34,21 @@ def instance() -> Iterator[Any]:
         yield instance
 
 
-def config(place: Place, generator: str, method: str, **change: Any) -> dict[str, Any]:
+def engine_arguments(generator: str) -> str:
     arguments: dict[str, Any] = ENGINE if generator.startswith("vllm:") else {"in_flight": 8}
-    deployment = {"home": str(place.settings.home), "generator": generator, "method": method, "top_k": 2, **change}
-    return {
-        "resources": {
-            "deployment": {"config": deployment},
-            "generator": {"config": {"engine_arguments": json.dumps(arguments)}},
-        },
-        "loggers": {"people": {}},
+    return json.dumps(arguments)
+
+
+def config(place: Place, generator: str, method: str, **change: Any) -> dict[str, Any]:
+    deployment = {
+        "home": str(place.settings.home),
+        "generator": generator,
+        "engine_arguments": engine_arguments(generator),
+        "method": method,
+        "top_k": 2,
+        **change,
     }
+    return {"resources": {"deployment": {"config": deployment}}, "loggers": {"people": {}}}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +71,7 @@ def echo(
         partition_key="towns",
         asset_selection=[dg.AssetKey("retrievals")],
     )
-    settings = place.settings.with_(generator=name, top_k=2)
+    settings = place.settings.with_(generator=name, engine_arguments=engine_arguments(name), top_k=2)
     found = pl.read_parquet(settings.table("retrievals", "towns"))
     asked = found.select("question_id", "question").unique(maintain_order=True)
     keys, questions = asked["question_id"].to_list(), asked["question"].to_list()
@@ -101,7 +106,13 @@ def test_a_method_runs_from_corpus_to_report_and_alike_on_both_engines(
             run_config=config(place, generator, method, limit=LIMIT), instance=instance, partition_key="echo"
         )
         assert result.success
-        settings = place.settings.with_(generator=generator, method=method, top_k=2, limit=LIMIT)
+        settings = place.settings.with_(
+            generator=generator,
+            engine_arguments=engine_arguments(generator),
+            method=method,
+            top_k=2,
+            limit=LIMIT,
+        )
         assert settings.report("echo").is_file()
         tables = {name: pl.read_parquet(settings.table(name, "echo")) for name in TABLES}
         assert tables["evaluation"].height == LIMIT

@@ -20,9 +20,10 @@ from wbrag_pipeline.tables import Table, write_parquet
 from wbrag_pipeline.training.stages import Made
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
-# The packages whose code decides what a stage makes. A change in any of them makes the tables anew; what the generator
-# was asked stays in its cache.
+# The packages and modules whose code decides what a stage makes. A change in any of them makes the tables anew; what
+# the generator was asked stays in its cache.
 _PACKAGES = ("curation", "datasets", "generation", "rag", "releases", "retrieval", "training")
+_MODULES = ("cpu_arithmetic", "evaluation/evaluate", "minilm", "sentences", "tables")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def code_of_the_stages() -> str:
     """Hex SHA-256 over the source of everything that decides what a stage makes."""
     package = importlib.resources.files("wbrag_pipeline")
     sources = []
-    for name in _PACKAGES:
-        folder = Path(str(package / name))
-        sources += [text for file in sorted(folder.rglob("*.py")) for text in (file.name, file.read_text("utf-8"))]
+    folders = [Path(str(package / name)) for name in _PACKAGES]
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+    for file in [*files, *(Path(str(package / f"{name}.py")) for name in _MODULES)]:
+        sources += [file.name, file.read_text("utf-8")]
     return sha256_of_text(*sources)
