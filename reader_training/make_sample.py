@@ -5,6 +5,7 @@ author's own words) with a fixed seed, so that the same files come out byte for 
 
     python reader_training/make_sample.py            # writes wbrag_pipeline/sample/
     python reader_training/make_sample.py --check    # fails where the files on disk differ
+    python -m reader_training.make_sample --vectors  # the corpus' vectors, which other machines round otherwise
 
 The shape of the sample (why write-back has something to improve in it) is told in
 ``wbrag_pipeline/sample/README.md``.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import sys
@@ -2195,11 +2197,29 @@ def make_sample(seed: int = SEED) -> Sample:
     return Sample(world, order, benchmarks)
 
 
+def write_vectors() -> int:
+    """Encode the corpus in fp32 and write the vectors that are shipped with it; gives how many."""
+    from wbrag_pipeline import cpu_arithmetic
+    from wbrag_pipeline.datasets.corpora import read_corpus
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, write_shipped_vectors
+
+    os.environ[cpu_arithmetic.VARIABLE] = "fp32"
+    passages, encoder = read_corpus(OUT / "corpus.jsonl"), load_encoder()
+    vectors = encoder.encode_passages(passages["title"].to_list(), passages["text"].to_list())
+    write_shipped_vectors(SAMPLE_VECTORS, passages["content_hash"], vectors, encoder)
+    return passages.height
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--check", action="store_true", help="compare with the files on disk, write nothing")
+    parser.add_argument("--vectors", action="store_true", help="only encode the corpus on disk, and write its vectors")
     options = parser.parse_args()
+    if options.vectors:
+        print(f"{write_vectors():,} vectors")
+        return 0
     files = make_sample().files()
     stale = []
     for name, text in files.items():

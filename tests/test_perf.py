@@ -87,8 +87,9 @@ def test_read(run: Run) -> None:
         shown = run(read, "--pairs", 8)
     finally:
         torch.set_num_threads(threads)
-    assert "embedded reader, 8 pairs" in shown
+    assert re.search("embedded reader, (bfloat16|float32), 8 pairs", shown)
     assert re.search(rf"one thread{NUMBER} pairs a second", shown)
+    assert re.search(rf"ratio{NUMBER}, 0 of 8 answers differ", shown)
 
 
 def test_curation(run: Run) -> None:

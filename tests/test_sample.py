@@ -11,7 +11,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+
+from wbrag_pipeline.cpu_arithmetic import VARIABLE
+from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.retrieval.embedding_store import embeddings_of
+from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
+from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
+from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "wbrag_pipeline" / "sample"
@@ -98,7 +106,36 @@ def test_labels_are_balanced(splits: dict[tuple[str, str], list[dict[str, Any]]]
 
 
 def test_the_sample_is_small() -> None:
-    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) < 1_500_000
+    sizes = {path: path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()}
+    assert sizes.pop(SAMPLE_VECTORS) < 2_000_000
+    assert sum(sizes.values()) < 1_500_000
+
+
+def test_the_shipped_vectors_are_those_of_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passages = read_corpus(SAMPLE / "corpus.jsonl").select("content_hash", "title", "text")
+    some = passages.sample(40, seed=1)
+    monkeypatch.setenv(VARIABLE, "fp32")
+    encoder = MiniLmEncoder(DEFAULT_ENCODER)
+    fix = "run: python -m reader_training.make_sample --vectors"
+    assert take_shipped_vectors(SAMPLE_VECTORS, tmp_path, encoder) == passages.height, fix
+    with embeddings_of(passages, tmp_path, encoder) as stored:
+        assert stored.encoded == 0, fix
+    with embeddings_of(some, tmp_path, encoder) as stored:
+        found = np.concatenate(list(stored))
+    made = encoder.encode_passages(some["title"].to_list(), some["text"].to_list())
+    assert np.linalg.norm(found - made, axis=1).max() < 4e-4, fix  # float16 has 11 significant bits
+
+
+def test_the_shipped_vectors_are_only_taken_where_they_belong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "fp32")
+    encoder = MiniLmEncoder(DEFAULT_ENCODER)
+    assert take_shipped_vectors(SAMPLE_VECTORS, tmp_path / "a", encoder) > 0
+    # What was forgotten since must not come back.
+    assert take_shipped_vectors(SAMPLE_VECTORS, tmp_path / "a", encoder) == 0
+    encoder.fingerprint = "another"
+    assert take_shipped_vectors(SAMPLE_VECTORS, tmp_path / "b", encoder) == 0
+    monkeypatch.setenv(VARIABLE, "bf16")
+    assert take_shipped_vectors(SAMPLE_VECTORS, tmp_path / "c", MiniLmEncoder(DEFAULT_ENCODER)) == 0
 
 
 def test_the_files_are_what_the_script_makes() -> None:

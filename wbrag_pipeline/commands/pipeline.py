@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.progress import bars_on_this_terminal
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sweep
 
@@ -109,7 +110,8 @@ def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any])
     from dagster import DagsterError
 
     try:
-        job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
+        with bars_on_this_terminal():
+            job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
     except (DagsterError, WbragError) as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, WbragError):

@@ -116,7 +116,7 @@ class ReaderNetwork:
         self, weights: Mapping[str, Tensor], dtype: torch.dtype, config: Mapping[str, int], fingerprint: str
     ) -> None:
         self._weights = {name: tensor if _is_head(name) else tensor.to(dtype) for name, tensor in weights.items()}
-        self._dense = minilm.dense_layers(self._weights, dtype)
+        self._dense: minilm.Dense | None = minilm.dense_layers(self._weights, dtype)
         self._config = config
         self._pairs = PairEncoder(minilm.load_tokenizer())
         self.fingerprint = fingerprint
