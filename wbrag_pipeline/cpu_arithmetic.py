@@ -1,6 +1,6 @@
 """How networks are computed on a CPU: in which number format, with which products, by how many threads.
 
-The embedded reader and the MiniLM encoder share it. What it gains is measured in docs/performance.md.
+The embedded reader and the MiniLM encoder share it. What it gains is measured in docs/explanation/performance.md.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _threads = threading.Lock()
 def product_dtype() -> torch.dtype:
     """The format of matrix products: bfloat16 where the CPU multiplies it natively, else float32.
 
-    $WBRAG_CPU_ARITHMETIC (``bf16`` or ``fp32``) overrides the choice. bf16 without native instructions gives the
-    same answers several times slower. Raises InputError for any other value.
+    $WBRAG_CPU_ARITHMETIC (``bf16`` or ``fp32``) overrides the choice. bf16 without native instructions is several
+    times slower and rounds as a machine that has them. Raises InputError for any other value.
     """
     import torch
 

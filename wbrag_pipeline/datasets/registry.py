@@ -7,8 +7,8 @@
 
 ``benchmarks/nq.yaml``::
 
-    task: open_qa                   # see benchmarks.tasks
-    metric: accuracy                # see benchmarks.metrics; the task's own when left out
+    task: open_qa                   # see datasets.tasks
+    metric: accuracy                # see datasets.metrics; the task's own when left out
     corpus: wiki
     train: ../data/nq/train.jsonl
     test: ../data/nq/test.jsonl     # may be left out: nothing is evaluated then

@@ -20,7 +20,7 @@ class Task:
 
     instruction: how to answer, one wording a task; generators put it in front of the question.
     choices: the only answers there are, or () for free text.
-    metric: name of the default metric in ``benchmarks.metrics``.
+    metric: name of the default metric in ``datasets.metrics``.
     """
 
     name: str

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments import ablation, oracle, paper
 from wbrag_pipeline.evaluation.experiments.conduct import Cell, conduct
-from wbrag_pipeline.evaluation.experiments.matrix import headline, means, summary_of
+from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.results import MATRIX, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.transfer import own_against_other, pairs
 from wbrag_pipeline.settings import Settings
@@ -42,12 +42,6 @@ def test_the_headline_counts_settings() -> None:
 def test_means_by_method_and_benchmark() -> None:
     assert means(MATRIX_ROWS, "method").rows() == [("naive", 2, 1, 1.0), ("flare", 2, 1, 1.0)]
     assert means(MATRIX_ROWS, "benchmark").rows() == [("nq", 2, 1, 0.5), ("squad", 2, 1, 1.5)]
-
-
-def test_a_row_is_a_summary_again() -> None:
-    values = {"questions": 10, "helped": 3, "hurt": 1, "p": 0.5, "units_in_top_k": 0.1, "unit_share": 0.1}
-    row = MATRIX_ROWS.to_dicts()[0] | values
-    assert summary_of(row).unchanged == 6
 
 
 def test_own_and_other_stand_beside_each_other() -> None:

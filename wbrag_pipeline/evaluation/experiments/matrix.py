@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +99,3 @@ def means(matrix: pl.DataFrame, by: str) -> pl.DataFrame:
         (pl.col("gain") > 0).sum().cast(pl.Int64).alias("improved"),
         pl.col("gain").mean(),
     )
-
-
-def summary_of(row: Mapping[str, Any]) -> Summary:
-    """A row of MATRIX as the Summary that charts and overviews take."""
-    changed = row["helped"] + row["hurt"]
-    names = ("questions", "units_in_top_k", "unit_share", *_GAIN)
-    return Summary(**{name: row[name] for name in names}, unchanged=row["questions"] - changed)

@@ -28,7 +28,7 @@ _EVIDENCE_BONUS = 0.3
 
 
 class Reader:
-    """Implements ``generation.protocol.Generator`` on a CPU, with no network and no other weights.
+    """Implements ``generation.generator.Generator`` on a CPU, with no network and no other weights.
 
     A call in the cache's sense is one (question, passage) pair: an answer from five passages is five pairs, and
     the document gate's standalone scores find theirs already read.
