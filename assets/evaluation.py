@@ -11,7 +11,6 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
-from wbrag_pipeline.releases.store import candidate
 
 
 @dg.asset(
@@ -32,10 +31,10 @@ def evaluation(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Answers and scores of each test question on both sides, at the same K, with the passages each side saw.
 
-    "With" is the candidate: the release that was built last, served or held back.
+    "With" is the release that this run built, served or held back; without one, the release that was built last.
     """
     stage = Stage(context, deployment, encoder, generator)
-    release = candidate(stage.settings.releases(stage.partition))
+    release = stage.built_release()
     made = evaluate_release(stage.context, questions, release, passages)
     stage.lineage.record_evaluation(
         stage.run_id, stage.settings.variant, stage.partition, stage.benchmark.corpus, release.name, made.table

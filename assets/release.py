@@ -35,7 +35,7 @@ def release(
 ) -> dg.MaterializeResult:
     """Swaps the pointer to the candidate unless it does worse on the validation part of the training questions."""
     stage = Stage(context, deployment, encoder, generator)
-    decision = validate_candidate(stage.context, questions, actor=f"run {stage.run_id}")
+    decision = validate_candidate(stage.context, questions, f"run {stage.run_id}", stage.built_release())
     record_decision(stage.context, stage.lineage, decision, actor=f"run {stage.run_id}")
     if decision.outcome == "held_back":
         context.log.warning(f"{stage.partition}: {decision.release} is held back: {decision.reason}")

@@ -17,12 +17,14 @@ from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.formatting import markdown_table
 from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.releases.store import Release, candidate, open_release
 from wbrag_pipeline.training.context import StageContext
 
 # A checked asset's result carries no type of its own, and Dagster wants one object for one type.
 TABLE = dg.PythonObjectDagsterType(pl.DataFrame)
 
 _PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
+_LOOKED_AT = 20  # materializations of one partition, newest first: more than run at the same time
 
 
 class Stage:
@@ -61,6 +63,18 @@ class Stage:
             lambda: open_corpus(settings, corpus, self._encoder.load(settings), self.run_id),
             run=self.run_id,
         )
+
+    def built_release(self) -> Release:
+        """The release that ``writeback_index`` built in this run; the candidate where it did not run.
+
+        Dagster's own record of this run, since a refresh or a promotion by hand may name another candidate meanwhile.
+        """
+        folder = self.settings.releases(self.partition)
+        made = dg.AssetRecordsFilter(dg.AssetKey("writeback_index"), asset_partitions=[self.partition])
+        for record in self.dagster.instance.fetch_materializations(made, limit=_LOOKED_AT).records:
+            if record.run_id == self.run_id and (found := record.asset_materialization):
+                return open_release(folder, str(found.metadata["release"].value))
+        return candidate(folder)
 
     def result(
         self,

@@ -1,11 +1,16 @@
 """The deployment's settings as one Dagster resource, editable in the Launchpad of every run."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Optional
 
 import dagster as dg
 from pydantic import Field, create_model
 
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.home import CORPUS_TABLES
 from wbrag_pipeline.rag.methods import with_canonical_method
+from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
 from wbrag_pipeline.settings import Setting, Settings, all_settings
 
 
@@ -17,6 +22,32 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings = with_canonical_method(Settings.from_environment(**given))
         settings.layout.check_layout()
         return settings
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["_Deployment"]:
+        """Holds, for as long as the run lasts, what no other run may change meanwhile: see ``run_locks``."""
+        run, settings = context.run, self.settings
+        if run is None:  # a resource on its own, in somebody's notebook
+            yield self
+            return
+        partition = run.tags.get("dagster/partition", "")
+        alone, shared = _locks(settings, partition, run.step_keys_to_execute or ())
+        doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
+        tell = context.log.warning if context.log else print
+        with at_work(settings.layout, doing, run=run.run_id, alone=alone, shared=shared, tell=tell):
+            yield self
+
+
+def _locks(settings: Settings, partition: str, steps: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What a run has alone, and what it shares."""
+    if any(step in CORPUS_TABLES or step == "corpus_index" for step in steps):
+        return [corpus_lock(partition)], []
+    entry = Registry.load(settings.home).benchmarks.get(partition)
+    if entry is None:
+        return [], []
+    # Experiments keep their tables by content, so two of them, or one and a training, do not disturb each other.
+    only_tries = all(step.endswith("_experiment") for step in steps)
+    return [] if only_tries else [benchmark_lock(settings.variant, partition)], [corpus_lock(entry.corpus)]
 
 
 def _field(setting: Setting) -> Any:

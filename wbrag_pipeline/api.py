@@ -118,23 +118,31 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     Raises InputError for bad files or settings, TooManyFailedError where too many of the generator's calls failed.
     """
     from wbrag_pipeline import tables
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
     from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
     from wbrag_pipeline.training.preflight import check_before_a_run
     from wbrag_pipeline.training.train import train_candidate
 
     settings, run = _or_default(settings), f"api-{uuid.uuid4().hex[:12]}"
-    context = StageContext.of(settings, benchmark, run=run)
-    check_before_a_run(settings, [context.benchmark])
-    corpus = context.benchmark.corpus
-    if not is_fresh(settings, corpus, context.registry.corpus(corpus).path):
-        refresh_corpus(settings, context.registry, corpus, context.encoder, run=run)
-    release = train_candidate(context)
-    decision = validate_candidate(context, tables.QUESTIONS.load(settings, benchmark), actor=f"run {run}")
-    record_decision(context, Lineage(settings.layout.lineage), decision, actor=f"run {run}")
+    entry = Registry.load(settings.home).benchmark(benchmark)
+    check_before_a_run(settings, [entry])
+    with at_work(settings.layout, f"indexing of {entry.corpus}", run=run, alone=[corpus_lock(entry.corpus)]):
+        registry = Registry.load(settings.home)
+        if not is_fresh(settings, entry.corpus, registry.corpus(entry.corpus).path):
+            refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
+    mine = [benchmark_lock(settings.variant, benchmark)]
+    with at_work(settings.layout, f"training of {benchmark}", run=run, alone=mine, shared=[corpus_lock(entry.corpus)]):
+        context = StageContext.of(settings, benchmark, run=run)
+        release = train_candidate(context)
+        questions = tables.QUESTIONS.load(settings, benchmark)
+        decision = validate_candidate(context, questions, actor=f"run {run}", release=release)
+        record_decision(context, Lineage(settings.layout.lineage), decision, actor=f"run {run}")
     return release
 
 
@@ -153,19 +161,24 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     Raises NotBuiltError before the benchmark was trained, InputError where it has no test questions.
     """
     from wbrag_pipeline import tables
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.evaluate import evaluate_release
     from wbrag_pipeline.evaluation.statistics import summarise
     from wbrag_pipeline.releases.store import candidate
+    from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
 
     settings = _or_default(settings)
-    release = candidate(settings.releases(benchmark))
-    settings = release.settings(settings)
-    context = StageContext.of(settings, benchmark, run="api")
-    context.benchmark.require_test()
-    passages = tables.PASSAGES.load_lazily(settings, context.benchmark.corpus)
-    made = evaluate_release(context, tables.QUESTIONS.load(settings, benchmark), release, passages)
-    tables.EVALUATION.store(made.table, settings, benchmark)
+    entry = Registry.load(settings.home).benchmark(benchmark)
+    entry.require_test()
+    mine = [benchmark_lock(settings.variant, benchmark)]
+    with at_work(settings.layout, f"evaluation of {benchmark}", alone=mine, shared=[corpus_lock(entry.corpus)]):
+        release = candidate(settings.releases(benchmark))
+        settings = release.settings(settings)
+        context = StageContext.of(settings, benchmark, run="api")
+        passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
+        made = evaluate_release(context, tables.QUESTIONS.load(settings, benchmark), release, passages)
+        tables.EVALUATION.store(made.table, settings, benchmark)
     return Evaluation(made.table, summarise(made.table, seed=settings.seed))
 
 

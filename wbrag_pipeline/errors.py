@@ -7,6 +7,7 @@
     ├── MissingPartError  (2)  an optional package is not installed: names the command that installs it
     ├── NotBuiltError     (2)  something must be made first: names the command that makes it
     ├── StorageError      (2)  a file cannot be written: the disk is full, or the folder is not ours to write
+    ├── BusyError         (2)  something else is at work that must end first: names it
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
@@ -83,6 +84,16 @@ class StorageError(WbragError):
     def __init__(self, file: Path | str, reason: str) -> None:
         self.file, self.reason = file, reason
         super().__init__(f"{file}: {reason} (nothing was changed; free space or set permissions, and run it again)")
+
+
+class BusyError(WbragError):
+    """Something is at work in the home that must end first; ``holder`` says what, where and since when."""
+
+    exit_code = 2
+
+    def __init__(self, doing: str, holder: str) -> None:
+        self.doing, self.holder = doing, holder
+        super().__init__(f"{doing} must wait for {holder} (nothing was changed; stop that, or try again when it ended)")
 
 
 class IntegrityError(WbragError):

@@ -9,7 +9,7 @@
     indexes/embeddings/                      vectors by content hash
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
-    lineage/  cache/  experiments/  forgotten/  dagster/
+    lineage/  cache/  experiments/  forgotten/  locks/  dagster/
 
 A name becomes a path component by ``path_name``. No other module joins these parts by itself.
 """
@@ -82,6 +82,11 @@ class Home:
     def completions(self) -> Path:
         """SQLite file of the completion cache and the ledger."""
         return self.folder / "cache" / "completions.sqlite"
+
+    @property
+    def locks(self) -> Path:
+        """Folder of those who are at work here, see ``run_locks``."""
+        return self.folder / "locks"
 
     @property
     def lineage(self) -> Path:

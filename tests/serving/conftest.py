@@ -11,7 +11,7 @@ from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote, rollback
-from wbrag_pipeline.retrieval.corpus import build_corpus_index
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state
 from wbrag_pipeline.settings import Settings
 
 CORPUS = {"north": 90.0, "east": 0.0, "west": 180.0, "south": 270.0}
@@ -34,9 +34,12 @@ class Deployment:
         add_benchmark(home, "b", task="open_qa", corpus="c", train=data / "train.jsonl", test=data / "test.jsonl")
         self.index(CORPUS)
 
-    def index(self, angles: dict[str, float]) -> None:
+    def index(self, angles: dict[str, float], *, cut_short: bool = False) -> None:
+        """What a refresh does to the corpus; ``cut_short`` before the served releases are brought in step with it."""
         tables.PASSAGES.store(passages_of(angles), self.settings, "c")
         build_corpus_index(self.settings, "c", self.encoder)
+        if not cut_short:
+            commit_state(self.settings, "c")
 
     def release(self, *, source: str = "east", **angles: float) -> str:
         passage = passages_of({source: CORPUS[source]}).row(0, named=True)

@@ -9,11 +9,12 @@ import time
 import polars as pl
 import pytest
 
-from tests.retrieval.conftest import units_of
-from tests.serving.conftest import Deployment
+from tests.retrieval.conftest import passages_of, units_of
+from tests.serving.conftest import CORPUS, Deployment
+from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 from wbrag_pipeline.releases.store import build_release
-from wbrag_pipeline.retrieval.corpus import current_state
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state
 from wbrag_pipeline.serving.live import LiveRetriever
 
 
@@ -201,3 +202,34 @@ def test_a_reader_sees_what_the_labels_allow_in_each_release(deployment: Deploym
             retriever.search(["10"])
         assert retriever.search(["10"], 1, labels=["hr"]).hits["passage_id"].to_list() == [f"u{angle}"]
         assert retriever.search(["10"], 1, labels=[]).hits["passage_id"].to_list() == ["east"]
+
+
+def test_a_refresh_cut_before_units_were_retired_serves_none_whose_source_is_gone(deployment: Deployment) -> None:
+    name = deployment.release(source="west", u1=10.0)
+    deployment.promote(name)
+    running = live(deployment)
+    assert running.search(["10"], 1).hits["passage_id"].to_list() == ["u1"]
+    deployment.index({angle: at for angle, at in CORPUS.items() if angle != "west"}, cut_short=True)
+    for retriever in (running, live(deployment)):  # one that had it open, and one that starts now
+        found = retriever.search(["10"], 4)
+        assert found.release == name
+        assert set(found.hits["passage_id"]) == {"north", "east", "south"}
+
+
+def test_a_refresh_cut_before_units_were_closed_to_readers_serves_them_to_nobody_else(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    running = live(deployment)
+    closed = passages_of(CORPUS).with_columns(
+        labels=pl.when(pl.col("passage_id") == "east").then(pl.lit(["hr"])).otherwise(pl.lit([], pl.List(pl.String)))
+    )
+    tables.PASSAGES.store(closed, deployment.settings, "c")
+    build_corpus_index(deployment.settings, "c", deployment.encoder)
+    for retriever in (running, live(deployment)):
+        assert "u1" not in retriever.search(["10"], 4, labels=[]).hits["passage_id"].to_list()
+        assert "u1" in retriever.search(["10"], 4, labels=["hr"]).hits["passage_id"].to_list()
+
+
+def test_units_that_stand_serve_on_in_the_middle_of_a_refresh(deployment: Deployment) -> None:
+    deployment.promote(deployment.release(u1=10.0))
+    deployment.index({**CORPUS, "more": 45.0}, cut_short=True)
+    assert live(deployment).search(["10"], 1).hits["passage_id"].to_list() == ["u1"]

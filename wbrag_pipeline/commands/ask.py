@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
+    from wbrag_pipeline.rag.system import Answered
     from wbrag_pipeline.settings import Settings
 
 
@@ -38,10 +40,11 @@ def ask(
     from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.generation.engines import deployed_generator
-    from wbrag_pipeline.rag.system import RagSystem
     from wbrag_pipeline.releases.store import current
     from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.run_locks import at_work
+    from wbrag_pipeline.serving.served_system import served_system
 
     if not question.strip():
         raise InputError("the question is empty", field="question")
@@ -49,25 +52,31 @@ def ask(
         raise InputError("--label and --unrestricted exclude each other", hint="give one of them")
     name = benchmark or last_trained(settings)
     entry = Registry.load(settings.home).benchmark(name)
-    release = current(settings.releases(name))
-    corpus = open_knowledge_base(settings, entry.corpus, load_encoder(settings.encoder))
-    system = RagSystem.of_release(release, settings, corpus, entry.task, deployed_generator)
-    if unrestricted:
-        system = system.unrestricted()
-    elif label is not None:
-        system = system.for_reader(label)
-    for side, asked in (("without write-back", system.without_writeback()), ("with write-back", system)):
-        answered = asked.answer([question])
-        typer.echo(f"{side}: {answered.texts[0] or '(no answer)'}")
-        for row in answered.hits.sort("rank").iter_rows(named=True):
-            text = " ".join(row["text"].split())
-            typer.echo(
-                f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "
-                f"{text[:90]}{'…' if len(text) > 90 else ''}"
-            )
+    current(settings.releases(name))  # where there is none, that is told before anything is loaded
+    # An answer is kept in the completion cache, which forgetting empties.
+    with at_work(settings.layout, "wbrag ask", tell=partial(typer.echo, err=True)):
+        release = current(settings.releases(name))
+        corpus = open_knowledge_base(settings, entry.corpus, load_encoder(settings.encoder))
+        system = served_system(release, settings, entry.corpus, corpus, entry.task, deployed_generator)
+        if unrestricted:
+            system = system.unrestricted()
+        elif label is not None:
+            system = system.for_reader(label)
+        for side, asked in (("without write-back", system.without_writeback()), ("with write-back", system)):
+            _print_answer(side, asked.answer([question]))
     typer.echo(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
     if told := held_back(settings, name):
         typer.echo(told)
+
+
+def _print_answer(side: str, answered: Answered) -> None:
+    typer.echo(f"{side}: {answered.texts[0] or '(no answer)'}")
+    for row in answered.hits.sort("rank").iter_rows(named=True):
+        text = " ".join(row["text"].split())
+        typer.echo(
+            f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "
+            f"{text[:90]}{'…' if len(text) > 90 else ''}"
+        )
 
 
 def last_trained(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,10 +132,12 @@ def run_report(benchmarks: Benchmarks = None, generator: Generators = None, *, s
 
     Example: wbrag experiment report
     """
-    study = _study(settings, benchmarks, generator)
     from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.run_locks import at_work
 
-    _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
+    study = _study(settings, benchmarks, generator)
+    with at_work(study.settings.layout, "wbrag experiment", tell=partial(typer.echo, err=True)):
+        _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
 
 
 def _study(
@@ -183,23 +186,27 @@ def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
 
 def _run(kinds: Sequence[str], study: Study) -> None:
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+    from wbrag_pipeline.run_locks import at_work, corpus_lock
     from wbrag_pipeline.training.preflight import check_before_a_run
 
-    bench = workbench(study)
-    entries = [bench.registry.benchmark(name) for name in study.benchmarks]
+    registry = Registry.load(study.settings.home)
+    entries = [registry.benchmark(name) for name in study.benchmarks]
     for generator in study.generators:
         for method in dict.fromkeys((*study.methods, *study.crossed)):
             check_before_a_run(study.settings.with_(generator=generator, method=method), entries)
     bring_corpora_up_to_date(study.settings, study.benchmarks)
-    conduct(list(cells(bench, study, kinds)), lambda line: typer.echo(line, err=True))
-    found = results_of(study.settings, study.generators, study.benchmarks)
-    asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
-    typer.echo(results_as_markdown({name: table for name, table in found.items() if name in asked}))
-    if len(kinds) > 1:
-        _report(study.settings, bench.registry, study.generators, study.benchmarks)
+    told, corpora = partial(typer.echo, err=True), {corpus_lock(entry.corpus) for entry in entries}
+    with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=told):
+        conduct(list(cells(workbench(study), study, kinds)), told)
+        found = results_of(study.settings, study.generators, study.benchmarks)
+        asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
+        typer.echo(results_as_markdown({name: table for name, table in found.items() if name in asked}))
+        if len(kinds) > 1:
+            _report(study.settings, registry, study.generators, study.benchmarks)
 
 
 def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,14 +27,17 @@ def forget(
     ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the certificate to this file too.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish one that was killed or found traces.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for runs that are at work, or stop and name them.")
+    ] = True,
     *,
     settings: Settings,
 ) -> None:
     """Forget a passage, a source, a unit or a question, and everything derived from it; prints a certificate.
 
     It goes from tables, indexes, all releases, caches, lineage, reports and Dagster's records, and a search of the
-    whole home proves it. Your own files are not changed, but nothing forgotten is read from them again. Stop running
-    pipelines and wbrag ui first. This cannot be undone.
+    whole home proves it. Your own files are not changed, but nothing forgotten is read from them again. It waits for
+    runs that are at work; runs that begin meanwhile wait for it. This cannot be undone.
 
     Example: wbrag forget passage 1041 --corpus handbook --json certificate.json
     """
@@ -41,10 +45,11 @@ def forget(
     from wbrag_pipeline.forgetting.forget import resume as resume_now
     from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
 
+    tell = partial(typer.echo, err=True)
     if resume:
         if kind or ids:
             raise InputError("--resume takes no ids", hint="wbrag forget --resume")
-        certificate = resume_now(settings)
+        certificate = resume_now(settings, wait=wait, tell=tell)
     else:
         found = next((known for known in SUBJECT_KINDS if known == kind), None)
         if found is None:
@@ -53,7 +58,7 @@ def forget(
             )
         if not ids:
             raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
-        certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark)
+        certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark, wait=wait, tell=tell)
     if json is not None:
         certificate.write(json)
     typer.echo("\n".join(certificate.lines()))

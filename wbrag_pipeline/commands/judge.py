@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
+    from wbrag_pipeline.training.context import StageContext
 
 # What the study sets itself, and what does not matter to the gates.
 _DECIDED_HERE = ("limit", "scorer", "validation_share", "rescue_depth", "fuse_labels", "curate", "private", "seed")
@@ -33,37 +35,47 @@ def judge(
 
     Example: wbrag judge sample_nq --limit 100
     """
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.rag.methods import check_able
+    from wbrag_pipeline.run_locks import at_work, corpus_lock
+    from wbrag_pipeline.training.context import StageContext
+
+    if split not in ("train", "test"):
+        raise InputError(f"there is no split {split!r}", field="--split", hint="train or test")
+    settings = settings.with_(limit=limit, validation_share=0.0, rescue_depth=0)
+    entries = [Registry.load(settings.home).benchmark(name) for name in benchmarks]
+    for entry in entries:
+        if split == "train":
+            entry.require_answers()
+    corpora = {corpus_lock(entry.corpus) for entry in entries}
+    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=partial(typer.echo, err=True)):
+        contexts = [StageContext.of(settings, entry.name, run="judge") for entry in entries]
+        check_able(contexts[0].generator, contexts[0].method, judges=True)
+        typer.echo(
+            "| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |"
+        )
+        typer.echo("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+        for context in contexts:
+            _compare(context, split)
+
+
+def _compare(context: StageContext, split: str) -> None:
     from dataclasses import replace
 
     import polars as pl
 
     from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.agreement import study_judge
-    from wbrag_pipeline.rag.methods import check_able
     from wbrag_pipeline.training import stages
-    from wbrag_pipeline.training.context import StageContext
 
-    if split not in ("train", "test"):
-        raise InputError(f"there is no split {split!r}", field="--split", hint="train or test")
-    settings = settings.with_(limit=limit, validation_share=0.0, rescue_depth=0)
-    contexts = [StageContext.of(settings, name, run="judge") for name in benchmarks]
-    for context in contexts:
-        if split == "train":
-            context.benchmark.require_answers()
-    check_able(contexts[0].generator, contexts[0].method, judges=True)
-    typer.echo(
-        "| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |"
-    )
-    typer.echo("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for context in contexts:
-        # The questions of either split are judged as training questions are.
-        labelled = replace(context, account="judge:", benchmark=replace(context.benchmark, answers="given"))
-        asked = stages.questions(labelled).table.filter(split=split).with_columns(split=pl.lit("train"))
-        found = stages.retrievals(labelled, asked).table
-        passages = tables.PASSAGES.load_lazily(settings, context.benchmark.corpus)
-        study = study_judge(labelled, asked, found, passages)
-        for what, a in (("questions", study.questions), ("passages", study.passages)):
-            kappa = "–" if a.kappa is None else f"{a.kappa:.2f}"
-            counts = (a.cases, a.both, a.gold_only, a.judge_only, a.neither, a.left_out)
-            shown = " | ".join(map(str, counts))
-            typer.echo(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")
+    # The questions of either split are judged as training questions are.
+    labelled = replace(context, account="judge:", benchmark=replace(context.benchmark, answers="given"))
+    asked = stages.questions(labelled).table.filter(split=split).with_columns(split=pl.lit("train"))
+    found = stages.retrievals(labelled, asked).table
+    passages = tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus)
+    study = study_judge(labelled, asked, found, passages)
+    for what, a in (("questions", study.questions), ("passages", study.passages)):
+        kappa = "–" if a.kappa is None else f"{a.kappa:.2f}"
+        counts = (a.cases, a.both, a.gold_only, a.judge_only, a.neither, a.left_out)
+        shown = " | ".join(map(str, counts))
+        typer.echo(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")

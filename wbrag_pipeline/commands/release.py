@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,11 +132,13 @@ def promote(
     Example: wbrag release promote sample_nq r000002 --reason "read all new units"
     """
     from wbrag_pipeline.releases import store as releases
+    from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
-    folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
-    move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
-    served = _record(settings, benchmark)
+    with at_work(settings.layout, "wbrag release promote", tell=partial(typer.echo, err=True)):
+        folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
+        move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
+        served = _record(settings, benchmark)
     typer.echo(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
     _say_why(benchmark, release, served)
 
@@ -156,12 +159,14 @@ def rollback(
     """
     from wbrag_pipeline.releases import pointer
     from wbrag_pipeline.releases import store as releases
+    from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
-    folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
-    left = pointer.served_name(folder)
-    move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
-    served = _record(settings, benchmark)
+    with at_work(settings.layout, "wbrag release rollback", tell=partial(typer.echo, err=True)):
+        folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
+        left = pointer.served_name(folder)
+        move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
+        served = _record(settings, benchmark)
     target = move.release if move.action == "rollback" else move.previous
     typer.echo(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
     _say_why(benchmark, target, served)

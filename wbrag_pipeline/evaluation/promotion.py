@@ -96,10 +96,13 @@ class Comparison:
         return summarise(frame, seed=self.seed)
 
 
-def validate_candidate(context: StageContext, questions: pl.DataFrame, actor: str) -> Decision:
-    """Promote a benchmark's candidate or hold it back, compared on the validation part of QUESTIONS.
+def validate_candidate(
+    context: StageContext, questions: pl.DataFrame, actor: str, release: Release | None = None
+) -> Decision:
+    """Promote a benchmark's release or hold it back, compared on the validation part of QUESTIONS.
 
-    actor: who does it, for the pointer's history. Raises as ``promote_or_hold_back``.
+    actor: who does it, for the pointer's history.
+    release: what this run built; None is the candidate, whoever built it. Raises as ``promote_or_hold_back``.
     """
     settings, corpus = context.settings, context.benchmark.corpus
     off = "validation_share is 0" if not settings.validation_share else f"under {LEAST_TRAINING} training questions"
@@ -109,6 +112,7 @@ def validate_candidate(context: StageContext, questions: pl.DataFrame, actor: st
         actor=actor,
         none_set_aside=f"{off}, so none were set aside",
         instead=revalidated_release(settings, corpus, actor=actor, encoder=lambda: context.encoder),
+        release=release,
     )
 
 
@@ -119,15 +123,16 @@ def promote_or_hold_back(
     actor: str,
     none_set_aside: str,
     instead: Callable[[Release], Release] | None = None,
+    release: Release | None = None,
 ) -> Decision:
-    """Promote the candidate under ``folder`` or hold it back, and note why in the release.
+    """Promote ``release`` (None: the candidate) under ``folder`` or hold it back, and note why in the release.
 
     none_set_aside: why there are no validation questions, for the case that there are none.
     instead: as ``promote`` takes it; the corpus may have lost sources since the candidate was built.
 
     Raises NotBuiltError without a candidate, IntegrityError when it is damaged.
     """
-    new = candidate(folder)
+    new = release or candidate(folder)
     new.verify()
     new = instead(new) if instead else new
     served, trouble = _served(folder)

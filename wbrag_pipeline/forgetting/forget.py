@@ -6,7 +6,8 @@ them again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +27,10 @@ from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject, SubjectKind, find_subject
 from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
 from wbrag_pipeline.forgetting.trace_search import Searched, search_home
+from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import locked
+
+_log = logging.getLogger("wbrag.forgetting")
 
 
 def forget(
@@ -37,13 +40,20 @@ def forget(
     *,
     corpus: str | None = None,
     benchmark: str | None = None,
+    wait: bool = True,
+    tell: Callable[[str], object] = _log.warning,
 ) -> Certificate:
     """Forget what these ids name, with everything derived from it. An unfinished one is finished first.
 
-    Nothing else may be at work in the home. Raises InputError for ids that name nothing, and WbragError, naming the
-    files, when the search at the end finds a trace: then the journal stays and the command can be given again.
+    Waits until nothing else is at work in the home, and whatever begins meanwhile waits for it; see ``run_locks``.
+
+    wait: False raises BusyError, naming what is at work, instead of waiting for it.
+    tell: called with a sentence each time that somebody must be waited for.
+
+    Raises InputError for ids that name nothing, and WbragError, naming the files, when the search at the end finds a
+    trace: then the journal stays and the command can be given again.
     """
-    with locked(settings.home / OWN):
+    with at_work(settings.layout, "wbrag forget", alone=[WHOLE_HOME], wait=wait, tell=tell):
         finished = _resume(settings)
         # The same command again after a kill: what it names may be half gone, so the journal is what counts.
         if finished is not None and (finished.kind, finished.ids) == (kind, tuple(ids)):
@@ -52,9 +62,9 @@ def forget(
         return _carry_out(home, Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark)))
 
 
-def resume(settings: Settings) -> Certificate:
-    """Finish what was begun. Raises InputError when nothing was."""
-    with locked(settings.home / OWN):
+def resume(settings: Settings, *, wait: bool = True, tell: Callable[[str], object] = _log.warning) -> Certificate:
+    """Finish what was begun; ``wait`` and ``tell`` as for ``forget``. Raises InputError when nothing was."""
+    with at_work(settings.layout, "wbrag forget", alone=[WHOLE_HOME], wait=wait, tell=tell):
         finished = _resume(settings)
     if finished is None:
         raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")

@@ -99,6 +99,11 @@ class KnowledgeBase:
         return view
 
     @property
+    def passages(self) -> Path:
+        """The Parquet file of the corpus' table."""
+        return self._texts.file
+
+    @property
     def labelled(self) -> bool:
         """Whether some passage or unit here is not for everybody."""
         return any(index.label_sets.any for _, index in self._layers)

@@ -20,22 +20,21 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.errors import IntegrityError, WbragError
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.rag.system import Answered, RagSystem
-from wbrag_pipeline.refresh.source_validity import revalidate_units
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
-from wbrag_pipeline.releases.store import Release, build_release, open_release
-from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, current_state, open_knowledge_base
+from wbrag_pipeline.releases.store import open_release
+from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, open_knowledge_base
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.serving.served_system import served_system
 from wbrag_pipeline.settings import Settings
 
 _log = logging.getLogger("wbrag.serving")
@@ -178,7 +177,7 @@ class LiveRetriever:
             corpus = self._open_corpus()
         pointer = read_pointer(self._folder)
         if pointer is not None:
-            return _View(pointer.release, self._serving(corpus, self._verified(pointer.release)), wanted)
+            return _View(pointer.release, self._serving(corpus, pointer.release), wanted)
         if present is not None and present.release:
             raise IntegrityError(self._folder / POINTER, "is gone, though a release was served")
         system = RagSystem.of_settings(self.settings, corpus, self._task, self._load_generator)
@@ -193,7 +192,7 @@ class LiveRetriever:
             earlier = pointer.trail[:-1] if pointer else []
             for name in reversed(earlier):
                 try:
-                    system = self._with_earlier_release(self._open_corpus(), name)
+                    system = self._serving(self._open_corpus(), name, in_step=False)
                 except WbragError:
                     continue
                 _log.warning("%s: %s; %s, served before, is taken instead", self.benchmark, error, name)
@@ -204,26 +203,12 @@ class LiveRetriever:
     def _open_corpus(self) -> KnowledgeBase:
         return open_knowledge_base(self.settings, self._corpus, self._encoder)
 
-    def _verified(self, name: str) -> Release:
+    def _serving(self, corpus: KnowledgeBase, name: str, *, in_step: bool = True) -> RagSystem:
         release = open_release(self._folder, name)
         release.verify()
-        return release
-
-    def _serving(self, corpus: KnowledgeBase, release: Release) -> RagSystem:
-        return RagSystem.of_release(release, self.settings, corpus, self._task, self._load_generator)
-
-    def _with_earlier_release(self, corpus: KnowledgeBase, name: str) -> RagSystem:
-        """A release that the pointer has left, without the units whose sources the corpus has lost since then."""
-        release = self._verified(name)
-        state = current_state(self.settings, self._corpus)
-        if state is None:
-            raise NotBuiltError(f"an index of {self._corpus}", f"wbrag run {self.benchmark}")
-        units, decisions = revalidate_units(release.units(), pl.scan_parquet(state.passages))
-        if decisions.is_empty():
-            return self._serving(corpus, release)
-        with TemporaryDirectory(prefix="wbrag-") as folder:  # whoever serves may not be allowed to write releases
-            valid = build_release(units, self._encoder, Path(folder) / self._folder.name, release.made)
-            return self._serving(corpus, valid)
+        return served_system(
+            release, self.settings, self._corpus, corpus, self._task, self._load_generator, in_step=in_step
+        )
 
     def _wanted(self) -> _Wanted:
         named = _first_line(self._folder / POINTER)
