@@ -1,0 +1,91 @@
+"""Two runs of one benchmark: each validates, evaluates and reports what it built itself."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from tests.pipeline.conftest import Place
+from wbrag_pipeline.releases.store import build_release, candidate, candidate_name
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.training import stages
+
+
+def train(place: Place, instance: dg.DagsterInstance) -> Any:
+    job = place.definitions.defs.resolve_job_def("train_knowledge_base")
+    config = {"resources": {"deployment": {"config": {"home": str(place.settings.home)}}}}
+    return job.execute_in_process(run_config=config, instance=instance, partition_key="towns", raise_on_error=False)
+
+
+def figures(result: Any, asset: str) -> dict[str, Any]:
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+@pytest.fixture
+def instance(place: Place) -> Any:
+    with dg.DagsterInstance.ephemeral() as instance:
+        index = place.definitions.defs.resolve_job_def("index_corpus")
+        config = {"resources": {"deployment": {"config": {"home": str(place.settings.home)}}}}
+        assert index.execute_in_process(run_config=config, instance=instance, partition_key="towns").success
+        yield instance
+
+
+def test_a_run_reports_the_release_that_it_built_though_another_is_the_candidate_by_then(
+    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = place.settings.releases("towns"), stages.candidate_release
+    built = []
+
+    def and_somebody_else_too(context: Any, curated: Any) -> Any:
+        release = real(context, curated)
+        fewer = release.units().head(1)
+        built.extend([release.name, build_release(fewer, load_encoder(), folder, {}).name])
+        return release
+
+    monkeypatch.setattr(stages, "candidate_release", and_somebody_else_too)
+    result = train(place, instance)
+    assert result.success
+    mine, others = built
+    assert mine != others == candidate_name(folder)
+    assert figures(result, "release")["candidate"] == mine
+    assert figures(result, "evaluation")["release"] == mine
+    assert candidate(folder).validation is None
+
+
+def test_the_second_run_waits_for_the_first_and_says_so(
+    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    inside, go_on, order = threading.Event(), threading.Event(), []
+    real = stages.retrievals
+
+    def first_stands_still(context: Any, *given: Any) -> Any:
+        order.append(context.run)
+        if len(order) == 1:
+            inside.set()
+            assert go_on.wait(120)
+        return real(context, *given)
+
+    monkeypatch.setattr(stages, "retrievals", first_stands_still)
+    results: list[Any] = []
+    first, second = (threading.Thread(target=lambda: results.append(train(place, instance))) for _ in range(2))
+    first.start()
+    assert inside.wait(120)
+    second.start()
+    second.join(5)
+    assert second.is_alive() and len(order) == 1
+    go_on.set()
+    first.join()
+    second.join()
+    assert [result.success for result in results] == [True, True]
+    assert len(order) == 2
+    (waited,) = {
+        entry.user_message
+        for result in results
+        for entry in instance.all_logs(result.run_id)
+        if "waits for" in entry.user_message
+    }
+    assert f"run {results[1].run_id[:8]} of towns waits for run {results[0].run_id[:8]} of towns (process" in waited
