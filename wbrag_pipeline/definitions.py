@@ -5,6 +5,7 @@ import dagster as dg
 from assets.corpus_changes import corpus_changes
 from assets.corpus_index import corpus_index
 from assets.curated_units import curated_units
+from assets.diagnosis import training_is_plausible
 from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
 from assets.gated_docs import gated_docs
@@ -67,7 +68,7 @@ report_experiments = dg.define_asset_job(
 
 defs = dg.Definitions(
     assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
-    asset_checks=[*SCHEMA_CHECKS, no_gold_answer],
+    asset_checks=[*SCHEMA_CHECKS, no_gold_answer, training_is_plausible],
     jobs=[index_corpus, train_knowledge_base, train_without_test, run_experiments, report_experiments],
     schedules=[corpora_at_night],
     sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test])],

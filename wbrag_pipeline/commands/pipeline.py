@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sweep
+from wbrag_pipeline.storage import locked, sweep, write_text
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -21,8 +25,26 @@ def dagster_home(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
     if not configuration.exists():
-        configuration.write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n", encoding="utf-8")
+        write_text(configuration, "telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
     return folder
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """Dagster's instance of this home, made by one process at a time; the code location is to be loaded inside.
+
+    Its databases are made at first use, and two processes that make them at once leave one that no Dagster opens again
+    ("multiple heads").
+    """
+    import dagster as dg
+
+    prepare_environment(settings)
+    with locked(dagster_home(settings)):
+        instance = dg.DagsterInstance.get()
+        for made_when_asked_for in ("run_storage", "event_log_storage", "schedule_storage"):
+            getattr(instance, made_when_asked_for)
+    with instance:
+        yield instance
 
 
 def prepare_environment(settings: Settings) -> None:
@@ -44,11 +66,9 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
     check_before_a_run(settings, entries)
     bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
     sweep(settings.home)
-    import dagster as dg
+    with dagster_instance(settings) as instance:
+        from wbrag_pipeline.definitions import defs
 
-    from wbrag_pipeline.definitions import defs
-
-    with dg.DagsterInstance.get() as instance:
         for entry in entries:
             typer.echo(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
@@ -63,14 +83,11 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
     registry = Registry.load(settings.home)
     corpora = dict.fromkeys(registry.benchmark(name).corpus for name in benchmarks)
     stale = [name for name in corpora if refresh or not is_fresh(settings, name, registry.corpus(name).path)]
-    prepare_environment(settings)
     if not stale:
         return
-    import dagster as dg
+    with dagster_instance(settings) as instance:
+        from wbrag_pipeline.definitions import defs
 
-    from wbrag_pipeline.definitions import defs
-
-    with dg.DagsterInstance.get() as instance:
         for corpus in stale:
             typer.echo(f"corpus {corpus}", err=True)
             _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
@@ -78,26 +95,20 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
 
 def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
     """Read a corpus again and bring index and served units in step with it. Raises the stage's own error."""
-    prepare_environment(settings)
-    import dagster as dg
-
-    from wbrag_pipeline.definitions import defs
-
     scan = {"ops": {"passages": {"config": {"allow_deletions": allow_deletions}}}}
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance(settings) as instance:
+        from wbrag_pipeline.definitions import defs
+
         _execute(defs.resolve_job_def("index_corpus"), instance, corpus, {**_run_config(settings), **scan})
 
 
 def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
     """Train the benchmarks that were trained before under this variant, each as it was last; gives their names."""
-    prepare_environment(settings)
-    import dagster as dg
-
-    from resources.last_training import last_training
-    from wbrag_pipeline.definitions import defs
-
     trained = []
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance(settings) as instance:
+        from resources.last_training import last_training
+        from wbrag_pipeline.definitions import defs
+
         for benchmark in benchmarks:
             if last := last_training(instance, benchmark, settings):
                 typer.echo(f"benchmark {benchmark}", err=True)

@@ -24,8 +24,9 @@ def ui(
 
     Example: wbrag ui --port 3000
     """
-    from wbrag_pipeline.commands.pipeline import prepare_environment
+    from wbrag_pipeline.commands.pipeline import dagster_instance
 
-    prepare_environment(settings)
+    with dagster_instance(settings):
+        pass  # made before Dagster's several processes ask for it at once
     arguments = [sys.executable, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions", "-p", str(port)]
     os.execv(sys.executable, arguments)

@@ -1,0 +1,39 @@
+"""Two terminals, two benchmarks, one fresh home: Dagster's first use makes databases, which two may not do at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+MAKE = """
+import sys
+from wbrag_pipeline.commands.pipeline import dagster_instance
+from wbrag_pipeline.settings import Settings
+import dagster  # the import takes seconds, which would keep the processes apart
+print("ready", flush=True)
+sys.stdin.readline()
+with dagster_instance(Settings.from_environment()) as instance:
+    print(len(instance.get_runs()), flush=True)
+"""
+
+
+def test_processes_that_make_the_instance_at_once_leave_one_that_works(tmp_path: Path) -> None:
+    environment = {**os.environ, "WBRAG_HOME": str(tmp_path / "home")}
+    environment.pop("DAGSTER_HOME", None)
+
+    def start() -> subprocess.Popen[str]:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([sys.executable, "-c", MAKE], env=environment, text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+    started = [start() for _ in range(4)]
+    for process in started:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        told, problem = process.communicate()
+        assert (process.returncode, told) == (0, "0\n"), problem
