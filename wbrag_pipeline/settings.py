@@ -99,7 +99,7 @@ class Settings(Gates):
     )
     generator: str = _setting(
         DEFAULT_GENERATOR,
-        "What answers and distils: reader, openai:URL#MODEL, vllm:MODEL or ray:MODEL",
+        "What answers and distils: reader, transformers:MODEL, openai:URL#MODEL, vllm:MODEL or ray:MODEL",
         changes="utility_scores",
     )
     engine_arguments: str = _setting(

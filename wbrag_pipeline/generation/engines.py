@@ -60,7 +60,8 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
     """The engine behind a language model.
 
     ``vllm:MODEL[@REVISION]``: in this process; ``arguments`` are vLLM's engine arguments (``tensor_parallel_size``,
-    ``dtype``, …). ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
+    ``dtype``, …). ``transformers:MODEL[@REVISION]``: Hugging Face transformers in this process; ``arguments`` are
+    ``causal_model.ARGUMENTS``. ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
     ``replicas.RetryPolicy``, and what else there is goes into every request's body. ``ray:MODEL[@REVISION]``: a Ray
     cluster; ``arguments`` are fields of ``ray_engine.Cluster``, and vLLM's.
     """
@@ -77,6 +78,12 @@ def _vllm(name: str, arguments: Mapping[str, Any]) -> Engine:
     return VllmEngine.named(name, arguments)
 
 
+def _transformers(name: str, arguments: Mapping[str, Any]) -> Engine:
+    from wbrag_pipeline.generation.transformers_engine import TransformersEngine
+
+    return TransformersEngine.named(name, arguments)
+
+
 def _openai(name: str, arguments: Mapping[str, Any]) -> Engine:
     from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
 
@@ -91,7 +98,10 @@ def _ray(name: str, arguments: Mapping[str, Any]) -> Engine:
 
 # A further kind of engine is one line here and one file that implements ``engine_protocol.Engine``.
 ENGINES: ExtensionPoint[Callable[[str, Mapping[str, Any]], Engine]] = ExtensionPoint(
-    ENGINES_GROUP, "generator", {"vllm": _vllm, "openai": _openai, "ray": _ray}, reserved=("reader",)
+    ENGINES_GROUP,
+    "generator",
+    {"transformers": _transformers, "vllm": _vllm, "openai": _openai, "ray": _ray},
+    reserved=("reader",),
 )
 
 

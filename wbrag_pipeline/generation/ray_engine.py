@@ -91,10 +91,6 @@ class RayEngine(LocalTokenizer):
         identity = hash_of_folder(folder) if folder.is_dir() else f"{self._model}@{commit}"
         return sha256_of_text("ray", identity, json.dumps(deciding, sort_keys=True, default=str))
 
-    def render(self, requests: Sequence[Request]) -> list[str]:
-        """With the model's chat template."""
-        return [self._template.render(request) for request in requests]
-
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol. A row that the cluster gives up on, or never hands back, arrives as failed."""
         coded = self.encode(requests)
@@ -122,14 +118,6 @@ class RayEngine(LocalTokenizer):
             arrived(index, self._completion(row, requests[index], dialect))
         for index in sorted(waiting):
             arrived(index, Completion("", finish_reason="failed"))
-
-    def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
-        """By the model's tokenizer, after its chat template."""
-        coded = []
-        for request, text in zip(requests, self.render(requests), strict=True):
-            ids = tuple(self._tokenizer.encode(text, add_special_tokens=False))
-            coded.append(ids if len(ids) + request.max_tokens <= self._room else ())
-        return coded
 
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """Not to be had: see the module's docstring."""
@@ -216,7 +204,7 @@ class RayEngine(LocalTokenizer):
         return AutoConfig.from_pretrained(self._model, revision=self._revision or None)
 
     @cached_property
-    def _room(self) -> int:
+    def _context(self) -> int:
         length = self._arguments.get("max_model_len") or getattr(self._config, "max_position_embeddings", None)
         if not length:
             raise InputError("says nowhere how long a prompt may be", file=self._model, hint="give max_model_len")

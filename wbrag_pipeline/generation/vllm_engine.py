@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
-import logging
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from wbrag_pipeline.errors import InputError, MissingPartError
-from wbrag_pipeline.generation.chat_template import ChatTemplate
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.storage import sha256_of_text
 
-_log = logging.getLogger(__name__)
 _PREFIX = "vllm:"
 _ALTERNATIVES = 20
 _one = threading.Lock()
@@ -48,7 +45,6 @@ class VllmEngine(LocalTokenizer):
         self._model, self._revision, self._arguments = model, revision, dict(arguments or {})
         self._template_arguments = self._arguments.get("chat_template_kwargs") or {}
         self._ids = itertools.count()
-        self._rendered: dict[Request, str] = {}
         self.attempts = 0
 
     @classmethod
@@ -62,13 +58,6 @@ class VllmEngine(LocalTokenizer):
         """Hash of the model's files (a folder) or commit (a hub name), and of the arguments that change its output."""
         deciding = {name: self._arguments[name] for name in DECIDING if name in self._arguments}
         return sha256_of_text("vllm", self._identity(), json.dumps(deciding, sort_keys=True, default=str))
-
-    def render(self, requests: Sequence[Request]) -> list[str]:
-        """With the model's chat template, or a plain one where it has none."""
-        # Asked for twice, by the cache's key and by ``complete``.
-        texts = [self._rendered.get(request) or self._template.render(request) for request in requests]
-        self._rendered = dict(zip(requests, texts, strict=True))
-        return texts
 
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol."""
@@ -97,15 +86,6 @@ class VllmEngine(LocalTokenizer):
             arrived(index, self._completion(output, requests[index]))
 
         self._run(jobs, done)
-
-    def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
-        """By the model's tokenizer, after its chat template."""
-        room = self._llm.llm_engine.model_config.max_model_len
-        coded = []
-        for request, text in zip(requests, self.render(requests), strict=True):
-            ids = tuple(self._tokenizer.encode(text, add_special_tokens=self._template.plain))
-            coded.append(ids if len(ids) + request.max_tokens <= room else ())
-        return coded
 
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """One step each; what a prompt shares with the one before it by a token is in the prefix cache."""
@@ -200,12 +180,9 @@ class VllmEngine(LocalTokenizer):
     def _tokenizer(self) -> Any:
         return self._llm.get_tokenizer()
 
-    @cached_property
-    def _template(self) -> ChatTemplate:
-        template = ChatTemplate(self._tokenizer, self._template_arguments)
-        if template.plain:
-            _log.warning("%s has no chat template: it gets a plain one, and may be no chat model", self.name)
-        return template
+    @property
+    def _context(self) -> int:
+        return int(self._llm.llm_engine.model_config.max_model_len)
 
     @cached_property
     def _ends(self) -> frozenset[int]:
