@@ -17,6 +17,8 @@ from wbrag_pipeline.datasets.tasks import Task
 # it was told what was wrong with the first. "extractive_fallback": neither try could be used, so sentences of the
 # passages were selected in its place.
 WrittenBy = Literal["generator", "generator_repaired", "extractive_fallback"]
+# Which index a passage was found in. An id tells it apart from others of its own origin only.
+Origin = Literal["corpus", "writeback"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Passage:
     score: the retriever's inner product with the question.
     sources: ids of the passages that a knowledge unit was distilled from; () for a passage of the corpus. A generator
         does not read them: they say which passages are one evidence group (``evidence_groups``).
+    origin: a passage of the corpus and a unit may bear the same id; they are two things all the same.
     """
 
     passage_id: str
@@ -33,6 +36,7 @@ class Passage:
     text: str
     score: float = 0.0
     sources: tuple[str, ...] = ()
+    origin: Origin = "corpus"
 
 
 @dataclass(frozen=True)
