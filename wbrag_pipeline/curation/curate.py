@@ -6,7 +6,7 @@ next run publishes it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -19,7 +19,7 @@ from wbrag_pipeline.curation.screening import objection, quarantine
 from wbrag_pipeline.curation.sources import SourcePassage, sources_of
 from wbrag_pipeline.curation.support import cut_unsupported, present_sources, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
-from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences
 
@@ -49,8 +49,8 @@ def curate(
     sources, made = sources_of(passages), _units(units)
     quarantine(made, kinds_named(private))
     cut_unsupported(made, sources, generator)
-    merge_duplicates(made, encoder, generator)
-    resolve_contradictions(made, sources, generator)
+    in_part = merge_duplicates(made, encoder, generator) | resolve_contradictions(made, sources, generator)
+    _tell(made, in_part, generator)
     _date(made, sources, known_from or {})
     return _table(units, made, generator)
 
@@ -84,6 +84,14 @@ def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, p
 
 def _units(units: pl.DataFrame) -> list[Unit]:
     return [unit_of(row) for row in units.sort("unit_id").iter_rows(named=True)]
+
+
+def _tell(units: Sequence[Unit], in_part: Collection[str], generator: Generator) -> None:
+    """Count the units that were held against only some of the many that are like them, and say so of each."""
+    generator.count_incidents(Usage(units_compared_in_part=len(in_part)))
+    for unit in units:
+        if unit.published and unit.unit_id in in_part:
+            unit.reason += "; of the many that are like it, only some were compared with it"
 
 
 def _date(units: Sequence[Unit], sources: Mapping[str, SourcePassage], known_from: Mapping[str, datetime]) -> None:

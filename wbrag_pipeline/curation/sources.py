@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
+
+from wbrag_pipeline.curation.details import normalized, token_of, words_as_written
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,27 @@ class SourcePassage:
     document: str
     said_at: datetime | None = None
 
-    @property
+    # Each is found once, however many sentences are held against the passage.
+
+    @cached_property
     def whole(self) -> str:
         """Title and text, blanks squeezed: where a sentence's words, numbers and names are looked for."""
         return " ".join(f"{self.title} {self.text}".split())
+
+    @cached_property
+    def squeezed(self) -> str:
+        """The text alone, blanks squeezed."""
+        return " ".join(self.text.split())
+
+    @cached_property
+    def normalized(self) -> str:
+        """The text without what does not make it another one: copies of a passage are equal here."""
+        return normalized(self.text)
+
+    @cached_property
+    def tokens(self) -> frozenset[str]:
+        """Its words and numbers, as they are compared."""
+        return frozenset(map(token_of, words_as_written(self.whole)))
 
 
 def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:

@@ -135,6 +135,7 @@ class Usage:
     evidence_selected: int = _incident("units whose evidence was selected, since the model copied none")
     units_repaired: int = _incident("units that could be used only at the second try")
     units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
+    units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
