@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wbrag_pipeline.curation.details import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
-from wbrag_pipeline.curation.sources import SourcePassage
+from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.lineage.node import count_of
@@ -38,19 +38,9 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
         elif len(kept) < len(sentences):
             unit.cut_sentences = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if not good]
             unit.text = " ".join(kept)
-            unit.reason = f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources"
+            unit.note(f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources")
         if unit.published and made_up(unit.title, there):
             unit.title = there[0].title
-
-
-def present_sources(unit: Unit, sources: Mapping[str, SourcePassage]) -> tuple[SourcePassage, ...]:
-    """The unit's sources that are still what they were when it was made, in its order."""
-    found = (
-        source
-        for passage, content in unit.sources.items()
-        if (source := sources.get(passage)) and source.content_hash == content
-    )
-    return tuple(found)
 
 
 def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator: Generator) -> list[bool]:
