@@ -26,7 +26,7 @@ from wbrag_pipeline.generation.generator import Generator, Passage
 # What a generator must give, both ways, as a probability, before two names exclude each other.
 LEAST_REFUTATION = 0.9
 # Of the values that are told of one thing, those that every other one is held against: the strongest. Two of the weaker
-# ones need not meet. Each of them has met one that is at least as strong, and is out whichever of the two is right.
+# ones need not meet: each of them has met some that at least as many documents state.
 MOST_VALUES = 16
 
 # What a text states: the statement, what fills its open place, the sentence.
