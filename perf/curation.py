@@ -1,7 +1,8 @@
 """False and missed merges on the labelled pairs, and how long curation takes: ``python -m perf.curation``.
 
 A pair is two units of one passage each, curated by the pipeline's stage with the embedded reader. ``--units N`` also
-times N units made of the built-in sample's passages, generator calls apart.
+times N units made of the built-in sample's passages, and ``--alike N`` N near-duplicates of one template; generator
+calls apart.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--units", type=int, default=0, help="also time the curation of so many units")
     parser.add_argument("--pairs", type=int, help="at most so many pairs of each kind; all by default")
+    parser.add_argument("--alike", type=int, nargs="+", default=[], help="also time so many units of one template")
     options = parser.parse_args()
     registry, generator = Registry.load(BUILT_IN / "none"), load_generator("reader")
     context = StageContext.of(Settings(), "sample_nq", registry=registry, generator=lambda _: generator)
@@ -101,13 +103,31 @@ def main() -> None:
         known = list(registry.passages("sample").select("title", "text").iter_rows())
         copies = ("" if n == 0 else f" Copy {n}." for n in itertools.count())
         every = ((title, text + copy) for copy in copies for title, text in known)
-        texts = list(itertools.islice(every, options.units))
-        wall, cpu, asked = time.perf_counter(), time.process_time(), generator.usage.seconds
-        curated(context, texts)
-        print(
-            f"{options.units} units: {time.perf_counter() - wall:.1f} s, {time.process_time() - cpu:.1f} CPU-seconds; "
-            f"{generator.usage.seconds - asked:.1f} s of them waiting for the generator"
+        measure(context, f"{options.units} units", list(itertools.islice(every, options.units)))
+    for count in options.alike:
+        measure(context, f"{count} units of one template", list(itertools.islice(tickets(), count)))
+
+
+def tickets() -> Iterator[tuple[str, str]]:
+    """Titles and texts of one template, which only numbers tell apart."""
+    for n in itertools.count():
+        yield (
+            "Ticket",
+            f"Ticket {n:05d} was opened in 2021 by a customer of the service desk in Aldermoor. The printer of room "
+            f"{n * 7919 % 1000} was out of toner and the technician replaced the cartridge on the same day. The case "
+            f"was closed after {2 + n * 31 % 88} hours and the customer was content.",
         )
+
+
+def measure(context: StageContext, name: str, texts: Sequence[tuple[str, str]]) -> None:
+    """Print how long the curation of units that say these texts takes."""
+    usage = context.generator.usage
+    wall, cpu, asked = time.perf_counter(), time.process_time(), usage.seconds
+    curated(context, texts)
+    print(
+        f"{name}: {time.perf_counter() - wall:.1f} s, {time.process_time() - cpu:.1f} CPU-seconds; "
+        f"{usage.seconds - asked:.1f} s of them waiting for the generator"
+    )
 
 
 if __name__ == "__main__":

@@ -156,7 +156,9 @@ def test_a_model_whose_drafts_all_fail_has_as_many_extractive_units_as_units() -
     assert [unit.written_by for unit in units] == ["extractive_fallback"] * 5
     assert all(unit.text for unit in units)
     # The refusal is no evidence either, so that was selected for all of them as well.
-    assert model.usage.incidents == {"evidence_rejected": 5, "evidence_selected": 5, "units_extractive": 5}
+    # And at both tries it was counted for what it is.
+    declined = {"writing_declined": 10, "sources_not_met": 10}
+    assert model.usage.incidents == {"evidence_rejected": 5, "evidence_selected": 5, "units_extractive": 5, **declined}
 
 
 def test_each_unit_says_who_wrote_it() -> None:
@@ -180,7 +182,7 @@ def test_each_unit_says_who_wrote_it() -> None:
         ("generator", True, False),
         ("generator", False, False),
     ]
-    assert model.usage.incidents == {"answers_cut": 3, "units_repaired": 1, "units_extractive": 1}
+    assert model.usage.incidents == {"answers_cut": 3, "units_repaired": 1, "units_extractive": 1, "sources_not_met": 3}
 
 
 # The embedded reader.

@@ -6,7 +6,7 @@ next run publishes it again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -14,12 +14,13 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.contradictions import resolve_contradictions
 from wbrag_pipeline.curation.duplicates import merge_duplicates
+from wbrag_pipeline.curation.form import faults_in, reject_unfit
 from wbrag_pipeline.curation.private_data import EVERY_KIND, kinds_named
 from wbrag_pipeline.curation.screening import objection, quarantine
-from wbrag_pipeline.curation.sources import SourcePassage, sources_of
-from wbrag_pipeline.curation.support import cut_unsupported, present_sources, supported
+from wbrag_pipeline.curation.sources import SourcePassage, present_sources, sources_of
+from wbrag_pipeline.curation.support import cut_unsupported, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
-from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences
 
@@ -48,9 +49,10 @@ def curate(
     """
     sources, made = sources_of(passages), _units(units)
     quarantine(made, kinds_named(private))
+    reject_unfit(made, sources, generator)
     cut_unsupported(made, sources, generator)
-    merge_duplicates(made, encoder, generator)
-    resolve_contradictions(made, sources, generator)
+    in_part = merge_duplicates(made, encoder, generator) | resolve_contradictions(made, sources, generator)
+    _tell(made, in_part, generator)
     _date(made, sources, known_from or {})
     return _table(units, made, generator)
 
@@ -69,7 +71,8 @@ def published(curated: pl.DataFrame) -> pl.DataFrame:
 
 
 def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, private: str = EVERY_KIND) -> list[str]:
-    """Ids of published units with a sentence that does not follow from their sources, or a text that is quarantined.
+    """Ids of published units that must not be: a sentence does not follow from their sources, or the unit is
+    quarantined text, or no text about a topic.
 
     Looks at the finished table alone; verdicts come from the completion cache.
     """
@@ -79,11 +82,20 @@ def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, p
     follows = supported([(sentence, present_sources(unit, sources)) for unit, sentence in asked], generator)
     bad = {unit.unit_id for (unit, _), good in zip(asked, follows, strict=True) if not good}
     bad |= {unit.unit_id for unit in units if objection(unit.title, unit.text, kinds)}
+    bad |= {unit.unit_id for unit in units if (there := present_sources(unit, sources)) and faults_in(unit, there)}
     return sorted(bad)
 
 
 def _units(units: pl.DataFrame) -> list[Unit]:
     return [unit_of(row) for row in units.sort("unit_id").iter_rows(named=True)]
+
+
+def _tell(units: Sequence[Unit], in_part: Collection[str], generator: Generator) -> None:
+    """Count the units that were held against only some of the many that are like them, and say so of each."""
+    generator.count_incidents(Usage(units_compared_in_part=len(in_part)))
+    for unit in units:
+        if unit.published and unit.unit_id in in_part:
+            unit.note("of the many that are like it, only some were compared with it")
 
 
 def _date(units: Sequence[Unit], sources: Mapping[str, SourcePassage], known_from: Mapping[str, datetime]) -> None:

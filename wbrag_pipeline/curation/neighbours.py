@@ -6,7 +6,9 @@ says much the same in other words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -23,36 +25,46 @@ _PERMUTATIONS = 64
 _LEAST_COSINE = 0.85
 _NEIGHBOURS = 16
 
-Pair = tuple[int, int]
 
+class Neighbours:
+    """Pairs of units, by their positions, that are alike. They are asked for one by one: all can be half of n².
 
-def near_pairs(units: Sequence[Unit], encoder: Encoder) -> list[Pair]:
-    """Positions of units that are alike, each pair once and in order, the lower position first."""
-    if len(units) < 2:
-        return []
-    return sorted({*_by_words(units), *_by_vectors(units, encoder)})
+    nearest: for each unit those before it that vectors propose; all lists together hold at most 16 n positions.
+    """
 
+    def __init__(self, units: Sequence[Unit], encoder: Encoder) -> None:
+        self._units = units
+        self.nearest: list[set[int]] = [set() for _ in units]
+        if len(units) > 1:
+            self._search(encoder)
 
-def _by_words(units: Sequence[Unit]) -> Iterator[Pair]:
-    from datasketch import MinHash, MinHashLSH
+    def alike(self, one: int, other: int) -> bool:
+        """Whether two units, the lower position first, share most of their words or are near by their vectors."""
+        shared = self._bands[one] == self._bands[other]
+        return one in self.nearest[other] or bool(shared.all(axis=1).any())
 
-    words = [[word.encode() for word in sorted({*details_of(f"{unit.title}. {unit.text}").tokens})] for unit in units]
-    hashes = MinHash.bulk(words, num_perm=_PERMUTATIONS, seed=1)
-    buckets = MinHashLSH(threshold=_WORDS_SHARED, num_perm=_PERMUTATIONS)
-    for place, made in enumerate(hashes):
-        for other in buckets.query(made):
-            yield int(other), place
-        buckets.insert(place, made)
+    @cached_property
+    def _bands(self) -> Any:
+        """Hashes [units, bands, rows]: what has one whole band in common shares most of its words."""
+        import numpy as np
+        from datasketch import MinHash, MinHashLSH
 
+        texts = (f"{unit.title}. {unit.text}" for unit in self._units)
+        words = [[word.encode() for word in sorted({*details_of(text).tokens})] for text in texts]
+        made = MinHash.bulk(words, num_perm=_PERMUTATIONS, seed=1)
+        bands = MinHashLSH(threshold=_WORDS_SHARED, num_perm=_PERMUTATIONS)
+        hashes = np.array([minhash.hashvalues[: bands.b * bands.r] for minhash in made])
+        return hashes.reshape(len(made), bands.b, bands.r)
 
-def _by_vectors(units: Sequence[Unit], encoder: Encoder) -> Iterator[Pair]:
-    vectors = encoder.encode_passages([unit.title for unit in units], [unit.text for unit in units])
-    flat = load_faiss().IndexFlatIP(encoder.dimension)
-    flat.add(vectors)
-    ids = pl.Series("passage_id", [unit.unit_id for unit in units])
-    labels = pl.Series("labels", [list(unit.labels) for unit in units], dtype=pl.List(pl.String))
-    scores, places = Index(encoder.dimension, ids, labels, flat).search(vectors, 1 + _NEIGHBOURS)
-    for place, (row, near) in enumerate(zip(scores, places, strict=True)):
-        for score, other in zip(row, near, strict=True):
-            if score >= _LEAST_COSINE and other != place:
-                yield min(place, int(other)), max(place, int(other))
+    def _search(self, encoder: Encoder) -> None:
+        units = self._units
+        vectors = encoder.encode_passages([unit.title for unit in units], [unit.text for unit in units])
+        flat = load_faiss().IndexFlatIP(encoder.dimension)
+        flat.add(vectors)
+        ids = pl.Series("passage_id", [unit.unit_id for unit in units])
+        labels = pl.Series("labels", [list(unit.labels) for unit in units], dtype=pl.List(pl.String))
+        scores, places = Index(encoder.dimension, ids, labels, flat).search(vectors, 1 + _NEIGHBOURS)
+        for place, (row, near) in enumerate(zip(scores, places, strict=True)):
+            for score, other in zip(row, near, strict=True):
+                if score >= _LEAST_COSINE and other != place:
+                    self.nearest[max(place, int(other))].add(min(place, int(other)))

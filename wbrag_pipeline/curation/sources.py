@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import polars as pl
+
+from wbrag_pipeline.curation.details import normalized, token_of, words_as_written
+from wbrag_pipeline.curation.unit import Unit
+from wbrag_pipeline.generation.source_words import SourceText
 
 
 @dataclass(frozen=True)
@@ -20,10 +26,32 @@ class SourcePassage:
     document: str
     said_at: datetime | None = None
 
-    @property
+    # Each is found once, however many sentences are held against the passage.
+
+    @cached_property
     def whole(self) -> str:
         """Title and text, blanks squeezed: where a sentence's words, numbers and names are looked for."""
         return " ".join(f"{self.title} {self.text}".split())
+
+    @cached_property
+    def squeezed(self) -> str:
+        """The text alone, blanks squeezed."""
+        return " ".join(self.text.split())
+
+    @cached_property
+    def normalized(self) -> str:
+        """The text without what does not make it another one: copies of a passage are equal here."""
+        return normalized(self.text)
+
+    @cached_property
+    def tokens(self) -> frozenset[str]:
+        """Its words and numbers, as they are compared."""
+        return frozenset(map(token_of, words_as_written(self.whole)))
+
+    @cached_property
+    def source_text(self) -> SourceText:
+        """The passage as a unit's form is held against it."""
+        return SourceText(self.title, self.text)
 
 
 def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:
@@ -40,3 +68,13 @@ def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:
         )
         for row in passages.iter_rows(named=True)
     }
+
+
+def present_sources(unit: Unit, sources: Mapping[str, SourcePassage]) -> tuple[SourcePassage, ...]:
+    """The unit's sources that are still what they were when it was made, in its order."""
+    found = (
+        source
+        for passage, content in unit.sources.items()
+        if (source := sources.get(passage)) and source.content_hash == content
+    )
+    return tuple(found)

@@ -5,8 +5,9 @@ Two sentences with the same open place and another filling differ there and nowh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 
 from wbrag_pipeline.curation.details import (
@@ -56,11 +57,17 @@ _LEAST_WORDS = 2
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said, but for one place. Equal statements are about the same."""
+    """What is said, but for one place. Equal statements are about the same.
+
+    before, after: hashes of the words on both sides of the place, since a sentence of n words may hold n statements.
+    choice: the two words of which one stands in the place, where only a pair excludes each other.
+    """
 
     subject: str
     kind: StatementKind
-    words: tuple[str, ...]
+    before: bytes
+    after: bytes
+    choice: tuple[str, ...] = ()
 
     @property
     def about(self) -> str:
@@ -118,21 +125,23 @@ def _leading_name(words: list[str]) -> list[str]:
 
 def _open(subject: str, tokens: tuple[str, ...], names: frozenset[str]) -> Iterator[tuple[Statement, str]]:
     """The statements of a sentence's words after its subject."""
-    positive = tuple(_bare(token) for token in tokens if token not in NEGATIONS and token not in _DOING)
+    positive = [_bare(token) for token in tokens if token not in NEGATIONS and token not in _DOING]
     if len(positive) >= _LEAST_WORDS:
         negations = sum(token in NEGATIONS for token in tokens)
-        yield Statement(subject, "negation", positive), "not" if negations % 2 else ""
+        yield Statement(subject, "negation", _hashes(positive)[-1], b""), "not" if negations % 2 else ""
     if len(tokens) <= _LEAST_WORDS:
         return
+    before, after = _hashes(tokens), _hashes(tokens[::-1])[::-1]
+    once = _once(tokens)
     for place, token in enumerate(tokens):
-        rest = (*tokens[:place], "…", *tokens[place + 1 :])
+        rest = before[place], after[place + 1]
         if token in _EITHER and tokens[0] in _IS:
             # Only the two words of a pair stand against each other.
-            yield Statement(subject, "opposite", (*sorted((token, OPPOSITES[token])), *rest)), token
-        elif _once(tokens) and (is_year(token) or _is_day(tokens, place)):
-            yield Statement(subject, "date", rest), token
+            yield Statement(subject, "opposite", *rest, tuple(sorted((token, OPPOSITES[token])))), token
+        elif once and (is_year(token) or _is_day(tokens, place)):
+            yield Statement(subject, "date", *rest), token
         elif is_number(token) and token[0].isdigit() and not is_year(token) and tokens[0] in _IS_OR_HAS:
-            yield Statement(subject, "quantity", rest), token
+            yield Statement(subject, "quantity", *rest), token
     for pair in _BY_ONE:
         for place in range(len(tokens) - 1):
             if tokens[place : place + 2] == pair:
@@ -140,8 +149,16 @@ def _open(subject: str, tokens: tuple[str, ...], names: frozenset[str]) -> Itera
                 while end < len(tokens) and tokens[end] in names:
                     end += 1
                 if end > place + 2:
-                    rest = (*tokens[: place + 2], "…", *tokens[end:])
-                    yield Statement(subject, "name", rest), " ".join(tokens[place + 2 : end])
+                    name = " ".join(tokens[place + 2 : end])
+                    yield Statement(subject, "name", before[place + 2], after[end]), name
+
+
+def _hashes(words: Sequence[str]) -> list[bytes]:
+    """A hash of the first 0, 1, … and of all words."""
+    found = [b""]
+    for word in words:
+        found.append(sha256(found[-1] + b"\0" + word.encode()).digest())
+    return found
 
 
 def _once(tokens: tuple[str, ...]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wbrag_pipeline.curation.details import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
-from wbrag_pipeline.curation.sources import SourcePassage
+from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.lineage.node import count_of
@@ -25,13 +25,10 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
 
     A source counts only while it is the passage that the unit was made from: with the same content hash.
     """
-    published = [unit for unit in units if unit.published]
-    asked = [
-        (sentence, present_sources(unit, sources)) for unit in published for sentence in split_sentences(unit.text)
-    ]
+    read = [(unit, split_sentences(unit.text), present_sources(unit, sources)) for unit in units if unit.published]
+    asked = [(sentence, there) for _, sentences, there in read for sentence in sentences]
     follows = iter(supported(asked, generator))
-    for unit in published:
-        sentences, there = split_sentences(unit.text), present_sources(unit, sources)
+    for unit, sentences, there in read:
         verdicts = [next(follows) for _ in sentences]
         kept = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if good]
         if not there:
@@ -41,19 +38,9 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
         elif len(kept) < len(sentences):
             unit.cut_sentences = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if not good]
             unit.text = " ".join(kept)
-            unit.reason = f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources"
+            unit.note(f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources")
         if unit.published and made_up(unit.title, there):
             unit.title = there[0].title
-
-
-def present_sources(unit: Unit, sources: Mapping[str, SourcePassage]) -> tuple[SourcePassage, ...]:
-    """The unit's sources that are still what they were when it was made, in its order."""
-    found = (
-        source
-        for passage, content in unit.sources.items()
-        if (source := sources.get(passage)) and source.content_hash == content
-    )
-    return tuple(found)
 
 
 def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator: Generator) -> list[bool]:
@@ -80,20 +67,33 @@ def stands_in(sentence: str, sources: Sequence[SourcePassage]) -> bool:
     A passage's border may have cut a sentence short of its full stop, and the next one follows it without a seam: so
     the end of a source's text, and then a sentence that stands in one, will do too.
     """
-    texts = [" ".join(source.text.split()) for source in sources]
-    return any(holds(source.whole, sentence) for source in sources) or any(
-        text.endswith(sentence[:place])
-        and _at_word(text, len(text) - place)
-        and stands_in(sentence[place + 1 :], sources)
-        for place, character in enumerate(sentence)
-        if character == " "
-        for text in texts
+    # Beginnings of what is left once seams are taken off, each looked at once however many ways lead there.
+    rests, seen = [0], {0}
+    while rests:
+        start = rests.pop()
+        if any(holds(source.whole, sentence[start:]) for source in sources):
+            return True
+        for end in range(start, len(sentence)):
+            if sentence[end] == " " and end + 1 not in seen and _ends_some(sources, sentence[start:end]):
+                rests.append(end + 1)
+                seen.add(end + 1)
+    return False
+
+
+def _ends_some(sources: Sequence[SourcePassage], part: str) -> bool:
+    """Whether the text of a source ends with ``part``, and with whole words of it."""
+    return any(
+        source.squeezed.endswith(part) and _at_word(source.squeezed, len(source.squeezed) - len(part))
+        for source in sources
     )
 
 
 def made_up(sentence: str, sources: Sequence[SourcePassage]) -> list[str]:
     """The numbers and names of a sentence that none of its sources has."""
-    held = {token_of(word) for source in sources for word in words_as_written(source.whole)}
+
+    def held(token: str) -> bool:
+        return any(token in source.tokens for source in sources)
+
     words = words_as_written(sentence)
     strange = []
     for place, word in enumerate(words):
@@ -101,7 +101,7 @@ def made_up(sentence: str, sources: Sequence[SourcePassage]) -> list[str]:
         # Every sentence begins with a capital; a name at its beginning goes on with one, or with what it is or did.
         named = is_name(word) and (place > 0 or is_name(after) or after in _STATES)
         counted = is_number(token_of(word)) and word.casefold() != "one"  # "one of the towns" counts nothing
-        if (counted or (named and word.casefold() not in FUNCTION_WORDS)) and token_of(word) not in held:
+        if (counted or (named and word.casefold() not in FUNCTION_WORDS)) and not held(token_of(word)):
             strange.append(word)
     return strange
 

@@ -10,18 +10,20 @@ from typing import Any
 PUBLISHED = "published"
 MERGED = "merged"  # says what another unit says
 SUPERSEDED = "superseded"  # cannot be true together with another one, which has more behind it
-REJECTED = "rejected"  # nothing of it follows from its sources
+REJECTED = "rejected"  # nothing of it follows from its sources, or it is no text about a topic
 QUARANTINED = "quarantined"  # speaks to the model, or holds what must not get out
 FLAGGED = "flagged"  # cannot be true together with another one, and nothing says which: for a person
 STATES = (PUBLISHED, MERGED, SUPERSEDED, REJECTED, QUARANTINED, FLAGGED)
+
+_NOTHING = "nothing speaks against it"
 
 
 @dataclass
 class Unit:
     """One unit. The first reason to keep it out decides; a unit that is out is not looked at again.
 
-    sources: passage id → content hash. labels: who may see it; units with different ones have nothing to do with each
-    other. The four times are those of ``tables.CURATED_UNITS``.
+    question: what it was written for. sources: passage id → content hash. labels: who may see it; units with different
+    ones have nothing to do with each other. The four times are those of ``tables.CURATED_UNITS``.
     """
 
     unit_id: str
@@ -29,9 +31,10 @@ class Unit:
     text: str
     sources: dict[str, str]
     question_ids: list[str]
+    question: str = ""
     labels: tuple[str, ...] = ()
     state: str = PUBLISHED
-    reason: str = "nothing speaks against it"
+    reason: str = _NOTHING
     kept_by: str | None = None
     cut_sentences: list[str] = field(default_factory=list)
     valid_from: datetime | None = None
@@ -44,6 +47,10 @@ class Unit:
         """Whether nothing has been decided against it so far."""
         return self.state == PUBLISHED
 
+    def note(self, what: str) -> None:
+        """Say in its reason what was done to it, though it stays."""
+        self.reason = what if self.reason == _NOTHING else f"{self.reason}; {what}"
+
     def leave(self, state: str, reason: str, kept_by: str | None = None) -> None:
         """Keep it out, for a reason in plain words."""
         self.state, self.reason, self.kept_by = state, reason, kept_by
@@ -52,4 +59,5 @@ class Unit:
 def unit_of(row: Mapping[str, Any]) -> Unit:
     """A row of KNOWLEDGE_UNITS."""
     sources = dict(zip(row["source_passage_ids"], row["source_hashes"], strict=True))
-    return Unit(row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], tuple(row["labels"]))
+    labels = tuple(row["labels"])
+    return Unit(row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], row["question"], labels)

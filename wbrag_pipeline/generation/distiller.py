@@ -14,7 +14,8 @@ from wbrag_pipeline.generation.engine_protocol import Completion, Message, Reque
 from wbrag_pipeline.generation.fitting import ask_fitting
 from wbrag_pipeline.generation.generator import Distillate, Passage, Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
-from wbrag_pipeline.generation.unit_format import extracted, read_unit, verbatim
+from wbrag_pipeline.generation.unit_faults import counted_by_kind
+from wbrag_pipeline.generation.unit_format import Draft, extracted, read_unit, verbatim
 from wbrag_pipeline.sentences import split_sentences
 
 _EVIDENCE_TOKENS, _UNIT_TOKENS = 768, 256
@@ -38,17 +39,17 @@ class TwoStepDistiller:
         drafts = self._write(asked, "writing units")
         repairs: dict[int, tuple[Message, ...]] = {}
         for i, draft in drafts.items():
-            unit, problems = self._read(draft)
+            read = self._read(draft, questions[i], passages[i])
             if draft.failed:
                 units[i] = Distillate("", "", failed=True)
-            elif problems and draft.text.strip():
-                repairs[i] = prompts.repair_prompt(asked[i], draft.text, problems)
-            elif not problems:
-                units[i] = unit
+            elif read.problems and draft.text.strip():
+                repairs[i] = prompts.repair_prompt(asked[i], draft.text, read.problems)
+            elif not read.problems:
+                units[i] = read.unit
         for i, draft in self._write(repairs, "repairing units").items():
-            unit, problems = self._read(draft)
-            if not problems and not draft.failed:
-                units[i] = replace(unit, written_by="generator_repaired")
+            read = self._read(draft, questions[i], passages[i])
+            if not read.problems and not draft.failed:
+                units[i] = replace(read.unit, written_by="generator_repaired")
         for i in range(len(questions)):
             if i not in units:
                 units[i] = extracted(questions[i], passages[i], self.count_tokens)
@@ -87,9 +88,12 @@ class TwoStepDistiller:
         requests = [Request(messages, _UNIT_TOKENS) for messages in asked.values()]
         return dict(zip(asked, self.asker.ask(requests, label), strict=True))
 
-    @staticmethod
-    def _read(draft: Completion) -> tuple[Distillate, list[str]]:
-        unit, problems = read_unit(draft.text)
+    def _read(self, draft: Completion, question: str, passages: Sequence[Passage]) -> Draft:
+        """The draft and what is wrong with it; faults are counted by kind, at each try."""
+        if draft.failed or not draft.text.strip():
+            return Draft(Distillate("", ""), ("it is empty",), ())
+        read = read_unit(draft.text, question, passages)
+        self.asker.count(counted_by_kind(read.faults))
         if draft.finish_reason == "length":  # not counted as cut: it is written again, or not used
-            problems.append("it is cut in the middle: write less")
-        return unit, problems
+            read = replace(read, problems=(*read.problems, "it is cut in the middle: write less"))
+        return read

@@ -18,7 +18,11 @@ def evidence_groups(passages: Sequence[Passage]) -> list[int]:
     Two passages belong together where one is a source of the other, where they have a source in common, and where both
     belong to a third.
     """
-    evidence = [{*passage.sources} or {passage.passage_id} for passage in passages]
+    # With the origin: a passage may bear the id of a unit, and is no source of it for that.
+    evidence = [
+        {("corpus", source) for source in passage.sources} or {(passage.origin, passage.passage_id)}
+        for passage in passages
+    ]
     found = list(range(len(passages)))
     for place, mine in enumerate(evidence):
         for other in range(place):

@@ -17,6 +17,8 @@ from wbrag_pipeline.datasets.tasks import Task
 # it was told what was wrong with the first. "extractive_fallback": neither try could be used, so sentences of the
 # passages were selected in its place.
 WrittenBy = Literal["generator", "generator_repaired", "extractive_fallback"]
+# Which index a passage was found in. An id tells it apart from others of its own origin only.
+Origin = Literal["corpus", "writeback"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Passage:
     score: the retriever's inner product with the question.
     sources: ids of the passages that a knowledge unit was distilled from; () for a passage of the corpus. A generator
         does not read them: they say which passages are one evidence group (``evidence_groups``).
+    origin: a passage of the corpus and a unit may bear the same id; they are two things all the same.
     """
 
     passage_id: str
@@ -33,6 +36,7 @@ class Passage:
     text: str
     score: float = 0.0
     sources: tuple[str, ...] = ()
+    origin: Origin = "corpus"
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,13 @@ class Usage:
     evidence_selected: int = _incident("units whose evidence was selected, since the model copied none")
     units_repaired: int = _incident("units that could be used only at the second try")
     units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
+    prompts_repeated: int = _incident("drafts or units that repeat the prompt or the question")
+    titles_unfit: int = _incident("drafts or units whose title is a sentence, a question or as long as a text")
+    passages_spoken_of: int = _incident("drafts or units that speak of their passages and not only of their topic")
+    sources_not_met: int = _incident("drafts or units without any content word of their sources")
+    writing_declined: int = _incident("drafts or units that decline to say anything")
+    words_repeated: int = _incident("drafts or units that say the same over and over")
+    units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.generation.reader import extraction
+from wbrag_pipeline.generation.source_words import SourceText
+from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
 
-MOST_TITLE_WORDS = 16
 LEAST_WORDS, MOST_WORDS = 8, 160
 
 _LABEL = re.compile(
@@ -23,17 +25,14 @@ _LABEL = re.compile(
 _MARKUP = re.compile(
     r"^\s*(?:#{1,6}\s|[-*•]\s|\d+[.)]\s|>|```)|\*\*|</?(?:passage|evidence|question)\b|‹", re.IGNORECASE
 )
-# Words of somebody who speaks to a model or to a reader, or about the task, and not about the topic.
-_TALK = re.compile(
+# Words of somebody who speaks to a model or to a reader.
+_ADDRESS = re.compile(
     r"\b(?:ignore|disregard|forget) (?:all|any|the|these|those|your|every|previous|prior|everything)\b"
     r"|\b(?:previous|prior|above|system) (?:instructions?|prompts?)\b|\bas an? (?:ai|language model|assistant)\b"
     r"|\b(?:you|readers?|assistants?|models?) (?:must|should|shall|need to|have to) (?:now |only |always |never )?"
     r"(?:answer|reply|respond|say|ignore|output|write|state|report|tell)\b"
     r"|^(?:please )?(?:answer|respond|reply) (?:with|only|exactly|to)\b"
-    r"|^(?:sure|certainly|of course|i'm sorry|i cannot|i can't)\b"
-    r"|\b(?:according to|based on) the (?:given |provided |above )?(?:evidence|passages?|context|question)\b"
-    r"|\bthe (?:given |provided |above )?(?:evidence|passages?|question) "
-    r"(?:does|do|says?|states?|asks?|mentions?|provides?)\b",
+    r"|^(?:sure|certainly|of course|i'm sorry|i cannot|i can't)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # Words that say nothing about what a question is after.
@@ -44,18 +43,33 @@ _DULL = frozenset(
 )
 
 
-def read_unit(text: str) -> tuple[Distillate, list[str]]:
-    """A model's output as title and paragraph, and what is wrong with it, in words for the model; [] is good."""
+@dataclass(frozen=True)
+class Draft:
+    """A model's output as title and paragraph. ``problems`` says in words for the model what is wrong; () is good.
+
+    faults: the kinds of ``unit_faults`` among them.
+    """
+
+    unit: Distillate
+    problems: tuple[str, ...]
+    faults: tuple[FaultKind, ...]
+
+
+def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
+    """A model's output for a question, held against the passages that it was written from."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     title, body = (lines[0] if lines else ""), lines[1:]
     unit = Distillate(title, " ".join(body))
+    sources = [SourceText(passage.title, passage.text) for passage in passages]
+    # One line alone is read as the paragraph: that there is no title is told anyway.
+    faults = faults_of(title, unit.text, question, sources) if body else faults_of("", title, question, sources)
+    if not body:
+        faults.pop("titles_unfit", None)
     problems = []
     if len(lines) < 2:
         problems.append("it must be a title line and then a paragraph")
     if len(body) > 1:
         problems.append("the paragraph must be one, on one line")
-    if len(title.split()) > MOST_TITLE_WORDS:
-        problems.append(f"the title is longer than {MOST_TITLE_WORDS} words")
     words = len(unit.text.split())
     if body and words < LEAST_WORDS:
         problems.append(f"the paragraph is shorter than {LEAST_WORDS} words")
@@ -65,9 +79,10 @@ def read_unit(text: str) -> tuple[Distillate, list[str]]:
         problems.append("it has a label such as 'Title:'")
     if any(_MARKUP.search(line) for line in lines):
         problems.append("it has markup, a list or quotation marks of the prompt")
-    if _TALK.search("\n".join(lines)):
-        problems.append("it speaks to the reader, of the task or of the evidence and not only of the topic")
-    return unit, problems
+    if _ADDRESS.search("\n".join(lines)):
+        problems.append("it speaks to the reader or to a model and not only of the topic")
+    problems += [f"it {reason}" for reason in faults.values()]
+    return Draft(unit, tuple(problems), tuple(faults))
 
 
 def verbatim(output: str, passages: Sequence[Passage]) -> tuple[list[str], int]:

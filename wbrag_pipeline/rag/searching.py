@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from wbrag_pipeline.generation.generator import Generator, Passage
-from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.knowledge_base import CORPUS, KnowledgeBase
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def passages_in(rows: pl.DataFrame) -> list[Passage]:
     """Rows of passage_id, title, text, score and perhaps origin and sources, as a generator takes them."""
     sources = rows["sources"].to_list() if "sources" in rows.columns else [()] * rows.height
+    origins = rows["origin"].to_list() if "origin" in rows.columns else [CORPUS] * rows.height
     columns = (rows[name] for name in ("passage_id", "title", "text", "score"))
     return [
-        Passage(name, title, text, score, tuple(of))
-        for name, title, text, score, of in zip(*columns, sources, strict=True)
+        Passage(name, title, text, score, tuple(of), origin)
+        for name, title, text, score, of, origin in zip(*columns, sources, origins, strict=True)
     ]
 
 

@@ -157,21 +157,24 @@ class KnowledgeBase:
 
         Raises IntegrityError when a hit's passage is in no table here.
         """
-        hits = hits.with_row_index("_row")
-        from_corpus = hits.filter(pl.col("origin") == CORPUS)
-        from_units = hits.filter(pl.col("origin") != CORPUS)
-        units = self._units.select(
-            pl.col("unit_id").alias("passage_id"), "title", "text", pl.col("source_passage_ids").alias("sources")
+        key = ["origin", "passage_id"]  # an id alone may be a passage's and a unit's
+        texts = self._units.select(
+            pl.lit(WRITEBACK).alias("origin"),
+            pl.col("unit_id").alias("passage_id"),
+            "title",
+            "text",
+            pl.col("source_passage_ids").alias("sources"),
         )
-        if (strange := from_units.join(units, on="passage_id", how="anti")).height:
+        in_corpus = pl.col("origin") == CORPUS
+        if (strange := hits.filter(~in_corpus).join(texts, on=key, how="anti")).height:
             raise IntegrityError("write-back units", f"there is no unit {strange['passage_id'][0]!r}")
-        texts = self._texts.of(from_corpus["passage_id"]) if from_corpus.height else units.clear().drop("sources")
-        corpus = texts.with_columns(pl.lit([], pl.List(pl.String)).alias("sources"))
-        return (
-            pl.concat([from_corpus.join(corpus, on="passage_id"), from_units.join(units, on="passage_id")])
-            .sort("_row")
-            .drop("_row")
-        )
+        asked = hits.filter(in_corpus)["passage_id"]
+        if len(asked):  # or the corpus' table need not be there
+            corpus = self._texts.of(asked).with_columns(
+                pl.lit(CORPUS).alias("origin"), pl.lit([], pl.List(pl.String)).alias("sources")
+            )
+            texts = pl.concat([texts, corpus.select(texts.columns)])
+        return hits.join(texts, on=key, how="inner", maintain_order="left", validate="m:1")
 
 
 def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:

@@ -109,7 +109,7 @@ def unit_choices(bench: Workbench, trial: Trial, units: pl.DataFrame) -> Artifac
             near = []
             for at in found:
                 unit, title, text, sources = known[at]
-                near.append(Passage(unit, title, text, float(likeness[place, at]), tuple(sources)))
+                near.append(Passage(unit, title, text, float(likeness[place, at]), tuple(sources), "writeback"))
             for choice in range(1, 2 ** len(near)):
                 chosen = [passage for bit, passage in enumerate(near) if choice >> bit & 1]
                 shown = [*corpus[place][: s.top_k - len(chosen)], *chosen]
