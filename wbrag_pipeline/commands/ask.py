@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.terminal import on_one_line
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
@@ -58,16 +60,16 @@ def ask(
         system = system.for_reader(label)
     for side, asked in (("without write-back", system.without_writeback()), ("with write-back", system)):
         answered = asked.answer([question])
-        typer.echo(f"{side}: {answered.texts[0] or '(no answer)'}")
+        say(f"{side}: {on_one_line(answered.texts[0]) or '(no answer)'}")
         for row in answered.hits.sort("rank").iter_rows(named=True):
-            text = " ".join(row["text"].split())
-            typer.echo(
-                f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "
+            text, title, passage = (on_one_line(row[column]) for column in ("text", "title", "passage_id"))
+            say(
+                f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{passage}  {title}: "
                 f"{text[:90]}{'…' if len(text) > 90 else ''}"
             )
-    typer.echo(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
+    say(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
     if told := held_back(settings, name):
-        typer.echo(told)
+        say(told)
 
 
 def last_trained(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -194,10 +195,10 @@ def _run(kinds: Sequence[str], study: Study) -> None:
         for method in dict.fromkeys((*study.methods, *study.crossed)):
             check_before_a_run(study.settings.with_(generator=generator, method=method), entries)
     bring_corpora_up_to_date(study.settings, study.benchmarks)
-    conduct(list(cells(bench, study, kinds)), lambda line: typer.echo(line, err=True))
+    conduct(list(cells(bench, study, kinds)), lambda line: say(line, err=True))
     found = results_of(study.settings, study.generators, study.benchmarks)
     asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
-    typer.echo(results_as_markdown({name: table for name, table in found.items() if name in asked}))
+    say(results_as_markdown({name: table for name, table in found.items() if name in asked}))
     if len(kinds) > 1:
         _report(study.settings, bench.registry, study.generators, study.benchmarks)
 
@@ -207,7 +208,7 @@ def _report(settings: Settings, registry: Registry, generators: Sequence[str], b
 
     page = write_experiments_report(settings.layout.experiments, gather(settings, registry, generators, benchmarks))
     # As short as it can be told from here.
-    typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
 def workbench(study: Study) -> Workbench:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -56,4 +57,5 @@ def forget(
         certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark)
     if json is not None:
         certificate.write(json)
-    typer.echo("\n".join(certificate.lines()))
+    for line in certificate.lines():
+        say(" ".join(line.splitlines()))  # an id may hold line ends

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -51,10 +52,8 @@ def judge(
         if split == "train":
             context.benchmark.require_answers()
     check_able(contexts[0].generator, contexts[0].method, judges=True)
-    typer.echo(
-        "| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |"
-    )
-    typer.echo("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    say("| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |")
+    say("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for context in contexts:
         # The questions of either split are judged as training questions are.
         labelled = replace(context, account="judge:", benchmark=replace(context.benchmark, answers="given"))
@@ -66,4 +65,4 @@ def judge(
             kappa = "–" if a.kappa is None else f"{a.kappa:.2f}"
             counts = (a.cases, a.both, a.gold_only, a.judge_only, a.neither, a.left_out)
             shown = " | ".join(map(str, counts))
-            typer.echo(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")
+            say(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
 from wbrag_pipeline.settings import Settings
@@ -50,7 +49,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
 
     with dg.DagsterInstance.get() as instance:
         for entry in entries:
-            typer.echo(f"benchmark {entry.name}", err=True)
+            say(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
             _execute(defs.resolve_job_def(job), instance, entry.name, _run_config(settings))
 
@@ -72,7 +71,7 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
 
     with dg.DagsterInstance.get() as instance:
         for corpus in stale:
-            typer.echo(f"corpus {corpus}", err=True)
+            say(f"corpus {corpus}", err=True)
             _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
 
 
@@ -100,7 +99,7 @@ def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
     with dg.DagsterInstance.get() as instance:
         for benchmark in benchmarks:
             if last := last_training(instance, benchmark, settings):
-                typer.echo(f"benchmark {benchmark}", err=True)
+                say(f"benchmark {benchmark}", err=True)
                 _execute(defs.resolve_job_def(last.job), instance, benchmark, last.run_config)
                 trained.append(benchmark)
     return trained

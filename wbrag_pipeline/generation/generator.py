@@ -132,6 +132,7 @@ class Usage:
     units_repaired: int = _incident("units that could be used only at the second try")
     units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
+    entries_damaged: int = _incident("stored answers that were damaged or cannot be; asked for again")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
     @property
