@@ -10,7 +10,9 @@ import base64
 import html
 import os
 import re
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
+
+from wbrag_pipeline.errors import InputError
 
 KEY_VARIABLES = ("WBRAG_API_KEY", "OPENAI_API_KEY")
 # Servers that want no key get a word such as "EMPTY", which answers may hold: shorter keys are no secret.
@@ -20,12 +22,20 @@ _LEAST_QUOTED = 4
 # A key of letters alone that is shorter may be a placeholder of two words, which meet in an answer as well.
 _LEAST_OF_LETTERS = 20
 _LEAST_PART = 6
-_ESCAPED = re.compile(rb"\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})")
+_ESCAPES_IN_ESCAPES = 8
+_ESCAPED = re.compile(rb"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\[abfnrtv]|\\(.)")
 
 
 def api_key() -> str:
-    """The key to send, or "" where there is none."""
-    return next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
+    """The key to send, without white space around it, or "" where there is none.
+
+    Raises InputError for one that no header can hold, such as two lines; it is not repeated.
+    """
+    name = next((name for name in KEY_VARIABLES if os.environ.get(name)), "")
+    key = os.environ.get(name, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise InputError("holds a character that no key holds", field=name, hint="set it to the key alone, on one line")
+    return key
 
 
 def holds_key(said: bytes) -> bool:
@@ -60,7 +70,7 @@ def _found(spellings: set[bytes], said: bytes, key: bytes) -> bool:
 
 
 def _spellings(key: bytes) -> set[bytes]:
-    found = {key, key[::-1], key.hex().encode(), quote_from_bytes(key, safe="").encode()}
+    found = {key, key[::-1], key.hex().encode()}
     for ahead in range(3):
         # Whatever stands before and after the key in what was encoded, these characters in the middle are the same.
         coded = base64.b64encode(b"\0" * ahead + key)[(0, 2, 3)[ahead] :]
@@ -69,12 +79,24 @@ def _spellings(key: bytes) -> set[bytes]:
     return found
 
 
-def _unescaped(said: bytes) -> set[bytes]:
-    found = set()
-    if b"\\" in said:
-        found.add(_ESCAPED.sub(lambda escape: bytes([int(escape[1] or escape[2], 16)]), said))
-    if b"%" in said:
-        found.add(unquote_to_bytes(said))
-    if b"&" in said:
-        found.add(html.unescape(said.decode("utf-8", errors="replace")).encode())
+def _unescaped(said: bytes) -> list[bytes]:
+    """The text out of the escapes of JSON, URLs and HTML, and out of those inside these."""
+    found = []
+    for _ in range(_ESCAPES_IN_ESCAPES):
+        before = said
+        if b"\\" in said:
+            said = _ESCAPED.sub(_character, said)
+        if b"%" in said:
+            said = unquote_to_bytes(said)
+        if b"&" in said:
+            said = html.unescape(said.decode("utf-8", errors="replace")).encode("utf-8", errors="replace")
+        if said == before:
+            break
+        found.append(said)
     return found
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    # What is no Latin letter is in no key; white space such as \n only parts its pieces.
+    number = int(escape[1] or escape[2] or b"20", 16)
+    return escape[3] or (bytes([number]) if number < 0x80 else b" ")
