@@ -15,8 +15,8 @@ from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.engine_protocol import NEEDED_BY, Capabilities, Completion, Message, Request
 from wbrag_pipeline.generation.openai_format import (
     Dialect,
+    ListedModel,
     chat_body,
-    context_length,
     is_too_long,
     parse_chat,
     parse_distribution,
@@ -64,7 +64,7 @@ def find_out(name: str, model: str, replicas: Replicas, extra: Mapping[str, Any]
     """
     asker = Asker(replicas)
     listed = _listed(asker.ask("/models", None, parse_models), name, model)
-    dialect = Dialect(vllm=listed.get("owned_by") == "vllm")
+    dialect = Dialect(vllm=listed.vllm)
     dialect = _with_chat(asker, name, model, dialect, extra)
     for top in (20, 5, 0):
         tried = replace(dialect, logprobs=top)
@@ -84,7 +84,7 @@ def find_out(name: str, model: str, replicas: Replicas, extra: Mapping[str, Any]
             found = not isinstance(one, Exception)
             whole = found and not isinstance(all_, Exception) and sum(all_.values()) > 1.0 - 1e-3
             dialect = replace(dialect, token_prompts=found, whole=whole)
-    return dialect, context_length(listed)
+    return dialect, listed.context
 
 
 def capabilities_of(dialect: Dialect) -> Capabilities:
@@ -99,21 +99,19 @@ def say_what_is_lacking(name: str, found: Capabilities) -> None:
             _log.warning("%s offers no %s; %s", name, what, who)
 
 
-def _listed(
-    entries: Mapping[str, Mapping[str, Any]] | Refused | Unanswered, name: str, model: str
-) -> Mapping[str, Any]:
-    """The model's entry in the endpoint's list; {} where the endpoint has no such list."""
+def _listed(entries: Mapping[str, ListedModel] | Refused | Unanswered, name: str, model: str) -> ListedModel:
+    """The model's entry in the endpoint's list; one that tells nothing where the endpoint has no such list."""
     if isinstance(entries, Unanswered):
         raise WbragError(f"{name} does not answer: {entries}; is the server running? (for example: vllm serve {model})")
     if isinstance(entries, Refused):
-        return {}
+        return ListedModel()
     if entries and model not in entries:
         # Ollama lists `name:latest` and answers to `name`; a list may also be one page of several.
         near = [known for known in entries if known.partition(":")[0] == model.partition(":")[0]]
         if len(entries) == 1 and not near:
             raise InputError(f"{name} serves {next(iter(entries))!r} and not {model!r}", field="generator")
-        return entries[near[0]] if near else {}
-    return entries.get(model, {})
+        return entries[near[0]] if near else ListedModel()
+    return entries.get(model, ListedModel())
 
 
 def _with_chat(asker: Asker, name: str, model: str, dialect: Dialect, extra: Mapping[str, Any]) -> Dialect:

@@ -146,23 +146,31 @@ def parse_distribution(reply: Any) -> Distribution:
     return found
 
 
-def parse_models(reply: Any) -> dict[str, Mapping[str, Any]]:
-    """The entries of a list of models, by id. Raises Malformed for another shape; what has no id is no model."""
+@dataclass(frozen=True)
+class ListedModel:
+    """What a list of models tells of one: whether ``vllm serve`` runs it, and its context length where that is told."""
 
-    def read() -> dict[str, Mapping[str, Any]]:
-        entries = (entry for entry in valid_list(reply["data"]) if isinstance(entry, dict))
-        return {valid_text(entry["id"]): entry for entry in entries if isinstance(entry.get("id"), str)}
+    vllm: bool = False
+    context: int | None = None
 
-    found: dict[str, Mapping[str, Any]] = reading(read)
+
+def parse_models(reply: Any) -> dict[str, ListedModel]:
+    """The models of a list, by id. Raises Malformed for another shape; what has no id is no model."""
+
+    def read() -> dict[str, ListedModel]:
+        entries = [entry for entry in valid_list(reply["data"]) if isinstance(entry, dict)]
+        return {valid_text(entry["id"]): _listed_model(entry) for entry in entries if isinstance(entry.get("id"), str)}
+
+    found: dict[str, ListedModel] = reading(read)
     return found
 
 
-def context_length(model: Mapping[str, Any]) -> int | None:
-    """Tokens of prompt and answer that a listed model takes; None where the list does not say."""
+def _listed_model(entry: Mapping[str, Any]) -> ListedModel:
     try:
-        return valid_count(model.get("max_model_len")) or None
+        context = valid_count(entry.get("max_model_len")) or None
     except ValueError:
-        return None
+        context = None
+    return ListedModel(entry.get("owned_by") == "vllm", context)
 
 
 def parse_token_ids(reply: Any) -> tuple[int, ...]:

@@ -203,9 +203,9 @@ class RayEngine(LocalTokenizer):
         problem = row.get("__inference_error__")
         if not problem:
             try:
-                return parse_chat(read_json(str(row["reply"]).encode(errors="replace")), request, dialect)
+                return parse_chat(read_json(str(row.get("reply") or "").encode(errors="replace")), request, dialect)
             except Malformed as error:
-                problem = f"{error}: {row['reply']}"
+                problem = f"{error}: {row.get('reply')}"
         _log.warning("%s: a request failed for good: %s", self.name, quoted(str(problem).encode(errors="replace")))
         return Completion("", finish_reason="failed")
 
