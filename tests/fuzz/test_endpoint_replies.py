@@ -112,7 +112,8 @@ def test_any_reply_of_the_other_routes_is_valid_or_malformed(read: Callable[[Any
         if read is parse_distribution:
             assert all(0.0 <= p <= 1.0 for p in found.values()) and math.fsum(found.values()) <= 1.01
         if read is parse_models:
-            assert all(name.encode() and (model.context or 1) > 0 for name, model in found.items())
+            "".join(found).encode()
+            assert all(model.context is None or model.context > 0 for model in found.values())
 
     holds()
 
