@@ -15,7 +15,7 @@ from resources.corpus import open_corpus
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
-from wbrag_pipeline.evaluation.formatting import markdown_table
+from wbrag_pipeline.evaluation.formatting import markdown_table, unlinked
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import Release, candidate, open_release
 from wbrag_pipeline.training.context import StageContext
@@ -108,4 +108,4 @@ def _preview(frame: pl.DataFrame) -> str:
         [f"{value:.4g}" if isinstance(value, float) else value for value in row]
         for row in frame.head(_PREVIEW_ROWS).iter_rows()
     )
-    return markdown_table(frame.columns, rows, longest=_PREVIEW_CHARACTERS)
+    return unlinked(markdown_table(frame.columns, rows, longest=_PREVIEW_CHARACTERS))

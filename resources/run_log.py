@@ -5,12 +5,14 @@ import sys
 
 import dagster as dg
 
+from wbrag_pipeline.terminal import printable
+
 
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         step = getattr(record, "dagster_meta", {}).get("step_key") or ""
         message = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
-        return f"  {step:<16} {message}"
+        return printable(f"  {step:<16} {message}")
 
 
 def _of_a_stage(record: logging.LogRecord) -> bool:

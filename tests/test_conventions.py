@@ -91,6 +91,29 @@ def test_nothing_is_pickled(module: Path) -> None:
             assert node.attr not in {"load", "save"}, f"line {node.lineno}: torch.{node.attr} pickles; use safetensors"
 
 
+# Ways to a terminal that do not come by ``commands/console.py``, where what does not print is written out.
+_PRINTS = {"print", "echo", "secho", "Console", "rprint", "print_exc", "print_exception", "basicConfig"}
+_STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
+_OWN_WAY_OUT = {
+    "wbrag_pipeline/commands/console.py": "the one way out",
+    "wbrag_pipeline/progress.py": "bars, whose labels are our own words",
+    "resources/run_log.py": "the run's log lines, written out by its formatter",
+}
+
+
+@each_module
+def test_nothing_is_printed_but_through_the_console(module: Path) -> None:
+    if str(module.relative_to(ROOT)) in _OWN_WAY_OUT:
+        return
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            own = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") in ("console", "self")
+            assert own or called not in _PRINTS, f"line {node.lineno}: {called}; use say or wide_console"
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "sys":
+            assert node.attr not in _STREAMS, f"line {node.lineno}: sys.{node.attr}; use say"
+
+
 def test_every_folder_with_code_is_a_package_that_imports() -> None:
     for folder in sorted({module.parent for module in MODULES}):
         assert (folder / "__init__.py").is_file(), f"{folder.relative_to(ROOT)} has no __init__.py"

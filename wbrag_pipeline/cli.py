@@ -25,6 +25,7 @@ from wbrag_pipeline.commands import (
     ui,
     upgrade,
 )
+from wbrag_pipeline.commands.console import say, say_error, speak_plainly
 from wbrag_pipeline.errors import WbragError
 
 app = typer.Typer(
@@ -55,7 +56,7 @@ for command in (
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"wbrag {__version__}")
+        say(f"wbrag {__version__}")
         raise typer.Exit
 
 
@@ -74,6 +75,7 @@ def global_options(
 
 def main() -> None:
     """Run the command; an error of ours is one line on stderr and its exit code, other errors keep their traceback."""
+    speak_plainly()
     try:
         # --debug is accepted anywhere on the line.
         arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -81,13 +83,13 @@ def main() -> None:
     except WbragError as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"error: {error}", err=True)
+        say_error(str(error))
         raise SystemExit(error.exit_code) from None
     except OSError as error:
         # A folder that cannot be written, a full disk: the system's own words and the file are what helps.
         if "--debug" in sys.argv or error.filename is None:
             raise
-        typer.echo(f"error: {error.filename}: {error.strerror} (is the folder yours to write, and not full?)", err=True)
+        say_error(f"{error.filename}: {error.strerror} (is the folder yours to write, and not full?)")
         raise SystemExit(2) from None
 
 

@@ -18,11 +18,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wbrag_pipeline.terminal import printable
+
 
 class WbragError(Exception):
-    """Base of the tree. ``str(error)`` is one message that a person can act on."""
+    """Base of the tree. ``str(error)`` is one message that a person can act on.
+
+    It may name what others wrote, an id or a file, so what does not print in it is written out (``printable``).
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(WbragError):

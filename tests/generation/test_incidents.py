@@ -212,3 +212,74 @@ def test_readings_of_the_version_before_are_still_readings(tmp_path: Path) -> No
     reader = Reader(cache)
     assert reader.answer(["Where was Marie Curie born?"], [[CURIE]], OPEN_QA) == first
     assert (reader.usage.sent, reader.usage.incidents) == (0, {})
+
+
+# What was stored and cannot be.
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '["Warsaw", NaN, 0.0, [], 0, 6, false]',
+        '["Warsaw", 1.0, 0.0, [0.5, 0.5], 0, 6, false]',
+        '["Warsaw", 1.0, 0.0, [0.5, 0.5, 7.0], 0, 6, false]',
+        '["Warsaw", 1.0, 0.0, [], -1, 6, false]',
+        '["Warsaw", 1.0]',
+        '{"text": "Warsaw"}',
+        "null",
+    ],
+)
+def test_a_stored_reading_that_cannot_be_is_asked_for_again_and_counted(value: str, tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    first = Reader(cache).answer(["Where was Marie Curie born?"], [[CURIE]], OPEN_QA)
+    spoil(cache, value)
+    for incidents in ({"entries_damaged": 1}, {}):
+        reader = Reader(cache)
+        assert reader.answer(["Where was Marie Curie born?"], [[CURIE]], OPEN_QA) == first
+        assert (reader.usage.sent, reader.usage.incidents) == (len(incidents), incidents)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '["Paris", [["Paris", 7.0]], "stop", 0]',
+        '["Paris", [["Paris", NaN]], "stop", 0]',
+        '["Paris", [], "failed", 0]',
+        '["Paris", [], "stop", -1]',
+        '["Paris"]',
+        "7",
+    ],
+)
+def test_a_stored_ensemble_that_cannot_be_is_asked_for_again_and_counted(value: str, tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+    replug(cache).answer_ensemble(["Where?"], [[CURIE]], [[1.0]], OPEN_QA)
+    spoil(cache, value)
+    for incidents in ({"entries_damaged": 1}, {}):
+        model = replug(cache)
+        assert model.answer_ensemble(["Where?"], [[CURIE]], [[1.0]], OPEN_QA)[0].text == "Paris"
+        assert (model.usage.sent, model.usage.incidents) == (len(incidents), incidents)
+
+
+@pytest.mark.parametrize("value", ["[0.5]", "[0.5, NaN]", "[0.5, 1e9]", '["a", "b"]', "{}", "null"])
+def test_a_stored_decision_that_cannot_be_is_asked_for_again_and_counted(value: str, tmp_path: Path) -> None:
+    cache = CompletionCache(tmp_path / "c.sqlite")
+
+    def wants(model: LanguageModel) -> list[float | None]:
+        return model.wants_retrieval(["Q?"], OPEN_QA)
+
+    def model() -> LanguageModel:
+        engine = Narrow(vocabulary=REFLECTION_TOKENS, distribution=lambda text: [0.6, 0.2] + [0.0] * 10)
+        engine._texts = ["any"]
+        return LanguageModel(engine, cache)
+
+    first = wants(model())
+    spoil(cache, value)
+    for incidents in ({"entries_damaged": 1}, {}):
+        again = model()
+        assert wants(again) == first == [pytest.approx(0.75)]
+        assert (again.usage.sent, again.usage.incidents) == (len(incidents), incidents)
+
+
+def spoil(cache: CompletionCache, value: str) -> None:
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        connection.execute("UPDATE completions SET value = ?", (value,))

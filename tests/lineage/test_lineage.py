@@ -618,7 +618,7 @@ def test_a_tree_is_drawn() -> None:
     node = Node("root\x1b[31m\nnext", {"a": 1, "long": 0.123456}, (Node("inner", {"x": True}, leaves), Node("last")))
     assert render_tree(node, children_at_most=2) == (
         """\
-root [31m next
+root\\x1b[31m next
 │  a     1
 │  long  0.1235
 ├─ inner

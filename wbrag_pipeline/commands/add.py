@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
@@ -37,7 +38,7 @@ def corpus(
     from wbrag_pipeline.datasets.adding import add_corpus
 
     added = add_corpus(settings.home, name, path, description, replace=replace)
-    typer.echo(f"corpus {name}: {added.passages:,} passages ({added.file})")
+    say(f"corpus {name}: {added.passages:,} passages ({added.file})")
 
 
 @app.command()
@@ -92,4 +93,4 @@ def benchmark(
         )
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
     counts = f"{added.train_questions:,} training and {added.test_questions:,} test questions"
-    typer.echo(f"benchmark {name}: {counts}{dropped} ({added.file})")
+    say(f"benchmark {name}: {counts}{dropped} ({added.file})")

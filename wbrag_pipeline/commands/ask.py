@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
+from wbrag_pipeline.terminal import on_one_line
 
 if TYPE_CHECKING:
     from wbrag_pipeline.rag.system import Answered
@@ -54,7 +56,7 @@ def ask(
     entry = Registry.load(settings.home).benchmark(name)
     current(settings.releases(name))  # where there is none, that is told before anything is loaded
     # An answer is kept in the completion cache, which forgetting empties.
-    with at_work(settings.layout, "wbrag ask", tell=partial(typer.echo, err=True)):
+    with at_work(settings.layout, "wbrag ask", tell=partial(say, err=True)):
         release = current(settings.releases(name))
         corpus = open_knowledge_base(settings, entry.corpus, load_encoder(settings.encoder))
         system = served_system(release, settings, entry.corpus, corpus, entry.task, deployed_generator)
@@ -64,17 +66,17 @@ def ask(
             system = system.for_reader(label)
         for side, asked in (("without write-back", system.without_writeback()), ("with write-back", system)):
             _print_answer(side, asked.answer([question]))
-    typer.echo(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
+    say(f"benchmark {name}, release {release.name}; wbrag lineage ID shows where a passage or unit comes from")
     if told := held_back(settings, name):
-        typer.echo(told)
+        say(told)
 
 
 def _print_answer(side: str, answered: Answered) -> None:
-    typer.echo(f"{side}: {answered.texts[0] or '(no answer)'}")
+    say(f"{side}: {on_one_line(answered.texts[0]) or '(no answer)'}")
     for row in answered.hits.sort("rank").iter_rows(named=True):
-        text = " ".join(row["text"].split())
-        typer.echo(
-            f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{row['passage_id']}  {row['title']}: "
+        text, title, passage = (on_one_line(row[column]) for column in ("text", "title", "passage_id"))
+        say(
+            f"  {row['rank']}. {row['score']:.3f} {row['origin']}:{passage}  {title}: "
             f"{text[:90]}{'…' if len(text) > 90 else ''}"
         )
 

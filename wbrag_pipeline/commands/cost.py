@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import wide_console, with_settings
+from wbrag_pipeline.commands.console import wide_console
+from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import NotBuiltError
 
 if TYPE_CHECKING:

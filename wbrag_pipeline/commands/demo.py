@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def demo(
     for benchmark in benchmarks:  # one at a time, so that each result is seen as soon as it is there
         run_pipeline(settings, [benchmark])
         print_result(settings, benchmark)
-    typer.echo()
+    say()
     print_overview(settings, benchmarks)
 
 
@@ -45,4 +46,4 @@ def _take_vectors(settings: Settings) -> None:
 
     settings.layout.mark_layout()
     if taken := take_shipped_vectors(SAMPLE_VECTORS, settings.layout.embeddings, load_encoder(settings.encoder)):
-        typer.echo(f"corpus sample: {taken:,} vectors came with the package, nothing has to be encoded", err=True)
+        say(f"corpus sample: {taken:,} vectors came with the package, nothing has to be encoded", err=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import WbragError
 
@@ -32,10 +33,10 @@ def doctor(settings: Settings) -> None:
     failed = False
     for name, check in CHECKS.items():
         try:
-            typer.echo(f"ok    {name:<10} {check(settings)}")
+            say(f"ok    {name:<10} {check(settings)}")
         except WbragError as error:
             failed = True
-            typer.echo(f"FIX   {name:<10} {error}")
+            say(f"FIX   {name:<10} {error}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -136,7 +137,7 @@ def run_report(benchmarks: Benchmarks = None, generator: Generators = None, *, s
     from wbrag_pipeline.run_locks import at_work
 
     study = _study(settings, benchmarks, generator)
-    with at_work(study.settings.layout, "wbrag experiment", tell=partial(typer.echo, err=True)):
+    with at_work(study.settings.layout, "wbrag experiment", tell=partial(say, err=True)):
         _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
 
 
@@ -199,12 +200,12 @@ def _run(kinds: Sequence[str], study: Study) -> None:
         for method in dict.fromkeys((*study.methods, *study.crossed)):
             check_before_a_run(study.settings.with_(generator=generator, method=method), entries)
     bring_corpora_up_to_date(study.settings, study.benchmarks)
-    told, corpora = partial(typer.echo, err=True), {corpus_lock(entry.corpus) for entry in entries}
+    told, corpora = partial(say, err=True), {corpus_lock(entry.corpus) for entry in entries}
     with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=told):
         conduct(list(cells(workbench(study), study, kinds)), told)
         found = results_of(study.settings, study.generators, study.benchmarks)
         asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
-        typer.echo(results_as_markdown({name: table for name, table in found.items() if name in asked}))
+        say(results_as_markdown({name: table for name, table in found.items() if name in asked}))
         if len(kinds) > 1:
             _report(study.settings, registry, study.generators, study.benchmarks)
 
@@ -214,7 +215,7 @@ def _report(settings: Settings, registry: Registry, generators: Sequence[str], b
 
     page = write_experiments_report(settings.layout.experiments, gather(settings, registry, generators, benchmarks))
     # As short as it can be told from here.
-    typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
 def workbench(study: Study) -> Workbench:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -45,7 +46,7 @@ def forget(
     from wbrag_pipeline.forgetting.forget import resume as resume_now
     from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
 
-    tell = partial(typer.echo, err=True)
+    tell = partial(say, err=True)
     if resume:
         if kind or ids:
             raise InputError("--resume takes no ids", hint="wbrag forget --resume")
@@ -61,4 +62,5 @@ def forget(
         certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark, wait=wait, tell=tell)
     if json is not None:
         certificate.write(json)
-    typer.echo("\n".join(certificate.lines()))
+    for line in certificate.lines():
+        say(" ".join(line.splitlines()))  # an id may hold line ends

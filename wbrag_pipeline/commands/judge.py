@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -48,13 +49,11 @@ def judge(
         if split == "train":
             entry.require_answers()
     corpora = {corpus_lock(entry.corpus) for entry in entries}
-    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=partial(typer.echo, err=True)):
+    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=partial(say, err=True)):
         contexts = [StageContext.of(settings, entry.name, run="judge") for entry in entries]
         check_able(contexts[0].generator, contexts[0].method, judges=True)
-        typer.echo(
-            "| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |"
-        )
-        typer.echo("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+        say("| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |")
+        say("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|")
         for context in contexts:
             _compare(context, split)
 
@@ -78,4 +77,4 @@ def _compare(context: StageContext, split: str) -> None:
         kappa = "–" if a.kappa is None else f"{a.kappa:.2f}"
         counts = (a.cases, a.both, a.gold_only, a.judge_only, a.neither, a.left_out)
         shown = " | ".join(map(str, counts))
-        typer.echo(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")
+        say(f"| {context.benchmark.name} | {what} | {shown} | {a.share:.0%} | {kappa} |")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -24,4 +25,4 @@ def lineage(
     """
     from wbrag_pipeline.lineage import Lineage, render_tree
 
-    typer.echo(render_tree(Lineage(settings.layout.lineage).trace(identifier)))
+    say(render_tree(Lineage(settings.layout.lineage).trace(identifier)))

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from wbrag_pipeline.settings import Setting, Settings
 
 Command = Callable[..., None]
@@ -64,14 +62,6 @@ def settings_of(*, any_layout: bool = False, **given: Any) -> Settings:
     if not any_layout:
         settings.layout.check_layout()
     return settings
-
-
-def wide_console() -> Console:
-    """A console that cuts no table where nobody reads at a terminal's width."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
 
 
 def _flag(setting: Setting) -> inspect.Parameter:

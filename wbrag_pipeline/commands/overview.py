@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ def print_result(settings: Settings, benchmark: str) -> None:
     """Print the result of one benchmark that has test questions, as a sentence."""
     from wbrag_pipeline.evaluation.benchmark_report import result_sentence
 
-    typer.echo(result_sentence(_line_of(settings, benchmark)))
+    say(result_sentence(_line_of(settings, benchmark)))
 
 
 def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
@@ -32,14 +31,14 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     for name in benchmarks:
         if name not in tested:
             units = tables.KNOWLEDGE_UNITS.read(settings.table("knowledge_units", name)).height
-            typer.echo(f"{name}: {units:,} knowledge units; there are no test questions to evaluate them with")
+            say(f"{name}: {units:,} knowledge units; there are no test questions to evaluate them with")
     if not tested:
         return
     lines = [_line_of(settings, name) for name in tested]
     page = write_overview(settings.overview, lines)
-    typer.echo(overview_table(lines))
+    say(overview_table(lines))
     # As short as it can be told from here.
-    typer.echo(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
 def _line_of(settings: Settings, benchmark: str) -> BenchmarkLine:

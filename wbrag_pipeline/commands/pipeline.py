@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
 from wbrag_pipeline.settings import Settings
@@ -70,7 +69,7 @@ def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool
         from wbrag_pipeline.definitions import defs
 
         for entry in entries:
-            typer.echo(f"benchmark {entry.name}", err=True)
+            say(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
             _execute(defs.resolve_job_def(job), instance, entry.name, _run_config(settings))
 
@@ -89,7 +88,7 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
         from wbrag_pipeline.definitions import defs
 
         for corpus in stale:
-            typer.echo(f"corpus {corpus}", err=True)
+            say(f"corpus {corpus}", err=True)
             _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
 
 
@@ -111,7 +110,7 @@ def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
 
         for benchmark in benchmarks:
             if last := last_training(instance, benchmark, settings):
-                typer.echo(f"benchmark {benchmark}", err=True)
+                say(f"benchmark {benchmark}", err=True)
                 _execute(defs.resolve_job_def(last.job), instance, benchmark, last.run_config)
                 trained.append(benchmark)
     return trained

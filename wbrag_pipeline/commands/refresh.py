@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import NotBuiltError
 
@@ -60,12 +61,12 @@ def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
     from wbrag_pipeline.refresh.planning import plan_refresh
 
     plan = plan_refresh(settings, registry, corpus)
-    typer.echo(summary(corpus, plan.counts, plan.changes, plan.retired))
+    say(summary(corpus, plan.counts, plan.changes, plan.retired))
     if plan.refused:
-        typer.echo(f"  would be refused: {plan.refused}")
+        say(f"  would be refused: {plan.refused}")
     for damaged in plan.damaged:
-        typer.echo(f"  would be passed over: {damaged}")
-    typer.echo("nothing was changed")
+        say(f"  would be passed over: {damaged}")
+    say("nothing was changed")
 
 
 def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_deletions: bool, train: bool) -> None:
@@ -79,7 +80,7 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
     from wbrag_pipeline.retrieval.passage_changes import counts
 
     if is_fresh(settings, corpus, registry.corpus(corpus).path):
-        typer.echo(f"corpus {corpus}: its files have not changed")
+        say(f"corpus {corpus}: its files have not changed")
         return
     first = committed_state(settings, corpus) is None
     run_refresh(settings, corpus, allow_deletions=allow_deletions)
@@ -87,8 +88,8 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
         table.read(settings.table(table.name, corpus)) for table in (tables.CORPUS_CHANGES, tables.RETIRED_UNITS)
     )
     passages = tables.PASSAGES.scan(settings.table("passages", corpus)).select(pl.len()).collect().item()
-    typer.echo(summary(corpus, counts(changes, passages), changes, retired))
+    say(summary(corpus, counts(changes, passages), changes, retired))
     if others := other_encoders(settings, corpus):
-        typer.echo(f"  its indexes for other encoders stay as they are until --encoder names them: {', '.join(others)}")
+        say(f"  its indexes for other encoders stay as they are until --encoder names them: {', '.join(others)}")
     if train and not first and (changes.height or retired.height):
         train_again(settings, registry.benchmarks_of(corpus))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.options import RELEASE_SETTINGS, wide_console, with_settings
+from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.terminal import on_one_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +58,7 @@ def list_releases(
     now = _pointer(folder)
     for move in now.moves if now else ():
         verb = "rolled back to" if move.action == "rollback" else "promoted"
-        typer.echo(f"{move.moved_at[:19]}Z {verb} {move.release}, by {move.actor}: {move.reason}")
+        say(f"{move.moved_at[:19]}Z {verb} {move.release}, by {move.actor}: {on_one_line(move.reason)}")
 
 
 @app.command()
@@ -76,16 +78,16 @@ def show(
     _require(settings, benchmark)
     folder = settings.releases(benchmark)
     found = open_release(folder, release) if release else current(folder)
-    typer.echo(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
+    say(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
     for title, facts in (("made", found.made), ("validation", found.validation or {"": "not validated"})):
-        typer.echo(title)
+        say(title)
         for name, value in facts.items():
-            typer.echo(f"  {name:<22} {value}")
-    typer.echo("files")
+            say(f"  {name:<22} {on_one_line(str(value))}")
+    say("files")
     for name, sha256 in found.files.items():
-        typer.echo(f"  {name:<22} {sha256}")
+        say(f"  {name:<22} {sha256}")
     found.verify()
-    typer.echo("all files are whole")
+    say("all files are whole")
 
 
 @app.command()
@@ -107,7 +109,7 @@ def diff(
     _require(settings, benchmark)
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
     found = diff_units(*(side.units() for side in sides))
-    typer.echo(
+    say(
         f"{old} → {new}: {found.came.height} came, {found.went.height} went, {found.changed.height} changed, "
         f"{found.same} as they were"
     )
@@ -135,11 +137,11 @@ def promote(
     from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
-    with at_work(settings.layout, "wbrag release promote", tell=partial(typer.echo, err=True)):
+    with at_work(settings.layout, "wbrag release promote", tell=partial(say, err=True)):
         folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
         move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
         served = _record(settings, benchmark)
-    typer.echo(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
+    say(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
     _say_why(benchmark, release, served)
 
 
@@ -162,13 +164,13 @@ def rollback(
     from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
-    with at_work(settings.layout, "wbrag release rollback", tell=partial(typer.echo, err=True)):
+    with at_work(settings.layout, "wbrag release rollback", tell=partial(say, err=True)):
         folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
         left = pointer.served_name(folder)
         move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
         served = _record(settings, benchmark)
     target = move.release if move.action == "rollback" else move.previous
-    typer.echo(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
+    say(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
     _say_why(benchmark, target, served)
 
 
@@ -223,7 +225,7 @@ def _record(settings: Settings, benchmark: str) -> str:
 
 def _say_why(benchmark: str, wanted: str, served: str) -> None:
     if wanted != served:
-        typer.echo(
+        say(
             f"{served} is {wanted} over the corpus as it is now: some of its units' sources have changed; "
             f"see wbrag release diff {benchmark} {wanted} {served}"
         )
@@ -249,7 +251,7 @@ def _pointer(folder: Path) -> Pointer | None:
     try:
         return read_pointer(folder)
     except IntegrityError as error:
-        typer.echo(f"damaged: {error}", err=True)
+        say(f"damaged: {error}", err=True)
         return None
 
 
@@ -268,12 +270,10 @@ def _facts(folder: Path, name: str) -> Sequence[str]:
 
 
 def _print_units(mark: str, units: pl.DataFrame) -> None:
-    from wbrag_pipeline.lineage.node import one_line
-
     for row in units.head(_AT_MOST).iter_rows(named=True):
-        typer.echo(f"{mark} {row['unit_id']}  {one_line(row['question'])}")
+        say(f"{mark} {on_one_line(row['unit_id'])}  {on_one_line(row['question'])}")
         if "old_text" in row:
-            typer.echo(f"    was {one_line(row['old_title'])}: {one_line(row['old_text'])}")
-        typer.echo(f"    {one_line(row['title'])}: {one_line(row['text'])}")
+            say(f"    was {on_one_line(row['old_title'])}: {on_one_line(row['old_text'])}")
+        say(f"    {on_one_line(row['title'])}: {on_one_line(row['text'])}")
     if units.height > _AT_MOST:
-        typer.echo(f"{mark} … {units.height - _AT_MOST} more")
+        say(f"{mark} … {units.height - _AT_MOST} more")

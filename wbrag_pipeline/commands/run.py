@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -35,4 +36,4 @@ def run(
     print_overview(settings, names)
     for name in names:
         if told := held_back(settings, name):
-            typer.echo(f"{name}: {told}")
+            say(f"{name}: {told}")

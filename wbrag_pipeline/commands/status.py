@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from wbrag_pipeline.commands.options import RELEASE_SETTINGS, wide_console, with_settings
+from wbrag_pipeline.commands.console import wide_console
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:

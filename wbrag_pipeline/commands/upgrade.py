@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
+from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def upgrade(settings: Settings) -> None:
     """
     moved = settings.layout.upgrade()
     if not moved:
-        typer.echo(f"{settings.home} has the layout of this version already")
+        say(f"{settings.home} has the layout of this version already")
         return
     for path in moved:
-        typer.echo(f"moved to {path}")
-    typer.echo("now: wbrag run BENCHMARK; then earlier-layout/ can be deleted")
+        say(f"moved to {path}")
+    say("now: wbrag run BENCHMARK; then earlier-layout/ can be deleted")

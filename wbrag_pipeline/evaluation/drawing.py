@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from wbrag_pipeline.evaluation.formatting import escape_markdown
+
 if TYPE_CHECKING:
     import altair as alt
 
@@ -85,7 +87,7 @@ def chart_png(chart: alt.LayerChart) -> bytes:
 
 def chart_markdown(chart: alt.LayerChart) -> str:
     """The picture as a Markdown image with its bytes inside, for Dagster metadata."""
-    alternative = re.sub(r"[\[\]]", "", chart_words(chart)[0])
+    alternative = escape_markdown(chart_words(chart)[0])
     return f"![{alternative}](data:image/png;base64,{base64.b64encode(chart_png(chart)).decode('ascii')})"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from wbrag_pipeline.terminal import on_one_line
+
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, longest: int | None = None) -> str:
     """A Markdown table of one line a row; heads and cells are escaped, so that they mean nothing but themselves.
@@ -22,9 +24,17 @@ def _shortened(text: str, longest: int | None) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """A stranger's text as one line of Markdown that means nothing but itself."""
-    squeezed = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    """A stranger's text as one line of Markdown that means nothing but itself; what does not print is written out."""
+    squeezed = on_one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]|!#~])", r"\\\1", squeezed)
+
+
+def unlinked(markdown: str) -> str:
+    """Markdown in which bare addresses stay text, also for a reader that makes links of them, as Dagster's pages do.
+
+    No escape keeps it from that, so an invisible word joiner goes into each address.
+    """
+    return re.sub(r"(?i)(https?:|ftp:)(?=//)|(www)(?=\.)|(@)", "\\g<0>\u2060", markdown)
 
 
 def signed(points: float) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wbrag_pipeline.storage import write_json
+from wbrag_pipeline.storage import write_text
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Certificate:
     searched: dict[str, int]
 
     def write(self, file: Path) -> None:
-        """Write it as JSON."""
-        write_json(file, self.to_json())
+        """Write it as JSON in ASCII: an id in it must not steer the terminal that the file is shown at."""
+        write_text(file, json.dumps(self.to_json(), indent=2, sort_keys=True) + "\n")
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from wbrag_pipeline.generation import ledger
 from wbrag_pipeline.generation.generator import Usage
 
 Asked = TypeVar("Asked")
+Stored = TypeVar("Stored")
 
 # SQLite's limit on variables in one statement is at least 999 in every build.
 _KEYS_A_QUERY = 900
@@ -27,11 +28,21 @@ _KEYS_A_QUERY = 900
 _PATIENCE = 60.0
 _REFUSALS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
 _SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
-# What is there stays, unless it is damaged.
-_PUT = (
-    "INSERT INTO completions VALUES (?, ?)"
-    " ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE NOT json_valid(completions.value)"
-)
+# What is there stays.
+_PUT = "INSERT INTO completions VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
+# The value again, since another process may have put a good one in its place meanwhile.
+_REMOVE = "DELETE FROM completions WHERE key = ? AND CAST(value AS BLOB) = ?"
+
+
+class Remembered(dict[str, Stored]):
+    """Values by key. ``damaged``: how many more were there that could not be used."""
+
+    damaged: int = 0
+
+
+def as_it_is(value: Any) -> Any:
+    """``read`` for values of which nothing more is known than that they are JSON."""
+    return value
 
 
 class CompletionCache:
@@ -48,20 +59,32 @@ class CompletionCache:
             connection.execute(_SCHEMA)
             ledger.prepare_ledger(connection)
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values that are there, by key; absent keys are left out, and values that are damaged.
+    def get_many(self, keys: Iterable[str], read: Callable[[Any], Stored] = as_it_is) -> Remembered[Stored]:
+        """What ``read`` makes of the values that are there, by key; absent keys are left out.
 
-        A damaged value is no incident of its own: its call is made again, and counted as sent.
+        So are values that are damaged: no JSON, or JSON of which ``read`` raises ValueError, such as a log-probability
+        above 0 that an earlier version stored. They are taken out, so that the next answer takes their place.
         """
         wanted = list(dict.fromkeys(keys))
-        found: dict[bytes, bytes] = {}
+        found = Remembered[Stored]()
         with ledger.damage_in_words(self.path), closing(self._connect()) as connection:
+            connection.text_factory = bytes
+            rows: list[tuple[bytes, bytes]] = []
             for first in range(0, len(wanted), _KEYS_A_QUERY):
                 some = wanted[first : first + _KEYS_A_QUERY]
                 marks = ",".join("?" * len(some))
-                connection.text_factory = bytes
-                found.update(connection.execute(f"SELECT key, value FROM completions WHERE key IN ({marks})", some))
-        return _decoded(found)
+                rows += connection.execute(f"SELECT key, value FROM completions WHERE key IN ({marks})", some)
+            unusable = []
+            for key, value in rows:
+                try:
+                    found[key.decode()] = read(json.loads(value))
+                except (ValueError, RecursionError):
+                    unusable.append((key.decode(), value))
+            if unusable:
+                found.damaged = len(unusable)
+                with self._in_plain_words(), connection:
+                    connection.executemany(_REMOVE, unusable)
+        return found
 
     @contextmanager
     def recording(self, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
@@ -124,23 +147,25 @@ def complete(
     cache: CompletionCache | None,
     usage: Usage,
     batch: int,
+    read: Callable[[Any], Stored] = as_it_is,
     advance: Callable[[int], object] = lambda count: None,
     engine: str = "reader",
-) -> list[Any]:
+) -> list[Stored]:
     """Answer each request from the cache or, ``batch`` at a time, from ``ask``; equal requests are asked once.
 
     Each finished batch is stored, and accounted for under ``engine``, before the next is asked. Values must survive
-    JSON: what comes back fresh is passed through it too, so that a cached and a fresh answer cannot differ.
+    JSON: what comes back fresh is passed through it too, so that a cached and a fresh answer cannot differ. ``read``
+    makes of a value what is given back, and raises ValueError for one that cannot be, which is then asked for again.
     """
     keys = [key_of(request) for request in requests]
-    known = cache.get_many(keys) if cache else {}
+    known = cache.get_many(keys, read) if cache else Remembered[Stored]()
     missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
     found = len(set(keys)) - len(missing)
     advance(len(keys) - len(missing))
     waiting = list(missing.items())
     with recording_in(cache, engine) as put:
-        if found:
-            _count(usage, Usage(calls=found, cached=found), {}, put)
+        if found or known.damaged:
+            _count(usage, Usage(calls=found, cached=found, entries_damaged=known.damaged), {}, put)
         for first in range(0, len(waiting), batch):
             some = waiting[first : first + batch]
             began = time.perf_counter()
@@ -148,7 +173,7 @@ def complete(
             spent = Usage(calls=len(some), attempts=len(some), seconds=time.perf_counter() - began)
             fresh = {key: json.loads(json.dumps(answer)) for (key, _), answer in zip(some, answers, strict=True)}
             _count(usage, spent, fresh, put)
-            known.update(fresh)
+            known.update({key: read(value) for key, value in fresh.items()})
             advance(len(some))
     return [known[key] for key in keys]
 
@@ -178,14 +203,6 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last:
                 raise
         time.sleep(0.02)
-
-
-def _decoded(rows: Mapping[bytes, bytes]) -> dict[str, Any]:
-    values = {}
-    for key, value in rows.items():
-        with suppress(ValueError):  # no UTF-8, or no JSON
-            values[key.decode()] = json.loads(value.decode())
-    return values
 
 
 def _rows(values: Mapping[str, Any]) -> list[tuple[str, str]]:

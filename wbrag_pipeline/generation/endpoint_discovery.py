@@ -7,21 +7,26 @@ effect is looked for.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.generation.engine_protocol import NEEDED_BY, Capabilities, Message, Request
+from wbrag_pipeline.generation.engine_protocol import NEEDED_BY, Capabilities, Completion, Message, Request
 from wbrag_pipeline.generation.openai_format import (
     Dialect,
+    ListedModel,
     chat_body,
     is_too_long,
     parse_chat,
     parse_distribution,
+    parse_models,
+    parse_token_ids,
     token_body,
 )
 from wbrag_pipeline.generation.replicas import Refused, Replicas, Unanswered
+
+Told = TypeVar("Told")
 
 _log = logging.getLogger(__name__)
 # Two answers that no model gives by itself.
@@ -35,45 +40,51 @@ class Asker:
     def __init__(self, replicas: Replicas) -> None:
         self._replicas = replicas
 
-    def ask(self, path: str, body: Any) -> Any:
-        """The reply's JSON, or the Refused or Unanswered that came instead of it."""
-        outcomes: list[Any] = []
+    def ask(self, path: str, body: Any, read: Callable[[Any], Told]) -> Told | Refused | Unanswered:
+        """What ``read`` makes of the reply, or the Refused or Unanswered that came instead of it."""
+        outcomes: list[Told | Refused | Unanswered] = []
         self._replicas.send(
-            1, lambda _: (path, body), lambda _, reply: reply, lambda _, outcome: outcomes.append(outcome)
+            1, lambda _: (path, body), lambda _, reply: read(reply), lambda _, outcome: outcomes.append(outcome)
         )
         return outcomes[0]
+
+    def chat(
+        self, model: str, request: Request, dialect: Dialect, extra: Mapping[str, Any]
+    ) -> Completion | Refused | Unanswered:
+        """The completion of one request in that dialect, also one that lacks log-probabilities."""
+        body, without = chat_body(model, request, dialect, extra), replace(dialect, logprobs=None)
+        return self.ask("/chat/completions", body, lambda reply: parse_chat(reply, request, without))
 
 
 def find_out(name: str, model: str, replicas: Replicas, extra: Mapping[str, Any]) -> tuple[Dialect, int | None]:
     """The endpoint's dialect, and its context length in tokens where it says so.
 
-    Raises WbragError where nothing answers, InputError where the endpoint does not serve ``model``.
+    A probe whose reply cannot be used is as one that was refused: the ability is not there. Raises WbragError where
+    nothing answers, InputError where the endpoint does not serve ``model``.
     """
     asker = Asker(replicas)
-    listed = _listed(asker.ask("/models", None), name, model)
-    dialect = Dialect(vllm=listed.get("owned_by") == "vllm")
+    listed = _listed(asker.ask("/models", None, parse_models), name, model)
+    dialect = Dialect(vllm=listed.vllm)
     dialect = _with_chat(asker, name, model, dialect, extra)
     for top in (20, 5, 0):
         tried = replace(dialect, logprobs=top)
-        reply = asker.ask("/chat/completions", chat_body(model, replace(_PROBE, logprobs=top), tried, extra))
-        if _has_logprobs(reply, tried, alternatives=top > 0):
+        if _has_logprobs(asker.chat(model, replace(_PROBE, logprobs=top), tried, extra), alternatives=top > 0):
             dialect = tried
             break
     for structured in ("structured_outputs", "response_format"):
         tried = replace(dialect, structured=structured)
-        request = replace(_PROBE, choices=_ODD, max_tokens=32)
-        reply = asker.ask("/chat/completions", chat_body(model, request, tried, extra))
-        if not isinstance(reply, Exception) and parse_chat(reply, request, tried).text in _ODD:
+        made = asker.chat(model, replace(_PROBE, choices=_ODD, max_tokens=32), tried, extra)
+        if isinstance(made, Completion) and made.text in _ODD:
             dialect = tried
             break
     if dialect.vllm:
-        prompt = asker.ask("//tokenize", {"model": model, "prompt": "a b"})
-        ids = (prompt.get("tokens") if isinstance(prompt, dict) else None) or []
-        token_prompts = bool(ids) and not isinstance(asker.ask("/completions", token_body(model, ids, 1)), Exception)
-        whole = token_prompts and _is_distribution(asker.ask("/completions", token_body(model, ids, -1)))
-        dialect = replace(dialect, token_prompts=token_prompts, whole=whole)
-    length = listed.get("max_model_len")
-    return dialect, length if isinstance(length, int) else None
+        ids = asker.ask("//tokenize", {"model": model, "prompt": "a b"}, parse_token_ids)
+        if isinstance(ids, tuple) and ids:
+            one, all_ = (asker.ask("/completions", token_body(model, ids, top), parse_distribution) for top in (1, -1))
+            found = not isinstance(one, Exception)
+            whole = found and not isinstance(all_, Exception) and sum(all_.values()) > 1.0 - 1e-3
+            dialect = replace(dialect, token_prompts=found, whole=whole)
+    return dialect, listed.context
 
 
 def capabilities_of(dialect: Dialect) -> Capabilities:
@@ -88,19 +99,19 @@ def say_what_is_lacking(name: str, found: Capabilities) -> None:
             _log.warning("%s offers no %s; %s", name, what, who)
 
 
-def _listed(reply: Any, name: str, model: str) -> dict[str, Any]:
-    """The model's entry in the endpoint's list; {} where the endpoint has no such list."""
-    if isinstance(reply, Unanswered):
-        raise WbragError(f"{name} does not answer: {reply}; is the server running? (for example: vllm serve {model})")
-    data = reply.get("data") if isinstance(reply, dict) else None
-    entries = {entry["id"]: entry for entry in data or () if isinstance(entry, dict) and "id" in entry}
+def _listed(entries: Mapping[str, ListedModel] | Refused | Unanswered, name: str, model: str) -> ListedModel:
+    """The model's entry in the endpoint's list; one that tells nothing where the endpoint has no such list."""
+    if isinstance(entries, Unanswered):
+        raise WbragError(f"{name} does not answer: {entries}; is the server running? (for example: vllm serve {model})")
+    if isinstance(entries, Refused):
+        return ListedModel()
     if entries and model not in entries:
         # Ollama lists `name:latest` and answers to `name`; a list may also be one page of several.
         near = [known for known in entries if known.partition(":")[0] == model.partition(":")[0]]
         if len(entries) == 1 and not near:
             raise InputError(f"{name} serves {next(iter(entries))!r} and not {model!r}", field="generator")
-        return entries[near[0]] if near else {}
-    return entries.get(model, {})
+        return entries[near[0]] if near else ListedModel()
+    return entries.get(model, ListedModel())
 
 
 def _with_chat(asker: Asker, name: str, model: str, dialect: Dialect, extra: Mapping[str, Any]) -> Dialect:
@@ -108,25 +119,18 @@ def _with_chat(asker: Asker, name: str, model: str, dialect: Dialect, extra: Map
     problem: Exception | None = None
     for system in (True, False):
         tried = replace(dialect, system=system)
-        reply = asker.ask("/chat/completions", chat_body(model, _PROBE, tried, extra))
-        if not isinstance(reply, Exception):
+        made = asker.chat(model, _PROBE, tried, extra)
+        if isinstance(made, Completion):
             return tried
-        problem = problem or reply
-        if isinstance(reply, Unanswered):
+        problem = problem or made
+        if isinstance(made, Unanswered):
             break
     if isinstance(problem, Refused) and not is_too_long(problem):
         raise InputError(f"{name} refuses a chat completion ({problem})", field="generator")
     raise WbragError(f"{name} gives no chat completion: {problem}")
 
 
-def _has_logprobs(reply: Any, dialect: Dialect, *, alternatives: bool) -> bool:
-    if isinstance(reply, Exception):
+def _has_logprobs(made: Completion | Refused | Unanswered, *, alternatives: bool) -> bool:
+    if not isinstance(made, Completion) or not made.tokens:
         return False
-    tokens = parse_chat(reply, _PROBE, dialect).tokens
-    return bool(tokens) and (not alternatives or bool(tokens[0].top))
-
-
-def _is_distribution(reply: Any) -> bool:
-    if isinstance(reply, Exception):
-        return False
-    return sum(parse_distribution(reply).values()) > 1.0 - 1e-3
+    return not alternatives or bool(made.tokens[0].top)

@@ -8,11 +8,13 @@ engine hands each completion over as it arrives, so that a killed run has lost o
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_logprob, valid_text
 
 Role = Literal["system", "user", "assistant"]
 # How a completion ended. "context": the prompt does not fit; nothing was generated, and a shorter prompt may.
@@ -91,11 +93,34 @@ class Completion:
         return [self.text, tokens, self.prompt_tokens, self.completion_tokens, self.finish_reason]
 
     @classmethod
-    def from_json(cls, value: Sequence[Any]) -> Completion:
-        """The completion that ``to_json`` was made of."""
-        text, tokens, prompt_tokens, completion_tokens, finish = value
-        made = tuple(Token(piece, logprob, tuple((t, p) for t, p in top)) for piece, logprob, top in tokens)
-        return cls(text, made, prompt_tokens, completion_tokens, finish)
+    def from_json(cls, value: Any) -> Completion:
+        """The completion that ``to_json`` was made of.
+
+        Raises ValueError, with what is wrong, for what no engine can have meant: this is where completions are checked,
+        those that a server sent, those that an engine hands over and those that were stored. Log-probabilities that are
+        above 0 by rounding are 0, and alternatives that are impossible (-inf) are left out.
+        """
+        text, tokens, prompt_tokens, completion_tokens, finish = valid_list(value, 5)
+        if finish not in get_args(Finish):
+            raise ValueError("an end that is none")
+        return cls(
+            valid_text(text),
+            tuple(_token(token) for token in valid_list(tokens)),
+            valid_count(prompt_tokens, "prompt_tokens"),
+            valid_count(completion_tokens, "completion_tokens"),
+            finish,
+        )
+
+
+def _token(value: Any) -> Token:
+    piece, chosen, top = valid_list(value, 3)
+    logprob = valid_logprob(chosen)
+    if logprob == -math.inf:
+        raise ValueError("an impossible token was chosen")
+    alternatives = [
+        (valid_text(text), valid_logprob(p)) for text, p in (valid_list(pair, 2) for pair in valid_list(top))
+    ]
+    return Token(valid_text(piece), logprob, tuple((text, p) for text, p in alternatives if p > -math.inf))
 
 
 @dataclass(frozen=True)

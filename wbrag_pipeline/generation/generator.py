@@ -143,6 +143,7 @@ class Usage:
     words_repeated: int = _incident("drafts or units that say the same over and over")
     units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
+    entries_damaged: int = _incident("stored answers that were damaged or cannot be; asked for again")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
     @property

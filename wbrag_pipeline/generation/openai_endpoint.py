@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.generation.api_key import KEY_VARIABLES
 from wbrag_pipeline.generation.endpoint_discovery import capabilities_of, find_out, say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
 from wbrag_pipeline.generation.openai_format import (
@@ -24,11 +25,14 @@ from wbrag_pipeline.generation.openai_format import (
     chat_messages,
     is_too_long,
     parse_chat,
+    parse_detokenized,
     parse_distribution,
-    reading,
+    parse_end_and_text,
+    parse_token_count,
+    parse_token_ids,
     token_body,
 )
-from wbrag_pipeline.generation.replicas import KEY_VARIABLES, Refused, Replicas, RetryPolicy, Unanswered
+from wbrag_pipeline.generation.replicas import Refused, Replicas, RetryPolicy, Unanswered
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -127,7 +131,7 @@ class OpenAIEndpoint:
             counted = self._ask_all(
                 "//tokenize",
                 [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts],
-                lambda reply: int(reply["count"]),
+                parse_token_count,
             )
             if None not in counted:
                 return [count for count in counted if count is not None]
@@ -137,7 +141,7 @@ class OpenAIEndpoint:
     def token_ids(self, texts: Sequence[str]) -> list[int | None]:
         """By the server's /tokenize."""
         bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts]
-        coded = self._ask_all("//tokenize", bodies, _token_ids, needed=True)
+        coded = self._ask_all("//tokenize", bodies, parse_token_ids, needed=True)
         return [ids[0] if ids and len(ids) == 1 else None for ids in coded]
 
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
@@ -153,7 +157,7 @@ class OpenAIEndpoint:
             }
             for request in requests
         ]
-        coded = self._ask_all("//tokenize", bodies, _token_ids, needed=True)
+        coded = self._ask_all("//tokenize", bodies, parse_token_ids, needed=True)
         return [
             ids if ids and (context is None or len(ids) + request.max_tokens <= context) else ()
             for ids, request in zip(coded, requests, strict=True)
@@ -186,7 +190,7 @@ class OpenAIEndpoint:
         """
         if token not in self._shown:
             body = token_body(self._model, [token], 1) | {"allowed_token_ids": [token]}
-            ((finish, text),) = self._ask_all("/completions", [body], _end_and_text, needed=True)
+            ((finish, text),) = self._ask_all("/completions", [body], parse_end_and_text, needed=True)
             self._shown[token] = finish == "stop", not text and "\ufffd" not in self._written([token])
         return self._shown[token]
 
@@ -194,7 +198,7 @@ class OpenAIEndpoint:
         if not ids:
             return ""
         body = {"model": self._model, "tokens": list(ids)}
-        (text,) = self._ask_all("//detokenize", [body], lambda reply: str(reply["prompt"]), needed=True)
+        (text,) = self._ask_all("//detokenize", [body], parse_detokenized, needed=True)
         return str(text)
 
     def _ask_all(
@@ -215,9 +219,7 @@ class OpenAIEndpoint:
             else:
                 results[index] = outcome
 
-        self._replicas.send(
-            len(bodies), lambda i: (path, bodies[i]), lambda _, reply: reading(lambda: read(reply)), done
-        )
+        self._replicas.send(len(bodies), lambda i: (path, bodies[i]), lambda _, reply: read(reply), done)
         if lost and needed:
             raise WbragError(f"{self.name} fails at {path.removeprefix('/')}: {lost[0]}; a rerun goes on from here")
         return results
@@ -234,14 +236,6 @@ class OpenAIEndpoint:
         if (key or message) not in self._said:
             self._said.add(key or message)
             _log.warning("%s", message)
-
-
-def _token_ids(reply: Any) -> tuple[int, ...]:
-    return tuple(int(token) for token in reply["tokens"])
-
-
-def _end_and_text(reply: Any) -> tuple[str, str]:
-    return str(reply["choices"][0]["finish_reason"]), str(reply["choices"][0]["text"])
 
 
 def parse_name(name: str) -> tuple[list[str], str, str]:

@@ -10,13 +10,17 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Finish, Message, Request, Token
-from wbrag_pipeline.generation.replicas import Malformed, Refused
+from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Finish, Message, Request
+from wbrag_pipeline.generation.replicas import Refused
+from wbrag_pipeline.generation.reply_body import Malformed, quoted
+from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_logprob, valid_text
 
 _CHOICE_FIELD = "choice"
+# What rounding may add to a distribution over all tokens of a vocabulary.
+_SURPLUS = 1e-2
 # How servers say that a prompt does not fit: OpenAI and vLLM, llama.cpp, and others in the same words.
 _TOO_LONG = re.compile(
     r"context[ _](?:length|size|window)|maximum (?:model|input) length|max_model_len|too (?:long|many tokens)"
@@ -82,28 +86,37 @@ def chat_messages(request: Request, system: bool = True) -> list[dict[str, str]]
 
 def parse_chat(reply: Any, request: Request, dialect: Dialect) -> Completion:
     """The completion in a reply. Raises Malformed for anything that is not exactly one well-formed choice."""
+    completion: Completion = reading(lambda: _completion(reply, request, dialect))
+    return completion
+
+
+def _completion(reply: Any, request: Request, dialect: Dialect) -> Completion:
     choice = _only_choice(reply)
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, dict) else None
-    reason = choice.get("finish_reason")
+    message, reason = choice.get("message"), choice.get("finish_reason")
+    if reason in ("error", "abort"):
+        raise Malformed("the server broke the answer off")
     # What a server's filter cut off is as incomplete as what the token limit did.
     finish: Finish = "length" if reason in ("length", "content_filter") else "stop"
+    text = message.get("content") if isinstance(message, dict) else None
     if text is None and reason == "length":
         text = ""  # a model that was still thinking when its tokens were used up
     if not isinstance(text, str):
         raise Malformed("no text")
     if request.choices and dialect.structured == "response_format":
         text = _chosen(text)
-    logprobs = choice.get("logprobs")
-    tokens = _tokens(logprobs.get("content")) if isinstance(logprobs, dict) else ()
-    usage = reply.get("usage") or {}
+    tokens = _token_values(choice.get("logprobs"))
+    usage = reply.get("usage")
+    if usage is not None and not isinstance(usage, dict):
+        raise Malformed("a usage that is none")
+    counts = ((usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens"))
+    made = Completion.from_json([text, tokens, *(0 if count is None else count for count in counts), finish])
+    if request.logprobs is not None and dialect.logprobs is not None and text.strip() and not tokens:
+        raise Malformed("no log-probabilities")
     # The end token, which some servers list, is no part of the text. vLLM says what stopped it: a stop string is one.
-    listed = "".join(token.text for token in tokens[:-1]) == text
+    listed = "".join(token.text for token in made.tokens[:-1]) == text
     if dialect.vllm:
         listed = not isinstance(choice.get("stop_reason"), str)
-    if finish == "stop" and listed:
-        tokens = tokens[:-1]
-    return Completion(text, tokens, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"), finish)
+    return replace(made, tokens=made.tokens[:-1]) if finish == "stop" and listed else made
 
 
 def token_body(model: str, prompt: Sequence[int], top: int) -> dict[str, Any]:
@@ -119,15 +132,73 @@ def token_body(model: str, prompt: Sequence[int], top: int) -> dict[str, Any]:
 
 
 def parse_distribution(reply: Any) -> Distribution:
-    """Token id → probability, from a reply to ``token_body``."""
+    """Token id → probability, from a reply to ``token_body``. Raises Malformed for what is no distribution."""
 
     def read() -> Distribution:
-        (top,) = _only_choice(reply)["logprobs"]["top_logprobs"]
-        return {int(name.removeprefix("token_id:")): math.exp(logprob) for name, logprob in top.items()}
+        (top,) = valid_list(_only_choice(reply)["logprobs"]["top_logprobs"], 1)
+        return {_token_id(name): math.exp(valid_logprob(logprob)) for name, logprob in top.items()}
 
     found: Distribution = reading(read)
     if not found:
         raise Malformed("an empty distribution")
+    if math.fsum(found.values()) > 1.0 + _SURPLUS:
+        raise Malformed("probabilities that sum to more than 1")
+    return found
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """What a list of models tells of one: whether ``vllm serve`` runs it, and its context length where that is told."""
+
+    vllm: bool = False
+    context: int | None = None
+
+
+def parse_models(reply: Any) -> dict[str, ListedModel]:
+    """The models of a list, by id. Raises Malformed for another shape; what has no id is no model."""
+
+    def read() -> dict[str, ListedModel]:
+        entries = [entry for entry in valid_list(reply["data"]) if isinstance(entry, dict)]
+        return {valid_text(entry["id"]): _listed_model(entry) for entry in entries if isinstance(entry.get("id"), str)}
+
+    found: dict[str, ListedModel] = reading(read)
+    return found
+
+
+def _listed_model(entry: Mapping[str, Any]) -> ListedModel:
+    try:
+        context = valid_count(entry.get("max_model_len")) or None
+    except ValueError:
+        context = None
+    return ListedModel(entry.get("owned_by") == "vllm", context)
+
+
+def parse_token_ids(reply: Any) -> tuple[int, ...]:
+    """The token ids in a reply of /tokenize. Raises Malformed for others."""
+    found: tuple[int, ...] = reading(lambda: tuple(valid_count(token) for token in valid_list(reply["tokens"])))
+    return found
+
+
+def parse_token_count(reply: Any) -> int:
+    """The number of tokens in a reply of /tokenize. Raises Malformed for others."""
+    found: int = reading(lambda: valid_count(reply["count"]))
+    return found
+
+
+def parse_detokenized(reply: Any) -> str:
+    """The text in a reply of /detokenize. Raises Malformed for others."""
+    found: str = reading(lambda: valid_text(reply["prompt"]))
+    return found
+
+
+def parse_end_and_text(reply: Any) -> tuple[str, str]:
+    """Why a reply to ``token_body`` ended, and its text. Raises Malformed for others."""
+
+    def read() -> tuple[str, str]:
+        choice = _only_choice(reply)
+        return valid_text(choice["finish_reason"]), valid_text(choice["text"])
+
+    found: tuple[str, str] = reading(read)
     return found
 
 
@@ -140,37 +211,45 @@ def reading(read: Callable[[], Any]) -> Any:
     """``read()``, with whatever a reply of another shape makes it raise turned into Malformed."""
     try:
         return read()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except ValueError as error:
+        raise Malformed(str(error)) from error
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise Malformed(f"a reply of another shape: {type(error).__name__}") from error
 
 
 def _only_choice(reply: Any) -> dict[str, Any]:
-    choices = reply.get("choices") if isinstance(reply, dict) else None
+    if not isinstance(reply, dict):
+        raise Malformed("no object")
+    choices = reply.get("choices")
+    if not choices and reply.get("error"):
+        raise Malformed(f"an error in place of an answer: {quoted(json.dumps(reply['error']).encode())}")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise Malformed(f"{len(choices) if isinstance(choices, list) else 'no'} choices for one request")
+    if choices[0].get("error"):
+        raise Malformed(f"an error in place of an answer: {quoted(json.dumps(choices[0]['error']).encode())}")
     return choices[0]
 
 
-def _count(usage: Any, name: str) -> int:
-    value = usage.get(name, 0) if isinstance(usage, dict) else None
-    if not isinstance(value, int) or value < 0:
-        raise Malformed(f"{name} is no count")
-    return value
+def _token_values(logprobs: Any) -> list[Any]:
+    """The generated tokens as ``Completion.from_json`` takes them; none where there is no list of them."""
+    if logprobs is None:
+        return []
+    content = logprobs.get("content")
+    return [
+        [
+            item["token"],
+            item["logprob"],
+            [[other["token"], other["logprob"]] for other in item.get("top_logprobs") or ()],
+        ]
+        for item in ([] if content is None else valid_list(content))
+    ]
 
 
-def _tokens(content: Any) -> tuple[Token, ...]:
-    def read() -> tuple[Token, ...]:
-        return tuple(
-            Token(
-                item["token"],
-                float(item["logprob"]),
-                tuple((other["token"], float(other["logprob"])) for other in item.get("top_logprobs") or ()),
-            )
-            for item in content or ()
-        )
-
-    found: tuple[Token, ...] = reading(read)
-    return found
+def _token_id(name: str) -> int:
+    written = name.removeprefix("token_id:")
+    if not (written.isascii() and written.isdigit() and len(written) < 10):
+        raise ValueError("a token's name in place of its id")
+    return int(written)
 
 
 def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
@@ -186,6 +265,7 @@ def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
 def _chosen(text: str) -> str:
     """The choice in a JSON answer; an answer that was cut, or is none, stays as it is."""
     try:
-        return str(json.loads(text)[_CHOICE_FIELD])
-    except (ValueError, KeyError, TypeError):
+        chosen = json.loads(text)[_CHOICE_FIELD]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return text
+    return chosen if isinstance(chosen, str) else text

@@ -27,7 +27,7 @@ from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, 
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.generation.openai_format import Dialect, chat_body, parse_chat
-from wbrag_pipeline.generation.replicas import Malformed
+from wbrag_pipeline.generation.reply_body import Malformed, quoted, read_json
 from wbrag_pipeline.storage import sha256_of_text
 
 _log = logging.getLogger(__name__)
@@ -191,10 +191,10 @@ class RayEngine(LocalTokenizer):
         problem = row.get("__inference_error__")
         if not problem:
             try:
-                return parse_chat(json.loads(row["reply"]), request, dialect)
+                return parse_chat(read_json(str(row.get("reply") or "").encode(errors="replace")), request, dialect)
             except Malformed as error:
-                problem = f"{error}: {row['reply']}"
-        _log.warning("%s: a request failed for good: %s", self.name, str(problem)[:300])
+                problem = f"{error}: {row.get('reply')}"
+        _log.warning("%s: a request failed for good: %s", self.name, quoted(str(problem).encode(errors="replace")))
         return Completion("", finish_reason="failed")
 
     @cached_property

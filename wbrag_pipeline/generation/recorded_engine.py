@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.generation.completions import CompletionCache, count, recording_in
+from wbrag_pipeline.generation.completions import CompletionCache, Remembered, count, recording_in
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
+
+_log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -37,6 +40,7 @@ class RecordedEngine:
 
     def __init__(self, engine: Engine, cache: CompletionCache | None, usage: Usage) -> None:
         self.engine, self.cache, self.usage = engine, cache, usage
+        self._said_impossible = False
 
     @contextmanager
     def recorder(self) -> Iterator[Recorder]:
@@ -52,7 +56,7 @@ class RecordedEngine:
         """One completion a request, in order; equal requests are asked once.
 
         Each completion is stored the moment it arrives. One that failed, or did not fit, is not stored, so that a
-        rerun asks for it again.
+        rerun asks for it again. One that cannot be (``Completion.from_json``) has failed, whichever engine gave it.
         """
         if not requests:
             return []
@@ -60,18 +64,17 @@ class RecordedEngine:
             sha256_of_text("complete", self.engine.fingerprint, prompt, request.sampling)
             for prompt, request in zip(self.engine.render(requests), requests, strict=True)
         ]
-        stored = self.cache.get_many(keys) if self.cache else {}
-        known = {key: Completion.from_json(value) for key, value in stored.items()}
+        known = self.cache.get_many(keys, _stored) if self.cache else Remembered[Completion]()
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
         waiting = list(missing)
         with progress_bar(label, len(set(keys))) as advance, self.recorder() as record:
-            if known:
-                record({}, Usage(calls=len(known), cached=len(known)))
+            if known or known.damaged:
+                record({}, Usage(calls=len(known), cached=len(known), entries_damaged=known.damaged))
                 advance(len(known))
 
             def arrived(index: int, completion: Completion) -> None:
                 key = waiting[index]
-                known[key] = completion
+                known[key] = completion = self._checked(completion)
                 spent = Usage(
                     calls=1,
                     failed=int(completion.failed),
@@ -87,3 +90,19 @@ class RecordedEngine:
         if lost:
             raise WbragError(f"{self.engine.name} left {lost} of {len(waiting)} requests without an outcome")
         return [known[key] for key in keys]
+
+    def _checked(self, completion: Completion) -> Completion:
+        try:
+            return Completion.from_json(completion.to_json())
+        except ValueError as error:
+            if not self._said_impossible:
+                self._said_impossible = True
+                _log.warning("%s gives completions that cannot be; they have failed: %s", self.engine.name, error)
+            return Completion("", finish_reason="failed")
+
+
+def _stored(value: Any) -> Completion:
+    completion = Completion.from_json(value)
+    if not completion.final:
+        raise ValueError("a failed call was stored")
+    return completion

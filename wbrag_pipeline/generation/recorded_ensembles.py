@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wbrag_pipeline.generation import ensemble
+from wbrag_pipeline.generation.completions import Remembered
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_probability, valid_text
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -44,10 +46,18 @@ class EnsembleAnswer:
         return [self.text, [list(pair) for pair in self.tokens], self.outcome, self.dropped]
 
     @classmethod
-    def from_json(cls, value: Sequence[Any]) -> EnsembleAnswer:
-        """The answer that ``to_json`` was made of. Earlier versions did not store ``dropped``: it is 0 then."""
-        text, tokens, *rest = value
-        return cls(text, tuple((piece, probability) for piece, probability in tokens), *rest)
+    def from_json(cls, value: Any) -> EnsembleAnswer:
+        """The final answer that ``to_json`` was made of. Raises ValueError for what cannot be one.
+
+        Earlier versions did not store ``dropped``: it is 0 then.
+        """
+        text, tokens, outcome, dropped = valid_list([*valid_list(value), 0][:4], 4)
+        pairs = (valid_list(pair, 2) for pair in valid_list(tokens))
+        made = tuple((valid_text(piece), valid_probability(probability)) for piece, probability in pairs)
+        answer = cls(valid_text(text), made, outcome, valid_count(dropped))
+        if not answer.final:
+            raise ValueError("an ensemble that failed was stored")
+        return answer
 
 
 class RecordedEnsembles:
@@ -76,13 +86,12 @@ class RecordedEnsembles:
             sha256_of_text("ensemble", engine.fingerprint, json.dumps(share), row[0].sampling, *engine.render(row))
             for row, share in zip(rows, shares, strict=True)
         ]
-        stored = cache.get_many(keys) if cache else {}
-        known = {key: EnsembleAnswer.from_json(value) for key, value in stored.items()}
+        known = cache.get_many(keys, EnsembleAnswer.from_json) if cache else Remembered[EnsembleAnswer]()
         places = {key: place for place, key in enumerate(keys) if key not in known}
         with self._asker.recorder() as record:
             found = sum(len(row) for row, key in zip(rows, keys, strict=True) if key in known)
-            if found:
-                record({}, Usage(calls=found, cached=found))
+            if found or known.damaged:
+                record({}, Usage(calls=found, cached=found, entries_damaged=known.damaged))
             going = [self._begun(rows[place], shares[place]) for place in places.values()]
 
             def finished(index: int) -> None:

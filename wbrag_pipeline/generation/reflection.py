@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation.completions import Remembered
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Assessment, Passage, Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.valid_values import valid_list, valid_probability
 from wbrag_pipeline.storage import sha256_of_text
 
 # What each token of a group is worth, in [0, 1]. The paper's utility runs from −1 to 1: here it is (1 + u) / 2.
@@ -72,11 +75,15 @@ class Reflection:
         """The group's mean worth by probability at each place; None where no distribution or no token could be had."""
         engine, cache = self._asker.engine, self._asker.cache
         keys = [sha256_of_text("reflection", engine.fingerprint, text, *group) for text in engine.render(requests)]
-        known = dict(cache.get_many(keys)) if cache else {}
+
+        def read(value: Any) -> list[float]:
+            return [valid_probability(probability) for probability in valid_list(value, len(group))]
+
+        known = cache.get_many(keys, read) if cache else Remembered[list[float]]()
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
         with self._asker.recorder() as record:
-            if known:
-                record({}, Usage(calls=len(known), cached=len(known)))
+            if known or known.damaged:
+                record({}, Usage(calls=len(known), cached=len(known), entries_damaged=known.damaged))
             fit = [(key, ids) for key, ids in zip(missing, engine.encode(list(missing.values())), strict=True) if ids]
             coded = [ids for _, ids in fit]
             rows = engine.next_tokens(coded, None)
@@ -84,7 +91,7 @@ class Reflection:
             if any(row is None for row in rows):
                 rows = engine.next_tokens(coded, _HEAD)
             made = {
-                key: [row.get((self.ids or {})[word], 0.0) for word in group]
+                key: read([row.get((self.ids or {})[word], 0.0) for word in group])
                 for (key, _), row in zip(fit, rows, strict=True)
                 if row is not None
             }

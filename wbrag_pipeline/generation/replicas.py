@@ -3,8 +3,7 @@
 httpx and not the ``openai`` library: that one brings a retry policy of its own that knows neither replicas nor cut
 bodies, and validates each reply into model classes, for an API of which one route is needed here.
 
-The key comes from the environment at the moment of sending and is stored in no object, so that no repr, log line,
-error or lineage event can show it.
+A reply is read up to a size, and no redirect is followed: where requests and the key go is what the setting says.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import itertools
-import os
+import json
 import random
 import threading
 import time
@@ -21,13 +20,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.generation.api_key import KEY_VARIABLES, api_key
+from wbrag_pipeline.generation.reply_body import (
+    ACCEPTED_CODING,
+    MOST_BYTES,
+    MOST_BYTES_OF_DISTRIBUTION,
+    Malformed,
+    read_body,
+    read_json,
+    read_refusal,
+)
 
 if TYPE_CHECKING:
     import httpx
 
 Result = TypeVar("Result")
 
-KEY_VARIABLES = ("WBRAG_API_KEY", "OPENAI_API_KEY")
 _RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 
 
@@ -52,10 +60,6 @@ class RetryPolicy:
         """Seconds before the next try, after ``tried`` of them."""
         full = min(self.most_wait, self.first_wait * 2.0 ** (tried - 1))
         return full * random.uniform(0.5, 1.0)
-
-
-class Malformed(Exception):
-    """A reply that is not what the route promises; it is asked for again."""
 
 
 class Refused(Exception):
@@ -186,13 +190,20 @@ class Replicas:
         replica.last_used = next(self._turn)
         self.attempts += 1
         try:
-            async with asyncio.timeout(self.policy.timeout):  # httpx' own limit is one for each chunk
-                response = await client.request(
-                    "GET" if body is None else "POST", _address(replica.url, path), json=body, headers=_headers()
-                )
-            replica.refused = 0
-            if response.status_code == 200:
-                return 0.0, "", parse(response.json())
+            # httpx' own limit is one for each chunk.
+            async with (
+                asyncio.timeout(self.policy.timeout),
+                client.stream(
+                    "GET" if body is None else "POST",
+                    _address(replica.url, path),
+                    content=None if body is None else json.dumps(body).encode(),
+                    headers=_headers(body),
+                ) as response,
+            ):
+                replica.refused = 0
+                if response.status_code == 200:
+                    return 0.0, "", parse(read_json(await read_body(response, _most_bytes(path))))
+                said = await read_refusal(response)
         except httpx.ConnectError:
             replica.refused += 1
             replica.rests_until = time.monotonic() + self.policy.wait(replica.refused)
@@ -201,17 +212,18 @@ class Replicas:
             return 0.0, f"{replica.url} did not answer within {self.policy.timeout:g} s", None
         except httpx.HTTPError as error:
             return 0.0, f"{replica.url} broke off ({type(error).__name__})", None
-        except (ValueError, Malformed) as error:
-            what = str(error) if isinstance(error, Malformed) else "no JSON"
-            return 0.0, f"{replica.url} answered what cannot be used ({what})", None
+        except Malformed as error:
+            return 0.0, f"{replica.url} answered what cannot be used ({error})", None
         finally:
             replica.in_flight -= 1
-        status, said = response.status_code, _said(response)
+        status = response.status_code
         if status in (401, 403):
             raise InputError(
                 f"{replica.url} refuses the key (HTTP {status})",
                 hint=f"set {' or '.join(KEY_VARIABLES)} to a valid one",
             )
+        if 300 <= status < 400:
+            raise Refused(status, "it redirects, which is not followed; give the address that it redirects to")
         if status not in _RETRIED:
             raise Refused(status, said)
         pause = _retry_after(response.headers.get("retry-after"))
@@ -258,21 +270,17 @@ def _address(url: str, path: str) -> str:
     return url + path
 
 
-def _key() -> str:
-    return next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), "")
+def _headers(body: Any) -> dict[str, str]:
+    headers = {"Accept-Encoding": ACCEPTED_CODING}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    if key := api_key():
+        headers["Authorization"] = f"Bearer {key}"
+    return headers
 
 
-def _headers() -> dict[str, str]:
-    key = _key()
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _said(response: httpx.Response) -> str:
-    """The beginning of an error body; should the server repeat the key in it, that is cut out."""
-    text = " ".join(response.text.split())
-    if key := _key():
-        text = text.replace(key, "[key]")
-    return text[:300]
+def _most_bytes(path: str) -> int:
+    return MOST_BYTES_OF_DISTRIBUTION if path == "/completions" else MOST_BYTES
 
 
 def _retry_after(value: str | None) -> float:
@@ -285,5 +293,5 @@ def _retry_after(value: str | None) -> float:
         pass
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, LookupError, OverflowError, OSError):
         return 0.0

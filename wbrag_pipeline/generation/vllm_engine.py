@@ -13,6 +13,7 @@ import json
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
+from wbrag_pipeline.generation.valid_values import valid_logprob
 from wbrag_pipeline.storage import sha256_of_text
 
 _PREFIX = "vllm:"
@@ -102,7 +104,8 @@ class VllmEngine(LocalTokenizer):
 
         def done(index: int, output: Any) -> None:
             (first,) = output.outputs[0].logprobs
-            found[index] = {token: math.exp(value.logprob) for token, value in first.items()}
+            with suppress(ValueError):  # NaN, say: as good as a call that failed
+                found[index] = {token: math.exp(valid_logprob(value.logprob)) for token, value in first.items()}
 
         self._run([(index, tuple(prompt), sampling) for index, prompt in enumerate(prompts)], done)
         return found

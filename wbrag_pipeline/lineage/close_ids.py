@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import InputError, NotBuiltError
-from wbrag_pipeline.lineage.node import LineageRow
+from wbrag_pipeline.lineage.node import LineageRow, one_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,7 +36,7 @@ def unknown(connection: DuckDBPyConnection, identifier: str) -> InputError | Not
     kinds = "an id is a unit's, a passage's or a question's, as u_ab12, writeback:u_ab12, corpus:17 or nq_17"
     return InputError(
         f"lineage knows no unit, passage or question {identifier!r}",
-        hint=f"{kinds}; close ones: {', '.join(close)}" if close else kinds,
+        hint=f"{kinds}; close ones: {', '.join(map(one_line, close))}" if close else kinds,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wbrag_pipeline.terminal import on_one_line
+
 Fact = str | int | float | bool
 LineageRow = dict[str, Any]
 
@@ -51,10 +53,8 @@ def count_of(number: int, noun: str) -> str:
 
 
 def one_line(value: Fact) -> str:
-    """A fact on one line, without control characters: stored text must not steer the reader's terminal."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    """A fact on one line: stored text must not steer the reader's terminal, nor look like a line of ours."""
+    return f"{value:.4g}" if isinstance(value, float) else on_one_line(str(value))
 
 
 def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from wbrag_pipeline.generation.evidence_groups import evidence_groups
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
 from wbrag_pipeline.generation.reader.network import HeadKind, ReaderNetwork, Reading
+from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_number, valid_probability, valid_text
 from wbrag_pipeline.minilm import load_tokenizer
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -145,6 +146,7 @@ class Reader:
                 cache=self._cache,
                 usage=self.usage,
                 batch=_UNITS_A_BATCH,
+                read=lambda value: [valid_text(text) for text in valid_list(value, 2)],
                 advance=advance,
             )
         return [Distillate(title, text) for title, text in units]
@@ -175,20 +177,16 @@ class Reader:
 
     def _read(self, requests: Sequence[tuple[HeadKind, str, str]]) -> list[Reading]:
         with progress_bar("reading", len(requests)) as advance:
-            found = complete(
+            readings = complete(
                 requests,
                 lambda request: sha256_of_text("read", self.fingerprint, *request),
                 self._read_batch,
                 cache=self._cache,
                 usage=self.usage,
                 batch=_PAIRS_A_BATCH,
+                read=_reading,
                 advance=advance,
             )
-        readings = [
-            # Earlier versions did not store whether a pair was cut; theirs count as whole.
-            Reading(text, score, null, tuple(shares), start, end, *cut)
-            for text, score, null, shares, start, end, *cut in found
-        ]
         self.count_incidents(Usage(inputs_cut=sum(reading.cut for reading in readings)))
         return readings
 
@@ -227,6 +225,19 @@ class Reader:
             unit = extraction.compose(passages, found, relevance, tokens.__getitem__)
             units.append([unit.title, unit.text])
         return units
+
+
+def _reading(value: Any) -> Reading:
+    """The reading in a stored value. Raises ValueError for what cannot be one.
+
+    Earlier versions did not store whether a pair was cut; theirs count as whole.
+    """
+    text, score, null, shares, start, end, cut = valid_list([*valid_list(value), False][:7], 7)
+    probabilities = tuple(valid_probability(share) for share in valid_list(shares))
+    if len(probabilities) not in (0, 3):
+        raise ValueError("as many probabilities as no head has")
+    scores, places = (valid_number(score), valid_number(null)), (valid_count(start), valid_count(end))
+    return Reading(valid_text(text), *scores, probabilities, *places, bool(cut))
 
 
 def _holds(reading: Reading, sentence: extraction.SourceSentence) -> float:
