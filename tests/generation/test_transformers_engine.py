@@ -185,9 +185,9 @@ def test_one_prompt_that_does_not_fit_the_memory_fails_alone(llama: Path, monkey
 
 
 def test_batches_hold_the_tokens_at_once_and_keep_like_lengths_together() -> None:
-    assert list(token_batch.batches([10, 90, 20, 30, 80], 100)) == [[1], [4], [3, 2, 0]]
-    assert list(token_batch.batches([500], 100)) == [[0]]
-    assert list(token_batch.batches([], 100)) == []
+    assert list(token_batch.batches_by_length([10, 90, 20, 30, 80], 100)) == [[1], [4], [3, 2, 0]]
+    assert list(token_batch.batches_by_length([500], 100)) == [[0]]
+    assert list(token_batch.batches_by_length([], 100)) == []
 
 
 def test_a_model_that_is_not_there_is_an_input_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wbrag_pipeline.generation.causal_model import CausalModel
 from wbrag_pipeline.generation.engine_protocol import Distribution
-from wbrag_pipeline.generation.token_batch import TokenBatch, batches
+from wbrag_pipeline.generation.token_batch import TokenBatch, batches_by_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ class NextTokens:
             self._read = [read for read in self._read if self._go_on(read, wanted)]
             known = {prompt: read for read in self._read for prompt in read.prompts}
             new = [prompt for prompt in wanted if prompt not in known]
-            for places in batches([len(prompt) + _GROWTH for prompt in new], self._model.tokens_at_once):
+            for places in batches_by_length([len(prompt) + _GROWTH for prompt in new], self._model.tokens_at_once):
                 some = [new[place] for place in places]
                 self._read.append(_Read(TokenBatch(self._model, some), some))
         rows = {prompt: read.batch.scores[place] for read in self._read for place, prompt in enumerate(read.prompts)}

@@ -83,7 +83,7 @@ class TokenBatch:
         return scores
 
 
-def batches(lengths: Sequence[int], tokens_at_once: int) -> Iterator[list[int]]:
+def batches_by_length(lengths: Sequence[int], tokens_at_once: int) -> Iterator[list[int]]:
     """Places of ``lengths`` in batches of similar lengths; a batch, padded to its longest, has ``tokens_at_once``.
 
     One that is longer than that is a batch of its own. Long ones come first, so what does not fit shows at once.

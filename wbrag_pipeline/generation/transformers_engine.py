@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.causal_model import ARGUMENTS, CausalModel, load_causal_model
@@ -21,11 +21,9 @@ from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, 
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import hash_of_folder
 from wbrag_pipeline.generation.next_tokens import NextTokens
-from wbrag_pipeline.generation.token_batch import batches
+from wbrag_pipeline.generation.token_batch import batches_by_length
 from wbrag_pipeline.generation.token_texts import TokenTexts
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
-
-Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 _PREFIX = "transformers:"
@@ -73,7 +71,7 @@ class TransformersEngine(LocalTokenizer):
                 arrived(index, Completion("", finish_reason="context"))
         there = [index for index, ids in enumerate(coded) if ids]
         lengths = [len(coded[index]) + requests[index].max_tokens for index in there]
-        for places in batches(lengths, self._model.tokens_at_once):
+        for places in batches_by_length(lengths, self._model.tokens_at_once):
             self._complete([there[place] for place in places], coded, requests, arrived)
 
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
