@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.generation.completions import CompletionCache, complete
+from wbrag_pipeline.generation.completions import CompletionCache, complete, delete_completions, stored_unless_emptied
 from wbrag_pipeline.generation.generator import Usage
 
 
@@ -96,3 +96,40 @@ def test_a_damaged_value_is_asked_for_again(tmp_path: Path) -> None:
     with cache.recording("x") as put:
         put({"good": "no", "cut": "no"}, Usage(calls=2))
     assert cache.get_many(["good", "cut"]) == {"good": "yes", "cut": "no"}
+
+
+def test_what_was_asked_before_the_cache_was_emptied_is_not_stored_after(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    cache = CompletionCache(file)
+
+    def ask(batch: list[str]) -> list[str]:
+        return [f"answer to {request}" for request in batch]
+
+    def answer(*requests: str) -> list[str]:
+        return complete(requests, str, ask, cache=cache, usage=Usage(), batch=8)
+
+    with stored_unless_emptied(file):
+        answer("first step")
+        with closing(sqlite3.connect(file)) as forgetting:
+            assert delete_completions(forgetting) == 1
+        # The second step of the same answer, built of what was read before.
+        assert answer("second step") == ["answer to second step"]
+    assert cache.get_many(["first step", "second step"]) == {}
+    with stored_unless_emptied(file):
+        answer("a new request")
+    assert list(cache.get_many(["a new request"])) == ["a new request"]
+    answer("a run's")
+    assert list(cache.get_many(["a run's"])) == ["a run's"]
+
+
+def test_a_call_on_its_way_while_the_cache_is_emptied_is_counted_and_not_stored(tmp_path: Path) -> None:
+    file = tmp_path / "c.sqlite"
+    cache, usage = CompletionCache(file), Usage()
+
+    def ask(batch: list[str]) -> list[str]:
+        with closing(sqlite3.connect(file)) as forgetting:
+            delete_completions(forgetting)
+        return batch
+
+    complete(["a"], str, ask, cache=cache, usage=usage, batch=1)
+    assert cache.get_many(["a"]) == {} and usage.calls == 1

@@ -27,7 +27,7 @@ def demo(
 
     Example: wbrag demo
     """
-    from wbrag_pipeline.commands.overview import print_overview, print_result
+    from wbrag_pipeline.commands.overview import print_findings, print_overview, print_result
     from wbrag_pipeline.commands.pipeline import run_pipeline
 
     _take_vectors(settings)
@@ -37,6 +37,7 @@ def demo(
         print_result(settings, benchmark)
     say()
     print_overview(settings, benchmarks)
+    print_findings(settings, benchmarks)
 
 
 def _take_vectors(settings: Settings) -> None:

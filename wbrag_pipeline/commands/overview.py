@@ -41,6 +41,30 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
+def print_findings(settings: Settings, benchmarks: Sequence[str]) -> None:
+    """Print what is suspicious about these benchmarks' results, with the likeliest cause; nothing where all is well."""
+    from wbrag_pipeline import tables
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.datasets.tasks import task_named
+    from wbrag_pipeline.evaluation.diagnosis import diagnose_evaluation, diagnose_training
+    from wbrag_pipeline.evaluation.recall import answer_recall
+    from wbrag_pipeline.releases.store import candidate
+
+    registry = Registry.load(settings.home)
+    for name in benchmarks:
+        entry = registry.benchmark(name)
+        stages = (tables.QUESTIONS, tables.UTILITY_SCORES, tables.GATED_DOCS, tables.CURATED_UNITS)
+        found = diagnose_training(*(table.load(settings, name) for table in stages))
+        if entry.test:
+            evaluation, recall = tables.EVALUATION.load(settings, name), None
+            if not task_named(entry.task).choices:
+                passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
+                recall = answer_recall(evaluation, passages, candidate(settings.releases(name)).units())[1]
+            found += diagnose_evaluation(evaluation, recall)
+        for finding in found:
+            say(f"{name}: {finding}")
+
+
 def _line_of(settings: Settings, benchmark: str) -> BenchmarkLine:
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry

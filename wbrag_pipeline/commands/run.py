@@ -27,13 +27,14 @@ def run(
 
     Example: wbrag run sample_nq sample_fever
     """
-    from wbrag_pipeline.commands.overview import print_overview
+    from wbrag_pipeline.commands.overview import print_findings, print_overview
     from wbrag_pipeline.commands.pipeline import run_pipeline
     from wbrag_pipeline.commands.release import held_back
 
     names = list(dict.fromkeys(benchmarks))
     run_pipeline(settings, names, refresh=refresh)
     print_overview(settings, names)
+    print_findings(settings, names)
     for name in names:
         if told := held_back(settings, name):
             say(f"{name}: {told}")

@@ -16,6 +16,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.phrases import Phrases, unescaped
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
+from wbrag_pipeline.generation.completions import delete_completions
 
 _HEADER = b"SQLite format 3\x00"
 _ROWS_AT_ONCE = 500
@@ -37,11 +38,9 @@ def empty_completions(home: StoredFiles) -> int:
     if not file.is_file():
         return 0
     with _opened(file) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM completions").fetchone()
-        connection.execute("DELETE FROM completions")
-        connection.commit()
+        count = delete_completions(connection)
         _clean(connection)
-    return int(count)
+    return count
 
 
 def redact_sqlite(file: Path, phrases: Phrases) -> int:

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,42 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value T
 _PUT = "INSERT INTO completions VALUES (?, ?) ON CONFLICT (key) DO NOTHING"
 # The value again, since another process may have put a good one in its place meanwhile.
 _REMOVE = "DELETE FROM completions WHERE key = ? AND CAST(value AS BLOB) = ?"
+
+
+# How often the cache had been emptied when a request began; None outside of ``stored_unless_emptied``.
+_begun: ContextVar[int | None] = ContextVar("begun", default=None)
+
+
+@contextmanager
+def stored_unless_emptied(file: Path) -> Iterator[None]:
+    """What is asked in the block is stored only if nobody has emptied the cache since the block began.
+
+    Who answers requests while ``wbrag forget`` is at work has read its passages before: a completion of the second
+    step of an answer would bring back what was forgotten meanwhile.
+    """
+    if not file.is_file():
+        yield
+        return
+    with closing(sqlite3.connect(file, timeout=_PATIENCE)) as connection:
+        before = _begun.set(_times_emptied(connection))
+    try:
+        yield
+    finally:
+        _begun.reset(before)
+
+
+def delete_completions(connection: sqlite3.Connection) -> int:
+    """Delete every completion, and let no request that has begun store another; gives how many there were."""
+    with connection:
+        (count,) = connection.execute("SELECT count(*) FROM completions").fetchone()
+        connection.execute("DELETE FROM completions")
+        connection.execute(f"PRAGMA user_version = {_times_emptied(connection) + 1}")  # a part of the transaction
+    return int(count)
+
+
+def _times_emptied(connection: sqlite3.Connection) -> int:
+    (times,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(times)
 
 
 class Remembered(dict[str, Stored]):
@@ -92,14 +129,19 @@ class CompletionCache:
 
         The connection stays open over the block, which makes a put a matter of microseconds: each completion can
         be stored as it arrives. ``put`` may be called from any one thread at a time.
+
+        Values are not stored once the cache has been emptied after ``stored_unless_emptied`` began, or after this.
         """
         entry = ledger.Entry(engine)
         with closing(self._connect()) as connection:
+            begun = _begun.get()
+            asked_at = _times_emptied(connection) if begun is None else begun
 
             def put(values: Mapping[str, Any], usage: Usage) -> None:
                 with self._in_plain_words(), connection:
-                    connection.executemany(_PUT, _rows(values))
-                    entry.add(connection, usage)
+                    entry.add(connection, usage)  # first: from here on nobody else empties it
+                    if _times_emptied(connection) == asked_at:
+                        connection.executemany(_PUT, _rows(values))
 
             yield put
 

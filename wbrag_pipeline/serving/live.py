@@ -25,6 +25,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError, WbragError
+from wbrag_pipeline.generation.completions import stored_unless_emptied
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.rag.system import Answered, RagSystem
@@ -141,10 +142,11 @@ class LiveRetriever:
 
     def answer(self, questions: Sequence[str], *, labels: Collection[str] | None = None) -> tuple[str, Answered]:
         """Answers by the served system, with the passages that they were given from, and the release's name."""
-        view = self._followed()
-        system = view.system if labels is None else view.system.for_reader(labels)
-        with self._encoding, self._searching:
-            return view.release, system.answer(list(questions))
+        with stored_unless_emptied(self.settings.layout.completions):
+            view = self._followed()
+            system = view.system if labels is None else view.system.for_reader(labels)
+            with self._encoding, self._searching:
+                return view.release, system.answer(list(questions))
 
     def _followed(self) -> _View:
         """The present view, after a look whether another is due."""
