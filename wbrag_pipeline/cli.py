@@ -28,6 +28,9 @@ from wbrag_pipeline.commands import (
 from wbrag_pipeline.commands.console import say, say_error, speak_plainly
 from wbrag_pipeline.errors import WbragError
 
+# What typer leaves with after a KeyboardInterrupt.
+_INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -74,12 +77,19 @@ def global_options(
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line on stderr and its exit code, other errors keep their traceback."""
+    """Run the command; an error of ours is one line on stderr and its exit code, other errors keep their traceback.
+
+    Ctrl-C is one line too, and exit code 130 (128 and the signal's number, as shells have it).
+    """
     speak_plainly()
     try:
         # --debug is accepted anywhere on the line.
         arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
         app(args=arguments, prog_name="wbrag")
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            say("stopped; what is stored is whole, and the same command goes on from there", err=True)
+        raise
     except WbragError as error:
         if "--debug" in sys.argv:
             raise

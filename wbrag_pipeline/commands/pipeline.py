@@ -117,11 +117,13 @@ def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
 
 
 def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any]) -> None:
-    from dagster import DagsterError
+    from dagster import DagsterError, DagsterExecutionInterruptedError
 
     try:
         with bars_on_this_terminal():
             job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     except (DagsterError, WbragError) as error:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, WbragError):
