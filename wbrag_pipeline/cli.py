@@ -20,6 +20,7 @@ from wbrag_pipeline.commands import (
     lineage,
     refresh,
     release,
+    remove,
     run,
     status,
     ui,
@@ -38,6 +39,7 @@ app = typer.Typer(
     help="Train the knowledge base of a RAG system.\n\nExample: wbrag demo",
 )
 app.add_typer(add.app, name="add")
+app.add_typer(remove.app, name="remove")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(release.app, name="release")
 for command in (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,11 +81,11 @@ def _print_answer(side: str, answered: Answered) -> None:
 
 
 def last_trained(settings: Settings) -> str:
-    """The benchmark whose release was promoted last. Raises NotBuiltError when there is none."""
-    pointers = sorted(
-        settings.releases("x").parent.glob("*/CURRENT"), key=lambda path: (path.stat().st_mtime, str(path))
-    )
-    if not pointers:
+    """The benchmark of the registry whose release was promoted last. Raises NotBuiltError when there is none."""
+    from wbrag_pipeline.datasets.registry import Registry
+
+    pointers = {name: settings.releases(name) / "CURRENT" for name in Registry.load(settings.home).benchmarks}
+    served = [(file.stat().st_mtime, name) for name, file in pointers.items() if file.is_file()]
+    if not served:
         raise NotBuiltError("a write-back index", "wbrag run BENCHMARK, or wbrag demo")
-    folder: Path = pointers[-1].parent
-    return folder.name
+    return max(served)[1]
