@@ -75,7 +75,7 @@ def test_nothing_changes_on_a_dry_run_or_without_a_yes(settings: Settings) -> No
     assert "is removed" in remove("benchmark", "nq", answer="y\n")
 
 
-def test_a_corpus_goes_after_its_benchmarks_and_leaves_what_is_shared(settings: Settings) -> None:
+def test_a_corpus_goes_after_its_benchmarks_and_leaves_what_is_shared(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nq\.dev, nq are over it \(first: wbrag remove benchmark nq\.dev && wbrag"):
         remove("corpus", "tables", "--yes")
     for name in ("nq", "nq.dev"):
@@ -83,7 +83,7 @@ def test_a_corpus_goes_after_its_benchmarks_and_leaves_what_is_shared(settings: 
     remove("corpus", "tables", "--yes")
     left = of(settings, "tables/", "indexes/", "releases/", "reports/", "corpora/", "benchmarks/", "lineage/")
     assert left == {"indexes/embeddings/one/vectors.npy", "lineage/events/e.parquet"}
-    assert add_corpus(settings.home, "tables", settings.home.parent / "mine" / "c.jsonl").passages == 1
+    assert add_corpus(settings.home, "tables", tmp_path / "mine" / "c.jsonl").passages == 1
 
 
 def test_what_is_not_there_or_built_in_is_told(settings: Settings) -> None:

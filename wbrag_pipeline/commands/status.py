@@ -22,6 +22,7 @@ def status(settings: Settings) -> None:
     """
     from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.run_locks import holders
 
     registry = Registry.load(settings.home)
     console = wide_console()
@@ -39,6 +40,8 @@ def status(settings: Settings) -> None:
     for entry in registry.benchmarks.values():
         benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
     console.print(corpora, benchmarks)
+    for holder in holders(settings.layout):
+        console.print(f"at work: {holder}", markup=False, highlight=False)
     for name in registry.benchmarks:
         if told := held_back(settings, name):
             console.print(f"{name}: {told}", markup=False, highlight=False)
