@@ -185,8 +185,9 @@ def _named(
 
 
 def _made_of(units: pl.DataFrame, named: pl.DataFrame, copies: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """The units made of the named passages, in any version, or of a copy of their text, or for these questions."""
+    """The units made of the named passages, in any version, or of a copy, or saying the same, or for these questions."""
     rows = units.with_row_index("_row").with_columns(_wording=wording(units["question"]))
+    same = rows.filter(wording(rows["text"]).is_in(wording(copies["text"]).unique().implode()))
     of = {"passage_id": "source_passage_ids", "content_hash": "source_hashes"}
     parts = rows.select("_row", "_corpus", "_benchmark", "_wording", **of).explode(*of, empty_as_null=True)
     hits = [
@@ -197,7 +198,7 @@ def _made_of(units: pl.DataFrame, named: pl.DataFrame, copies: pl.DataFrame, que
             questions.select("_benchmark", _wording=wording(questions["question"])),
         )
     ]
-    return rows.join(pl.concat(hits), on="_row", how="semi").drop("_row", "_wording")
+    return rows.join(pl.concat([*hits, same.select("_row")]), on="_row", how="semi").drop("_row", "_wording")
 
 
 def _evidence(home: StoredFiles, units: pl.DataFrame) -> frozenset[str]:
