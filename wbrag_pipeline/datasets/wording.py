@@ -12,7 +12,7 @@ import re
 import polars as pl
 
 # Blocks of scripts without blanks, as ranges that Python's and Rust's regular expressions both read. A script that is
-# missing here is not lost: its runs of letters are long words, which LONGEST cuts.
+# missing here is not lost: its runs of letters are long words, which _LONGEST cuts.
 HAN = "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _OTHER = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -23,7 +23,7 @@ _OTHER = (
     "\u3041-\u312f\u31a0-\u31bf\u31f0-\u31ff\U0001b000-\U0001b16f"  # kana, bopomofo
     "\ua000-\ua4cf"  # Yi
 )
-LONGEST = 16  # letters; a longer word is cut, so that its beginning alone is found too
+_LONGEST = 16  # letters; a longer word is cut, so that its beginning alone is found too
 
 _UNSPACED = rf"([{HAN}{_OTHER}]\p{{M}}*)"
 _WITHOUT_BLANKS = re.compile(f"[{HAN}{_OTHER}]")
@@ -62,7 +62,7 @@ def _folded(texts: pl.Series, between_words: str) -> pl.Series:
     if other.any():  # most English texts are ASCII and need none of this
         plain = plain.scatter(other.arg_true(), _of_one_form(texts.filter(other)))
     apart = plain.str.replace_all(between_words, " ").str.replace_all(_UNSPACED, " $1 ")
-    apart = apart.str.replace_all(rf"([^ ]{{{LONGEST}}})", "$1 ")
+    apart = apart.str.replace_all(rf"([^ ]{{{_LONGEST}}})", "$1 ")
     return apart.str.replace_all(" {2,}", " ").str.strip_chars(" ")
 
 

@@ -68,10 +68,8 @@ class Certificate:
 
 def kept_out(subject: Subject) -> tuple[str, ...]:
     """What the tombstones keep out from now on, and what they do not, in sentences."""
-    text = "whatever its case, punctuation and blanks"
-    passage = (
-        f"The text of these passages is not read again, under whatever id and title and in whatever corpus, {text}."
-    )
+    case = "with any case, punctuation and blanks"
+    passage = f"The text of these passages is not read again, under any id and title, in any corpus, {case}."
     if subject.kind == "source":
         named = (f"Nothing is read from the source {source!r} of {corpus}." for corpus, source in subject.documents)
         other = "Under another name of the source, a passage that was changed is new text and is read."
@@ -81,10 +79,10 @@ def kept_out(subject: Subject) -> tuple[str, ...]:
         return passage, cut, "A sentence that was changed is new text and is read, and so is one in another source."
     if subject.kind == "unit":
         return (
-            f"No unit is made again with the text of these units, {text}, and none from the same question and sources.",
+            f"No unit is made again with the text of these units, {case}, nor from the same question and sources.",
             "The sources stay, and may be found.",
         )
     return (
-        f"These questions are not asked again, under whatever id and in whatever benchmark, {text}.",
+        f"These questions are not asked again, under any id, in any benchmark, {case}.",
         "A question in other words is another question.",
     )

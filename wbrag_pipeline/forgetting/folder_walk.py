@@ -41,7 +41,7 @@ class Walk:
         """Collect what the links lead to, and those that are found on the way, as far as it is new."""
         while self._links:
             link = self._links.pop(0)
-            if self.yours & {(real := link.resolve()), *real.parents}:
+            if self.yours & {(real := Path(os.path.realpath(link))), *real.parents}:
                 self.unread.append(f"{link}: leads to a file of your own, which the registry names")
             elif link.is_dir():
                 self.enter(link)

@@ -22,7 +22,7 @@ _HEADER = b"SQLite format 3\x00"
 _ROWS_AT_ONCE = 500
 _LARGEST = 1 << 28  # bytes of a value after decompression; Dagster's are some thousands
 
-Value = str | bytes
+_Value = str | bytes
 
 
 def is_sqlite(file: Path) -> bool:
@@ -99,19 +99,19 @@ def _columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def _traces(connection: sqlite3.Connection, table: str, column: str, phrases: Phrases) -> Iterator[Value]:
+def _traces(connection: sqlite3.Connection, table: str, column: str, phrases: Phrases) -> Iterator[_Value]:
     """The column's values that hold a phrase: texts, and bytes that hold text, also compressed as Dagster does it."""
     found = connection.cursor().execute(
         f'SELECT "{column}" FROM "{table}" WHERE typeof("{column}") IN (\'text\', \'blob\')'
     )
-    rows: list[Value] = [value for (value,) in found.fetchall()]
+    rows: list[_Value] = [value for (value,) in found.fetchall()]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         values = rows[start : start + _ROWS_AT_ONCE]
         hits = phrases.hits(pl.Series([_as_text(value) for value in values], dtype=pl.String))
         yield from (value for value, hit in zip(values, hits, strict=True) if hit)
 
 
-def _as_text(value: Value) -> str:
+def _as_text(value: _Value) -> str:
     if isinstance(value, str):
         return value
     with suppress(zlib.error):

@@ -53,7 +53,7 @@ class StoredFiles:
         """Files and folders that the registry names: the user's own, which are not changed."""
         paths = [corpus.path for corpus in self.registry.corpora.values()]
         paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test) if file]
-        return frozenset(way for path in paths for way in (path.absolute(), path.resolve()))
+        return frozenset(way for path in paths for way in (path.absolute(), Path(os.path.realpath(path))))
 
     def walk(self) -> Walk:
         """Every file that may hold text, and what could not be looked into; not the journal."""

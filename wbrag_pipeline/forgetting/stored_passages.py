@@ -19,7 +19,7 @@ from wbrag_pipeline.sentences import split_sentences
 
 _ROWS_AT_ONCE = 50_000
 _PASSAGE = ("passage_id", "title", "text", "content_hash", "source")
-NONE = pl.DataFrame(schema=dict.fromkeys(["_corpus", "passage_id", "content_hash", "source"], pl.String))
+NO_PASSAGES = pl.DataFrame(schema=dict.fromkeys(["_corpus", "passage_id", "content_hash", "source"], pl.String))
 
 
 def files_with(home: StoredFiles, columns: Collection[str]) -> Iterator[Path]:
@@ -45,10 +45,10 @@ def frames_with(
 
 def all_of(home: StoredFiles) -> pl.DataFrame:
     """Rows (_corpus, passage_id, content_hash, source) of all passages, in every stored version."""
-    return frames_with(home, _PASSAGE, less=("title", "text")).select(NONE.columns)
+    return frames_with(home, _PASSAGE, less=("title", "text")).select(NO_PASSAGES.columns)
 
 
-def texts_of(home: StoredFiles, wanted: pl.DataFrame) -> pl.DataFrame:
+def titles_and_texts(home: StoredFiles, wanted: pl.DataFrame) -> pl.DataFrame:
     """Rows (title, text, content_hash) of the passages with the content hashes in ``wanted``, each once."""
     columns = ["title", "text", "content_hash"]
     nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
@@ -61,7 +61,7 @@ def texts_of(home: StoredFiles, wanted: pl.DataFrame) -> pl.DataFrame:
 
 def copies_of(home: StoredFiles, named: pl.DataFrame) -> pl.DataFrame:
     """Rows (_corpus, passage_id, content_hash, title, text) of what says the same as the named passages."""
-    texts = texts_of(home, named.select("content_hash").unique())
+    texts = titles_and_texts(home, named.select("content_hash").unique())
     said = wording(texts["text"]).unique().implode()
     nothing = pl.DataFrame(schema=dict.fromkeys(["_corpus", "passage_id", "content_hash", "title", "text"], pl.String))
     parts = [
@@ -79,12 +79,12 @@ def staying(home: StoredFiles, gone: Collection[str]) -> Iterator[pl.DataFrame]:
             yield home.scoped(part.filter(~pl.col("content_hash").is_in(list(gone))), file)
 
 
-def sentences_of(home: StoredFiles, named: pl.DataFrame, gone: Collection[str]) -> frozenset[str]:
+def sentences_gone_with(home: StoredFiles, named: pl.DataFrame, gone: Collection[str]) -> frozenset[str]:
     """``sentence_hashes`` of the named passages in their documents, less those that stay there in other passages.
 
     gone: content hashes of all passages that go.
     """
-    texts = texts_of(home, named.select("content_hash").unique())
+    texts = titles_and_texts(home, named.select("content_hash").unique())
     rows = named.select("_corpus", "source", "content_hash").unique().join(texts, on="content_hash")
     found = _sentences(rows)
     documents = rows.select("_corpus", "source").unique()

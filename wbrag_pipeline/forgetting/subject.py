@@ -98,7 +98,7 @@ def find_subject(
         home.registry.corpus(corpus)
     if benchmark is not None:
         home.registry.benchmark(benchmark)
-    named = stored_passages.NONE
+    named = stored_passages.NO_PASSAGES
     questions = pl.DataFrame(schema=dict.fromkeys(["_benchmark", "question_id", "question"], pl.String))
     if kind in ("passage", "source"):
         column = "passage_id" if kind == "passage" else "source"
@@ -121,7 +121,7 @@ def find_subject(
         evidence=evidence,
         texts=frozenset(text_hashes(copies["text"])),
         sources=frozenset(source_hash(*document) for document in documents),
-        sentences=stored_passages.sentences_of(home, named, hashes) if kind == "passage" else frozenset(),
+        sentences=stored_passages.sentences_gone_with(home, named, hashes) if kind == "passage" else frozenset(),
         units=frozenset(text_hashes(made["text"])) if kind == "unit" else frozenset(),
     )
     told = made.select("unit_id", "title", "text").iter_rows()
@@ -156,7 +156,7 @@ def _questions(home: StoredFiles, ids: Sequence[str], benchmark: str | None) -> 
     """Rows (_benchmark, question_id, question) of everything that asks what these ids name, under whatever id."""
     asked = frames_with(home, {"question_id", "question"}).select("_benchmark", "question_id", "question")
     asked = asked.with_columns(_wording=wording(asked["question"]))
-    named = _named(asked, "question_id", ids, "_benchmark", benchmark, "question")
+    named = _named(asked, "question_id", ids, "_benchmark", benchmark, "question").drop_nulls("_benchmark")
     for (question_id,), rows in named.group_by("question_id", maintain_order=True):
         if rows["_wording"].n_unique() > 1:
             first, other, *_ = rows.unique("_wording", maintain_order=True)["question"].sort()
@@ -185,7 +185,7 @@ def _named(
 
 
 def _made_of(units: pl.DataFrame, named: pl.DataFrame, copies: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """The units made of the named passages, in any version, or of a copy, or saying the same, or for these questions."""
+    """The units made of the named passages in any version, or of a copy, or that say the same, or for the questions."""
     rows = units.with_row_index("_row").with_columns(_wording=wording(units["question"]))
     same = rows.filter(wording(rows["text"]).is_in(wording(copies["text"]).unique().implode()))
     of = {"passage_id": "source_passage_ids", "content_hash": "source_hashes"}
@@ -216,7 +216,7 @@ def _evidence(home: StoredFiles, units: pl.DataFrame) -> frozenset[str]:
     ]
     made = pl.concat([units.select(columns), *first]).unique().drop_nulls()
     sources = made.select(content_hash=pl.col("source_hashes").list.explode(keep_nulls=False, empty_as_null=False))
-    stored = stored_passages.texts_of(home, sources.unique())
+    stored = stored_passages.titles_and_texts(home, sources.unique())
     texts = dict(zip(stored["content_hash"], text_hashes(stored["text"]), strict=True))
     found = frozenset[str]()
     for benchmark, question, contents in made.iter_rows():
