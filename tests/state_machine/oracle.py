@@ -31,7 +31,7 @@ Hit = tuple[str, float]
 
 
 class Unit(NamedTuple):
-    """title: the passage that it is called after; angle: what it says."""
+    """title: the passage that it is called after; angle: what it says; gate: what let its question in."""
 
     unit_id: str
     question: str
@@ -39,6 +39,7 @@ class Unit(NamedTuple):
     angle: float
     sources: tuple[Version, ...]
     labels: frozenset[str]
+    gate: str
 
 
 Curated = tuple[Unit, str, str | None]  # with its state and what it gave way to
@@ -167,6 +168,7 @@ class Oracle:
     def _unit(self, question: str, angle: float) -> Unit | None:
         nearest = sorted(self.indexed.items(), key=lambda item: (abs(item[1][0] - angle), item[0]))[:RESCUE_DEPTH]
         found = [(name, place, labels) if answers(place, angle) else None for name, (place, labels) in nearest]
+        gate = "utility" if any(found[:TOP_K]) else "rescue"
         helping = [one for one in found[:TOP_K] if one] or [one for one in found[TOP_K:] if one][:RESCUERS]
         together = [passage for passage in helping if passage[2] == helping[0][2]]
         sources = tuple((name, place) for name, place, _ in together)
@@ -177,7 +179,7 @@ class Oracle:
             return None
         contents = [_digest(f"T {name}", str(said)) for name, said in sources]
         made_from = _digest("b", question, *contents, f"T {title}", str(place))
-        return Unit(f"u_{made_from[:16]}", question, title, place, sources, together[0][2])
+        return Unit(f"u_{made_from[:16]}", question, title, place, sources, together[0][2], gate)
 
     def _build(self, units: frozenset[Unit]) -> str:
         same = [name for name in sorted(self.releases) if self.releases[name] == units]
