@@ -3,9 +3,11 @@
 A report is figures, a preview, perhaps a picture, checks, and a line in the lineage.
 """
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -44,6 +46,8 @@ class Stage:
         self.lineage = Lineage(self.settings.layout.lineage)
         self._encoder, self._generator = encoder or EncoderResource(), generator or GeneratorResource()
         self._started = time.perf_counter()
+        if records := os.environ.get("DAGSTER_HOME"):
+            self.settings.layout.note_dagster(Path(records))
 
     @property
     def benchmark(self) -> Benchmark:

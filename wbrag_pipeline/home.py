@@ -10,6 +10,7 @@
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
+    dagster-elsewhere.json                   folders outside the home where Dagster kept records of this home
 
 A name becomes a path component by ``path_name``. No other module joins these parts by itself.
 """
@@ -92,6 +93,26 @@ class Home:
     def lineage(self) -> Path:
         """Folder of the append-only event files and of lineage.duckdb."""
         return self.folder / "lineage"
+
+    def note_dagster(self, folder: Path) -> None:
+        """Note where Dagster keeps its records if that is outside the home: forgetting must look there too."""
+        folder, known = folder.absolute(), self.dagster_elsewhere()
+        if folder not in known and not folder.resolve().is_relative_to(self.folder.resolve()):
+            write_json(self._elsewhere, {"folders": [str(path) for path in (*known, folder)]})
+
+    def dagster_elsewhere(self) -> list[Path]:
+        """Folders outside the home where Dagster ever kept records of it. Raises IntegrityError for a damaged note."""
+        try:
+            return [Path(path) for path in json.loads(self._elsewhere.read_text(encoding="utf-8"))["folders"]]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            hint = 'write {"folders": []} into it, with the folders that DAGSTER_HOME named'
+            raise IntegrityError(self._elsewhere, f"is damaged; {hint}") from error
+
+    @property
+    def _elsewhere(self) -> Path:
+        return self.folder / "dagster-elsewhere.json"
 
     def owner(self, file: Path) -> Owner:
         """Whose ``file`` is, by its place in the layout: names that occur elsewhere in the path say nothing."""

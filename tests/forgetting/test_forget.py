@@ -17,7 +17,7 @@ from tests.forgetting.conftest import Trained
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.datasets.tombstones import evidence_hash
+from wbrag_pipeline.datasets.tombstones import evidence_hashes
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting import forget as forgetting
 from wbrag_pipeline.forgetting.forget import forget, resume
@@ -128,8 +128,8 @@ def test_a_unit_is_not_made_again_of_what_it_was_first_made_of(trained: Trained)
     (released,) = trained.settings.releases("towns").rglob("units.parquet")
     more = pl.concat_list("source_hashes", pl.lit("0" * 64)).alias("source_hashes")
     pl.read_parquet(released).with_columns(more).write_parquet(released)
-    first = evidence_hash("towns", unit["question_id"], unit["source_hashes"])
-    assert first in find_subject(home, "unit", [unit["unit_id"]]).tombstones.evidence
+    first = evidence_hashes("towns", unit["question"], unit["source_hashes"], None)
+    assert first < find_subject(home, "unit", [unit["unit_id"]]).tombstones.evidence
 
 
 @pytest.mark.parametrize("question_id", ["train_0", "test_1"])

@@ -31,7 +31,7 @@ Hit = tuple[str, float]
 
 
 class Unit(NamedTuple):
-    """title: the passage that it is called after; angle: what it says."""
+    """title: the passage that it is called after; angle: what it says; gate: what let its question in."""
 
     unit_id: str
     question: str
@@ -39,10 +39,7 @@ class Unit(NamedTuple):
     angle: float
     sources: tuple[Version, ...]
     labels: frozenset[str]
-
-    @property
-    def says(self) -> tuple[str, float]:
-        return self.title, self.angle
+    gate: str
 
 
 Curated = tuple[Unit, str, str | None]  # with its state and what it gave way to
@@ -69,7 +66,9 @@ class Oracle:
     candidate: str | None = None
     trail: list[str] = field(default_factory=list)  # what was served, less what was rolled back from
     left: set[str] = field(default_factory=set)  # rolled back from, and not promoted since
-    forgotten: set[Version] = field(default_factory=set)
+    forgotten: set[float] = field(default_factory=set)  # what no passage may say again
+    forgotten_documents: set[str] = field(default_factory=set)
+    forgotten_said: set[float] = field(default_factory=set)  # what no unit may say again
     forgotten_questions: set[str] = field(default_factory=set)
     forgotten_evidence: set[Evidence] = field(default_factory=set)
     made_of: dict[str, Evidence] = field(default_factory=dict)  # every unit that ever was, by id
@@ -85,7 +84,11 @@ class Oracle:
 
     def index(self) -> None:
         there = dict(sorted(self.source.items()))
-        self.indexed = {name: there[name] for name in there if (name, there[name][0]) not in self.forgotten}
+        self.indexed = {
+            name: (angle, labels)
+            for name, (angle, labels) in there.items()
+            if angle not in self.forgotten and document_of(name) not in self.forgotten_documents
+        }
 
     def refresh(self) -> None:
         self.index()
@@ -127,15 +130,25 @@ class Oracle:
                 return "rolled back"
         return "nothing was served before"
 
-    def forget_passages(self, versions: set[Version]) -> None:
-        names = {name for name, _ in versions}
-        self.forgotten |= versions
-        self.indexed = {name: passage for name, passage in self.indexed.items() if name not in names}
-        self._drop(unit for unit in self.units if names & {name for name, _ in unit.sources})
+    def forget_passages(self, versions: set[Version], names: set[str], document: str | None) -> None:
+        """These versions and whatever says the same; all versions of the passages ``names``, or all of a document."""
+        said = {angle for _, angle in versions}
+        self.forgotten |= said
+        if document is not None:
+            self.forgotten_documents.add(document)
+        self.indexed = {
+            name: passage for name, passage in self.indexed.items() if name not in names and passage[0] not in said
+        }
+        self._drop(
+            unit
+            for unit in self.units
+            if unit.angle in said or versions & {*unit.sources} or names & {name for name, _ in unit.sources}
+        )
 
     def forget_unit(self, unit_id: str) -> None:
-        words = {unit.says for unit in self.units if unit.unit_id == unit_id}
-        gone = [unit for unit in self.units if unit.says in words]
+        said = {unit.angle for unit in self.units if unit.unit_id == unit_id}
+        gone = [unit for unit in self.units if unit.angle in said]
+        self.forgotten_said |= said
         self.forgotten_evidence |= {(unit.question, frozenset(unit.sources)) for unit in gone}
         self.forgotten_evidence |= {self.made_of[unit.unit_id] for unit in gone}
         self._drop(gone)
@@ -155,15 +168,18 @@ class Oracle:
     def _unit(self, question: str, angle: float) -> Unit | None:
         nearest = sorted(self.indexed.items(), key=lambda item: (abs(item[1][0] - angle), item[0]))[:RESCUE_DEPTH]
         found = [(name, place, labels) if answers(place, angle) else None for name, (place, labels) in nearest]
+        gate = "utility" if any(found[:TOP_K]) else "rescue"
         helping = [one for one in found[:TOP_K] if one] or [one for one in found[TOP_K:] if one][:RESCUERS]
         together = [passage for passage in helping if passage[2] == helping[0][2]]
         sources = tuple((name, place) for name, place, _ in together)
         if not together or (question, frozenset(sources)) in self.forgotten_evidence:
             return None
         title, place = sources[0]
+        if place in self.forgotten_said:
+            return None
         contents = [_digest(f"T {name}", str(said)) for name, said in sources]
         made_from = _digest("b", question, *contents, f"T {title}", str(place))
-        return Unit(f"u_{made_from[:16]}", question, title, place, sources, together[0][2])
+        return Unit(f"u_{made_from[:16]}", question, title, place, sources, together[0][2], gate)
 
     def _build(self, units: frozenset[Unit]) -> str:
         same = [name for name in sorted(self.releases) if self.releases[name] == units]

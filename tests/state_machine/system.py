@@ -253,4 +253,4 @@ def _unit(row: dict[str, Any]) -> Unit:
     assert [name for name, _ in sources] == row["source_passage_ids"]
     labels = frozenset(row["labels"])
     title = row["title"].removeprefix("T ")
-    return Unit(row["unit_id"], row["question_id"], title, float(row["text"]), sources, labels)
+    return Unit(row["unit_id"], row["question_id"], title, float(row["text"]), sources, labels, row["gate"])

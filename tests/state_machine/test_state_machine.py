@@ -176,8 +176,9 @@ class KnowledgeBaseMachine(RuleBasedStateMachine):
 
         def ideal(went: set[Version]) -> None:
             # What went may have older versions too, which only the states that are still stored know.
-            assert indexed <= went and {known for known, _ in went} <= names
-            self.oracle.forget_passages(went)
+            said = {angle for known, angle in went if known in names}
+            assert indexed <= went and {angle for _, angle in went} == said
+            self.oracle.forget_passages(went, names, name if kind == "source" else None)
 
         self._forget(kind, name, death, ideal)
         assert self.system.holds(*(f"'{known}'" for known in names), *(f"T {known}" for known in names)) == []

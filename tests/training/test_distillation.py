@@ -11,6 +11,7 @@ import pytest
 from tests.rows import rows_of
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.tombstones import Tombstones, evidence_hashes, text_hashes
 from wbrag_pipeline.generation.generator import Distillate, Generator, Passage
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.distillation import distil
@@ -152,3 +153,23 @@ def test_nothing_kept_gives_an_empty_table() -> None:
 def test_an_answer_that_no_source_holds_is_found_in_a_unit(text: str, leaks: int) -> None:
     units = distil(GATED, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b").with_columns(text=pl.lit(text))
     assert leaked_answers(units, PASSAGES, QUESTIONS) == leaks
+
+
+def test_no_unit_is_made_of_forgotten_evidence_when_its_question_or_its_source_is_called_otherwise() -> None:
+    (content,) = PASSAGES.filter(passage_id="p2")["content_hash"]
+    texts = text_hashes(PASSAGES.filter(passage_id="p2")["text"])
+    forgotten = Tombstones(evidence=evidence_hashes("b", "Where was Curie born?", [content], texts))
+    renumbered = GATED.with_columns(pl.col("question_id").replace("q2", "q9"))
+    headed = PASSAGES.with_columns(content_hash=pl.col("content_hash") + "0")
+    for hits, passages in ((GATED, PASSAGES), (renumbered, PASSAGES), (GATED, headed)):
+        units = distil(hits, passages, Scripted(lambda q, ids: ""), benchmark="b", forgotten=forgotten)
+        assert units["question_id"].to_list() == ["q1"]
+    other = GATED.with_columns(pl.col("question").replace("Where was Curie born?", "Where did Curie live?"))
+    assert distil(other, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b", forgotten=forgotten).height == 2
+
+
+def test_no_unit_is_made_with_a_forgotten_text() -> None:
+    text = pl.Series(["MARIE Curie was born in Warsaw"])
+    forgotten = Tombstones(units=frozenset(text_hashes(text)))
+    units = distil(GATED, PASSAGES, Scripted(lambda q, ids: ""), benchmark="b", forgotten=forgotten)
+    assert units["question_id"].to_list() == ["q1"]

@@ -144,7 +144,7 @@ class Registry:
         """
         path = self.corpus(corpus).path
         _require(path, f"corpora/{corpus}.yaml")
-        return self.forgotten.without_forgotten_passages(read_corpus(path))
+        return self.forgotten.without_forgotten_passages(read_corpus(path), corpus)
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.

@@ -3,9 +3,12 @@
 ::
 
     subject     what is to go: passages by content, the units made of them, questions; and the phrases that tell it
+    stored_passages     passages in the tables of the home, and the copies of what they say
     phrases     runs of words that stand in the forgotten text and nowhere else: what no file may hold afterwards
+    escapes     texts out of the escapes of JSON and HTML
+    stored_files, folder_walk     what lies where, links followed
     parquet_files, corpus_indexes, release_folders, sqlite_files, text_files     one file a kind of place
     journal     the plan on disk, so that a killed command is finished by the next
-    search      the whole home read again, tables decoded, for any trace
+    trace_search     the whole home read again, tables decoded, for any trace
     forget      all of it in order, and the certificate
 """

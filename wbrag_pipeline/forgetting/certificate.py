@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import write_text
 
 
@@ -15,7 +16,8 @@ class Certificate:
     """What was forgotten.
 
     passages, units, questions: ids with the hash of what they said. places: rows, vectors, values or files that went,
-    by place. yours: files outside the home that still hold the text. searched: files and bytes read at the end.
+    by place. yours: the user's own files, which may still hold the text. kept_out: what is not read from them again,
+    and what is. searched: files and bytes read at the end. unread: what was not, with the reason.
     """
 
     kind: str
@@ -27,7 +29,9 @@ class Certificate:
     questions: tuple[dict[str, str], ...]
     places: dict[str, int]
     yours: tuple[str, ...]
+    kept_out: tuple[str, ...]
     searched: dict[str, int]
+    unread: tuple[str, ...]
 
     def write(self, file: Path) -> None:
         """Write it as JSON in ASCII: an id in it must not steer the terminal that the file is shown at."""
@@ -51,10 +55,35 @@ class Certificate:
             *removed,
             "From:" if places else "Nothing was left of it.",
             *places,
+            *(["Your own files, which are not changed and may hold it still:", *yours] if yours else []),
+            "From now on:",
+            *(f"  {line}" for line in self.kept_out),
+            f"Searched {self.searched['files']} files ({self.searched['bytes']:,} bytes) afterwards: no trace.",
             *(
-                ["Your own files, which may hold it still (it will not be read from them again):", *yours]
-                if yours
+                ["Not searched, and may hold it still:", *(f"  {place}" for place in self.unread)]
+                if self.unread
                 else []
             ),
-            f"Searched {self.searched['files']} files ({self.searched['bytes']:,} bytes) afterwards: no trace.",
         ]
+
+
+def kept_out(subject: Subject) -> tuple[str, ...]:
+    """What the tombstones keep out from now on, and what they do not, in sentences."""
+    case = "with any case, punctuation and blanks"
+    passage = f"The text of these passages is not read again, under any id and title, in any corpus, {case}."
+    if subject.kind == "source":
+        named = (f"Nothing is read from the source {source!r} of {corpus}." for corpus, source in subject.documents)
+        other = "Under another name of the source, a passage that was changed is new text and is read."
+        return (*named, passage, other)
+    if subject.kind == "passage":
+        cut = "The sentences that only they held are not read again from the same source, however it is cut."
+        return passage, cut, "A sentence that was changed is new text and is read, and so is one in another source."
+    if subject.kind == "unit":
+        return (
+            f"No unit is made again with the text of these units, {case}, nor from the same question and sources.",
+            "The sources stay, and may be found.",
+        )
+    return (
+        f"These questions are not asked again, under any id, in any benchmark, {case}.",
+        "A question in other words is another question.",
+    )

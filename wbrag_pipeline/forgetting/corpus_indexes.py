@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.forgetting.folder_walk import remove_folder
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
@@ -49,7 +50,7 @@ def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, i
             moved = {old: found for old, found in renamed.items() if found is not None}
             _move_pointers(place, {old: new for old, (new, _) in moved.items()})
             for old in moved:
-                remove_directory(place / old)
+                remove_folder(place / old)
             if moved:
                 counts[str(place.relative_to(folder))] = max(count for _, count in moved.values())
     return counts

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +18,9 @@ import polars as pl
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tombstones import add_tombstones
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.forgetting.certificate import Certificate
+from wbrag_pipeline.forgetting.certificate import Certificate, kept_out
 from wbrag_pipeline.forgetting.corpus_indexes import forget_embeddings, forget_in_corpus_indexes
+from wbrag_pipeline.forgetting.folder_walk import remove_file
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table
 from wbrag_pipeline.forgetting.release_folders import forget_in_releases
@@ -94,12 +96,13 @@ def _carry_out(home: StoredFiles, journal: Journal) -> Certificate:
     _remove_lineage_database(home)
     journal.add("cache/completions.sqlite", empty_completions(home))
     for file in home.files():
-        if file.suffix == ".parquet":
+        if file.suffix == ".parquet" or file.name.endswith(("-wal", "-shm")):
             continue
-        if is_sqlite(file):
-            journal.add(_place(home, file), redact_sqlite(file, subject.phrases))
-        elif file.exists() and not file.name.endswith(("-wal", "-shm")):
-            journal.add(_place(home, file), int(forget_in_text(file, subject)))
+        with suppress(FileNotFoundError, PermissionError):
+            if is_sqlite(file):
+                journal.add(_place(home, file), redact_sqlite(file, subject.phrases))
+            else:
+                journal.add(_place(home, file), int(forget_in_text(file, subject)))
     searched = search_home(home, subject)
     if searched.traces:
         shown = "; ".join(searched.traces[:5]) + (" …" if len(searched.traces) > 5 else "")
@@ -129,12 +132,14 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         tuple({"benchmark": name, "question_id": question} for name, question in subject.questions),
         dict(sorted(journal.counts.items())),
         tuple(yours),
+        kept_out(subject),
         {"files": searched.files, "bytes": searched.bytes},
+        searched.unread,
     )
 
 
 def _has_its_own_step(home: StoredFiles, file: Path) -> bool:
-    return any(file.is_relative_to(home.settings.home.absolute() / name) for name in ("indexes", "releases"))
+    return any(file.is_relative_to(home.home / name) for name in ("indexes", "releases"))
 
 
 def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
@@ -147,16 +152,17 @@ def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
 
 def _remove_left_overs(home: StoredFiles) -> None:
     """What killed runs left under temporary names."""
-    for name in ("tables", "lineage", "reports", "cache", "experiments", OWN):  # a half-written journal holds phrases
-        for path in (home.settings.home / name).rglob(".*.tmp*"):
-            if path.is_file():
-                path.unlink()
+    ours = [home.home / name for name in ("tables", "lineage", "reports", "cache", "experiments")]
+    own = (home.home / OWN).iterdir()  # a half-written journal holds phrases
+    for path in (*own, *(file for file in home.files() if any(file.is_relative_to(folder) for folder in ours))):
+        if fnmatch(path.name, ".*.tmp*"):
+            path.unlink()
 
 
 def _remove_lineage_database(home: StoredFiles) -> None:
     """The DuckDB file holds views alone and is made again by the next look; a view's cache is a trace nobody needs."""
     for path in home.settings.layout.lineage.glob("lineage.duckdb*"):
-        path.unlink()
+        remove_file(path)
 
 
 def _place(home: StoredFiles, file: Path) -> str:

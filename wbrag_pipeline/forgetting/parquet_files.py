@@ -1,6 +1,7 @@
 """Parquet files: tables of the stages, lineage events, and whatever else stands in rows.
 
 A row goes when its ids say so, or when any text in it holds a phrase; lists of ids that stay lose the forgotten ones.
+A question is known by its wording where the table has it: ids of questions may be numbers of lines in a log that grew.
 """
 
 from __future__ import annotations
@@ -10,35 +11,39 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.wording import wording
+from wbrag_pipeline.forgetting.folder_walk import remove_file
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import replacing
 
-_PAIRS = {"passage_id": ("_corpus", "passages"), "question_id": ("_benchmark", "questions")}
 # Columns of tagged or plain ids of passages and units, and of ids of questions.
-_FOUND, _UNIT_LISTS = ("passages_without", "passages_with"), ("unit_ids",)
+_FOUND, _UNIT_LISTS = ("passages_without", "passages_with", "passages"), ("unit_ids",)
+_ANSWERS = ("answer_with", "answer")
+_EVERYWHERE = "*"  # in place of the corpus and the benchmark, where a table tells neither
 # What a lineage recording keeps when all of its rows are gone: that it was made, and of what.
 _RECORDING = ("event_id", "recorded_at", "run_id", "variant", "benchmark", "corpus", "release", "asset", "partition")
 
 
 def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) -> pl.Series:
     """Whether each row of a table is to go."""
-    rows = home.scoped(frame, file).with_row_index("_row")
+    rows, pairs = _scoped(frame, subject, home, file)
     gone: list[pl.Series] = [_by_text(frame, subject)]
     names = set(frame.columns)
-    pairs = _pairs(subject)
     if "content_hash" in names:
         gone.append(frame["content_hash"].is_in(subject.content_hashes))
     elif "passage_id" in names and frame.schema["passage_id"] == pl.String:
         gone.append(_in(rows, ["_corpus", "passage_id"], pairs["passages"]))
     if "unit_id" in names:
         gone.append(frame["unit_id"].is_in(subject.unit_ids))
-    if "question_id" in names:
+    if "question" in names:
+        gone.append(wording(frame["question"]).is_in(subject.asked))
+    elif "question_id" in names:
         gone.append(_in(rows, ["_benchmark", "question_id"], pairs["questions"]))
-        if "answer_rag" in names:
-            gone.append(_in(rows, ["_benchmark", "question_id"], pairs["touched"]))
-    if "answer_with" in names:  # answered with one of them
-        for column in _FOUND:
+    if "question_id" in names and "answer_rag" in names:
+        gone.append(_in(rows, ["_benchmark", "question_id"], pairs["touched"]))
+    if names & {*_ANSWERS}:  # answered with one of them
+        for column in names & {*_FOUND}:
             parts = rows.select("_row", "_corpus", tag=column).explode("tag", empty_as_null=True)
             parts = parts.filter(_tagged(subject, pairs["passages"]))
             gone.append(rows["_row"].is_in(parts["_row"].unique().implode()))
@@ -50,7 +55,10 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fil
 
 
 def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
-    """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed."""
+    """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed.
+
+    A table that is kept by what it was made from goes whole: with less in it, it is not that table any more.
+    """
     stored = pl.read_parquet(file)
     if not stored.height:
         return 0
@@ -61,6 +69,9 @@ def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
     changed = int(gone.sum()) or int(not trimmed.equals(stored.filter(~gone)))
     if not changed:
         return 0
+    if home.is_cached_by_content(file):
+        remove_file(file)
+        return stored.height
     if trimmed.is_empty() and file.parent.name == "events":
         # A recording that vanished would let an older one count as the newest.
         blank = [
@@ -68,24 +79,25 @@ def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
             for name, dtype in frame.schema.items()
         ]
         trimmed = frame.head(1).select(blank)
-    with replacing(file) as temporary:
+    with replacing(file.resolve()) as temporary:
         tables.write_parquet(trimmed, temporary)
     return changed
 
 
 def texts_in(frame: pl.DataFrame) -> list[pl.Series]:
-    """Every column that can hold text, as String: lists joined, structures as JSON."""
+    """Every column that can hold text, as String: lists joined, anything deeper as JSON."""
     found = []
     for name, dtype in frame.schema.items():
         column = frame[name]
-        if dtype == pl.String:
-            found.append(column)
-        elif dtype == pl.List(pl.String):
+        if dtype == pl.List(pl.String):
             found.append(column.list.join("\n", ignore_nulls=True))
-        elif isinstance(dtype, pl.Struct):
-            found.append(column.struct.json_encode())
-        elif isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-            found.append(frame.select(pl.col(name).list.eval(pl.element().struct.json_encode()).list.join("\n"))[name])
+        elif dtype == pl.Binary:
+            texts = (None if data is None else data.decode("utf-8", errors="replace") for data in column)
+            found.append(pl.Series(name, texts, dtype=pl.String))
+        elif dtype.is_nested():
+            found.append(frame.select(pl.struct(name).struct.json_encode().alias(name))[name])
+        elif not (dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.Boolean, pl.Null)):
+            found.append(column.cast(pl.String))
     return found
 
 
@@ -97,6 +109,18 @@ def _by_text(frame: pl.DataFrame, subject: Subject) -> pl.Series:
         .select(pl.any_horizontal(pl.all()))
         .to_series()
     )
+
+
+def _scoped(
+    frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path
+) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+    """The rows with ``_row``, ``_corpus`` and ``_benchmark``, and the pairs of ids that are looked for in them."""
+    rows, pairs = home.scoped(frame, file).with_row_index("_row"), _pairs(subject)
+    if home.is_cached_by_content(file):  # rather one too many: it is made again
+        anybody = pl.lit(_EVERYWHERE)
+        rows = rows.with_columns(_corpus=anybody, _benchmark=anybody)
+        pairs = {name: pair.with_columns(anybody.alias(pair.columns[0])).unique() for name, pair in pairs.items()}
+    return rows, pairs
 
 
 def _pairs(subject: Subject) -> dict[str, pl.DataFrame]:
@@ -130,8 +154,9 @@ def _without_winner(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fi
     """Units that gave way to a forgotten unit or passage no longer name it; what they say themselves stays."""
     if "kept_by" not in frame.columns:
         return frame
-    winners = home.scoped(frame, file).select("_corpus", tag="kept_by")
-    lost = winners.select(_tagged(subject, _pairs(subject)["passages"]).fill_null(False)).to_series()
+    rows, pairs = _scoped(frame, subject, home, file)
+    winners = rows.select("_corpus", tag="kept_by")
+    lost = winners.select(_tagged(subject, pairs["passages"]).fill_null(False)).to_series()
     return frame.with_columns(
         kept_by=pl.when(lost).then(None).otherwise(pl.col("kept_by")),
         reason=pl.when(lost).then(pl.lit("what it gave way to was forgotten")).otherwise(pl.col("reason")),
@@ -143,9 +168,8 @@ def _trim(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) 
     lists = [name for name in (*_FOUND, *_UNIT_LISTS, "question_ids", "source_passage_ids") if name in frame.columns]
     if not frame.height or not lists:
         return frame
-    pairs = _pairs(subject)
+    rows, pairs = _scoped(frame, subject, home, file)
     asked = pairs["questions"].select(pl.concat_str("_benchmark", pl.lit("\n"), "question_id"))["_benchmark"].to_list()
-    rows = home.scoped(frame, file).with_row_index("_row")
     for name in lists:
         parts = rows.select("_row", "_corpus", "_benchmark", tag=name).explode("tag", empty_as_null=True)
         if name == "question_ids":

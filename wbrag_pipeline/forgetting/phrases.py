@@ -1,62 +1,87 @@
-"""Phrases by which a text is recognised wherever it lies, also where it was cut, escaped or put into a table."""
+"""Phrases by which a text is recognised wherever it lies, also where it was cut, escaped or put into a table.
+
+A phrase is a run of words that is hardly ever a coincidence: eight words, or fewer where they are long, or 12 letters
+of Chinese characters, or 24 of another script without blanks. A preview that was cut shorter than that is known by
+the ellipsis after it.
+"""
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-# Words of a phrase. Previews cut texts after some dozen words, and eight words in a row are hardly ever a coincidence.
-WORDS_A_PHRASE = 8
+from wbrag_pipeline.datasets.wording import HAN, without_blanks, words
+from wbrag_pipeline.forgetting.escapes import unescaped_texts
+
 FORGOTTEN = "[forgotten]"
 
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+# How much of a text each word of it is. A word of a few letters is an eighth of a phrase.
+_PHRASE = 48
+_WORD, _HAN_LETTER, _OTHER_LETTER = 6, 4, 2
+# The least that is looked for: of a whole text, of a title, of a beginning with an ellipsis after it. Anything shorter
+# ("Paris", "success") stands in many places that have nothing to do with it.
+_TEXT, _TITLE, _BEGINNING = 2 * _WORD, 4 * _WORD, 16
+
+_HAN = re.compile(f"[{HAN}]")
+_CUT = "…"
+_DOTS = ["...", "…", "⋯"]
+_ELLIPSIS = r"[^\p{L}\p{M}\p{N}]*(?:\.\.\.|[…⋯])[^\p{L}\p{M}\p{N}]*"
+_MARK = "zzcutzz"  # stands for an ellipsis while punctuation goes; no word of any text
 _ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
 class Phrases:
-    """Phrases of ``WORDS`` words (shorter only when a whole text is), in lower case with single blanks, and names.
+    """What tells a text: phrases, the beginnings that a preview may be cut to, and names; all as ``words`` gives them.
 
+    phrases: shorter than a phrase only where the whole text is.
     names: ids that stand for one thing wherever they occur (units' ids).
+    beginnings: of a text, of less than a phrase, with the last word perhaps cut; a trace where an ellipsis follows.
     """
 
     phrases: tuple[str, ...]
     names: tuple[str, ...] = field(default=())
+    beginnings: tuple[str, ...] = field(default=())
 
     @cached_property
-    def _patterns(self) -> list[str]:
-        return [f" {phrase} " for phrase in (*self.phrases, *(name.lower() for name in self.names))]
+    def _whole(self) -> list[str]:
+        # Once more to words: a journal of an earlier version may hold phrases in another form.
+        return [f" {told} " for told in words(pl.Series([*self.phrases, *self.names], dtype=pl.String)) if told]
+
+    @cached_property
+    def _cut(self) -> list[str]:
+        return [f" {beginning}{_CUT}" for beginning in self.beginnings]
 
     def hits(self, texts: pl.Series) -> pl.Series:
         """Whether each text (String) holds one of them; null holds none."""
-        if not self._patterns or not len(texts):
+        if not self._whole or not len(texts):
             return pl.Series([False] * len(texts), dtype=pl.Boolean)
-        found = [
-            normal(part).str.contains_any(self._patterns).fill_null(False) for part in _parts(texts.cast(pl.String))
-        ]
-        return pl.concat(found).rename("hits")
+        return pl.concat([self._hits(part) for part in _parts(texts.cast(pl.String))]).rename("hits")
 
     def hit(self, text: str) -> bool:
         """Whether one text holds one of them."""
-        return bool(self.hits(pl.Series([unescaped(text)])).any())
+        return bool(self.hits(pl.Series([text], dtype=pl.String)).any())
 
     def less_those_in(self, texts: Iterable[pl.Series]) -> Phrases:
-        """Without the phrases that occur in ``texts``: what somebody else says too is nobody's trace."""
-        left = set(self.phrases)
+        """Without those that occur in ``texts``: what somebody else says too is nobody's trace."""
+        phrases, beginnings = set(self.phrases), set(self.beginnings)
         for series in texts:
             for part in _parts(series):
-                if left and len(part):
-                    patterns = [f" {phrase} " for phrase in sorted(left)]
-                    found = normal(part).str.extract_many(patterns, overlapping=True).explode(empty_as_null=False)
-                    left -= {text.strip() for text in found.drop_nulls().unique()}
-        return Phrases(tuple(phrase for phrase in self.phrases if phrase in left), self.names)
+                told = _framed(words(unescaped_texts(part)))
+                phrases -= _found(told, phrases, " ")
+                beginnings -= _found(told, beginnings, "")
+        return Phrases(
+            tuple(phrase for phrase in self.phrases if phrase in phrases),
+            self.names,
+            tuple(beginning for beginning in self.beginnings if beginning in beginnings),
+        )
 
     def redact(self, text: str) -> str:
         """``text`` without what holds a phrase: of JSON the values, of other text the lines, else all of it."""
@@ -80,30 +105,69 @@ class Phrases:
             return {self.redact(str(key)): self._redact_value(item) for key, item in value.items()}
         return value
 
-
-def phrases_of(texts: Iterable[str], names: Iterable[str] = ()) -> Phrases:
-    """Every run of ``WORDS`` words in each text, or the whole text where it has fewer."""
-    found: dict[str, None] = {}
-    for text in normal(pl.Series(list(texts), dtype=pl.String)):
-        words = text.split()
-        for start in range(max(1, len(words) - WORDS_A_PHRASE + 1)):
-            if phrase := " ".join(words[start : start + WORDS_A_PHRASE]):
-                found[phrase] = None
-    return Phrases(tuple(found), tuple(sorted(names)))
-
-
-def normal(texts: pl.Series) -> pl.Series:
-    """Texts in lower case with one blank between words and at both ends, and nothing but words."""
-    words = texts.str.to_lowercase().str.replace_all(r"[^\w]+", " ").str.strip_chars()
-    return pl.select(pl.lit(" ") + words + pl.lit(" ")).to_series()
+    def _hits(self, texts: pl.Series) -> pl.Series:
+        plain = unescaped_texts(texts)
+        found = _framed(words(plain)).str.contains_any(self._whole).fill_null(False)
+        cut = ~found & plain.str.contains_any(_DOTS).fill_null(False)
+        if self._cut and cut.any():
+            marked = words(plain.filter(cut).str.replace_all(_ELLIPSIS, f" {_MARK} "))
+            shown = _framed(marked.str.replace_all(f" {_MARK}", _CUT, literal=True))
+            found = found.scatter(cut.arg_true(), shown.str.contains_any(self._cut))
+        return found
 
 
-def unescaped(text: str) -> str:
-    """``text`` out of the escapes of HTML and JSON, so that its words stand as they were written."""
-    if "\\" in text:
-        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text.replace("\\\\", "\\"))
-        text = re.sub(r'\\["/bfnrt]', " ", text)
-    return html.unescape(text) if "&" in text else text
+def phrases_of(texts: Iterable[str], names: Iterable[str] = (), *, titles: Iterable[str] = ()) -> Phrases:
+    """Every phrase of each text and title, or all of it where it has less and is no single word; names as they are."""
+    phrases, beginnings = dict[str, None](), dict[str, None]()
+    for several, least in ((texts, _TEXT), (titles, _TITLE)):
+        for told in words(unescaped_texts(pl.Series(list(several), dtype=pl.String))):
+            found = list(_runs(told.split(), least))
+            phrases |= dict.fromkeys(found)
+            beginnings |= dict.fromkeys(_beginnings(found[0]) if found else ())
+    return Phrases(tuple(phrases), tuple(sorted(names)), tuple(beginnings))
+
+
+def _runs(text: list[str], least: int) -> Iterator[str]:
+    """The shortest run from each word on that is a phrase; of a text that is none, all of it."""
+    sizes = [_size(word) for word in text]
+    start, size = 0, 0
+    for end, more in enumerate(sizes, start=1):
+        size += more
+        while size >= _PHRASE:
+            yield " ".join(text[start:end])
+            size -= sizes[start]
+            start += 1
+    # Figures alone tell nothing: a score or a date may be the same.
+    if not start and sum(size for word, size in zip(text, sizes, strict=True) if not word.isdigit()) >= least:
+        yield " ".join(text)
+
+
+def _beginnings(phrase: str) -> Iterator[str]:
+    """What a preview may show of a phrase before its ellipsis."""
+    decomposed = unicodedata.normalize("NFD", phrase)  # which a preview may cut between a letter and its accent
+    for end in range(1, len(decomposed) + 1):
+        shown = unicodedata.normalize("NFC", decomposed[:end])
+        if not shown.endswith(" ") and sum(map(_size, shown.split())) >= _BEGINNING:
+            yield shown
+
+
+def _size(word: str) -> int:
+    if without_blanks(word):
+        return _HAN_LETTER if _HAN.match(word) else _OTHER_LETTER
+    return max(_WORD, len(word))
+
+
+def _found(told: pl.Series, wanted: set[str], end: str) -> set[str]:
+    if not wanted or not len(told):
+        return set()
+    patterns = [f" {known}{end}" for known in sorted(wanted)]
+    found = told.str.extract_many(patterns, overlapping=True).explode(empty_as_null=False)
+    return {text.strip() for text in found.drop_nulls().unique()}
+
+
+def _framed(told: pl.Series) -> pl.Series:
+    """With one blank at both ends, so that a phrase begins and ends where words do."""
+    return pl.select(pl.lit(" ") + told + pl.lit(" ")).to_series()
 
 
 def _parts(texts: pl.Series) -> Iterable[pl.Series]:

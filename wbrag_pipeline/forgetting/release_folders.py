@@ -35,11 +35,12 @@ _NEW = ".new"
 
 def forget_in_releases(home: StoredFiles, subject: Subject) -> dict[str, int]:
     """Units that left each release, by its folder under ``releases/``."""
-    root = home.settings.home / "releases"
-    for folder in {path.parent for path in root.rglob("CURRENT")} | {path.parent for path in root.rglob("r[0-9]*")}:
+    root = home.home / "releases"
+    folders = sorted(folder for folder in root.glob("*/*") if folder.is_dir())
+    for folder in folders:
         _finish_swaps(folder)
     counts = {}
-    for release in _releases(root):
+    for release in (release for folder in folders for release in _releases(folder)):
         try:
             with in_plain_words(release):  # a full disk damages nothing
                 count = _forget_in_release(release, subject, home)
@@ -54,8 +55,8 @@ def forget_in_releases(home: StoredFiles, subject: Subject) -> dict[str, int]:
     return counts
 
 
-def _releases(root: Path) -> Iterator[Path]:
-    for units in sorted(root.rglob("units.parquet")):
+def _releases(folder: Path) -> Iterator[Path]:
+    for units in sorted(folder.glob("*/units.parquet")):
         if not units.parent.name.startswith("."):
             yield units.parent
 
@@ -66,6 +67,7 @@ def _forget_in_release(release: Path, subject: Subject, home: StoredFiles) -> in
     ids = units.filter(gone)["unit_id"].to_list()
     if not ids:
         return 0
+    release = release.resolve()  # a link would change places with what is to go
     fresh = release.with_name(f".{release.name}{_NEW}")
     with replacing_directory(fresh) as new:
         (new / "units.parquet").write_bytes((release / "units.parquet").read_bytes())

@@ -6,27 +6,34 @@ with it go the units that were made of it. A unit goes with every unit that says
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import polars as pl
 
-from wbrag_pipeline.datasets.tombstones import Tombstones, evidence_hash, question_hash
+from wbrag_pipeline.datasets.tombstones import (
+    Tombstones,
+    evidence_hashes,
+    question_hashes,
+    source_hash,
+    text_hashes,
+    tombstones_from,
+)
+from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.forgetting import stored_passages
 from wbrag_pipeline.forgetting.phrases import Phrases, phrases_of
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
+from wbrag_pipeline.forgetting.stored_passages import files_with, frames_with
 from wbrag_pipeline.storage import sha256_of_text
 
 SubjectKind = Literal["passage", "source", "unit", "question"]
 SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
-_BY_CONTENT = ["title", "text", "content_hash"]
-_ROWS_AT_ONCE = 50_000
-_PASSAGE = {"passage_id", "title", "text", "content_hash", "source"}
-_RECORDED_UNIT = {"unit_id", "benchmark", "question_id", "sources"}
-_UNIT = {"unit_id", "title", "text", "question_id", "benchmark", "source_passage_ids", "source_hashes"}
+_UNREGISTERED = "(not registered)"  # in place of the corpus, for what is left of one
+_RECORDED_UNIT = {"unit_id", "benchmark", "question", "sources"}
+_UNIT = {"unit_id", "title", "text", "question", "benchmark", "source_passage_ids", "source_hashes"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,8 @@ class Subject:
     """What goes, by id and hash, and the phrases that tell its text.
 
     passages: (corpus, passage id, content hash). units: (unit id, sha256 of title and text). questions: (benchmark,
-    question id). touched: (benchmark, question id) of questions that were answered with one of the passages.
+    question id). asked: wordings of the questions. touched: (benchmark, question id) of questions that were answered
+    with one of the passages. documents: (corpus, source) of which nothing is read again.
     """
 
     kind: SubjectKind
@@ -45,6 +53,8 @@ class Subject:
     touched: tuple[tuple[str, str], ...]
     tombstones: Tombstones
     phrases: Phrases
+    asked: tuple[str, ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
 
     @property
     def unit_ids(self) -> list[str]:
@@ -64,14 +74,15 @@ class Subject:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Subject:
-        """What ``to_json`` gave."""
-        pairs = {name: tuple(map(tuple, found[name])) for name in ("passages", "units", "questions", "touched")}
+        """What ``to_json`` gave, also in an earlier version, which had no ``asked`` and no ``documents``."""
+        names = ("passages", "units", "questions", "touched", "documents")
         return cls(
             kind=found["kind"],
             ids=tuple(found["ids"]),
-            tombstones=Tombstones(**{name: frozenset(hashes) for name, hashes in found["tombstones"].items()}),
-            phrases=Phrases(tuple(found["phrases"]["phrases"]), tuple(found["phrases"]["names"])),
-            **pairs,
+            tombstones=tombstones_from(found["tombstones"]),
+            phrases=Phrases(**{name: tuple(told) for name, told in found["phrases"].items()}),
+            asked=tuple(found.get("asked", ())),
+            **{name: tuple(map(tuple, found.get(name, ()))) for name in names},
         )
 
 
@@ -80,64 +91,80 @@ def find_subject(
 ) -> Subject:
     """Find what these ids name in the stored tables.
 
-    Raises InputError for an id that names nothing, or things in several corpora or benchmarks where none is given.
+    Raises InputError for an id that names nothing, or things in several corpora or benchmarks where none is given, or
+    questions that tables of different age call by one id.
     """
     if corpus is not None:
         home.registry.corpus(corpus)
     if benchmark is not None:
         home.registry.benchmark(benchmark)
-    gone = pl.DataFrame(schema=dict.fromkeys(["_corpus", "passage_id", "content_hash"], pl.String))
+    named = stored_passages.NO_PASSAGES
     questions = pl.DataFrame(schema=dict.fromkeys(["_benchmark", "question_id", "question"], pl.String))
     if kind in ("passage", "source"):
-        passages = _frames(home, _PASSAGE, less=("title", "text"))
         column = "passage_id" if kind == "passage" else "source"
-        named = _named(passages, column, ids, "_corpus", corpus, kind)
-        gone = passages.join(named, on="content_hash", how="semi").select(gone.columns)
+        named = _named(stored_passages.all_of(home), column, ids, "_corpus", corpus, kind)
     elif kind == "question":
-        asked = _frames(home, {"question_id", "question"})
-        questions = _named(asked, "question_id", ids, "_benchmark", benchmark, kind).select(questions.columns)
-    units = _frames(home, _UNIT, optional=kind != "unit")
+        questions = _questions(home, ids, benchmark)
+    copies = stored_passages.copies_of(home, named)
+    units = frames_with(home, _UNIT, optional=kind != "unit")
     if kind == "unit":
-        named = _named(units, "unit_id", ids, "_benchmark", benchmark, kind)
-        made = units.join(named, on=["title", "text"], how="semi")
+        said = wording(_named(units, "unit_id", ids, "_benchmark", benchmark, kind)["text"]).unique()
+        made = units.filter(wording(units["text"]).is_in(said.implode()))
     else:
-        made = _made_of(units, gone, questions) if units.height else units
-    wanted = [*_texts_of(home, gone), *_joined(made), *questions["question"].unique()]
-    hashes = gone["content_hash"].unique().to_list()
-    staying = Tombstones(frozenset(hashes), frozenset(map(question_hash, questions["question"])))
-    phrases = phrases_of(wanted, made["unit_id"].unique()).less_those_in(_what_stays(home, staying))
-    evidence = _evidence(home, made) if kind == "unit" else []
-    said = made.select("unit_id", "title", "text").iter_rows()
+        made = _made_of(units, named, copies, questions) if units.height else units
+    documents = _rows(named, "_corpus", "source") if kind == "source" else ()
+    hashes = copies["content_hash"].unique().to_list()
+    staying = Tombstones(frozenset(hashes), frozenset().union(*question_hashes(questions["question"])))
+    evidence = _evidence(home, made) if kind == "unit" else frozenset()
+    tombstones = replace(
+        staying,
+        evidence=evidence,
+        texts=frozenset(text_hashes(copies["text"])),
+        sources=frozenset(source_hash(*document) for document in documents),
+        sentences=stored_passages.sentences_gone_with(home, named, hashes) if kind == "passage" else frozenset(),
+        units=frozenset(text_hashes(made["text"])) if kind == "unit" else frozenset(),
+    )
+    told = made.select("unit_id", "title", "text").iter_rows()
     return Subject(
         kind,
         tuple(ids),
-        passages=_rows(gone, "_corpus", "passage_id", "content_hash"),
-        units=tuple(sorted({(unit, sha256_of_text(title, text)) for unit, title, text in said})),
+        passages=_rows(
+            copies.with_columns(pl.col("_corpus").fill_null(_UNREGISTERED)), "_corpus", "passage_id", "content_hash"
+        ),
+        units=tuple(sorted({(unit, sha256_of_text(title, text)) for unit, title, text in told})),
         questions=_rows(questions, "_benchmark", "question_id"),
-        touched=_touched(home, gone),
-        tombstones=Tombstones(staying.passages, staying.questions, frozenset(evidence)),
-        phrases=phrases,
+        touched=_touched(home, copies),
+        tombstones=tombstones,
+        phrases=_phrases(home, copies, made, questions, staying),
+        asked=tuple(wording(questions["question"]).unique().sort()),
+        documents=documents,
     )
 
 
-def _files_with(home: StoredFiles, columns: Collection[str]) -> Iterator[Path]:
-    for file in home.parquet():
-        # A damaged file is found by the search at the end.
-        with suppress(OSError, pl.exceptions.PolarsError):
-            if set(columns) <= set(pl.read_parquet_schema(file)):
-                yield file
+def _phrases(
+    home: StoredFiles, passages: pl.DataFrame, units: pl.DataFrame, questions: pl.DataFrame, gone: Tombstones
+) -> Phrases:
+    """What tells all of it and nothing that stays."""
+    said = pl.concat([passages.select("title", "text"), units.select("title", "text")]).unique()
+    # Alone as well: a short text beside a long title is no phrase of both.
+    texts = [*stored_passages.joined(said), *said["text"].unique(), *questions["question"].unique()]
+    phrases = phrases_of(texts, units["unit_id"].unique(), titles=said["title"].unique())
+    return phrases.less_those_in(_what_stays(home, gone))
 
 
-def _frames(
-    home: StoredFiles, columns: Collection[str], *, less: Collection[str] = (), optional: bool = False
-) -> pl.DataFrame:
-    """Rows of all stored tables that have these columns, with ``_corpus`` and ``_benchmark``, each once."""
-    taken = sorted(set(columns) - set(less))
-    parts = [home.scoped(pl.read_parquet(file, columns=taken), file) for file in _files_with(home, columns)]
-    if not parts and not optional:
-        raise InputError("nothing of that kind is stored here", file=home.settings.home, hint="check WBRAG_HOME")
-    nothing = pl.DataFrame(schema=dict.fromkeys([*taken, "_benchmark", "_corpus"], pl.String))
-    return pl.concat(parts, how="vertical_relaxed").unique() if parts else nothing
+def _questions(home: StoredFiles, ids: Sequence[str], benchmark: str | None) -> pl.DataFrame:
+    """Rows (_benchmark, question_id, question) of everything that asks what these ids name, under whatever id."""
+    asked = frames_with(home, {"question_id", "question"}).select("_benchmark", "question_id", "question")
+    asked = asked.with_columns(_wording=wording(asked["question"]))
+    named = _named(asked, "question_id", ids, "_benchmark", benchmark, "question").drop_nulls("_benchmark")
+    for (question_id,), rows in named.group_by("question_id", maintain_order=True):
+        if rows["_wording"].n_unique() > 1:
+            first, other, *_ = rows.unique("_wording", maintain_order=True)["question"].sort()
+            raise InputError(
+                f"the question {question_id!r} is {first!r} in one table and {other!r} in another",
+                hint="give the questions ids of their own in the file, then wbrag run, so that an id means one of them",
+            )
+    return asked.join(named.select("_benchmark", "_wording"), on=["_benchmark", "_wording"], how="semi")
 
 
 def _named(
@@ -157,60 +184,58 @@ def _named(
     return found
 
 
-def _made_of(units: pl.DataFrame, passages: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
-    """The units made of these passages, in any version, or for these questions."""
-    rows = units.with_row_index("_row")
+def _made_of(units: pl.DataFrame, named: pl.DataFrame, copies: pl.DataFrame, questions: pl.DataFrame) -> pl.DataFrame:
+    """The units made of the named passages in any version, or of a copy, or that say the same, or for the questions."""
+    rows = units.with_row_index("_row").with_columns(_wording=wording(units["question"]))
+    same = rows.filter(wording(rows["text"]).is_in(wording(copies["text"]).unique().implode()))
     of = {"passage_id": "source_passage_ids", "content_hash": "source_hashes"}
-    parts = rows.select("_row", "_corpus", "_benchmark", "question_id", **of).explode(*of, empty_as_null=True)
+    parts = rows.select("_row", "_corpus", "_benchmark", "_wording", **of).explode(*of, empty_as_null=True)
     hits = [
         parts.join(known, on=known.columns, how="semi").select("_row")
         for known in (
-            passages.select("_corpus", "passage_id"),
-            passages.select("content_hash"),
-            questions.select("_benchmark", "question_id"),
+            named.select("_corpus", "passage_id"),
+            copies.select("content_hash"),
+            questions.select("_benchmark", _wording=wording(questions["question"])),
         )
     ]
-    return rows.join(pl.concat(hits), on="_row", how="semi").drop("_row")
+    return rows.join(pl.concat([*hits, same.select("_row")]), on="_row", how="semi").drop("_row", "_wording")
 
 
-def _evidence(home: StoredFiles, units: pl.DataFrame) -> list[str]:
-    """What the units were made from, as ``evidence_hash`` tells it: as they are stored, and as they were distilled.
+def _evidence(home: StoredFiles, units: pl.DataFrame) -> frozenset[str]:
+    """What the units were made from, as ``evidence_hashes`` tells it: as they are stored, and as they were distilled.
 
     A stored unit may have other sources since: more by merging, fewer by a refresh. The lineage knows the first ones.
     """
-    columns = ["benchmark", "question_id", "source_hashes"]
+    columns = ["benchmark", "question", "source_hashes"]
     first = [
-        pl.read_parquet(file, columns=["unit_id", "benchmark", "question_id", "sources"])
+        pl.read_parquet(file, columns=["unit_id", "benchmark", "question", "sources"])
         .join(units.select("unit_id").unique(), on="unit_id", how="semi")
         .with_columns(source_hashes=pl.col("sources").list.eval(pl.element().struct.field("content_hash")))
         .select(columns)
-        for file in _files_with(home, _RECORDED_UNIT)
+        for file in files_with(home, _RECORDED_UNIT)
     ]
-    return [evidence_hash(*row) for row in pl.concat([units.select(columns), *first]).unique().iter_rows()]
+    made = pl.concat([units.select(columns), *first]).unique().drop_nulls()
+    sources = made.select(content_hash=pl.col("source_hashes").list.explode(keep_nulls=False, empty_as_null=False))
+    stored = stored_passages.titles_and_texts(home, sources.unique())
+    texts = dict(zip(stored["content_hash"], text_hashes(stored["text"]), strict=True))
+    found = frozenset[str]()
+    for benchmark, question, contents in made.iter_rows():
+        known = [texts[content] for content in contents if content in texts]
+        found |= evidence_hashes(benchmark, question, contents, known if len(known) == len(contents) else None)
+    return found
 
 
 def _touched(home: StoredFiles, passages: pl.DataFrame) -> tuple[tuple[str, str], ...]:
     """Questions that got one of these passages."""
-    found = _frames(home, {"question_id", "passage_id"}, optional=True)
+    found = frames_with(home, {"question_id", "passage_id"}, optional=True)
     hit = found.join(passages.select("_corpus", "passage_id"), on=["_corpus", "passage_id"], how="semi")
     return _rows(hit, "_benchmark", "question_id")
 
 
-def _texts_of(home: StoredFiles, passages: pl.DataFrame) -> list[str]:
-    """Titles and texts of these passages, in all stored versions."""
-    wanted = passages.select("content_hash").unique().lazy()
-    parts = [
-        pl.scan_parquet(file).select(_BY_CONTENT).join(wanted, on="content_hash", how="semi").collect()
-        for file in _files_with(home, _PASSAGE)
-    ]
-    return _joined(pl.concat(parts).unique("content_hash")) if passages.height else []
-
-
 def _what_stays(home: StoredFiles, gone: Tombstones) -> Iterator[pl.Series]:
     """Texts that stay: all other passages, and the questions with their answers."""
-    for file in _files_with(home, _PASSAGE):
-        for part in pl.read_parquet(file, columns=_BY_CONTENT).iter_slices(_ROWS_AT_ONCE):
-            yield pl.Series(_joined(gone.without_forgotten_passages(part)), dtype=pl.String)
+    for part in stored_passages.staying(home, gone.passages):
+        yield stored_passages.joined(part)
     for name in home.registry.benchmarks:
         with suppress(WbragError):
             splits = home.registry.splits(name)
@@ -218,10 +243,6 @@ def _what_stays(home: StoredFiles, gone: Tombstones) -> Iterator[pl.Series]:
                 asked = gone.without_forgotten_questions(part)
                 yield asked["question"]
                 yield asked["golden_answers"].list.join(" ")
-
-
-def _joined(rows: pl.DataFrame) -> list[str]:
-    return rows.select(pl.concat_str("title", "text", separator="\n"))["title"].to_list()
 
 
 def _rows(frame: pl.DataFrame, *columns: str) -> tuple[Any, ...]:

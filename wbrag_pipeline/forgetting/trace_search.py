@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import yaml
 
 from wbrag_pipeline.forgetting.parquet_files import rows_to_forget
-from wbrag_pipeline.forgetting.phrases import unescaped
+from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.forgetting.text_files import decoded_text
@@ -16,27 +17,63 @@ from wbrag_pipeline.forgetting.text_files import decoded_text
 _BYTES_AT_ONCE = 1 << 24
 # Enough for any phrase, also in escapes, that two blocks share.
 _OVERLAP = 1 << 12
+# How files begin whose text is compressed: they are not read. Parquet is where it is called so.
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7z",
+    b"%PDF": "PDF",
+    b"PAR1": "Parquet",
+    b"ARROW1": "Arrow",
+}
+# Settings of Dagster that put its records somewhere else than into its folder.
+_ELSEWHERE = (
+    "storage",
+    "run_storage",
+    "event_log_storage",
+    "schedule_storage",
+    "compute_logs",
+    "local_artifact_storage",
+)
 
 
 @dataclass(frozen=True)
 class Searched:
-    """What the search read, and where it found something."""
+    """What the search read, where it found something, and what it did not read, each with the reason."""
 
     files: int
     bytes: int
     traces: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def search_home(home: StoredFiles, subject: Subject) -> Searched:
-    """Look for the subject's phrases and ids in every file. A table that cannot be read counts as a trace."""
+    """Look for the subject's phrases and ids in every file. What cannot be read counts as a trace.
+
+    Links to nowhere and out of the program's own folders, the user's own files inside the home, compressed files, and
+    places where Dagster was told to keep its records are not read, and named.
+    """
     files = size = 0
-    traces: list[str] = []
+    walk = home.walk()
+    traces, unread = list(walk.missed), list(walk.unread)
     for file in home.files():
-        files += 1
-        size += file.stat().st_size
-        if problem := _trace(file, home, subject):
+        try:
+            if kind := _compression(file):
+                unread.append(f"{file}: compressed ({kind})")
+                continue
+            files += 1
+            size += file.stat().st_size
+            problem = _trace(file, home, subject)
+        except OSError as error:
+            problem = f"cannot be read ({(error.strerror or '').lower()})"
+        if problem:
             traces.append(f"{file}: {problem}")
-    return Searched(files, size, tuple(traces))
+        elif file.name == "dagster.yaml":
+            unread += _elsewhere(file)
+    return Searched(files, size, tuple(traces), tuple(unread))
 
 
 def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
@@ -47,7 +84,9 @@ def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
             return "cannot be read, so nobody knows what it holds; remove it"
         found = int(rows_to_forget(frame, subject, home, file).sum()) if frame.height else 0
         return f"{found} rows" if found else None
-    return "holds its words" if _in_bytes(file, subject) else None
+    if is_sqlite(file) and has_trace(file, subject.phrases):
+        return "holds its words"
+    return "holds its words" if _in_bytes(file, subject) else None  # a database's free pages too
 
 
 def _in_bytes(file: Path, subject: Subject) -> bool:
@@ -56,7 +95,25 @@ def _in_bytes(file: Path, subject: Subject) -> bool:
     with file.open("rb") as stream:
         tail = b""
         while block := stream.read(_BYTES_AT_ONCE):
-            if subject.phrases.hit(unescaped((tail + block).decode("utf-8", errors="replace"))):
+            if subject.phrases.hit((tail + block).decode("utf-8", errors="replace")):
                 return True
             tail = block[-_OVERLAP:]
     return False
+
+
+def _compression(file: Path) -> str | None:
+    if file.suffix == ".parquet":
+        return None
+    with file.open("rb") as stream:
+        begins = stream.read(8)
+    return next((kind for magic, kind in _COMPRESSED.items() if begins.startswith(magic)), None)
+
+
+def _elsewhere(configuration: Path) -> list[str]:
+    """Where Dagster keeps records that are not below its folder, as its configuration says."""
+    try:
+        found = yaml.safe_load(configuration.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return [f"{configuration}: is no YAML, so it is not known where Dagster keeps its records"]
+    named = [name for name in _ELSEWHERE if isinstance(found, dict) and name in found]
+    return [f"{configuration}: Dagster's records may be where {', '.join(named)} says"] if named else []

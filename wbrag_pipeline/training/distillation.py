@@ -5,13 +5,12 @@ No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the dis
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from itertools import compress
 
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.tombstones import evidence_hash
+from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, evidence_hashes, text_hashes
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.scoring import passages_of
@@ -24,7 +23,7 @@ def distil(
     *,
     benchmark: str,
     fuse_labels: bool = False,
-    forgotten: Collection[str] = (),
+    forgotten: Tombstones = NOTHING_FORGOTTEN,
 ) -> pl.DataFrame:
     """GATED_DOCS and PASSAGES to KNOWLEDGE_UNITS: one unit a kept question, in the order of question ids.
 
@@ -33,7 +32,7 @@ def distil(
     no unit.
 
     fuse_labels: make a unit of passages with different access labels too; see ``of_one_label_set``.
-    forgotten: evidence (``tombstones.evidence_hash``) of which no unit is to be made again.
+    forgotten: of evidence in it no unit is made again, and no unit with a text in it.
     """
     retained = gated_docs.filter("retained")
     if not fuse_labels:
@@ -50,12 +49,15 @@ def distil(
         .iter_rows()
     )
     source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
-    allowed = [
-        evidence_hash(benchmark, question_id, row) not in forgotten
-        for question_id, row in zip(kept["question_id"], source_hashes, strict=True)
-    ]
-    kept = kept.filter(pl.Series(allowed, dtype=pl.Boolean))
-    sources, source_hashes = list(compress(sources, allowed)), list(compress(source_hashes, allowed))
+    if forgotten.evidence:
+        texts = [text_hashes(pl.Series([p.text for p in row], dtype=pl.String)) for row in sources]
+        asked = kept.select("question", "question_id").iter_rows()
+        allowed = [
+            forgotten.evidence.isdisjoint(evidence_hashes(benchmark, question, contents, told, question_id))
+            for (question, question_id), contents, told in zip(asked, source_hashes, texts, strict=True)
+        ]
+        kept = kept.filter(pl.Series(allowed, dtype=pl.Boolean))
+        sources, source_hashes = list(compress(sources, allowed)), list(compress(source_hashes, allowed))
     made = generator.distill(kept["question"].to_list(), sources)
     labels = (
         retained.join(passages.select("passage_id", "labels"), on="passage_id", how="left")
@@ -97,7 +99,8 @@ def distil(
         )
         .filter(pl.col("text").str.strip_chars() != "")
     )
-    return tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
+    units = tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
+    return forgotten.without_forgotten_units(units)
 
 
 def of_one_label_set(retained: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFrame:

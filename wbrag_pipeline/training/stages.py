@@ -167,7 +167,7 @@ def knowledge_units(context: StageContext, gated_docs: pl.DataFrame, passages: p
             context.generator,
             benchmark=context.benchmark.name,
             fuse_labels=settings.fuse_labels,
-            forgotten=context.registry.forgotten.evidence,
+            forgotten=context.registry.forgotten,
         )
     retained = gated_docs.filter("retained")
     source_tokens, unit_tokens = mean(frame["source_tokens"]), mean(frame["unit_tokens"])
@@ -202,6 +202,8 @@ def curated_units(
     model, private = context.generator, context.settings.private
     with context.counted("curated_units", model) as calls:
         frame = curate(knowledge_units, retrieved, context.encoder, model, private=private, known_from=known_from)
+        # A sentence that was cut may have left what was forgotten.
+        frame = context.registry.forgotten.without_forgotten_units(frame)
         bad = unfit(frame, retrieved, model, private)
     return Made(frame, {**_curation_figures(frame, bad), **calls})
 

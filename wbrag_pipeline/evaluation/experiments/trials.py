@@ -134,8 +134,7 @@ class Workbench:
     def units(self, trial: Trial) -> Artifact:
         """KNOWLEDGE_UNITS as they were distilled."""
         gated, model = self.gated_docs(trial), self.context(trial).generator
-        forgotten = json.dumps(sorted(self.registry.forgotten.evidence))
-        made_by = (model.fingerprint, model.prompt_version, _own(trial, "knowledge_units"), forgotten)
+        made_by = (model.fingerprint, model.prompt_version, _own(trial, "knowledge_units"), self._forgotten())
         return self._keep(
             trial,
             "knowledge_units",
@@ -147,7 +146,8 @@ class Workbench:
     def curated(self, trial: Trial) -> Artifact:
         """CURATED_UNITS: every unit with what became of it, where the settings curate."""
         units, gated, context = self.units(trial), self.gated_docs(trial), self.context(trial)
-        made_by = (context.generator.fingerprint, context.encoder.fingerprint, _own(trial, "curated_units"))
+        model, encoder = context.generator.fingerprint, context.encoder.fingerprint
+        made_by = (model, encoder, _own(trial, "curated_units"), self._forgotten())
 
         def make(context: StageContext) -> Made:
             return stages.curated_units(context, units.read(), gated.read(), self.passages(trial))
@@ -245,6 +245,11 @@ class Workbench:
 
     def _train(self, trial: Trial) -> str:
         return sha256_of_text(self.questions(trial, "train").write_json())
+
+    def _forgotten(self) -> str:
+        """What no unit may be made of or say."""
+        forgotten = self.registry.forgotten
+        return json.dumps([sorted(forgotten.evidence), sorted(forgotten.units)])
 
     def _corpus(self, trial: Trial) -> str:
         name = self.benchmark(trial).corpus
