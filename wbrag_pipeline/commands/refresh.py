@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@with_settings(*RELEASE_SETTINGS)
+@with_settings(*RELEASE_SETTINGS, "skip_bad")
 def refresh(
     corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -63,6 +63,8 @@ def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
     typer.echo(summary(corpus, plan.counts, plan.changes, plan.retired))
     if plan.refused:
         typer.echo(f"  would be refused: {plan.refused}")
+    for line in plan.bad.told():
+        typer.echo(f"  {line}")
     for damaged in plan.damaged:
         typer.echo(f"  would be passed over: {damaged}")
     typer.echo("nothing was changed")

@@ -31,6 +31,7 @@ from typing import Any, Literal, NoReturn, cast, get_args
 
 import polars as pl
 
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
@@ -137,14 +138,15 @@ class Registry:
         """Names of the benchmarks over a corpus, in the registry's order."""
         return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
 
-    def passages(self, corpus: str) -> pl.DataFrame:
+    def passages(self, corpus: str, bad: BadDocuments | None = None) -> pl.DataFrame:
         """The corpus as PASSAGES, less what was forgotten.
 
-        Raises InputError for an unknown name or a file that cannot be taken.
+        bad: takes note of documents and rows that cannot be read; None refuses the first. Raises InputError for an
+        unknown name or a file that cannot be taken.
         """
         path = self.corpus(corpus).path
         _require(path, f"corpora/{corpus}.yaml")
-        return self.forgotten.without_forgotten_passages(read_corpus(path))
+        return self.forgotten.without_forgotten_passages(read_corpus(path, bad))
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.

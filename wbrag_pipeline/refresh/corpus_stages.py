@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.lineage import Lineage
@@ -42,16 +43,24 @@ class Refreshed:
 
 
 def read_passages(
-    settings: Settings, registry: Registry, corpus: str, *, allow_deletions: bool = False
+    settings: Settings,
+    registry: Registry,
+    corpus: str,
+    bad: BadDocuments | None = None,
+    *,
+    allow_deletions: bool = False,
 ) -> pl.DataFrame:
     """The corpus' source as PASSAGES, less what was forgotten; which source it was is noted.
+
+    bad: takes note of documents and rows that are left out; None goes by the setting ``skip_bad``. What was left out
+    and was there before is gone, and counts as deleted: its old text and its old labels may both be wrong by now.
 
     Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
     """
     source = registry.corpus(corpus).path
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
-    frame = registry.passages(corpus)
+    frame = registry.passages(corpus, bad or BadDocuments(skip=settings.skip_bad))
     if not allow_deletions:
         refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
     note_source(settings, corpus, fingerprint, frame)

@@ -77,7 +77,7 @@ class CorpusState:
 def source_fingerprint(source: Path) -> str:
     """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder."""
     files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
-    facts = [(str(file), file.stat()) for file in files if file.exists()]
+    facts = [(os.fsencode(file).decode("utf-8", "backslashreplace"), file.stat()) for file in files if file.exists()]
     return sha256_of_text(str(source), *(f"{name}\n{found.st_size}\n{found.st_mtime_ns}" for name, found in facts))
 
 
