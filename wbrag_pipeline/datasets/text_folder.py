@@ -146,7 +146,8 @@ def _labels_in(document: Document, file: Path) -> list[str]:
     try:
         field, value = stated_labels(document.fields)
         if not field:
-            for text, line in ((document.before, 1), (document.text, document.text_line)):
+            block = re.sub(r"^[ \t]*#.*", "", document.block, flags=re.MULTILINE)  # a comment is no field
+            for text, line in ((document.before, 1), (block, document.line), (document.text, document.text_line)):
                 refuse_misplaced_labels(text, file, line, FRONT_MATTER_HINT)
         return read_labels(cut_labels(value) if isinstance(value, str) else value)
     except BadLabels as bad:

@@ -10,6 +10,7 @@ speed measurements.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import polars as pl
@@ -31,6 +32,8 @@ from wbrag_pipeline.retrieval.corpus import (
 from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, refuse_mass_deletion
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,10 @@ def refresh_corpus(
     allow_deletions: bool = False,
 ) -> Refreshed:
     """All stages of a corpus in order, each table stored in the home. Raises as the stages."""
-    passages = read_passages(settings, registry, corpus, allow_deletions=allow_deletions)
+    bad = BadDocuments(skip=settings.skip_bad)
+    passages = read_passages(settings, registry, corpus, bad, allow_deletions=allow_deletions)
+    for line in bad.told():
+        _log.warning("corpus %s: %s", corpus, line)
     tables.PASSAGES.store(passages, settings, corpus)
     changes = corpus_changes(settings, corpus, passages.lazy())
     tables.CORPUS_CHANGES.store(changes, settings, corpus)
