@@ -385,3 +385,16 @@ def test_markdown_is_read_in_one_pass(mark: str) -> None:
 def test_markup_goes_and_words_stay(markdown: str, title: str, text: str) -> None:
     found = plain_text(markdown)
     assert (found[0], " ".join(found[1].split())) == (title, text)
+
+
+@pytest.mark.parametrize(
+    "value", ["~nobody_at_all/x.jsonl", "x" * 5_000, '"a\\0b"', '"\\ud800"', "*a", "[[[[x]]]]", "9" * 5_000]
+)
+def test_a_path_of_the_registry_that_leads_nowhere_is_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "x.yaml").write_text(f"path: {value}\n")
+    with pytest.raises(InputError):
+        Registry.load(tmp_path).passages("x")
+    if value[0] in "~x":
+        with pytest.raises(InputError):
+            add_corpus(tmp_path / "home", "c", Path(value))

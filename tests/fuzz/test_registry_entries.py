@@ -19,7 +19,20 @@ VALID = {
     "benchmarks": b"task: open_qa\nmetric: em\ncorpus: sample\ntrain: a.jsonl\ntest: b.jsonl\nanswers: none\n",
 }
 VALUES = st.text(max_size=15) | st.sampled_from(
-    ["~nobody/x", "~", "open_qa", "sample", '"a\\0b"', '"\\ud800"', "a\tb", "no", "1_0", "*x", "&x y"]
+    [
+        "~nobody_at_all/x",
+        "x" * 5_000,
+        "~",
+        "open_qa",
+        "sample",
+        '"a\\0b"',
+        '"\\ud800"',
+        "a\tb",
+        "no",
+        "1_0",
+        "*x",
+        "&x y",
+    ]
 )
 
 

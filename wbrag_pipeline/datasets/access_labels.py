@@ -47,14 +47,15 @@ def stated_labels(fields: dict[str, Any]) -> tuple[str, Any]:
     Raises BadLabels for two such fields; and, where none states them, for one that may be meant so: a slip of the pen,
     another word for it, or labels inside another field.
     """
-    stating = [field for field in fields if label_key(field) == "labels"]
+    kinds = {field: kind for field in fields if (kind := label_key(field)) is not None}
+    stating = [field for field, kind in kinds.items() if kind == "labels"]
     if len(stating) > 1:
         raise BadLabels(f"stands twice, as {' and as '.join(map(shown, stating[:2]))}", hint="write it once")
     if stating:
         return stating[0], fields[stating[0]]
+    for field in kinds:
+        raise BadLabels("looks like access labels, and is not read as such", field, _MEANT)
     for field, value in fields.items():
-        if label_key(field) is not None:
-            raise BadLabels("looks like access labels, and is not read as such", field, _MEANT)
         if isinstance(value, (dict, list)) and (inner := nested_label_key(value)):
             raise BadLabels(f"has {shown(inner)} inside, which is not read as access labels", field, _MEANT)
     return "", []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from wbrag_pipeline.datasets.registry import (
     Corpus,
     Overlap,
     Registry,
+    absolute_path,
     check_name,
     read_splits,
 )
@@ -64,7 +64,7 @@ def add_corpus(
     ``read_corpus`` refuses the corpus.
     """
     file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
-    corpus = Corpus(name, _absolute(path), description)
+    corpus = Corpus(name, absolute_path(path), description)
     bad = BadDocuments(skip=skip_bad)
     passages = read_corpus(corpus.path, bad)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
@@ -102,8 +102,8 @@ def add_benchmark(
         task=task_named(task).name,
         metric=metric_name(metric or task_named(task).metric),
         corpus=registry.corpus(corpus).name,
-        train=_absolute(train),
-        test=_absolute(test) if test else None,
+        train=absolute_path(train),
+        test=absolute_path(test) if test else None,
         description=description,
         answers=answers,
         overlap=overlap,
@@ -137,10 +137,6 @@ def _free(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> 
             hint = "choose another name, or replace the entry"
             raise InputError(f"the name {other!r} is taken by {there}", field="name", hint=hint)
     return file
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path.expanduser()))
 
 
 def _write(file: Path, fields: dict[str, str]) -> None:

@@ -205,7 +205,7 @@ def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, sh
 
 
 def _require(path: Path, entry: str) -> None:
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError("there is no such file", file=path, hint=f"check the path in {entry}")
 
 
@@ -266,6 +266,14 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
     )
 
 
+def absolute_path(path: Path) -> Path:
+    """The path from the root on, ``~`` in it replaced. Raises InputError for the home of somebody who has none."""
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except RuntimeError:
+        raise InputError("begins with the home folder of an unknown user", file=path, hint="write it in full") from None
+
+
 def _path(file: Path, value: str) -> Path:
     # Links are kept: the hub's cache keeps a file's name in its link and a hash as the file it leads to.
-    return Path(os.path.abspath(file.parent / Path(value).expanduser()))
+    return absolute_path(Path(value) if value.startswith("~") else file.parent / value)
