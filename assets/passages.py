@@ -6,6 +6,7 @@ import polars as pl
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.training.scoring import mean
 
@@ -22,13 +23,22 @@ def passages(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """All passages of a corpus with a hash of each one's content, read from the file that the registry names."""
     stage = Stage(context, deployment)
+    bad = BadDocuments(skip=stage.settings.skip_bad)
     frame = corpus_stages.read_passages(
-        stage.settings, stage.registry, stage.partition, allow_deletions=config.allow_deletions
+        stage.settings, stage.registry, stage.partition, bad, allow_deletions=config.allow_deletions
     )
+    for line in bad.told():
+        context.log.warning(line)
     words = frame["text"].str.split(" ").list.len()
     return stage.result(
         frame,
         rows=frame.height,
-        figures={"titles": frame["title"].n_unique(), "mean_words": mean(words)},
+        figures={
+            "titles": frame["title"].n_unique(),
+            "mean_words": mean(words),
+            "labelled": int((frame["labels"].list.len() > 0).sum()),
+            "left_out": bad.count,
+            "links_not_followed": bad.links,
+        },
         preview=frame.select("passage_id", "title", "text"),
     )

@@ -28,6 +28,7 @@ from wbrag_pipeline.settings import TABLES_IN_ORDER, Setting, Settings, all_sett
 CHANGES_NO_TABLE = {
     "home": "where the tables are",
     "seed": "only intervals are drawn with it, and they are figures of a table that stays as it is",
+    "skip_bad": "a corpus has one table, whatever reads it; what was left out is told where it is read",
     "failure_share": "it says whether a stage ends in an error, which stores nothing",
 }
 # Texts of any wording are taken; a method is looked up where it is used.

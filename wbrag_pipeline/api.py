@@ -59,7 +59,8 @@ def add_corpus(name: str, path: AnyPath, settings: Settings | None = None, *, re
     """
     from wbrag_pipeline.datasets import adding
 
-    return adding.add_corpus(_or_default(settings).home, name, Path(path), replace=replace).passages
+    settings = _or_default(settings)
+    return adding.add_corpus(settings.home, name, Path(path), replace=replace, skip_bad=settings.skip_bad).passages
 
 
 def add_benchmark(

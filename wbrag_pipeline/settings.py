@@ -142,6 +142,9 @@ class Settings(Gates):
         "Private data that keeps a unit from being published; or none",
         changes="curated_units",
     )
+    skip_bad: bool = _setting(
+        False, "Leave out and count documents and rows of a corpus that cannot be read, or refuse the corpus"
+    )
     seed: int = _setting(0, "Seed of the bootstrap; it changes intervals, not tables", ge=0)
     failure_share: float = _setting(
         0.01,

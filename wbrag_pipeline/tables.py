@@ -7,6 +7,7 @@ cannot be given one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
+
+# The id of a knowledge unit; no passage may have one, or an id would mean two texts.
+UNIT_ID = re.compile(r"u_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def test_bad_files_of_entries(home: Path) -> None:
         Registry.load(home)
     file.unlink()
     (home / "corpora" / "x.yaml").write_bytes(b"path: \xff\n")
-    with pytest.raises(InputError, match=r"x\.yaml: not UTF-8 at byte 6"):
+    with pytest.raises(InputError, match=r"x\.yaml, line 1: not UTF-8: byte 0xff at offset 6"):
         Registry.load(home)
 
 

@@ -116,17 +116,17 @@ def test_the_time_comes_from_front_matter_alone(tmp_path: Path) -> None:
         "day.md": datetime(2024, 5, 1, tzinfo=UTC),
         "moment.md": datetime(2024, 5, 1, 8, tzinfo=UTC),
         "none.md": None,
-        "text.txt": None,
+        "text.txt": datetime(2024, 5, 1, tzinfo=UTC),
     }
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.md", "---\ndate: soon\n---\nText.", r"a\.md, line 1, field 'date': is no date: 'soon' \(write it as 2026"),
-        ("a.md", "---\ndate: [\n---\nText.", r"a\.md, line 1, field 'date': the front matter is no YAML"),
+        ("a.md", "---\ndate: soon\n---\nText.", r"a\.md, line 2, field 'date': is no date: 'soon' \(write it as 2026"),
+        ("a.md", "---\ndate: [\n---\nText.", r"a\.md, line 3, field 'date': the front matter cannot be read"),
         ("a.md", "---\ndate: 2024\n---\nText.", "must be a date, not a number"),
-        ("a.md", "---\nlabels: [hr\n---\nText.", r"a\.md, line 1, field 'labels': the front matter is no YAML"),
+        ("a.md", "---\nlabels: [hr\n---\nText.", r"a\.md, line 3, field 'labels': the front matter cannot be read"),
         ("a.md", "---\nlabels: 5\n---\nText.", "must be a list of text, not a number"),
         ("a.md", "---\nlabels: [5]\n---\nText.", "must hold text only, not a number"),
         ("a.md", "---\nlabels: hr, pay\n---\nText.", "holds the label 'hr, pay'"),

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a corpus or a benchmark to the registry.")
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
+_LABELS_TOLD = 20  # labels that are told by name
+
 
 @app.command()
-@with_settings("home")
+@with_settings("home", "skip_bad")
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
     path: Annotated[
@@ -36,9 +38,15 @@ def corpus(
     Example: wbrag add corpus handbook ./docs
     """
     from wbrag_pipeline.datasets.adding import add_corpus
+    from wbrag_pipeline.datasets.quoting import names_shown
 
-    added = add_corpus(settings.home, name, path, description, replace=replace)
-    say(f"corpus {name}: {added.passages:,} passages ({added.file})")
+    added = add_corpus(settings.home, name, path, description, replace=replace, skip_bad=settings.skip_bad)
+    some = [f"{names_shown([label])} {count:,}" for label, count in list(added.labels.items())[:_LABELS_TOLD]]
+    more = ", …" if len(added.labels) > len(some) else ""
+    labels = f"{added.labelled:,} with labels" + (f" ({', '.join(some)}{more})" if some else "")
+    say(f"corpus {name}: {added.passages:,} passages, {labels} ({added.file})")
+    for line in added.bad.told():
+        say(line)
 
 
 @app.command()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@with_settings(*RELEASE_SETTINGS)
+@with_settings(*RELEASE_SETTINGS, "skip_bad")
 def refresh(
     corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
@@ -64,6 +64,8 @@ def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
     say(summary(corpus, plan.counts, plan.changes, plan.retired))
     if plan.refused:
         say(f"  would be refused: {plan.refused}")
+    for line in plan.bad.told():
+        say(f"  {line}")
     for damaged in plan.damaged:
         say(f"  would be passed over: {damaged}")
     say("nothing was changed")

@@ -9,33 +9,77 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from wbrag_pipeline.datasets.label_keys import label_key, nested_label_key
+from wbrag_pipeline.datasets.quoting import shown
 from wbrag_pipeline.datasets.records import RecordFile, kind_of
 
 SEPARATOR = ";"
-_HINT = 'write a list of text, for example ["hr", "finance"]; [] is for everybody'
+LABELS_HINT = 'write a list of text, for example ["hr", "finance"]; [] is for everybody'
 
 
 def labels_of(source: RecordFile, number: int, fields: dict[str, Any]) -> list[str]:
     """The labels of a row, sorted, each once; none where the row has no such field.
 
-    In CSV they stand in one cell with ``;`` between them. Raises InputError for anything but a list of text.
+    In CSV they stand in one cell with ``;`` between them, and an empty cell is none. Raises InputError for anything but
+    a list of text, and for a field that may be meant as labels but is not (see ``stated_labels``).
     """
-    if "labels" not in fields:
-        return []
-    value = fields["labels"]
-    if source.format == "csv":
-        value = cut_labels(value)
+    try:
+        field, value = stated_labels(fields)
+        if field and source.format == "csv":
+            value = cut_labels(value) if value.strip() else []
+        return read_labels(value)
+    except BadLabels as bad:
+        hint = LABELS_HINT if source.format != "csv" else "write them with ; between, for example hr; finance"
+        raise source.error(bad.problem, number, bad.field or "labels", bad.hint or hint) from None
+
+
+class BadLabels(Exception):
+    """Why something is not read as labels; ``field`` is the key that it stands under, "" for ``labels`` itself."""
+
+    def __init__(self, problem: str, field: str = "", hint: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.field, self.hint = problem, field, hint
+
+
+def stated_labels(fields: dict[str, Any]) -> tuple[str, Any]:
+    """The field that states the labels, with its value; ``("", [])`` where nothing does.
+
+    Raises BadLabels for two such fields; and, where none states them, for one that may be meant so: a slip of the pen,
+    another word for it, or labels inside another field.
+    """
+    kinds = {field: kind for field in fields if (kind := label_key(field)) is not None}
+    stating = [field for field, kind in kinds.items() if kind == "labels"]
+    if len(stating) > 1:
+        raise BadLabels(f"stands twice, as {' and as '.join(map(shown, stating[:2]))}", hint="write it once")
+    if stating:
+        return stating[0], fields[stating[0]]
+    for field in kinds:
+        raise BadLabels("looks like access labels, and is not read as such", field, _MEANT)
+    for field, value in fields.items():
+        if isinstance(value, (dict, list)) and (inner := nested_label_key(value)):
+            raise BadLabels(f"has {shown(inner)} inside, which is not read as access labels", field, _MEANT)
+    return "", []
+
+
+_MEANT = "write labels beside the other fields: a list of text, or [] if it is for everybody"
+
+
+def read_labels(value: object) -> list[str]:
+    """A list of labels, tidied. Raises BadLabels for anything else."""
     if not isinstance(value, list):
-        raise source.error(f"must be a list of text, not {kind_of(value)}", number, "labels", _HINT)
+        raise BadLabels(f"must be a list of text, not {kind_of(value)}")
     for label in value:
         if problem := problem_of_label(label):
-            raise source.error(problem, number, "labels", _HINT)
+            raise BadLabels(problem)
     return tidy_labels(value)
 
 
 def cut_labels(text: str) -> list[str]:
-    """The labels in ``hr; finance``."""
-    return [label.strip() for label in text.split(SEPARATOR) if label.strip()]
+    """The labels in ``hr; finance``. Raises BadLabels where there are none: a lost label is no permission."""
+    found = [label.strip() for label in text.split(SEPARATOR) if label.strip()]
+    if not found:
+        raise BadLabels("holds no label")
+    return found
 
 
 def problem_of_label(label: object) -> str | None:
@@ -48,7 +92,7 @@ def problem_of_label(label: object) -> str | None:
     if not label.strip():
         return "holds an empty label"
     if any(mark in ",;" or unicodedata.category(mark) in ("Cc", "Cs", "Zl", "Zp") for mark in label.strip()):
-        return f"holds the label {label!r}: a label has no comma, semicolon, line break or control character"
+        return f"holds the label {shown(label)}: a label has no comma, semicolon, line break or control character"
     return None
 
 

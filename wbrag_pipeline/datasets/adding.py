@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.registry import (
@@ -17,6 +17,7 @@ from wbrag_pipeline.datasets.registry import (
     Corpus,
     Overlap,
     Registry,
+    absolute_path,
     check_name,
     read_splits,
 )
@@ -27,11 +28,18 @@ from wbrag_pipeline.storage import write_text
 
 @dataclass(frozen=True)
 class AddedCorpus:
-    """What was found and written: the entry, its number of passages, and the YAML file."""
+    """What was found and written: the entry, its number of passages, and the YAML file.
+
+    labelled: how many passages have access labels. labels: each with the number of its passages, the most first.
+    bad: what was left out.
+    """
 
     corpus: Corpus
     passages: int
     file: Path
+    labelled: int
+    labels: dict[str, int]
+    bad: BadDocuments
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,25 @@ class AddedBenchmark:
     file: Path
 
 
-def add_corpus(home: Path, name: str, path: Path, description: str = "", *, replace: bool = False) -> AddedCorpus:
+def add_corpus(
+    home: Path, name: str, path: Path, description: str = "", *, replace: bool = False, skip_bad: bool = False
+) -> AddedCorpus:
     """Read the corpus at ``path`` whole and register it under ``home`` as ``name``.
+
+    skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
     ``read_corpus`` refuses the corpus.
     """
     file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
-    corpus = Corpus(name, _absolute(path), description)
-    passages = read_corpus(corpus.path).height
+    corpus = Corpus(name, absolute_path(path), description)
+    bad = BadDocuments(skip=skip_bad)
+    passages = read_corpus(corpus.path, bad)
+    counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
+    labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
     _write(file, {"path": str(corpus.path), "description": description})
-    return AddedCorpus(corpus, passages, file)
+    labelled = int((passages["labels"].list.len() > 0).sum())
+    return AddedCorpus(corpus, passages.height, file, labelled, labels, bad)
 
 
 def add_benchmark(
@@ -86,8 +102,8 @@ def add_benchmark(
         task=task_named(task).name,
         metric=metric_name(metric or task_named(task).metric),
         corpus=registry.corpus(corpus).name,
-        train=_absolute(train),
-        test=_absolute(test) if test else None,
+        train=absolute_path(train),
+        test=absolute_path(test) if test else None,
         description=description,
         answers=answers,
         overlap=overlap,
@@ -121,10 +137,6 @@ def _free(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> 
             hint = "choose another name, or replace the entry"
             raise InputError(f"the name {other!r} is taken by {there}", field="name", hint=hint)
     return file
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path.expanduser()))
 
 
 def _write(file: Path, fields: dict[str, str]) -> None:

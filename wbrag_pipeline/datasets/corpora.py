@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,17 +11,21 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from wbrag_pipeline.datasets.access_labels import labels_of
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.dates import said_at_of
+from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
 from wbrag_pipeline.datasets.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.tables import PASSAGES
+from wbrag_pipeline.tables import PASSAGES, UNIT_ID
 
 _BATCH = 50_000  # rows that are Python objects at the same time
+_BATCH_TEXT = 64 << 20  # characters of such rows
+_COLUMNS = frozenset({"id", "contents", "title", "text", "labels", "source", "date"})
 
 
-def read_corpus(path: Path) -> pl.DataFrame:
+def read_corpus(path: Path, bad: BadDocuments | None = None) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
     path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
@@ -28,20 +33,29 @@ def read_corpus(path: Path) -> pl.DataFrame:
         ``title``, and perhaps ``labels``, ``source`` and ``date``; or a folder of ``.md`` / ``.txt`` files, see
         ``text_folder``.
 
+    bad: takes note of documents and rows that cannot be read, which are left out; None refuses the first.
+
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
     the fix for anything wrong: no such path, broken row, missing field, repeated id, no passages.
     """
-    if path.is_dir():
-        found = passages_in_folder(path)
+    bad = bad or BadDocuments()
+    if os.path.isdir(path):
+        found = passages_in_folder(path, bad)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
-            raise InputError("holds no text in .md or .txt files", file=path, hint="an empty corpus is refused")
+            told = "holds no text in .md or .txt files"
+            raise InputError(_but(told, bad), file=name_of(path), hint="an empty corpus is refused")
         return PASSAGES.check(frame.drop("number"), str(path))
     source = RecordFile.at(path)
-    frame = _table(_passages(source))
-    check_ids(source, frame["passage_id"], frame["number"])
+    frame = check_ids(source, _table(_passages(source, bad)), "passage_id", bad)
+    if frame.is_empty():
+        raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
     return PASSAGES.check(frame.drop("number"), str(path))
+
+
+def _but(problem: str, bad: BadDocuments) -> str:
+    return "; ".join([problem, *(line.strip() for line in bad.told())])
 
 
 def split_contents(contents: str) -> tuple[str, str]:
@@ -66,22 +80,33 @@ class _Row(NamedTuple):
     said_at: datetime | None
 
 
-def _passages(source: RecordFile) -> Iterator[_Row]:
-    for number, fields in records(source):
-        passage_id = id_of(source, number, fields)
-        if "contents" in fields:
-            title, text = split_contents(text_field(source, number, fields, "contents"))
-            if not text:
-                raise source.error("is empty", number, "contents", hint="fill it in or take the row out")
-        elif "text" in fields:
-            title, text = _optional(source, number, fields, "title"), text_field(source, number, fields, "text")
+def _passages(source: RecordFile, bad: BadDocuments) -> Iterator[_Row]:
+    for number, fields in records(source, _COLUMNS, bad):
+        try:
+            row = _passage(source, number, fields)
+        except InputError as error:
+            bad.found(error)
         else:
-            there = ", ".join(fields)
-            hint = f"a row has either contents or text; fields on this {source.place(number)}: {there}"
-            raise source.error("is missing", number, "contents", hint=hint)
-        document = _optional(source, number, fields, "source") or title or passage_id
-        labels, said_at = labels_of(source, number, fields), said_at_of(source, number, fields)
-        yield _Row(number, passage_id, title, text, labels, document, said_at)
+            yield row
+
+
+def _passage(source: RecordFile, number: int, fields: dict[str, Any]) -> _Row:
+    passage_id = id_of(source, number, fields)
+    if UNIT_ID.fullmatch(passage_id):
+        problem = f"{shown(passage_id)} is the id of a knowledge unit, or looks like one"
+        raise source.error(problem, number, "id", hint="give the passage another id, for example with p in front")
+    if "contents" in fields:
+        title, text = split_contents(text_field(source, number, fields, "contents"))
+        if not text:
+            raise source.error("is empty", number, "contents", hint="fill it in or take the row out")
+    elif "text" in fields:
+        title, text = _optional(source, number, fields, "title"), text_field(source, number, fields, "text")
+    else:
+        hint = f"a row has either contents or text; fields on this {source.place(number)}: {names_shown(fields)}"
+        raise source.error("is missing", number, "contents", hint=hint)
+    document = _optional(source, number, fields, "source") or title or passage_id
+    labels, said_at = labels_of(source, number, fields), said_at_of(source, number, fields)
+    return _Row(number, passage_id, title, text, labels, document, said_at)
 
 
 def _optional(source: RecordFile, number: int, fields: dict[str, Any], field: str) -> str:
@@ -100,11 +125,13 @@ def _table(rows: Iterable[_Row]) -> pl.DataFrame:
     schema = pl.Schema({"number": pl.UInt32(), **PASSAGES.schema})
     parts: list[pl.DataFrame] = []
     batch: list[tuple[int, str, str, str, str, list[str], str, datetime | None]] = []
+    characters = 0
     for row in rows:
         content_hash = sha256_of_text(row.title, row.text)
         batch.append((*row[:4], content_hash, *row[4:]))
-        if len(batch) == _BATCH:
+        characters += len(row.title) + len(row.text)
+        if len(batch) == _BATCH or characters > _BATCH_TEXT:
             parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
-            batch = []
+            batch, characters = [], 0
     parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
     return pl.concat(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from wbrag_pipeline.datasets.quoting import shown
 from wbrag_pipeline.datasets.records import RecordFile, kind_of
 
 DATE_HINT = "write it as 2026-11-22 or 2026-11-22T18:00:00+01:00, or leave it out"
@@ -32,7 +33,7 @@ def parse_date(value: object) -> datetime | None:
         try:
             value = datetime.fromisoformat(value.strip())
         except ValueError:
-            raise ValueError(f"is no date: {value!r}") from None
+            raise ValueError(f"is no date: {shown(value)}") from None
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if not isinstance(value, datetime):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
-import yaml
-
+from wbrag_pipeline.datasets.plain_files import text_of_file
+from wbrag_pipeline.datasets.quoting import names_shown
+from wbrag_pipeline.datasets.records import kind_of
+from wbrag_pipeline.datasets.strict_yaml import BadYaml, yaml_value
 from wbrag_pipeline.errors import InputError
+
+_LARGEST = 1 << 20  # bytes
 
 
 def fields_of(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
@@ -15,15 +20,11 @@ def fields_of(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) 
 
     Raises InputError that names file, line or field for anything else, and for a file without a last line break.
     """
+    text = text_of_file(file, _LARGEST, follow_link=True)
     try:
-        text = file.read_text(encoding="utf-8")
-        fields = yaml.load(text, Loader=_Loader)
-    except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8 at byte {error.start}", file=file, hint="save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        raise InputError(f"broken YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from None
+        fields = yaml_value(text)
+    except BadYaml as bad:
+        raise InputError(f"broken YAML: {bad.problem}", file=file, line=bad.line) from None
     known = ", ".join((*required, *optional))
     if text and not text.endswith("\n"):  # half of a path can be the path of something else
         hint = "if nothing is missing, end the last line with a line break"
@@ -32,9 +33,11 @@ def fields_of(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) 
         raise InputError("is not a list of `key: value` lines", file=file, hint=f"keys: {known}")
     for key, value in fields.items():
         if key not in (*required, *optional, "name"):
-            raise InputError("is not a key here", file=file, field=str(key), hint=f"keys: {known}")
+            raise InputError("is not a key here", file=file, field=names_shown([key]), hint=f"keys: {known}")
         if not isinstance(value, str):
-            raise InputError(f"must be text, not {value!r}", file=file, field=key, hint="put the value in quotes")
+            raise InputError(f"must be text, not {_shown(value)}", file=file, field=key, hint="put the value in quotes")
+        if not value.isprintable() and (bad_mark := next((m for m in value if category(m) in ("Cc", "Cs")), None)):
+            raise InputError(f"holds the character {bad_mark!r}, which is not text", file=file, field=key)
     for key in required:
         if not fields.get(key):
             raise InputError("is missing", file=file, field=key, hint=f"add a line `{key}: ...`")
@@ -44,13 +47,9 @@ def fields_of(file: Path, required: tuple[str, ...], optional: tuple[str, ...]) 
     return fields
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key that stands twice is an error and not a silent override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
+def _shown(value: Any) -> str:
+    return (
+        str(value)
+        if isinstance(value, (bool, float)) or (isinstance(value, int) and value < 10**20)
+        else kind_of(value)
+    )

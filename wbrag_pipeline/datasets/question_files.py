@@ -8,12 +8,14 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.datasets.metrics import normalize_answer
+from wbrag_pipeline.datasets.quoting import names_shown, shown
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.tables import SPLIT
 
 ANSWER_FIELDS = ("golden_answers", "answers", "answer")
 CSV_SEPARATOR = "|"
+_COLUMNS = frozenset({"id", "question", *ANSWER_FIELDS})
 
 
 def read_questions(path: Path, task: Task | None = None, *, answers: bool = True) -> pl.DataFrame:
@@ -37,15 +39,14 @@ def read_numbered_questions(path: Path, task: Task | None = None, *, answers: bo
     """``read_questions`` with a column ``number`` (UInt32) in front: the line, or row for Parquet, in the file."""
     source = RecordFile.at(path)
     rows: list[tuple[int, str, str, list[str]]] = []
-    for number, fields in records(source):
+    for number, fields in records(source, _COLUMNS):
         # An id column that is there must be filled in: half a column of ids would hide a lost one.
         question_id = id_of(source, number, fields) if "id" in fields else f"{source.stem}_{len(rows) + 1}"
         question = text_field(source, number, fields, "question")
         golden = _answers(source, number, fields, task) if answers else []
         rows.append((number, question_id, question, golden))
     frame = pl.DataFrame(rows, schema=pl.Schema({"number": pl.UInt32(), **SPLIT.schema}), orient="row")
-    check_ids(source, frame["question_id"], frame["number"])
-    return frame
+    return check_ids(source, frame, "question_id")
 
 
 def shared_questions(train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
@@ -74,7 +75,7 @@ def _normal(question: str) -> str:
 def _answers(source: RecordFile, number: int, fields: dict[str, Any], task: Task | None) -> list[str]:
     field = next((name for name in ANSWER_FIELDS if name in fields), None)
     if field is None:
-        there = ", ".join(fields)
+        there = names_shown(fields)
         hint = f"a row has one of {', '.join(ANSWER_FIELDS)}; fields on this {source.place(number)}: {there}"
         raise source.error("is missing", number, ANSWER_FIELDS[0], hint=hint)
     value = fields[field]
@@ -100,6 +101,6 @@ def _answer(source: RecordFile, number: int, field: str, value: object, task: Ta
     if task is not None and task.choices:
         answer = task.parse(answer)
         if answer not in task.choices:
-            problem = f"{value!r} is no answer to a {task.name} question"
+            problem = f"{shown(value)} is no answer to a {task.name} question"
             raise source.error(problem, number, field, f"one of {', '.join(task.choices)}")
     return answer

@@ -8,25 +8,23 @@ JSON reader is faster, but it turns ``5`` and ``["a"]`` into text without a word
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
-import zstandard
-from polars.exceptions import PolarsError
 
+from wbrag_pipeline.datasets.bad_documents import NAMED, BadDocuments
+from wbrag_pipeline.datasets.parquet_rows import first_repeated, rows_of_parquet
+from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
+from wbrag_pipeline.datasets.strict_json import BadJson, json_value
+from wbrag_pipeline.datasets.text_lines import LONGEST_LINE, BadFile, TextLine, lines_of_file
 from wbrag_pipeline.errors import InputError
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 COMPRESSIONS = (".gz", ".zst")
-_BLOCK = 1 << 20  # bytes read at a time
-_ROWS = 50_000  # rows of a Parquet file that are Python objects at the same time
+_LONGEST_ROW = LONGEST_LINE  # characters of a CSV row, which may have many lines
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,21 @@ class RecordFile:
 
         Raises InputError when nothing is there, when it is not a file, or when the suffix is unknown.
         """
-        if not path.exists():
-            raise InputError("there is no such file", file=path, hint="check the path")
-        if not path.is_file():
-            raise InputError("is not a file", file=path, hint=f"give a file that ends in {', '.join(FORMATS)}")
+        try:
+            there, is_file = path.exists(), path.is_file()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot be looked at: {reason}", file=name_of(path), hint="check the path") from None
+        if not there:
+            raise InputError("there is no such file", file=name_of(path), hint="check the path")
+        if not is_file:
+            raise InputError("is not a file", file=name_of(path), hint=f"give a file that ends in {', '.join(FORMATS)}")
         suffixes = [suffix.lower() for suffix in path.suffixes]
         compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else ""
         format = FORMATS.get(suffixes[-1] if suffixes else "")
         if format is None or (format == "parquet" and compression):
             known = f"{', '.join(FORMATS)}; JSONL and CSV also as {' or '.join(COMPRESSIONS)}"
-            raise InputError("the format is not known by this name", file=path, hint=f"use one of {known}")
+            raise InputError("the format is not known by this name", file=name_of(path), hint=f"use one of {known}")
         return cls(path, format, compression)
 
     @property
@@ -68,49 +71,69 @@ class RecordFile:
         self, problem: str, number: int | None = None, field: str | None = None, hint: str | None = None
     ) -> InputError:
         """An InputError that names this file and, where given, the row and the field."""
+        file, field = name_of(self.path), names_shown([field]) if field is not None else None
         if number is not None and self.format == "parquet":
-            return InputError(problem, file=f"{self.path}, row {number}", field=field, hint=hint)
-        return InputError(problem, file=self.path, line=number, field=field, hint=hint)
+            return InputError(problem, file=f"{file}, row {number}", field=field, hint=hint)
+        return InputError(problem, file=file, line=number, field=field, hint=hint)
 
 
-def records(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
+def records(
+    source: RecordFile, columns: frozenset[str], bad: BadDocuments | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield ``(number, fields)`` for each row, in file order; blank lines are skipped.
 
-    CSV fields are all str; JSONL and Parquet fields keep their types. Raises InputError on the first thing that
-    cannot be read: broken JSON or CSV, text that is not UTF-8, a truncated archive, a file with no rows.
+    columns: the fields that are read; of a Parquet file others are None, unless they may hold labels.
+    bad: takes note of rows that cannot be read; None refuses the first.
+
+    CSV fields are all str; JSONL and Parquet fields keep their types. Raises InputError on the first thing after which
+    nothing can be read: a quote that no other closes, a truncated archive, a file with no rows.
     """
-    reader = {"jsonl": _jsonl, "csv": _csv, "parquet": _parquet}[source.format]
+    bad = bad or BadDocuments()
     empty = True
-    for record in reader(source):
-        empty = False
-        yield record
-    if empty:
+    try:
+        if source.format == "jsonl":
+            found = _jsonl(source, bad)
+        elif source.format == "csv":
+            found = _csv(source, bad)
+        else:
+            found = enumerate(rows_of_parquet(source.path, columns), start=1)
+        for record in found:
+            empty = False
+            yield record
+    except BadFile as error:
+        hint = "copy or download the file again" if source.format != "parquet" or source.compression else None
+        raise source.error(str(error), hint=hint) from None
+    if empty and not bad.count:
         raise source.error("holds no rows", hint="an empty file is refused; check that it was written whole")
 
 
-def _jsonl(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in _lines(source):
-        if not line.strip():
-            continue
+def _jsonl(source: RecordFile, bad: BadDocuments) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line in lines_of_file(source.path, source.compression):
         try:
-            fields = json.loads(line)
-        except json.JSONDecodeError as error:
+            text = _decoded(source, line)
+            if not text.strip():
+                continue
+            fields = json_value(text)
+            if not isinstance(fields, dict):
+                hint = "write one JSON object on each line, not a list over many lines"
+                raise source.error(f"holds {kind_of(fields)}, not a JSON object", line.number, hint=hint)
+        except BadJson as error:
             hint = "write one whole JSON object on each line"
-            raise source.error(f"broken JSON: {error.msg} at column {error.colno}", number, hint=hint) from None
-        except RecursionError:
-            raise source.error("broken JSON: nested too deeply", number) from None
-        if not isinstance(fields, dict):
-            hint = "write one JSON object on each line, not a list over many lines"
-            raise source.error(f"holds {kind_of(fields)}, not a JSON object", number, hint=hint)
-        yield number, fields
+            bad.found(source.error(f"broken JSON: {error}", line.number, hint=hint))
+        except InputError as error:
+            bad.found(error)
+        else:
+            yield line.number, fields
 
 
-def _csv(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv.reader((line for _, line in _lines(source)), strict=True)
+def _csv(source: RecordFile, bad: BadDocuments) -> Iterator[tuple[int, dict[str, Any]]]:
+    lines = _LinesOfRows(source)
+    rows = csv.reader(lines, strict=True)
     header: list[str] = []
     number = 1  # a quoted cell may hold line breaks, so a row is named by its first line
     try:
         for cells in rows:
+            lines.length = 0
             if not any(cell.strip() for cell in cells):
                 pass
             elif not header:
@@ -118,7 +141,8 @@ def _csv(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
                 _check_header(source, header, number)
             elif len(cells) != len(header):
                 problem = f"has {len(cells)} cells where the header has {len(header)}"
-                raise source.error(problem, number, hint="put cells that hold a comma in double quotes")
+                hint = "put cells that hold a comma in double quotes"
+                bad.found(source.error(problem, number, hint=hint))
             else:
                 yield number, dict(zip(header, cells, strict=True))
             number = rows.line_num + 1
@@ -127,103 +151,43 @@ def _csv(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
         raise source.error(f"broken CSV: {error}", number, hint=hint) from None
 
 
+class _LinesOfRows:
+    """The lines of a CSV file as text; ``length`` counts the characters since the row began, and is bounded."""
+
+    def __init__(self, source: RecordFile) -> None:
+        self._source = source
+        self._lines = lines_of_file(source.path, source.compression)
+        self.length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            text = _decoded(self._source, line)
+            self.length += len(text)
+            if self.length > _LONGEST_ROW:
+                raise self._source.error("is in a row that is too long", line.number, hint="close every double quote")
+            yield text
+
+
+def _decoded(source: RecordFile, line: TextLine) -> str:
+    if line.data is None:
+        problem = f"is longer than {LONGEST_LINE >> 20} MiB"
+        raise source.error(problem, line.number, hint="cut the document into passages")
+    try:
+        return line.data.decode("utf-8-sig" if line.number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        of = "decompressed text" if source.compression else "file"
+        byte, offset = line.data[error.start], line.offset + error.start
+        hint = "save the file as UTF-8, for example with: iconv -f latin1 -t utf-8"
+        raise source.error(
+            f"not UTF-8: byte 0x{byte:02x} at offset {offset} of the {of}", line.number, hint=hint
+        ) from None
+
+
 def _check_header(source: RecordFile, header: list[str], number: int) -> None:
-    repeated = next((name for name in header if header.count(name) > 1), None)
-    if repeated is not None:
+    if (repeated := first_repeated(header)) is not None:
         raise source.error("the header names this column twice", number, field=repeated)
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
         raise source.error("the columns are not separated by commas", number, hint="save the table with commas")
-
-
-def _parquet(source: RecordFile) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        frame = pl.read_parquet(source.path)
-    except (PolarsError, OSError) as error:
-        raise source.error(f"is not a readable Parquet file: {str(error).splitlines()[0]}") from None
-    start = 1
-    for part in frame.iter_slices(_ROWS):
-        yield from enumerate(part.iter_rows(named=True), start=start)
-        start += part.height
-
-
-def _lines(source: RecordFile) -> Iterator[tuple[int, str]]:
-    """Decoded lines with their line breaks, counted from 1. A byte order mark at the start is dropped."""
-    offset = 0
-    with _open(source) as stream:
-        for number, raw in enumerate(_guarded(source, stream), start=1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                of = "decompressed text" if source.compression else "file"
-                problem = f"not UTF-8: byte 0x{raw[error.start]:02x} at offset {offset + error.start} of the {of}"
-                hint = "save the file as UTF-8, for example with: iconv -f latin1 -t utf-8"
-                raise source.error(problem, number, hint=hint) from None
-            offset += len(raw)
-            yield number, line
-
-
-def _guarded(source: RecordFile, stream: Iterable[bytes]) -> Iterator[bytes]:
-    try:
-        yield from stream
-    except (OSError, EOFError, zlib.error, _ZstdError) as error:
-        kind = f"cannot be decompressed as {source.compression}" if source.compression else "cannot be read"
-        raise source.error(f"{kind}: {error}", hint="copy or download the file again") from None
-
-
-def _open(source: RecordFile) -> io.BufferedIOBase:
-    try:
-        if source.compression == ".gz":
-            return gzip.GzipFile(source.path, "rb")
-        raw = source.path.open("rb")
-        return io.BufferedReader(_ZstdBytes(raw), _BLOCK) if source.compression == ".zst" else raw
-    except OSError as error:
-        raise source.error(f"cannot be opened: {error.strerror}", hint="check its permissions") from None
-
-
-class _ZstdError(Exception):
-    """A .zst file is damaged."""
-
-
-class _ZstdBytes(io.RawIOBase):
-    """Decompressed bytes of a .zst file, frame after frame.
-
-    Written out because ``zstandard``'s own stream reader takes a file that ends inside a frame for a whole one.
-    """
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
-        self._frame: Any = None  # the decompressor of the frame that is open
-        self._compressed = b""
-        self._pending = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-    def readinto(self, buffer: Any, /) -> int:
-        while not self._pending:
-            if not self._compressed:
-                self._compressed = self._raw.read(1 << 17)
-                if not self._compressed:
-                    if self._frame is not None:
-                        raise _ZstdError("the file ends in the middle of a frame")
-                    return 0
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
-            try:
-                self._pending = memoryview(self._frame.decompress(self._compressed))
-            except zstandard.ZstdError as error:
-                raise _ZstdError(str(error)) from None
-            self._compressed = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = None
-        size = min(len(buffer), len(self._pending))
-        buffer[:size] = self._pending[:size]
-        self._pending = self._pending[size:]
-        return size
 
 
 def kind_of(value: object) -> str:
@@ -241,23 +205,24 @@ def kind_of(value: object) -> str:
 def text_field(source: RecordFile, number: int, fields: dict[str, Any], field: str) -> str:
     """The text in ``field``, stripped. Raises InputError when it is missing, of another type, empty or not Unicode."""
     if field not in fields or fields[field] is None:
-        there = ", ".join(fields) or "none"
-        raise source.error("is missing", number, field, hint=f"fields on this {source.place(number)}: {there}")
+        hint = f"fields on this {source.place(number)}: {names_shown(fields)}"
+        raise source.error("is missing", number, field, hint=hint)
     value = fields[field]
     if not isinstance(value, str):
         raise source.error(f"must be text, not {kind_of(value)}", number, field, hint="put the value in quotes")
     text = value.strip()
     if not text:
         raise source.error("is empty", number, field, hint="fill it in or take the row out")
-    if not text.isascii():
-        check_unicode(source, number, field, text)
+    check_unicode(source, number, field, text)
     return text
 
 
 def check_unicode(source: RecordFile, number: int, field: str, text: str) -> None:
-    r"""Refuse half of a surrogate pair (``\ud83d`` alone), which JSON can write and no file can store."""
+    r"""Refuse NUL, and half of a surrogate pair (``\ud83d`` alone), which JSON can write and no file can store."""
+    if "\0" in text:
+        raise source.error("holds a NUL character, which is not text", number, field, hint="take it out")
     try:
-        text.encode("utf-8")
+        text.isascii() or text.encode("utf-8")
     except UnicodeEncodeError:
         problem = "holds half of a surrogate pair, which is not a character"
         raise source.error(problem, number, field, hint="write the file again with a JSON library") from None
@@ -273,12 +238,19 @@ def id_of(source: RecordFile, number: int, fields: dict[str, Any]) -> str:
     return text_field(source, number, fields, "id")
 
 
-def check_ids(source: RecordFile, ids: pl.Series, numbers: pl.Series) -> None:
-    """Refuse ids that repeat, naming the first repetition and where the id stood before."""
-    repeats = ~ids.is_first_distinct()
-    if repeats.any():
-        again = repeats.arg_max()
-        assert again is not None
-        first = int(numbers.filter(ids == ids[again])[0])
-        problem = f"the id {ids[again]!r} was already used on {source.place(first)}"
-        raise source.error(problem, int(numbers[again]), "id", hint="give every row its own id")
+def check_ids(source: RecordFile, rows: pl.DataFrame, id_column: str, bad: BadDocuments | None = None) -> pl.DataFrame:
+    """The rows whose ids are their own; ``number`` says where each stood.
+
+    bad: takes note of ids that repeat, all of whose rows are left out: nobody knows which is meant. None refuses them.
+    """
+    bad = bad or BadDocuments()
+    repeats = ~rows[id_column].is_first_distinct()
+    if not repeats.any():
+        return rows
+    for row_id, number in rows.filter(repeats).select(id_column, "number").head(NAMED).iter_rows():
+        first = int(rows.filter(pl.col(id_column) == row_id)["number"][0])
+        problem = f"the id {shown(row_id)} was already used on {source.place(first)}"
+        bad.found(source.error(problem, number, "id", hint="give every row its own id"), 0)
+    left = rows.filter(rows[id_column].is_unique())
+    bad.count += rows.height - left.height
+    return left

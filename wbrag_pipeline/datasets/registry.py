@@ -31,6 +31,7 @@ from typing import Any, Literal, NoReturn, cast, get_args
 
 import polars as pl
 
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
@@ -137,14 +138,15 @@ class Registry:
         """Names of the benchmarks over a corpus, in the registry's order."""
         return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
 
-    def passages(self, corpus: str) -> pl.DataFrame:
+    def passages(self, corpus: str, bad: BadDocuments | None = None) -> pl.DataFrame:
         """The corpus as PASSAGES, less what was forgotten.
 
-        Raises InputError for an unknown name or a file that cannot be taken.
+        bad: takes note of documents and rows that cannot be read; None refuses the first. Raises InputError for an
+        unknown name or a file that cannot be taken.
         """
         path = self.corpus(corpus).path
         _require(path, f"corpora/{corpus}.yaml")
-        return self.forgotten.without_forgotten_passages(read_corpus(path), corpus)
+        return self.forgotten.without_forgotten_passages(read_corpus(path, bad), corpus)
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.
@@ -203,7 +205,7 @@ def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, sh
 
 
 def _require(path: Path, entry: str) -> None:
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError("there is no such file", file=path, hint=f"check the path in {entry}")
 
 
@@ -264,6 +266,14 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
     )
 
 
+def absolute_path(path: Path) -> Path:
+    """The path from the root on, ``~`` in it replaced. Raises InputError for the home of somebody who has none."""
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except RuntimeError:
+        raise InputError("begins with the home folder of an unknown user", file=path, hint="write it in full") from None
+
+
 def _path(file: Path, value: str) -> Path:
     # Links are kept: the hub's cache keeps a file's name in its link and a hash as the file it leads to.
-    return Path(os.path.abspath(file.parent / Path(value).expanduser()))
+    return absolute_path(Path(value) if value.startswith("~") else file.parent / value)

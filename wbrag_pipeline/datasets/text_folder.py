@@ -2,60 +2,55 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from wbrag_pipeline.datasets.access_labels import cut_labels, problem_of_label, tidy_labels
+from wbrag_pipeline.datasets.access_labels import BadLabels, cut_labels, read_labels, stated_labels, tidy_labels
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.dates import DATE_HINT, parse_date
-from wbrag_pipeline.datasets.records import kind_of
+from wbrag_pipeline.datasets.front_matter import FRONT_MATTER_HINT, Document, split_front_matter
+from wbrag_pipeline.datasets.labels_file import labels_of_folder
+from wbrag_pipeline.datasets.markdown_text import plain_text
+from wbrag_pipeline.datasets.misplaced_labels import refuse_misplaced_labels
+from wbrag_pipeline.datasets.plain_files import text_of_file
+from wbrag_pipeline.datasets.quoting import name_of
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.sentences import split_sentences
 
 WORDS_A_PASSAGE = 100  # most words of a passage, as in FlashRAG's wiki18_100w
 SUFFIXES = (".md", ".markdown", ".txt")
-LABELS_FILE = ".labels"
-_LABELS_HINT = "write labels: [hr, finance]"
-_DATE = re.compile(r"^date[ \t]*:", re.MULTILINE)
+LARGEST = 16 << 20  # bytes of a file: some thousand pages
+_DEEPEST = 100  # folders inside each other
 
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(?=\S)(.+)\n(?:=+|-{2,})[ \t]*$", re.MULTILINE)
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_MARKUP = (
-    (_FRONT_MATTER, ""),
-    (re.compile(r"<!--.*?-->", re.DOTALL), " "),
-    (re.compile(r"^ {0,3}(?:```|~~~).*$", re.MULTILINE), ""),  # fences go, what they fence stays
-    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"(\*\*|__|`)(\S(?:.*?\S)?)\1"), r"\2"),
-    (re.compile(r"^[ \t]*(?:[-*+]|>)[ \t]+", re.MULTILINE), ""),
-)
+FoundPassage = tuple[str, str, str, list[str], str, datetime | None]
 
 
-def passages_in_folder(folder: Path) -> Iterator[tuple[str, str, str, list[str], str, datetime | None]]:
+def passages_in_folder(folder: Path, bad: BadDocuments | None = None) -> Iterator[FoundPassage]:
     """Yield ``(passage_id, title, text, labels, source, said_at)`` of ``.md`` and ``.txt`` files, by path.
 
     The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
     change in one file leaves the ids of all others alone. The title is the file's first heading, else its name; the
     source is the path. Labels are those of the file's front matter (``labels:``) and those in the file ``.labels``,
     one a line, of its folder and of every folder above it up to ``folder``. The time is the front matter's ``date``; a
-    file's own time says when it was copied, not when it was true. Other hidden files and folders are passed
-    over. Raises InputError on a file that is not UTF-8 and on labels or a date that are none.
+    file's own time says when it was copied, not when it was true. Other hidden files and folders are passed over, and
+    links to folders are not followed.
+
+    bad: takes note of files that cannot be read, None refuses the first: not UTF-8, larger than LARGEST, a link or no
+    regular file, not to be opened, labels or a date that are none. A bad ``.labels`` leaves out all that is below it.
     """
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES}
-    for name in sorted(files):
-        if any(part.startswith(".") for part in name.split("/")) or not files[name].is_file():
+    bad = bad or BadDocuments()
+    # By path as text, as ids compare, not folder by folder.
+    for name, labels in sorted(_documents(folder, (), folder, bad)):
+        try:
+            found = list(_passages_of(folder / name, name, labels))
+        except InputError as error:
+            bad.found(error)
             continue
-        text = _read(files[name])
-        front = _front_matter(text, files[name])
-        labels = tidy_labels(_labels_above(folder, name) + _labels_in(front, files[name]))
-        said_at = _said_at(front, files[name])
-        title, text = _plain(text, files[name])
-        for number, passage in enumerate(cut_into_passages(text), start=1):
-            yield f"{name}#{number}", title, passage, labels, name, said_at
+        yield from found
 
 
 def cut_into_passages(text: str, words: int = WORDS_A_PASSAGE) -> list[str]:
@@ -87,83 +82,84 @@ def _pieces(found: Iterable[str], words: int) -> Iterator[list[str]]:
             yield tokens[start : start + words]
 
 
-def _labels_above(folder: Path, name: str) -> list[str]:
-    """Labels in the ``.labels`` files between ``folder`` and the file ``name`` in it."""
-    found: list[str] = []
-    for parent in (folder / name).relative_to(folder).parents:
-        file = folder / parent / LABELS_FILE
-        if file.exists():
-            lines = [line.split("#", 1)[0] for line in _read(file).split("\n")]
-            for number, line in enumerate(lines, start=1):
-                found += _checked([line] if line.strip() else [], file, number)
-    return found
-
-
-def _front_matter(text: str, file: Path) -> dict[str, Any]:
-    """The fields of a Markdown file's front matter that are read here; none where it has none of them."""
-    found = None if file.suffix.lower() == ".txt" else _FRONT_MATTER.match(text)
-    lines = (found.group(1) or "") if found else ""
-    # Labels wherever the word stands: one that is overlooked shows a passage to everybody.
-    field = "labels" if "labels" in lines else "date" if _DATE.search(lines) else ""
-    if not field:
-        return {}
+def _documents(folder: Path, above: tuple[str, ...], root: Path, bad: BadDocuments) -> list[tuple[str, list[str]]]:
+    """Names of the documents below ``folder``, relative to ``root``, each with the labels that its folders give it."""
+    found: list[tuple[str, list[str]]] = []
     try:
-        fields = yaml.safe_load(lines)
-    except yaml.YAMLError as error:
-        problem = f"the front matter is no YAML: {str(error).splitlines()[0]}"
-        raise InputError(
-            problem, file=file, line=1, field=field, hint=_LABELS_HINT if field == "labels" else DATE_HINT
-        ) from None
-    return fields if isinstance(fields, dict) else {}
-
-
-def _labels_in(front: dict[str, Any], file: Path) -> list[str]:
-    """``labels`` of a front matter: a list, or text with ``;`` between them."""
-    if "labels" not in front:
+        if len(above) > _DEEPEST:
+            raise InputError(f"is more than {_DEEPEST} folders deep", file=name_of(folder), hint="move it up")
+        with os.scandir(folder) as listed:
+            entries = {entry.name: entry for entry in listed}
+    except InputError as error:
+        bad.found(error)
         return []
-    value = front["labels"]
-    if isinstance(value, str):
-        value = cut_labels(value)
-    if not isinstance(value, list):
-        problem = f"must be a list of text, not {kind_of(value)}"
-        raise InputError(problem, file=file, line=1, field="labels", hint=_LABELS_HINT)
-    return _checked(value, file, 1)
-
-
-def _said_at(front: dict[str, Any], file: Path) -> datetime | None:
+    except OSError as error:
+        reason = error.strerror or str(error)
+        bad.found(InputError(f"cannot be read: {reason}", file=name_of(folder), hint="check its permissions"))
+        return []
+    for name in sorted(name for name in entries if not name.startswith(".")):
+        is_folder = _is_folder(entries[name])
+        if is_folder and entries[name].is_symlink():
+            bad.found_link(name_of(folder / name))
+        elif is_folder or name.lower().endswith(SUFFIXES):
+            if not _is_unicode(name):
+                bad.found(InputError("has a name that is not UTF-8", file=name_of(folder / name), hint="rename it"))
+            elif is_folder:
+                found += _documents(folder / name, (*above, name), root, bad)
+            else:
+                found.append(("/".join((*above, name)), []))
     try:
-        return parse_date(front.get("date"))
+        own = labels_of_folder(folder, entries, root) if found else []
+    except InputError as error:
+        bad.found(error, len(found))
+        return []
+    return [(name, labels + own) for name, labels in found]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _passages_of(file: Path, name: str, labels: list[str]) -> Iterator[FoundPassage]:
+    document = split_front_matter(text_of_file(file, LARGEST), file)
+    labels = tidy_labels(labels + _labels_in(document, file))
+    said_at = _said_at(document, file)
+    title, text = ("", document.text) if file.suffix.lower() == ".txt" else plain_text(document.text)
+    for number, passage in enumerate(cut_into_passages(text), start=1):
+        yield f"{name}#{number}", title or file.stem, passage, labels, name, said_at
+
+
+def _labels_in(document: Document, file: Path) -> list[str]:
+    """Labels of the front matter: a list, or text with ``;`` between them."""
+    field = ""
+    try:
+        field, value = stated_labels(document.fields)
+        if not field:
+            block = re.sub(r"^[ \t]*#.*", "", document.block, flags=re.MULTILINE)  # a comment is no field
+            for text, line in ((document.before, 1), (block, document.line), (document.text, document.text_line)):
+                refuse_misplaced_labels(text, file, line, FRONT_MATTER_HINT)
+        return read_labels(cut_labels(value) if isinstance(value, str) else value)
+    except BadLabels as bad:
+        line = document.line_of(bad.field or field or "label")
+        hint = bad.hint or "write labels: [hr, finance]; [] is for everybody"
+        raise InputError(bad.problem, file=name_of(file), line=line, field=bad.field or "labels", hint=hint) from None
+
+
+def _said_at(document: Document, file: Path) -> datetime | None:
+    value: Any = document.fields.get("date")
+    try:
+        return parse_date(value)
     except ValueError as error:
-        raise InputError(str(error), file=file, line=1, field="date", hint=DATE_HINT) from None
-
-
-def _checked(labels: list[str], file: Path, line: int) -> list[str]:
-    for label in labels:
-        if problem := problem_of_label(label):
-            raise InputError(problem, file=file, line=line, field="labels", hint="write one label a line, or a list")
-    return labels
-
-
-def _plain(text: str, file: Path) -> tuple[str, str]:
-    """Title and text without markup. Headings stay in the text as paragraphs of their own, the title's excepted."""
-    if file.suffix.lower() == ".txt":
-        return file.stem, text
-    for pattern, replacement in _MARKUP:
-        text = pattern.sub(replacement, text)
-    first = _HEADING.search(text)
-    title = file.stem
-    if first:
-        title = (first.group(1) or first.group(2)).strip()
-        text = text[: first.start()] + "\n\n" + text[first.end() :]
-    return title, _HEADING.sub(lambda heading: f"\n\n{heading.group(1) or heading.group(2)}\n\n", text)
-
-
-def _read(file: Path) -> str:
-    data = file.read_bytes()
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        problem = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start} of the file"
-        hint = "save the file as UTF-8, for example with: iconv -f latin1 -t utf-8"
-        raise InputError(problem, file=file, line=line, hint=hint) from None
+        line = document.line_of("date")
+        raise InputError(str(error), file=name_of(file), line=line, field="date", hint=DATE_HINT) from None

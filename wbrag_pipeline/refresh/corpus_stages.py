@@ -10,11 +10,13 @@ speed measurements.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.lineage import Lineage
@@ -31,6 +33,8 @@ from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, re
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Refreshed:
@@ -42,16 +46,24 @@ class Refreshed:
 
 
 def read_passages(
-    settings: Settings, registry: Registry, corpus: str, *, allow_deletions: bool = False
+    settings: Settings,
+    registry: Registry,
+    corpus: str,
+    bad: BadDocuments | None = None,
+    *,
+    allow_deletions: bool = False,
 ) -> pl.DataFrame:
     """The corpus' source as PASSAGES, less what was forgotten; which source it was is noted.
+
+    bad: takes note of documents and rows that are left out; None goes by the setting ``skip_bad``. What was left out
+    and was there before is gone, and counts as deleted: its old text and its old labels may both be wrong by now.
 
     Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
     """
     source = registry.corpus(corpus).path
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
-    frame = registry.passages(corpus)
+    frame = registry.passages(corpus, bad or BadDocuments(skip=settings.skip_bad))
     if not allow_deletions:
         refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
     note_source(settings, corpus, fingerprint, frame)
@@ -106,7 +118,10 @@ def refresh_corpus(
     allow_deletions: bool = False,
 ) -> Refreshed:
     """All stages of a corpus in order, each table stored in the home. Raises as the stages."""
-    passages = read_passages(settings, registry, corpus, allow_deletions=allow_deletions)
+    bad = BadDocuments(skip=settings.skip_bad)
+    passages = read_passages(settings, registry, corpus, bad, allow_deletions=allow_deletions)
+    for line in bad.told():
+        _log.warning("corpus %s: %s", corpus, line)
     tables.PASSAGES.store(passages, settings, corpus)
     changes = corpus_changes(settings, corpus, passages.lazy())
     tables.CORPUS_CHANGES.store(changes, settings, corpus)

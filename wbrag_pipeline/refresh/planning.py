@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import corpus_changes
@@ -19,7 +20,7 @@ class Plan:
     """CORPUS_CHANGES with their counts, and RETIRED_UNITS.
 
     refused: why it would not be done, else empty.
-    damaged: what is wrong with served releases that would be passed over.
+    damaged: what is wrong with served releases that would be passed over. bad: documents that would be left out.
     """
 
     counts: dict[str, int]
@@ -27,11 +28,13 @@ class Plan:
     retired: pl.DataFrame
     refused: str
     damaged: list[str]
+    bad: BadDocuments
 
 
 def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     """Read a corpus' source and compare it with what is served. Raises InputError for a source that cannot be taken."""
-    after = registry.passages(corpus)
+    bad = BadDocuments(skip=settings.skip_bad)
+    after = registry.passages(corpus, bad)
     changes = corpus_changes(settings, corpus, after.lazy())
     refused = ""
     try:
@@ -40,4 +43,5 @@ def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
         refused = str(error)
     benchmarks = registry.benchmarks_of(corpus)
     retired = decisions_due(settings, benchmarks, after.lazy())
-    return Plan(counts(changes, after.height), changes, retired, refused, damaged_releases(settings, benchmarks))
+    damaged = damaged_releases(settings, benchmarks)
+    return Plan(counts(changes, after.height), changes, retired, refused, damaged, bad)

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,9 +77,18 @@ class CorpusState:
 
 def source_fingerprint(source: Path) -> str:
     """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder."""
-    files = sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
-    facts = [(str(file), file.stat()) for file in files if file.exists()]
-    return sha256_of_text(str(source), *(f"{name}\n{found.st_size}\n{found.st_mtime_ns}" for name, found in facts))
+    facts = []
+    for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
+        with suppress(OSError):  # what nobody may look at says so when it is read
+            found = file.stat()
+            if stat.S_ISREG(found.st_mode):
+                facts.append(f"{_printable(file)}\n{found.st_size}\n{found.st_mtime_ns}")
+    return sha256_of_text(_printable(source), *facts)
+
+
+def _printable(path: Path) -> str:
+    """A path as text, also where its name is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def note_source(settings: Settings, corpus: str, fingerprint: str, passages: pl.DataFrame) -> None:
