@@ -30,7 +30,7 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    commands = "add ask cost demo doctor experiment forget judge lineage refresh release run status ui upgrade"
+    commands = "add ask cost demo doctor experiment forget judge lineage refresh release remove run status ui upgrade"
     assert commands.split() == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
@@ -40,6 +40,7 @@ def test_the_commands_are_the_documented_ones() -> None:
 GROUPS = {
     "add": ["corpus", "benchmark"],
     "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "report"],
+    "remove": ["corpus", "benchmark"],
     "release": ["list", "show", "diff", "promote", "rollback"],
 }
 

@@ -5,8 +5,7 @@
     locks/000007-4242.json      one file a run, locked by its process (flock) for as long as it is at work
 
 Files are numbered in the order of arrival, and everybody waits for those that came before alone: nobody starves, and
-no two wait for each other. The system frees the lock of a process that ended, however it ended; its file means nothing
-from then on and is removed by whoever comes next.
+no two wait for each other. The system frees the lock of a process that was killed; its file is removed by the next.
 """
 
 from __future__ import annotations
@@ -112,6 +111,7 @@ def at_work(
         yield
     finally:
         _held.files = own
+        file.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Take a corpus or a benchmark out, with what was made of it."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Take a corpus or a benchmark out, with what was made of it.\n\nExample: wbrag remove benchmark nq --dry-run",
 )
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -56,30 +56,33 @@ def forget(
     trace: then the journal stays and the command can be given again.
     """
     with at_work(settings.layout, "wbrag forget", alone=[WHOLE_HOME], wait=wait, tell=tell):
-        finished = _resume(settings)
+        journal = Journal.found(settings.home)
         # The same command again after a kill: what it names may be half gone, so the journal is what counts.
-        if finished is not None and (finished.kind, finished.ids) == (kind, tuple(ids)):
-            return finished
-        home = StoredFiles(settings, Registry.load(settings.home))
-        return _carry_out(home, Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark)))
+        if journal is not None and (journal.subject.kind, journal.subject.ids) != (kind, tuple(ids)):
+            _carry_out(settings, journal)
+            journal.close()
+            journal = None
+        if journal is None:
+            home = StoredFiles(settings, Registry.load(settings.home))
+            journal = Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark))
+        certificate = _carry_out(settings, journal)
+    journal.close()  # last, so a command that is killed before its certificate is out can be given again
+    return certificate
 
 
 def resume(settings: Settings, *, wait: bool = True, tell: Callable[[str], object] = _log.warning) -> Certificate:
     """Finish what was begun; ``wait`` and ``tell`` as for ``forget``. Raises InputError when nothing was."""
     with at_work(settings.layout, "wbrag forget", alone=[WHOLE_HOME], wait=wait, tell=tell):
-        finished = _resume(settings)
-    if finished is None:
-        raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")
-    return finished
+        journal = Journal.found(settings.home)
+        if journal is None:
+            raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")
+        certificate = _carry_out(settings, journal)
+    journal.close()
+    return certificate
 
 
-def _resume(settings: Settings) -> Certificate | None:
-    journal = Journal.found(settings.home)
-    return None if journal is None else _carry_out(StoredFiles(settings, Registry.load(settings.home)), journal)
-
-
-def _carry_out(home: StoredFiles, journal: Journal) -> Certificate:
-    subject, settings = journal.subject, home.settings
+def _carry_out(settings: Settings, journal: Journal) -> Certificate:
+    home, subject = StoredFiles(settings, Registry.load(settings.home)), journal.subject
     add_tombstones(settings.home, subject.tombstones)
     _remove_left_overs(home)
     for place, count in forget_in_corpus_indexes(home, subject).items():
@@ -110,9 +113,7 @@ def _carry_out(home: StoredFiles, journal: Journal) -> Certificate:
             f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
             "(stop what is running, fix these files, then: wbrag forget --resume)"
         )
-    certificate = _certificate(home, journal, searched)
-    journal.close()
-    return certificate
+    return _certificate(home, journal, searched)
 
 
 def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Certificate:

@@ -56,7 +56,7 @@ class Journal:
 
     def close(self) -> None:
         """All is done."""
-        self.file.unlink()
+        self.file.unlink(missing_ok=True)
 
 
 def journal_file(home: Path) -> Path:
