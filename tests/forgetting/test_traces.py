@@ -189,7 +189,8 @@ def test_links_in_a_circle_are_followed_once(written: Written) -> None:
     (dagster / "home").symlink_to(written.settings.home)
     (dagster / "self").symlink_to(dagster / "self")
     certificate = forget(written.settings, "passage", ["1"])
-    assert certificate.searched["files"] == len([path for path in certificate_files(written) if path.name != ".lock"])
+    others = [path for path in certificate_files(written) if path.name != ".lock"]
+    assert certificate.searched["files"] == len(others) + 1  # with the lock that forgetting held itself
     assert certificate.unread == (f"{dagster / 'self'}: a link to what is not there",)
 
 
