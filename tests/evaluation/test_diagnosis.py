@@ -83,6 +83,13 @@ def test_units_that_are_all_kept_out_are_told_with_what_became_of_them() -> None
     assert finding.what.startswith("No knowledge unit was made")
 
 
+def test_units_that_the_model_could_not_write_are_told() -> None:
+    rows = [{"unit_id": f"u{i}", "state": "published", "written_by": "extractive_fallback"} for i in range(3)]
+    units = rows_of(tables.CURATED_UNITS, rows)
+    (finding,) = diagnose_training(questions(), scores((0.0, "Ann", 1.0)), gated(), units)
+    assert finding.what.startswith("Most units are sentences of their sources")
+
+
 def test_the_same_question_with_answers_that_differ_is_told_by_id() -> None:
     asked = questions(a=["Ann"], b=["Bob"], c=["Cyd"])
     (finding,) = diagnose_training(asked, scores((0.0, "Ann", 1.0)), gated(), curated("published"))

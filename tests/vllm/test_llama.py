@@ -15,6 +15,7 @@ from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.transformers_engine import TransformersEngine
 from wbrag_pipeline.generation.vllm_engine import VllmEngine
 from wbrag_pipeline.sentences import split_sentences
 
@@ -166,6 +167,28 @@ def test_both_engines_give_the_same_answers(model: LanguageModel, served: Langua
     begun = [m.look_ahead(QUESTIONS[:1], [PASSAGES], ["Marie Curie was"], OPEN_QA)[0].text for m in (model, served)]
     assert begun[0] == begun[1]
     assert model.count_tokens(QUESTIONS) == served.count_tokens(QUESTIONS)
+
+
+def test_the_transformers_engine_gives_vllms_answers(model: LanguageModel, llama: Path) -> None:
+    """The same weights in fp32, in another program: greedy answers, choices, ensembles and verdicts are the same."""
+    other, n = LanguageModel(TransformersEngine(str(llama), "", {"dtype": "float32"})), len(QUESTIONS)
+    for task in (OPEN_QA, YES_NO, FACT_VERIFICATION):
+        for given in ([PASSAGES] * n, [[]] * n):
+            pairs = zip(model.answer(QUESTIONS, given, task), other.answer(QUESTIONS, given, task), strict=True)
+            for theirs, ours in pairs:
+                assert (ours.text, ours.finished) == (theirs.text, theirs.finished)
+                if task is OPEN_QA:
+                    found = [p for _, p in theirs.token_probabilities]
+                    assert [p for _, p in ours.token_probabilities] == pytest.approx(found, abs=1e-4)
+        ensembles = [m.answer_ensemble(QUESTIONS, [PASSAGES] * n, [WEIGHTS] * n, task) for m in (model, other)]
+        assert [a.text for a in ensembles[0]] == [a.text for a in ensembles[1]]
+    verdicts = [m.assess(QUESTIONS, [PASSAGES[0]] * n, ["Warsaw"] * n, OPEN_QA) for m in (model, other)]
+    for one, two in zip(*verdicts, strict=True):
+        assert (one.relevant, one.supported, one.useful) == pytest.approx(
+            (two.relevant, two.supported, two.useful), abs=1e-3
+        )
+    begun = [m.look_ahead(QUESTIONS[:1], [PASSAGES], ["Marie Curie was"], OPEN_QA)[0].text for m in (model, other)]
+    assert begun[0] == begun[1]
 
 
 def test_both_engines_sample_the_same_for_a_seed(model: LanguageModel, served: LanguageModel) -> None:

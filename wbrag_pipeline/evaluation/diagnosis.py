@@ -49,6 +49,14 @@ def diagnose_training(
                 "the table gated_docs, and wbrag lineage on one of its passages",
             )
         )
+    elif _share(curated_units, pl.col("written_by") == "extractive_fallback") > _MOSTLY:
+        found.append(
+            Finding(
+                "Most units are sentences of their sources, because the generator's own drafts could not be used",
+                "the model is too small to write them, or does not follow the form that it is asked for",
+                "the figures of knowledge_units (what was wrong with the drafts), and a larger model",
+            )
+        )
     elif curated_units.filter(state=PUBLISHED).is_empty():
         states = ", ".join(f"{count} {state}" for state, count in curated_units["state"].value_counts(sort=True).rows())
         found.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,6 +71,7 @@ def load_causal_model(model: str, revision: str, arguments: Mapping[str, Any]) -
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.generation import GenerationConfig
+    from transformers.utils.logging import disable_progress_bar
 
     device = _device(str(arguments.get("device", "auto")))
     dtype = _dtype(str(arguments.get("dtype", "auto")), device)
@@ -78,6 +80,8 @@ def load_causal_model(model: str, revision: str, arguments: Mapping[str, Any]) -
         more["revision"] = revision
     if arguments.get("trust_remote_code"):
         more["trust_remote_code"] = True
+    if not sys.stderr.isatty():  # in a log file its bars are thousands of lines
+        disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **more)
         network = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, **more, **_dequantized(more))
