@@ -1,4 +1,4 @@
-"""The whole pipeline through Dagster by every method, on the in-process engine and on the server: equal tables."""
+"""The whole pipeline through Dagster by every method, on vLLM, on its server and on transformers: equal tables."""
 
 from __future__ import annotations
 
@@ -35,8 +35,12 @@ def instance() -> Iterator[Any]:
 
 
 def engine_arguments(generator: str) -> str:
-    arguments: dict[str, Any] = ENGINE if generator.startswith("vllm:") else {"in_flight": 8}
-    return json.dumps(arguments)
+    arguments: dict[str, dict[str, Any]] = {
+        "vllm": ENGINE,
+        "transformers": {"dtype": ENGINE["dtype"], "max_model_len": ENGINE["max_model_len"]},
+        "openai": {"in_flight": 8},
+    }
+    return json.dumps(arguments[generator.partition(":")[0]])
 
 
 def config(place: Place, generator: str, method: str, **change: Any) -> dict[str, Any]:
@@ -97,11 +101,11 @@ def echo(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_runs_from_corpus_to_report_and_alike_on_both_engines(
+def test_a_method_runs_from_corpus_to_report_and_alike_on_all_engines(
     place: Place, instance: Any, echo: Any, llama: Path, llama_server: str, method: str
 ) -> None:
     made = []
-    for generator in (f"vllm:{llama}", llama_server):
+    for generator in (f"vllm:{llama}", llama_server, f"transformers:{llama}"):
         result = echo("train_knowledge_base").execute_in_process(
             run_config=config(place, generator, method, limit=LIMIT), instance=instance, partition_key="echo"
         )
@@ -121,4 +125,4 @@ def test_a_method_runs_from_corpus_to_report_and_alike_on_both_engines(
         shown = {name: table.drop(*BESIDE, strict=False) for name, table in tables.items()}
         made.append({name: json.dumps(table.to_dicts(), default=str) for name, table in shown.items()})
     for name in TABLES:
-        assert made[0][name] == made[1][name], name
+        assert made[0][name] == made[1][name] == made[2][name], name
