@@ -82,6 +82,8 @@ class ScriptedServer:
         """Answer one request; False to cut the connection."""
         if path == "/v1/models":
             return await self._write(writer, _json({"data": [{"id": self.model, "owned_by": "scripted"}]}))
+        if path != "/v1/chat/completions":
+            return await self._write(writer, _json({"error": "no such route"}, 404))
         prompt = json.loads(body)["messages"][-1]["content"]
         self.sends[prompt] += 1
         self.within += 1
