@@ -21,7 +21,7 @@ from wbrag_pipeline.generation.endpoint_reasoning import with_reasoning
 from wbrag_pipeline.generation.engine_protocol import NEEDED_BY, Capabilities
 from wbrag_pipeline.generation.openai_dialect import ADJUSTMENTS, Dialect, adjusted
 from wbrag_pipeline.generation.openai_routes import ListedModel, parse_models
-from wbrag_pipeline.generation.refusals import Refused, Unanswered
+from wbrag_pipeline.generation.refusals import KeyRefused, Refused, Unanswered
 from wbrag_pipeline.generation.replicas import Replicas
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def find_out(
     A probe whose reply cannot be used is as one that was refused: the ability is not there. Raises WbragError where
     nothing answers, InputError where the endpoint does not serve the model.
     """
-    told = _located(replicas)
+    told = _located(replicas, model)
     prober = Prober(name, replicas, extra)
     entries = _entries(prober, model)
     prober.model = _known_name(name, entries, model, revision)
@@ -76,24 +76,36 @@ def say_what_is_lacking(name: str, found: Capabilities) -> None:
             _log.warning("%s offers no %s; %s", name, what, who)
 
 
-def _located(replicas: Replicas) -> list[str]:
-    """Let an address without ``/v1`` have it where the API is there and not at the address itself."""
+def _located(replicas: Replicas, model: str) -> list[str]:
+    """Let an address without ``/v1`` have it where the API is there: told by the list of models, else by an answer.
+
+    ``/v1`` comes first: llama.cpp has routes of another shape at the address itself.
+    """
     places: dict[str, str] = {}
+    chat = {"model": model, "messages": [{"role": "user", "content": "Name a fruit."}], "max_tokens": 1}
     for url in replicas.urls:
-        if with_version(url) != url:
-            for place in (url, with_version(url)):
-                alone = Replicas([place], replace(replicas.policy, tries=1), replicas.transport)
-                outcome = Prober(place, alone, {}).ask("/models", None, parse_models)
-                replicas.attempts += alone.attempts
-                if isinstance(outcome, Mapping):
-                    places[url] = place
-                    break
-                if isinstance(outcome, Unanswered) and not outcome.status:
-                    break  # nobody is there at all
-    if not any(url != place for url, place in places.items()):
-        return []
-    replicas.move([places.get(url, with_version(url)) for url in replicas.urls])
-    return ["the API is at /v1, which the address left out"]
+        both = list(dict.fromkeys((with_version(url), url)))
+        for path, body in (("/models", None), ("/chat/completions", chat)) if len(both) > 1 else ():
+            there = [place for place in both if url not in places and _is_there(replicas, place, path, body)]
+            places |= {url: there[0]} if there else {}
+    moved = any(url != place for url, place in places.items())
+    if moved:  # one that is down is where the others are
+        replicas.move([places.get(url, with_version(url)) for url in replicas.urls])
+    return ["has its API at /v1, which the address left out"] if moved else []
+
+
+def _is_there(replicas: Replicas, place: str, path: str, body: Any) -> bool:
+    """Whether the API has this route there, whatever it says to the request."""
+    alone = Replicas([place], replace(replicas.policy, tries=1), replicas.transport)
+    try:
+        outcome = Prober(place, alone, {}).ask(path, body, parse_models if body is None else lambda reply: reply)
+    except KeyRefused:
+        return True
+    finally:
+        replicas.attempts += alone.attempts
+    if isinstance(outcome, Unanswered):
+        return outcome.status not in (0, 200)
+    return not isinstance(outcome, Refused) or not (300 <= outcome.status < 400 or outcome.status in (404, 405))
 
 
 def _entries(prober: Prober, model: str) -> Mapping[str, ListedModel]:

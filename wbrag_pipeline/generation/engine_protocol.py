@@ -141,12 +141,14 @@ class Capabilities:
     structured: answers can be held to ``Request.choices``.
     continues: ``Request.prefix`` is gone on from.
     distributions: ``token_ids``, ``encode``, ``next_tokens``, ``decode`` and ``ends`` work.
+    whole: of the distributions, also whole ones and not only their heads.
     """
 
     logprobs: int | None
     structured: bool
     continues: bool
     distributions: bool
+    whole: bool = True
 
     def lacks(self, name: str) -> bool:
         """Whether this one cannot be had; ``logprobs`` 0 can."""

@@ -49,7 +49,8 @@ class Dialect:
     @property
     def capabilities(self) -> Capabilities:
         """The dialect as the engine protocol has it."""
-        return Capabilities(self.logprobs, bool(self.structured), bool(self.continues), self.token_prompts)
+        whole = not self.token_prompts or self.whole is not None
+        return Capabilities(self.logprobs, bool(self.structured), bool(self.continues), self.token_prompts, whole)
 
 
 def with_arguments(body: Mapping[str, Any], dialect: Dialect, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -212,8 +212,8 @@ class OpenAIEndpoint:
         whole = self._dialect.whole
         if top is None and whole is None:
             self._say(
-                f"{self.name} does not hand out whole distributions, so some of replug's answers cannot be proved "
-                "and are left out as failed; start the server with --max-logprobs -1"
+                f"{self.name} does not hand out whole distributions, only the likeliest tokens; start `vllm serve` with "
+                "--max-logprobs -1"
             )
             return [None] * len(prompts)
         bodies = [token_body(self._model, prompt, whole if top is None and whole else top or 0) for prompt in prompts]
