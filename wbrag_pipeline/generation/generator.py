@@ -146,9 +146,7 @@ class Usage:
     units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
     entries_damaged: int = _incident("stored answers that were damaged or cannot be; asked for again")
-    tokens_unproved: int = _incident(
-        "tokens of replug's answers that what the server shows does not prove to be likeliest"
-    )
+    tokens_unproved: int = _incident("tokens of RePlug's answers that may not be the likeliest, see the warnings")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
     @property

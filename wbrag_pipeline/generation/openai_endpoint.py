@@ -212,7 +212,7 @@ class OpenAIEndpoint:
         whole = self._dialect.whole
         if top is None and whole is None:
             self._say(
-                f"{self.name} does not hand out whole distributions, only the likeliest tokens; start `vllm serve` with "
+                f"{self.name} does not hand out whole distributions, only the likeliest tokens; `vllm serve` does with "
                 "--max-logprobs -1"
             )
             return [None] * len(prompts)
