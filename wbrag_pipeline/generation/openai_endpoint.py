@@ -99,9 +99,14 @@ class OpenAIEndpoint:
 
     @property
     def findings(self) -> list[str]:
-        """What was found out about the server that is otherwise than with most."""
-        context = self._found.context
-        return [*self._found.told, *([f"has a context of {context:,} tokens"] if context else [])]
+        """What was found out about the server."""
+        dialect, context = self._dialect, self._found.context
+        told = [*self._found.told, *([f"has a context of {context:,} tokens"] if context else [])]
+        if dialect.logprobs:
+            told.append(f"gives the {dialect.logprobs} likeliest tokens at each place")
+        if dialect.token_prompts and dialect.whole is None:
+            told.append("gives no whole distributions: some tokens of replug's answers are not proved to be likeliest")
+        return [*told, "counts tokens" if dialect.tokenize else "counts no tokens: their numbers are estimates"]
 
     @cached_property
     def _found(self) -> Found:

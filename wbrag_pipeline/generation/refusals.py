@@ -14,15 +14,17 @@ from wbrag_pipeline.generation.reply_body import shown
 # How servers say that a prompt does not fit. OpenAI, vLLM and llama.cpp speak of the context; TGI of tokens that "must
 # be <= 4096"; Gemini of an "input token count" that "exceeds the maximum"; others in words like these.
 _TOO_LONG = re.compile(
-    r"context[ _-]?(?:length|size|window|limit|overflow)|\bmax_model_len\b|\bn_ctx\b|\bnum_ctx\b"
+    r"context[ _-]?(?:length|size|window|limit)|\bcontext\b.{0,12}overflow|\bmax_model_len\b|\bn_ctx\b|\bnum_ctx\b"
     r"|max(?:imum)?[ _](?:model|input|prompt|seq|sequence|total|position)[a-z_ ]{0,16}(?:len|length|tokens|size)"
     r"|too (?:long|many (?:\w+ )?tokens)|longer than the"
     r"|\b(?:prompt|inputs?|request|payload|entity|body|messages?|contents?|conversation|text|query|sequence)\b"
     r"[^.]{0,60}\btoo (?:large|big)\b|\btoo (?:large|big)\b[^.]{0,60}\b(?:prompt|inputs?|request|payload|entity|body)\b"
-    r"|\b(?:tokens?|length)\b.{0,80}?(?:exceed|cannot|must (?:be|not|have)|larger than|greater than|longer than"
+    r"|\b(?:input|prompt) length should be"
+    r"|\b(?:tokens|token (?:count|limit|length|budget)|length)\b.{0,80}?"
+    r"(?:exceed|cannot|must (?:be|not|have)|larger than|greater than|longer than"
     r"|more than|only supports?|at most|over the|above the)"
     r"|(?:exceed\w*|beyond|over|above|larger than|greater than|more than|fewer than|less than|at most)\b.{0,80}?"
-    r"\btokens?\b"
+    r"\b(?:tokens|token (?:count|limit|length|budget))\b"
     r"|\b(?:reduce|shorten)\b.{0,40}\b(?:length|size|inputs?|prompt|messages?|tokens?)\b|\bshorter (?:input|prompt)",
     re.IGNORECASE | re.DOTALL,
 )
