@@ -29,6 +29,7 @@ CHANGES_NO_TABLE = {
     "home": "where the tables are",
     "seed": "only intervals are drawn with it, and they are figures of a table that stays as it is",
     "failure_share": "it says whether a stage ends in an error, which stores nothing",
+    "reasoning_tokens": "it says which calls fail; an answer that is there is the same with more room",
 }
 # Texts of any wording are taken; a method is looked up where it is used.
 TAKES_ANYTHING = ("home", "encoder", "generator", "engine_arguments", "method", "private")

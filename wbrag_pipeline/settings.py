@@ -111,7 +111,6 @@ class Settings(Gates):
     reasoning_tokens: int = _setting(
         DEFAULT_REASONING_TOKENS,
         "Tokens that a reasoning model behind openai: may think before each answer, where it cannot be told not to",
-        changes="utility_scores",
         ge=0,
     )
     method: str = _setting(

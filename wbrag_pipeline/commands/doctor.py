@@ -62,7 +62,8 @@ def _show_uses(settings: Settings) -> None:
     table = Table("use", "with this generator", "needs beside plain text", "of which is lacking")
     for use in uses_of(generator):
         table.add_row(use.name, use.verdict, ", ".join(use.needs) or "-", ", ".join(use.lacks) or "-")
-    wide_console().print(table)
+    console = wide_console()
+    console.print(table)
 
 
 def _loaded(settings: Settings) -> Generator:

@@ -31,7 +31,7 @@ _NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Found:
+class Discovery:
     """What was found out.
 
     model: the name by which the endpoint knows the model. context: its length in tokens where that is told.
@@ -46,7 +46,7 @@ class Found:
 
 def find_out(
     name: str, model: str, revision: str, replicas: Replicas, extra: Mapping[str, Any], reasoning_tokens: int
-) -> Found:
+) -> Discovery:
     """Ask the endpoint for its models, for one plain answer, and then for each ability by itself.
 
     A probe whose reply cannot be used is as one that was refused: the ability is not there. Raises WbragError where
@@ -66,7 +66,7 @@ def find_out(
     dialect, context = with_abilities(prober, dialect, listed, heard.completion.prompt_tokens)
     if listed.context and context:
         context = min(context, listed.context)
-    return Found(dialect, prober.model, context or listed.context, tuple(told))
+    return Discovery(dialect, prober.model, context or listed.context, tuple(told))
 
 
 def say_what_is_lacking(name: str, found: Capabilities) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.api_key import KEY_VARIABLES
 from wbrag_pipeline.generation.endpoint_address import PREFIX, parse_name
-from wbrag_pipeline.generation.endpoint_discovery import Found, find_out, say_what_is_lacking
+from wbrag_pipeline.generation.endpoint_discovery import Discovery, find_out, say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
 from wbrag_pipeline.generation.openai_dialect import Dialect, adjusted, with_arguments
 from wbrag_pipeline.generation.openai_format import chat_body, chat_messages, parse_chat
@@ -109,7 +109,7 @@ class OpenAIEndpoint:
         return [*told, "counts tokens" if dialect.tokenize else "counts no tokens: their numbers are estimates"]
 
     @cached_property
-    def _found(self) -> Found:
+    def _found(self) -> Discovery:
         arguments = (self._named, self._revision, self._replicas, self._extra, self.reasoning_tokens)
         found = find_out(self.name, *arguments)
         for told in found.told:
