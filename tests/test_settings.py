@@ -30,6 +30,7 @@ CHANGES_NO_TABLE = {
     "seed": "only intervals are drawn with it, and they are figures of a table that stays as it is",
     "skip_bad": "a corpus has one table, whatever reads it; what was left out is told where it is read",
     "failure_share": "it says whether a stage ends in an error, which stores nothing",
+    "reasoning_tokens": "it says which calls fail; an answer that is there is the same with more room",
 }
 # Texts of any wording are taken; a method is looked up where it is used.
 TAKES_ANYTHING = ("home", "encoder", "generator", "engine_arguments", "method", "private")

@@ -23,6 +23,7 @@ from wbrag_pipeline.storage import sha256_of_text
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "reader"
 DEFAULT_METHOD = "naive"
+DEFAULT_REASONING_TOKENS = 2048
 
 # The tables of a benchmark in the order in which they are made.
 TABLES_IN_ORDER = (
@@ -106,6 +107,11 @@ class Settings(Gates):
         "",
         'Arguments of the generator\'s engine as a JSON object, for example {"tensor_parallel_size": 2}',
         changes="utility_scores",
+    )
+    reasoning_tokens: int = _setting(
+        DEFAULT_REASONING_TOKENS,
+        "Tokens that a reasoning model behind openai: may think before each answer, where it cannot be told not to",
+        ge=0,
     )
     method: str = _setting(
         DEFAULT_METHOD,

@@ -16,8 +16,8 @@ from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Message, Request
 from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.openai_dialect import Dialect
 from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.openai_format import Dialect
 from wbrag_pipeline.generation.replicas import RetryPolicy
 
 ONCE = RetryPolicy(in_flight=4, tries=1, timeout=5.0, first_wait=0.001)
@@ -69,6 +69,8 @@ def endpoint(answer: Callable[[], httpx.Response]) -> OpenAIEndpoint:
     def handle(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/models"):
             return httpx.Response(200, json={"data": [{"id": "tiny"}]})
+        if not request.url.path.endswith("/chat/completions"):
+            return httpx.Response(404)
         asked = json.loads(request.content)["messages"][-1]["content"]
         return httpx.Response(200, json=GOOD) if "fruit" in asked else answer()
 

@@ -278,7 +278,7 @@ class Connection(socketserver.StreamRequestHandler):
         asked = self.rfile.read(length)
         good = body_of({"data": []} if b"/models" in head else GOOD)
         plain = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(good), good)
-        probe = b"/models" in head or b"Name a fruit" in asked
+        probe = b"/chat/completions" not in head or b"fruit" in asked
         try:
             self.wfile.write(plain if probe else self.server.raw)
             self.wfile.flush()

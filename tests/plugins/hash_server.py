@@ -25,6 +25,9 @@ def hash_server(engine: HashEngine) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if not self.path.endswith("/chat/completions"):
+                self._reply(404, {"error": "no such route"})
+                return
             found: dict[int, Completion] = {}
             engine.complete([request_of(body)], found.__setitem__)
             if found[0].failed:

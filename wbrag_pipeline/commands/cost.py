@@ -44,13 +44,14 @@ def cost(
     if not spent:
         raise NotBuiltError("a ledger of generator calls", f"wbrag run {benchmark or 'BENCHMARK'}")
     table = Table("benchmark", "stage", "engine")
-    for heading in ("asked", "cached", "sent", "failed", "prompt tokens", "completion tokens", "seconds"):
+    tokens = ("prompt tokens", "completion tokens", "of it thought")
+    for heading in ("asked", "cached", "sent", "failed", *tokens, "seconds"):
         table.add_column(heading, justify="right")
     sums: dict[tuple[str, str, str], Usage] = {}
     for row in spent:
         sums.setdefault((row.partition, row.stage, row.engine), Usage()).add(row.usage)
     for names, u in sums.items():
-        counts = (u.calls, u.cached, u.sent, u.failed, u.prompt_tokens, u.completion_tokens)
+        counts = (u.calls, u.cached, u.sent, u.failed, u.prompt_tokens, u.completion_tokens, u.reasoning_tokens)
         table.add_row(*names, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
     console = wide_console()
     console.print(table)

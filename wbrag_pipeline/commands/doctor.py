@@ -12,32 +12,64 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import say, wide_console
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import WbragError
 
 if TYPE_CHECKING:
+    from wbrag_pipeline.generation.generator import Generator
     from wbrag_pipeline.settings import Settings
 
 # A check gives what it found; it raises WbragError with the fix where something is amiss.
 Check = Callable[["Settings"], str]
 
 
-@with_settings("home")
+@with_settings("home", "encoder", "generator", "engine_arguments", "reasoning_tokens")
 def doctor(settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
-    Example: wbrag doctor
+    A language model's engine is asked what it can do, and a table says which RAG methods that is enough for.
+
+    Example: wbrag doctor --generator openai:http://localhost:8000/v1#MODEL
     """
 
-    failed = False
+    failed = set()
     for name, check in CHECKS.items():
         try:
             say(f"ok    {name:<10} {check(settings)}")
         except WbragError as error:
-            failed = True
+            failed.add(name)
             say(f"FIX   {name:<10} {error}")
+    if "generator" not in failed:
+        _show_uses(settings)
     raise typer.Exit(1 if failed else 0)
+
+
+def _show_uses(settings: Settings) -> None:
+    """What the language model was found to be and can be used for; nothing for the reader, which can do all."""
+    from rich.table import Table
+
+    from wbrag_pipeline.generation.engine_protocol import Explores
+    from wbrag_pipeline.generation.generator import Limited
+    from wbrag_pipeline.rag.abilities import uses_of
+
+    generator = _loaded(settings)
+    if not isinstance(generator, Limited):
+        return
+    engine = getattr(generator, "engine", None)
+    for finding in engine.findings if isinstance(engine, Explores) else ():
+        say(f"      {'':<10} it {finding}")
+    table = Table("use", "with this generator", "needs beside plain text", "of which is lacking")
+    for use in uses_of(generator):
+        table.add_row(use.name, use.verdict, ", ".join(use.needs) or "-", ", ".join(use.lacks) or "-")
+    console = wide_console()
+    console.print(table)
+
+
+def _loaded(settings: Settings) -> Generator:
+    from wbrag_pipeline.generation.engines import load_generator
+
+    return load_generator(settings.generator, None, settings.engine_arguments, settings.reasoning_tokens)
 
 
 def _python(settings: Settings) -> str:
@@ -95,9 +127,11 @@ def _encoder(settings: Settings) -> str:
 
 
 def _generator(settings: Settings) -> str:
-    from wbrag_pipeline.generation.engines import load_generator
+    from wbrag_pipeline.generation.generator import Limited
 
-    generator = load_generator(settings.generator)
+    generator = _loaded(settings)
+    if isinstance(generator, Limited):
+        generator.require(())
     return f"{generator.name}, fingerprint {generator.fingerprint}"
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_logprob, valid_text
@@ -69,13 +69,18 @@ class Token:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back. ``failed``: it never did, after all the tries that the engine's policy allows."""
+    """What came back. ``failed``: it never did, after all the tries that the engine's policy allows.
+
+    reasoning_tokens: how many of ``completion_tokens`` a reasoning model thought before it answered; the thought itself
+        is nowhere. A figure of the call, like ``attempts``: it is counted and not stored.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
     prompt_tokens: int = 0
     completion_tokens: int = 0
     finish_reason: Finish = "stop"
+    reasoning_tokens: int = field(default=0, compare=False)
 
     @property
     def failed(self) -> bool:
@@ -86,6 +91,11 @@ class Completion:
     def final(self) -> bool:
         """Whether asking again would bring the same: only such completions are worth keeping."""
         return self.finish_reason in ("stop", "length")
+
+    @property
+    def used_up(self) -> bool:
+        """Whether the token limit came before there was any text: that is no answer."""
+        return self.finish_reason == "length" and not self.text.strip()
 
     def to_json(self) -> list[Any]:
         """As JSON values, see ``from_json``."""
@@ -131,12 +141,14 @@ class Capabilities:
     structured: answers can be held to ``Request.choices``.
     continues: ``Request.prefix`` is gone on from.
     distributions: ``token_ids``, ``encode``, ``next_tokens``, ``decode`` and ``ends`` work.
+    whole: of the distributions, also whole ones and not only their heads.
     """
 
     logprobs: int | None
     structured: bool
     continues: bool
     distributions: bool
+    whole: bool = True
 
     def lacks(self, name: str) -> bool:
         """Whether this one cannot be had; ``logprobs`` 0 can."""
@@ -213,3 +225,19 @@ class Engine(Protocol):
 
     def ends(self, token: int) -> bool:
         """Whether this token ends the assistant's turn."""
+
+
+@runtime_checkable
+class Thinks(Protocol):
+    """An engine that gives reasoning models room to think; ``reasoning_tokens`` is set before its first call."""
+
+    reasoning_tokens: int
+
+
+@runtime_checkable
+class Explores(Protocol):
+    """An engine that finds out what stands behind it, and says so: a server, say."""
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found out that a person may want to know, a sentence each."""

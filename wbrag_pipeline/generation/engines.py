@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.plugins import ENGINES_GROUP, ExtensionPoint
+from wbrag_pipeline.settings import DEFAULT_REASONING_TOKENS
 
 if TYPE_CHECKING:
     from wbrag_pipeline.generation.engine_protocol import Engine
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=2)
-def load_generator(name: str, completions: Path | None = None, arguments: str = "") -> Generator:
+def load_generator(
+    name: str,
+    completions: Path | None = None,
+    arguments: str = "",
+    reasoning_tokens: int = DEFAULT_REASONING_TOKENS,
+) -> Generator:
     """The generator of that name, loaded once a process; ``completions`` is the file of its cache and ledger.
 
     ``reader`` is the embedded reader; for other names see ``engine_named``, which gets ``arguments``, a JSON object.
+    ``reasoning_tokens`` is the room that an engine gives reasoning models to think (``engine_protocol.Thinks``).
     Raises InputError for a name that no engine answers to, MissingPartError where its library is not installed.
     """
     from wbrag_pipeline.generation.completions import CompletionCache
@@ -35,14 +42,19 @@ def load_generator(name: str, completions: Path | None = None, arguments: str = 
         from wbrag_pipeline.generation.reader.reader import Reader
 
         return Reader(cache)
+    from wbrag_pipeline.generation.engine_protocol import Thinks
     from wbrag_pipeline.generation.language_model import LanguageModel
 
-    return LanguageModel(engine_named(name, _object(arguments)), cache)
+    engine = engine_named(name, _object(arguments))
+    if isinstance(engine, Thinks):
+        engine.reasoning_tokens = reasoning_tokens
+    return LanguageModel(engine, cache)
 
 
 def deployed_generator(settings: Settings) -> Generator:
     """The generator that the settings name, over their completion cache."""
-    return load_generator(settings.generator, settings.layout.completions, settings.engine_arguments)
+    completions = settings.layout.completions
+    return load_generator(settings.generator, completions, settings.engine_arguments, settings.reasoning_tokens)
 
 
 def check_generator(name: str) -> None:

@@ -6,7 +6,8 @@ with the token that the mixture chose.
 
 An engine may show only the likeliest tokens of each distribution. That is enough wherever it can be *proved* which
 token wins: what is not shown is no likelier than the least that is, nor than all the rest together. Where it cannot
-be proved, whole distributions are asked for, so the answer is exact in any case.
+be proved, whole distributions are asked for, and the answer is exact in any case. From an engine that never hands them
+out, the likeliest token of those shown is taken, and it is noted how much of the mixture was not shown.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Ensemble:
     prompts: token ids of each passage's prompt. weights: follow ``prompts`` and sum to 1.
     choices: token ids of the only answers there may be; () for free text.
     chosen: tokens so far with their probability in the mixture. outcome: None while it goes on, then "stop", "length",
-    "failed", or "context" where there is no prompt that fits.
+    "failed", or "context" where there is no prompt that fits. unproved: of each token that could not be proved, the
+    share of the mixture that was not shown.
     """
 
     prompts: Sequence[tuple[int, ...]]
@@ -37,6 +39,7 @@ class Ensemble:
     choices: Sequence[tuple[int, ...]] = ()
     chosen: list[tuple[int, float]] = field(default_factory=list)
     outcome: str | None = None
+    unproved: list[float] = field(default_factory=list)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -54,11 +57,15 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Mixed:
-    """The winner of a mixture and its probability; ``sure``: both are proved and not only likely."""
+    """The winner of a mixture and its probability.
+
+    sure: both are proved and not only likely. missing: the share of the mixture that the rows do not show.
+    """
 
     token: int
     probability: float
     sure: bool
+    missing: float = 0.0
 
 
 def mix(rows: Sequence[Distribution], weights: Sequence[float], whole: bool, allowed: frozenset[int] | None) -> Mixed:
@@ -80,7 +87,8 @@ def mix(rows: Sequence[Distribution], weights: Sequence[float], whole: bool, all
     # An equally likely unseen token might have the lower id, hence the strict comparisons.
     beaten = all(least[t] + slack[t] < least[best] or not slack[t] for t in tokens if t != best)
     sure = exact and beaten and (whole or unseen < least[best] or allowed is not None) and total > 0.0
-    return Mixed(best, least[best] / total if total else 0.0, sure or whole)
+    missing = math.fsum(w * max(0.0, 1.0 - math.fsum(row.values())) for w, row in zip(weights, rows, strict=True))
+    return Mixed(best, least[best] / total if total else 0.0, sure or whole, missing)
 
 
 def decode_ensembles(engine: Engine, ensembles: Sequence[Ensemble], finished: Callable[[int], None]) -> None:
@@ -97,7 +105,7 @@ def decode_ensembles(engine: Engine, ensembles: Sequence[Ensemble], finished: Ca
     while going:
         mixtures = _next(engine, [ensembles[index] for index in going], _HEAD)
         unsure = [place for place, mixed in enumerate(mixtures) if mixed is not None and not mixed.sure]
-        if unsure:
+        if unsure and engine.capabilities.whole:
             again = _next(engine, [ensembles[going[place]] for place in unsure], None)
             for place, mixed in zip(unsure, again, strict=True):
                 mixtures[place] = mixed
@@ -124,9 +132,11 @@ def _next(engine: Engine, ensembles: Sequence[Ensemble], top: int | None) -> lis
 
 def _take(engine: Engine, ensemble: Ensemble, mixed: Mixed | None) -> None:
     """Add the winner to the answer and see whether that ends it."""
-    if mixed is None:
+    if mixed is None or (not mixed.sure and mixed.probability == 0.0):  # none of the choices was shown
         ensemble.outcome = "failed"
         return
+    if not mixed.sure:
+        ensemble.unproved.append(mixed.missing)
     if not ensemble.choices and engine.ends(mixed.token):
         ensemble.outcome = "stop"
         return

@@ -112,6 +112,7 @@ class Usage:
     attempts: requests really made: repeated tries, probes and RePlug's single steps included.
     prompt_tokens, completion_tokens: of the calls that were sent, as the engine counts them; 0 where it does not.
     seconds: wall time spent waiting for the engine.
+    reasoning_tokens: of the completion tokens, those that a reasoning model thought before it answered.
 
     The other fields are incidents, see ``INCIDENTS``. They count results as a process uses them, whether a call was
     sent or the cache answered: a second run that sends nothing counts its incidents again, so they are to be compared
@@ -125,6 +126,7 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    reasoning_tokens: int = 0
     passages_dropped: int = _incident("passages left out of a prompt, lowest ranked first, since it did not fit")
     prompts_too_long: int = _incident("prompts that did not fit even without passages; they count as failed calls")
     inputs_cut: int = _incident("questions or passages too long for the embedded reader; it read only their beginning")
@@ -144,6 +146,7 @@ class Usage:
     units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
     entries_damaged: int = _incident("stored answers that were damaged or cannot be; asked for again")
+    tokens_unproved: int = _incident("tokens of RePlug's answers that may not be the likeliest, see the warnings")
     flare_rounds_exhausted: int = _incident("answers still unsure of a sentence when FLARE's rounds were used up")
 
     @property
@@ -178,6 +181,8 @@ def usage_figures(usage: Usage) -> dict[str, int]:
     figures = {"generator_calls": usage.calls, "generator_calls_sent": usage.sent}
     if usage.prompt_tokens:
         figures |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    if usage.reasoning_tokens:
+        figures["reasoning_tokens"] = usage.reasoning_tokens
     if usage.failed:
         figures["generator_calls_failed"] = usage.failed
     return figures | usage.incidents

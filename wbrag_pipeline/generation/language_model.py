@@ -14,7 +14,7 @@ from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_wei
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
-from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles
+from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.reflection import Reflection
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -92,6 +92,7 @@ class LanguageModel:
         made = self._ensembles.answer(rows, shares)
         dropped = sum(one.dropped for one, row in zip(made, passages, strict=True) if row)
         count_unfit(self._asker, dropped, sum(one.outcome == "context" for one in made))
+        count_unproved(self._asker, made)
         return self._counted([_ensemble_answer(one) for one in made], [""] * len(made), task)
 
     def assess(

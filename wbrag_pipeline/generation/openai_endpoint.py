@@ -13,34 +13,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.api_key import KEY_VARIABLES
-from wbrag_pipeline.generation.endpoint_discovery import capabilities_of, find_out, say_what_is_lacking
+from wbrag_pipeline.generation.endpoint_address import PREFIX, parse_name
+from wbrag_pipeline.generation.endpoint_discovery import Discovery, find_out, say_what_is_lacking
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
-from wbrag_pipeline.generation.openai_format import (
-    Dialect,
-    chat_body,
-    chat_messages,
-    is_too_long,
-    parse_chat,
+from wbrag_pipeline.generation.openai_dialect import Dialect, adjusted, with_arguments
+from wbrag_pipeline.generation.openai_format import chat_body, chat_messages, parse_chat
+from wbrag_pipeline.generation.openai_routes import (
+    only_token,
     parse_detokenized,
     parse_distribution,
     parse_end_and_text,
+    parse_templated,
     parse_token_count,
     parse_token_ids,
     token_body,
+    tokenize_body,
 )
-from wbrag_pipeline.generation.replicas import Refused, Replicas, RetryPolicy, Unanswered
+from wbrag_pipeline.generation.refusals import Refused, Unanswered
+from wbrag_pipeline.generation.replicas import Replicas, RetryPolicy
 from wbrag_pipeline.generation.text_engine import estimated_tokens
+from wbrag_pipeline.settings import DEFAULT_REASONING_TOKENS
 from wbrag_pipeline.storage import sha256_of_text
 
 if TYPE_CHECKING:
     import httpx
 
 _log = logging.getLogger(__name__)
-_PREFIX = "openai:"
 
 
 class OpenAIEndpoint:
@@ -56,9 +57,12 @@ class OpenAIEndpoint:
         extra: Mapping[str, Any] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """``extra`` goes into every chat body (``chat_template_kwargs``, say); ``transport`` is httpx', for tests."""
-        self.name = f"{_PREFIX}{','.join(urls)}#{model}" + (f"@{revision}" if revision else "")
-        self._model, self._revision, self._extra = model, revision, dict(extra or {})
+        """``extra`` goes into every chat body (``chat_template_kwargs``, say), and a field that is None there is left
+        out of it; ``transport`` is httpx', for tests."""
+        self.name = f"{PREFIX}{','.join(urls)}#{model}" + (f"@{revision}" if revision else "")
+        self.reasoning_tokens = DEFAULT_REASONING_TOKENS
+        self._dialect_in_use = Dialect()
+        self._named, self._revision, self._extra = model, revision, dict(extra or {})
         self._replicas = Replicas(tuple(urls), policy or RetryPolicy(), transport)
         self._said: set[str] = set()
         self._shown: dict[int, tuple[bool, bool]] = {}
@@ -81,7 +85,7 @@ class OpenAIEndpoint:
     @property
     def fingerprint(self) -> str:
         """Hash of model, revision and extra fields. Not of the URLs: a server that moved is the same model."""
-        return sha256_of_text("openai", self._model, self._revision, json.dumps(self._extra, sort_keys=True))
+        return sha256_of_text("openai", self._named, self._revision, json.dumps(self._extra, sort_keys=True))
 
     @property
     def attempts(self) -> int:
@@ -91,48 +95,93 @@ class OpenAIEndpoint:
     @property
     def capabilities(self) -> Capabilities:
         """Found out at the first use, and said where something is lacking."""
-        return self._found[1]
+        return self._dialect.capabilities
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found out about the server."""
+        dialect, context = self._dialect, self._found.context
+        told = [*self._found.told, *([f"has a context of {context:,} tokens"] if context else [])]
+        if dialect.logprobs:
+            told.append(f"gives the {dialect.logprobs} likeliest tokens at each place")
+        if dialect.token_prompts and dialect.whole is None:
+            told.append("gives no whole distributions: some tokens of replug's answers are not proved to be likeliest")
+        return [*told, "counts tokens" if dialect.tokenize else "counts no tokens: their numbers are estimates"]
 
     @cached_property
-    def _found(self) -> tuple[Dialect, Capabilities, int | None]:
-        dialect, context = find_out(self.name, self._model, self._replicas, self._extra)
-        found = capabilities_of(dialect)
-        say_what_is_lacking(self.name, found)
-        return dialect, found, context
+    def _found(self) -> Discovery:
+        arguments = (self._named, self._revision, self._replicas, self._extra, self.reasoning_tokens)
+        found = find_out(self.name, *arguments)
+        for told in found.told:
+            self._say(f"{self.name} {told}")
+        say_what_is_lacking(self.name, found.dialect.capabilities)
+        self._dialect_in_use = found.dialect
+        return found
 
     @property
     def _dialect(self) -> Dialect:
-        return self._found[0]
+        _ = self._found
+        return self._dialect_in_use
+
+    @property
+    def _model(self) -> str:
+        return self._found.model
 
     def render(self, requests: Sequence[Request]) -> list[str]:
         """The messages as JSON: the template is the server's."""
         return [json.dumps(chat_messages(request), ensure_ascii=False) for request in requests]
 
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
-        """See the protocol."""
-        dialect = self._dialect
+        """See the protocol. What the server turns out not to take is left out, and such requests are sent again."""
+        waiting = list(range(len(requests)))
+        while waiting:
+            waiting = self._complete(requests, waiting, arrived)
 
-        def done(index: int, outcome: Completion | Refused | Unanswered) -> None:
-            arrived(index, outcome if isinstance(outcome, Completion) else self._not_had(outcome))
+    def _complete(
+        self, requests: Sequence[Request], asked: Sequence[int], arrived: Callable[[int, Completion], None]
+    ) -> list[int]:
+        """Complete the requests at these places; gives those that are to be put otherwise, now that it is known how."""
+        dialect, again = self._dialect, list[int]()
+
+        def done(place: int, outcome: Completion | Refused | Unanswered) -> None:
+            if isinstance(outcome, Refused) and self._learns_from(outcome, dialect):
+                again.append(asked[place])
+            else:
+                arrived(asked[place], self._not_had(outcome) if isinstance(outcome, Exception) else outcome)
+            if isinstance(outcome, Completion) and outcome.failed:
+                self._say(
+                    f"{self.name}: an answer was empty when its tokens were used up, or after the model had thought; "
+                    "such calls have failed",
+                    key="empty",
+                )
 
         self._replicas.send(
-            len(requests),
-            lambda i: ("/chat/completions", chat_body(self._model, requests[i], dialect, self._extra)),
-            lambda i, reply: parse_chat(reply, requests[i], dialect),
+            len(asked),
+            lambda i: ("/chat/completions", chat_body(self._model, requests[asked[i]], dialect, self._extra)),
+            lambda i, reply: parse_chat(reply, requests[asked[i]], dialect),
             done,
         )
+        return again
+
+    def _learns_from(self, refusal: Refused, dialect: Dialect) -> bool:
+        """Whether a request that was put in ``dialect`` can be put otherwise after this refusal."""
+        better = None if refusal.too_long or refusal.status not in (400, 422) else adjusted(dialect, refusal.message)
+        if better is None:
+            return False
+        changed, adjustment = better
+        if changed != self._dialect_in_use:
+            self._dialect_in_use = changed
+            self._say(f"{self.name} {adjustment.told}")
+        return True
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """By the server's /tokenize where it is ``vllm serve``, else an estimate, which is said once.
+        """By the server's /tokenize where it has one, else an estimate, which is said once.
 
         Estimates are no incident: they decide nothing, but are figures for people.
         """
-        if self._dialect.vllm:
-            counted = self._ask_all(
-                "//tokenize",
-                [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts],
-                parse_token_count,
-            )
+        if field := self._dialect.tokenize:
+            bodies = [tokenize_body(self._model, text, field) for text in texts]
+            counted = self._ask_all("//tokenize", bodies, parse_token_count)
             if None not in counted:
                 return [count for count in counted if count is not None]
         self._say(f"{self.name} counts no tokens: their numbers are estimates")
@@ -140,23 +189,23 @@ class OpenAIEndpoint:
 
     def token_ids(self, texts: Sequence[str]) -> list[int | None]:
         """By the server's /tokenize."""
-        bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in texts]
+        bodies = [tokenize_body(self._model, text, self._dialect.tokenize or "prompt") for text in texts]
         coded = self._ask_all("//tokenize", bodies, parse_token_ids, needed=True)
         return [ids[0] if ids and len(ids) == 1 else None for ids in coded]
 
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """By the server's /tokenize, with its chat template."""
-        system, context = self._dialect.system, self._found[2]
-        bodies = [
-            {
-                "model": self._model,
-                "messages": chat_messages(request, system),
-                "add_generation_prompt": not request.prefix,
-                "continue_final_message": bool(request.prefix),
-                **self._extra,
-            }
-            for request in requests
-        ]
+        dialect, context = self._dialect, self._found.context
+        messages = [{"messages": chat_messages(request, dialect.system)} for request in requests]
+        if dialect.templates:
+            asked = [with_arguments(body, dialect, self._extra) for body in messages]
+            texts = self._ask_all("//apply-template", asked, parse_templated, needed=True)
+            bodies = [tokenize_body(self._model, text or "", dialect.tokenize, special=True) for text in texts]
+        else:
+            bodies = [
+                with_arguments({"model": self._model, **body, **_turn(request)}, dialect, self._extra)
+                for body, request in zip(messages, requests, strict=True)
+            ]
         coded = self._ask_all("//tokenize", bodies, parse_token_ids, needed=True)
         return [
             ids if ids and (context is None or len(ids) + request.max_tokens <= context) else ()
@@ -165,13 +214,14 @@ class OpenAIEndpoint:
 
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """See the protocol."""
-        if top is None and not self._dialect.whole:
+        whole = self._dialect.whole
+        if top is None and whole is None:
             self._say(
-                f"{self.name} does not hand out whole distributions, so some of replug's answers cannot be proved "
-                "and are left out as failed; start the server with --max-logprobs -1"
+                f"{self.name} does not hand out whole distributions, only the likeliest tokens; `vllm serve` does with "
+                "--max-logprobs -1"
             )
             return [None] * len(prompts)
-        bodies = [token_body(self._model, prompt, -1 if top is None else top) for prompt in prompts]
+        bodies = [token_body(self._model, prompt, whole if top is None and whole else top or 0) for prompt in prompts]
         return self._ask_all("/completions", bodies, parse_distribution)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -189,7 +239,7 @@ class OpenAIEndpoint:
         special tokens out of the text. So it does with the half of a character, which /detokenize tells apart.
         """
         if token not in self._shown:
-            body = token_body(self._model, [token], 1) | {"allowed_token_ids": [token]}
+            body = token_body(self._model, [token], 1) | only_token(token, vllm=self._dialect.vllm)
             ((finish, text),) = self._ask_all("/completions", [body], parse_end_and_text, needed=True)
             self._shown[token] = finish == "stop", not text and "\ufffd" not in self._written([token])
         return self._shown[token]
@@ -225,7 +275,7 @@ class OpenAIEndpoint:
         return results
 
     def _not_had(self, outcome: Refused | Unanswered) -> Completion:
-        if isinstance(outcome, Refused) and is_too_long(outcome):
+        if isinstance(outcome, Refused) and outcome.too_long:
             return Completion("", finish_reason="context")
         # The same trouble hits many rows; the count of failed calls is in usage and ledger.
         kind = f"HTTP {outcome.status}" if isinstance(outcome, Refused) else "no usable reply"
@@ -238,30 +288,6 @@ class OpenAIEndpoint:
             _log.warning("%s", message)
 
 
-def parse_name(name: str) -> tuple[list[str], str, str]:
-    """URLs, model and revision ("" for none) of ``openai:URL[,URL…]#MODEL[@REVISION]``."""
-    where, found, model = name.removeprefix(_PREFIX).partition("#")
-    model, _, revision = model.partition("@")
-    urls = [url.strip().rstrip("/") for url in where.split(",") if url.strip()]
-    if not (found and model and urls):
-        raise InputError(
-            f"{_hide(name)!r} names no model of an endpoint",
-            field="generator",
-            hint="for example openai:http://127.0.0.1:8000/v1#model",
-        )
-    for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{_hide(url)!r} is no http address", field="generator")
-        if parts.username or parts.password or parts.query:
-            raise InputError(
-                "an endpoint's address holds no key or query",
-                field="generator",
-                hint=f"put the key into {' or '.join(KEY_VARIABLES)}",
-            )
-    return urls, model, revision
-
-
-def _hide(text: str) -> str:
-    """``text`` without what stands before an @ or after a question mark in an address."""
-    return re.sub(r"//[^/@,#]*@", "//…@", re.sub(r"\?[^#,]*", "?…", text))
+def _turn(request: Request) -> dict[str, bool]:
+    """Fields of vLLM's /tokenize: whether the assistant's turn begins, or goes on from its beginning."""
+    return {"add_generation_prompt": not request.prefix, "continue_final_message": bool(request.prefix)}

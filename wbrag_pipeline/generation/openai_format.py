@@ -7,54 +7,34 @@ The routes are those of ``vllm serve`` (docs.vllm.ai, "OpenAI-Compatible Server"
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Finish, Message, Request
-from wbrag_pipeline.generation.replicas import Refused
+from wbrag_pipeline.generation.engine_protocol import Completion, Finish, Message, Request
+from wbrag_pipeline.generation.openai_dialect import Dialect, with_arguments
+from wbrag_pipeline.generation.reasoning import opens_unseen, part, text_of, thought_of, tokens_of
 from wbrag_pipeline.generation.reply_body import Malformed, quoted
-from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_logprob, valid_text
+from wbrag_pipeline.generation.text_engine import cut_to_request, estimated_tokens
+from wbrag_pipeline.generation.valid_values import valid_count, valid_list
 
 _CHOICE_FIELD = "choice"
-# What rounding may add to a distribution over all tokens of a vocabulary.
-_SURPLUS = 1e-2
-# How servers say that a prompt does not fit: OpenAI and vLLM, llama.cpp, and others in the same words.
-_TOO_LONG = re.compile(
-    r"context[ _](?:length|size|window)|maximum (?:model|input) length|max_model_len|too (?:long|many tokens)"
-    r"|longer than the",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """What an endpoint was found to understand.
-
-    vllm: it is ``vllm serve`` and takes that server's own fields. system: system messages are taken as such.
-    logprobs: as in ``Capabilities``. structured: the field that holds answers to choices, or "".
-    token_prompts: prompts of token ids, /tokenize and token ids in answers. whole: and whole distributions.
-    """
-
-    vllm: bool = False
-    system: bool = True
-    logprobs: int | None = None
-    structured: str = ""
-    token_prompts: bool = False
-    whole: bool = False
+# Room for the JSON around a choice.
+_JSON_TOKENS = 32
+# How servers say that an answer is not whole.
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length", "content_filter")
 
 
 def chat_body(model: str, request: Request, dialect: Dialect, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of one chat completion."""
+    """The body of one chat completion. ``extra`` has the last word; a field that it gives as None is left out."""
+    # JSON around a choice hides a verdict's probabilities, and would not fit into a verdict's few tokens.
+    wrapped = bool(request.choices) and dialect.structured == "response_format" and not request.logprobs
     body: dict[str, Any] = {
         "model": model,
         "messages": chat_messages(request, dialect.system),
-        "max_tokens": request.max_tokens,
+        dialect.limit: request.max_tokens + dialect.thought + (_JSON_TOKENS if wrapped else 0),
         "temperature": request.temperature,
         "seed": request.seed,
-        **extra,
     }
     if request.stop:
         body["stop"] = list(request.stop)
@@ -64,14 +44,20 @@ def chat_body(model: str, request: Request, dialect: Dialect, extra: Mapping[str
             body["top_logprobs"] = top
     if request.choices and dialect.structured == "structured_outputs":
         body["structured_outputs"] = {"choice": list(request.choices)}
-    elif request.choices and dialect.structured == "response_format":
+    elif request.choices and dialect.structured == "grammar":
+        body["grammar"] = f"root ::= {' | '.join(json.dumps(choice, ensure_ascii=False) for choice in request.choices)}"
+    elif wrapped:
         body["response_format"] = _choice_schema(request.choices)
     if dialect.vllm:
         # The model's own generation_config would otherwise set these, and not in the in-process engine.
         body |= {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-        if request.prefix:
-            body |= {"add_generation_prompt": False, "continue_final_message": True}
-    return body
+    if request.prefix and dialect.continues == "flags":
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    elif request.prefix and dialect.continues == "prefix":
+        body["messages"][-1]["prefix"] = True
+    if dialect.stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return with_arguments({name: value for name, value in body.items() if name not in dialect.without}, dialect, extra)
 
 
 def chat_messages(request: Request, system: bool = True) -> list[dict[str, str]]:
@@ -91,120 +77,106 @@ def parse_chat(reply: Any, request: Request, dialect: Dialect) -> Completion:
 
 
 def _completion(reply: Any, request: Request, dialect: Dialect) -> Completion:
-    choice = _only_choice(reply)
-    message, reason = choice.get("message"), choice.get("finish_reason")
+    choice = only_choice(reply)
+    message, reason = choice.get("message"), str(choice.get("finish_reason")).lower()
     if reason in ("error", "abort"):
         raise Malformed("the server broke the answer off")
     # What a server's filter cut off is as incomplete as what the token limit did.
-    finish: Finish = "length" if reason in ("length", "content_filter") else "stop"
-    text = message.get("content") if isinstance(message, dict) else None
-    if text is None and reason == "length":
-        text = ""  # a model that was still thinking when its tokens were used up
-    if not isinstance(text, str):
+    finish: Finish = "length" if reason in _CUT else "stop"
+    thought, content = (
+        (thought_of(message), text_of(message.get("content"))) if isinstance(message, dict) else ("", None)
+    )
+    if content is None and (finish == "length" or thought.strip()):
+        content = ""  # a model that was still thinking when its tokens were used up, or that said nothing after that
+    if not isinstance(content, str):
         raise Malformed("no text")
-    if request.choices and dialect.structured == "response_format":
-        text = _chosen(text)
-    tokens = _token_values(choice.get("logprobs"))
-    usage = reply.get("usage")
+    text = content.removeprefix(request.prefix) if dialect.repeats else content
+    parted = part(text, opened=dialect.opened and not thought.strip())
+    thought, text = thought + parted.thought, parted.answer
+    prompt_tokens, completion_tokens, reasoning_tokens = _counts(reply.get("usage"))
+    listed = _token_values(choice.get("logprobs"))
+    made = Completion.from_json([text, listed, prompt_tokens, completion_tokens, finish])
+    if thought.strip() and not reasoning_tokens:
+        reasoning_tokens = min(estimated_tokens([thought])[0], completion_tokens)
+    made = replace(made, reasoning_tokens=reasoning_tokens)
+    if not text.strip() and (finish == "length" or thought.strip() or reasoning_tokens):
+        return replace(made, text="", tokens=(), finish_reason="failed")
+    if request.logprobs is not None and dialect.logprobs is not None and text.strip() and not made.tokens:
+        raise Malformed("no log-probabilities")
+    if thought.strip() or text != content:
+        made = replace(made, tokens=tokens_of(made.tokens, text))
+    elif finish == "stop" and _lists_the_end(choice, made, dialect):
+        made = replace(made, tokens=made.tokens[:-1])
+    return _fitted(made, request, dialect)
+
+
+def _lists_the_end(choice: Mapping[str, Any], made: Completion, dialect: Dialect) -> bool:
+    """Whether the last token is the end of the turn, which some servers list and which is no part of the text."""
+    if dialect.vllm:  # it says what stopped it: a stop string is no token
+        return not isinstance(choice.get("stop_reason"), str)
+    return "".join(token.text for token in made.tokens[:-1]) == made.text
+
+
+def _fitted(made: Completion, request: Request, dialect: Dialect) -> Completion:
+    """The completion as it was asked for, where the server could not be told: choice, stop strings, limit."""
+    text = _chosen(made.text) if request.choices and dialect.structured == "response_format" else made.text
+    finish: Finish = made.finish_reason
+    if ends := [text.index(stop) for stop in request.stop if stop in text]:
+        text, finish = text[: min(ends)], "stop"
+    if text != made.text:
+        made = replace(made, text=text, tokens=tokens_of(made.tokens, text) or made.tokens, finish_reason=finish)
+    if not dialect.thought:
+        return made
+    # What a model did not use for its thought, it may have used for a longer answer.
+    if len(made.tokens) > request.max_tokens:
+        tokens = made.tokens[: request.max_tokens]
+        return replace(made, text="".join(token.text for token in tokens), tokens=tokens, finish_reason="length")
+    cut = cut_to_request(made.text, request)
+    return made if made.tokens or cut.finish_reason == "stop" else replace(made, text=cut.text, finish_reason="length")
+
+
+def _counts(usage: Any) -> tuple[Any, Any, int]:
+    """Tokens of the prompt, of the completion, and of the thought in it; 0 for what is not told."""
     if usage is not None and not isinstance(usage, dict):
         raise Malformed("a usage that is none")
-    counts = ((usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens"))
-    made = Completion.from_json([text, tokens, *(0 if count is None else count for count in counts), finish])
-    if request.logprobs is not None and dialect.logprobs is not None and text.strip() and not tokens:
-        raise Malformed("no log-probabilities")
-    # The end token, which some servers list, is no part of the text. vLLM says what stopped it: a stop string is one.
-    listed = "".join(token.text for token in made.tokens[:-1]) == text
-    if dialect.vllm:
-        listed = not isinstance(choice.get("stop_reason"), str)
-    return replace(made, tokens=made.tokens[:-1]) if finish == "stop" and listed else made
-
-
-def token_body(model: str, prompt: Sequence[int], top: int) -> dict[str, Any]:
-    """The body that asks for one distribution after a prompt of token ids."""
-    return {
-        "model": model,
-        "prompt": list(prompt),
-        "max_tokens": 1,
-        "temperature": 0.0,
-        "logprobs": top,
-        "return_tokens_as_token_ids": True,
-    }
-
-
-def parse_distribution(reply: Any) -> Distribution:
-    """Token id → probability, from a reply to ``token_body``. Raises Malformed for what is no distribution."""
-
-    def read() -> Distribution:
-        (top,) = valid_list(_only_choice(reply)["logprobs"]["top_logprobs"], 1)
-        return {_token_id(name): math.exp(valid_logprob(logprob)) for name, logprob in top.items()}
-
-    found: Distribution = reading(read)
-    if not found:
-        raise Malformed("an empty distribution")
-    if math.fsum(found.values()) > 1.0 + _SURPLUS:
-        raise Malformed("probabilities that sum to more than 1")
-    return found
+    told = usage or {}
+    counts = (told.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    prompt, completion = (0 if count is None else count for count in counts)
+    details = told.get("completion_tokens_details")
+    thought = (details.get("reasoning_tokens") if isinstance(details, dict) else None) or told.get("reasoning_tokens")
+    try:
+        return prompt, completion, valid_count(thought or 0)
+    except ValueError:
+        return prompt, completion, 0
 
 
 @dataclass(frozen=True)
-class ListedModel:
-    """What a list of models tells of one: whether ``vllm serve`` runs it, and its context length where that is told."""
+class Signs:
+    """What a reply shows beside its answer.
 
-    vllm: bool = False
-    context: int | None = None
+    thinks: the model thought before it answered, or while its tokens lasted. opened: its template opens the thought.
+    model: the model that answered, where that is told.
+    """
+
+    thinks: bool
+    opened: bool
+    model: str
 
 
-def parse_models(reply: Any) -> dict[str, ListedModel]:
-    """The models of a list, by id. Raises Malformed for another shape; what has no id is no model."""
+def signs_in(reply: Any) -> Signs:
+    """The signs in the reply to a chat completion. Raises Malformed for one without a choice."""
 
-    def read() -> dict[str, ListedModel]:
-        entries = [entry for entry in valid_list(reply["data"]) if isinstance(entry, dict)]
-        return {valid_text(entry["id"]): _listed_model(entry) for entry in entries if isinstance(entry.get("id"), str)}
+    def read() -> Signs:
+        choice = only_choice(reply)
+        message = choice["message"]
+        content = text_of(message.get("content")) or ""
+        parted, told = part(content), bool(thought_of(message).strip())
+        unsaid = not parted.answer.strip() and str(choice.get("finish_reason")).lower() in _CUT
+        thinks = told or bool(parted.thought) or unsaid or _counts(reply.get("usage"))[2] > 0
+        return Signs(thinks, not told and opens_unseen(content), str(reply.get("model") or ""))
 
-    found: dict[str, ListedModel] = reading(read)
+    found: Signs = reading(read)
     return found
-
-
-def _listed_model(entry: Mapping[str, Any]) -> ListedModel:
-    try:
-        context = valid_count(entry.get("max_model_len")) or None
-    except ValueError:
-        context = None
-    return ListedModel(entry.get("owned_by") == "vllm", context)
-
-
-def parse_token_ids(reply: Any) -> tuple[int, ...]:
-    """The token ids in a reply of /tokenize. Raises Malformed for others."""
-    found: tuple[int, ...] = reading(lambda: tuple(valid_count(token) for token in valid_list(reply["tokens"])))
-    return found
-
-
-def parse_token_count(reply: Any) -> int:
-    """The number of tokens in a reply of /tokenize. Raises Malformed for others."""
-    found: int = reading(lambda: valid_count(reply["count"]))
-    return found
-
-
-def parse_detokenized(reply: Any) -> str:
-    """The text in a reply of /detokenize. Raises Malformed for others."""
-    found: str = reading(lambda: valid_text(reply["prompt"]))
-    return found
-
-
-def parse_end_and_text(reply: Any) -> tuple[str, str]:
-    """Why a reply to ``token_body`` ended, and its text. Raises Malformed for others."""
-
-    def read() -> tuple[str, str]:
-        choice = _only_choice(reply)
-        return valid_text(choice["finish_reason"]), valid_text(choice["text"])
-
-    found: tuple[str, str] = reading(read)
-    return found
-
-
-def is_too_long(refusal: Refused) -> bool:
-    """Whether a refusal says that the prompt does not fit the context."""
-    return refusal.status in (400, 413, 422) and bool(_TOO_LONG.search(refusal.message))
 
 
 def reading(read: Callable[[], Any]) -> Any:
@@ -217,12 +189,15 @@ def reading(read: Callable[[], Any]) -> Any:
         raise Malformed(f"a reply of another shape: {type(error).__name__}") from error
 
 
-def _only_choice(reply: Any) -> dict[str, Any]:
+def only_choice(reply: Any) -> dict[str, Any]:
+    """The one choice of a reply. Raises Malformed for none, for several, and for an error in their place."""
     if not isinstance(reply, dict):
         raise Malformed("no object")
     choices = reply.get("choices")
     if not choices and reply.get("error"):
         raise Malformed(f"an error in place of an answer: {quoted(json.dumps(reply['error']).encode())}")
+    if choices is None:
+        raise Malformed(f"no completion: {quoted(json.dumps(reply).encode())}")
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise Malformed(f"{len(choices) if isinstance(choices, list) else 'no'} choices for one request")
     if choices[0].get("error"):
@@ -243,13 +218,6 @@ def _token_values(logprobs: Any) -> list[Any]:
         ]
         for item in ([] if content is None else valid_list(content))
     ]
-
-
-def _token_id(name: str) -> int:
-    written = name.removeprefix("token_id:")
-    if not (written.isascii() and written.isdigit() and len(written) < 10):
-        raise ValueError("a token's name in place of its id")
-    return int(written)
 
 
 def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from wbrag_pipeline.generation.chat_template import ChatTemplate
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
-from wbrag_pipeline.generation.openai_format import Dialect, chat_body, parse_chat
+from wbrag_pipeline.generation.openai_dialect import Dialect
+from wbrag_pipeline.generation.openai_format import chat_body, parse_chat
 from wbrag_pipeline.generation.reply_body import Malformed, quoted, read_json
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -104,7 +105,11 @@ class RayEngine(LocalTokenizer):
         import ray
 
         dialect = Dialect(
-            vllm=True, system=self._template.system, logprobs=_ALTERNATIVES, structured="structured_outputs"
+            vllm=True,
+            system=self._template.system,
+            logprobs=_ALTERNATIVES,
+            structured="structured_outputs",
+            continues="flags",
         )
         extra = {"chat_template_kwargs": self._template_arguments} if self._template_arguments else {}
         bodies = [json.dumps(chat_body(_DEPLOYMENT, requests[index], dialect, extra)) for index in order]

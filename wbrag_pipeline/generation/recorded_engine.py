@@ -6,12 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.generation.completions import CompletionCache, Remembered, count, recording_in
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
 from wbrag_pipeline.generation.generator import Usage
+from wbrag_pipeline.generation.reasoning import part, tokens_of
+from wbrag_pipeline.generation.text_engine import estimated_tokens
+from wbrag_pipeline.generation.valid_values import valid_count
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -80,6 +84,7 @@ class RecordedEngine:
                     failed=int(completion.failed),
                     prompt_tokens=completion.prompt_tokens,
                     completion_tokens=completion.completion_tokens,
+                    reasoning_tokens=completion.reasoning_tokens,
                 )
                 record({key: completion.to_json()} if completion.final else {}, spent)
                 advance(1)
@@ -93,7 +98,9 @@ class RecordedEngine:
 
     def _checked(self, completion: Completion) -> Completion:
         try:
-            return Completion.from_json(completion.to_json())
+            checked = Completion.from_json(completion.to_json())
+            thought = valid_count(completion.reasoning_tokens, "reasoning_tokens")
+            return without_thought(replace(checked, reasoning_tokens=thought))
         except ValueError as error:
             if not self._said_impossible:
                 self._said_impossible = True
@@ -103,6 +110,21 @@ class RecordedEngine:
 
 def _stored(value: Any) -> Completion:
     completion = Completion.from_json(value)
-    if not completion.final:
-        raise ValueError("a failed call was stored")
+    if not completion.final or without_thought(completion) != completion:
+        raise ValueError("a failed call, or a thought, was stored")
+    return completion
+
+
+def without_thought(completion: Completion) -> Completion:
+    """The completion without what a reasoning model thought before it; failed where that leaves nothing.
+
+    Failed, too, where the token limit came before any text: what used the tokens up was a thought, told or not.
+    """
+    parted = part(completion.text)
+    if parted.answer != completion.text:
+        kept, (thought,) = tokens_of(completion.tokens, parted.answer), estimated_tokens([parted.thought])
+        spent = completion.reasoning_tokens or min(thought, completion.completion_tokens)
+        completion = replace(completion, text=parted.answer, tokens=kept, reasoning_tokens=spent)
+    if completion.used_up or (completion.final and parted.only_thought):
+        return replace(completion, text="", tokens=(), finish_reason="failed")
     return completion

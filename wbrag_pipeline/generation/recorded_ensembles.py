@@ -6,6 +6,7 @@ The mixing itself is in ``ensemble``; this is to it what ``recorded_engine`` is 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from wbrag_pipeline.generation.valid_values import valid_count, valid_list, vali
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.storage import sha256_of_text
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 64
 
 
@@ -29,12 +31,16 @@ class EnsembleAnswer:
 
     tokens: each token's text and its probability in the mixture. outcome: "stop", "length" (cut at the token limit),
     "context" (none of its prompts fits) or "failed". dropped: prompts that were left out because they do not fit.
+    unproved: tokens that the engine's heads of distributions do not prove. missing: of these, the most of a mixture
+    that was not shown.
     """
 
     text: str
     tokens: Sequence[tuple[str, float]]
     outcome: str
     dropped: int = 0
+    unproved: int = 0
+    missing: float = 0.0
 
     @property
     def final(self) -> bool:
@@ -43,18 +49,20 @@ class EnsembleAnswer:
 
     def to_json(self) -> list[Any]:
         """As JSON values, see ``from_json``."""
-        return [self.text, [list(pair) for pair in self.tokens], self.outcome, self.dropped]
+        rest = [self.outcome, self.dropped, self.unproved, self.missing]
+        return [self.text, [list(pair) for pair in self.tokens], *rest]
 
     @classmethod
     def from_json(cls, value: Any) -> EnsembleAnswer:
         """The final answer that ``to_json`` was made of. Raises ValueError for what cannot be one.
 
-        Earlier versions did not store ``dropped``: it is 0 then.
+        Earlier versions did not store the last three numbers: they are 0 then.
         """
-        text, tokens, outcome, dropped = valid_list([*valid_list(value), 0][:4], 4)
+        text, tokens, outcome, dropped, unproved, missing = valid_list([*valid_list(value), 0, 0, 0][:6], 6)
         pairs = (valid_list(pair, 2) for pair in valid_list(tokens))
         made = tuple((valid_text(piece), valid_probability(probability)) for piece, probability in pairs)
-        answer = cls(valid_text(text), made, outcome, valid_count(dropped))
+        counts = (valid_count(dropped), valid_count(unproved), valid_probability(missing))
+        answer = cls(valid_text(text), made, outcome, *counts)
         if not answer.final:
             raise ValueError("an ensemble that failed was stored")
         return answer
@@ -98,7 +106,9 @@ class RecordedEnsembles:
                 made, (key, place) = going[index], list(places.items())[index]
                 pieces = [(self._piece(token), probability) for token, probability in made.chosen]
                 calls, dropped = max(1, len(made.prompts)), len(rows[place]) - len(made.prompts)
-                known[key] = EnsembleAnswer(engine.decode(made.ids), pieces, made.outcome or "failed", dropped)
+                unproved, missing = len(made.unproved), max(made.unproved, default=0.0)
+                text, outcome = engine.decode(made.ids), made.outcome or "failed"
+                known[key] = EnsembleAnswer(text, pieces, outcome, dropped, unproved, missing)
                 spent = Usage(
                     calls=calls,
                     failed=calls * (made.outcome == "failed"),
@@ -130,3 +140,17 @@ class RecordedEnsembles:
         if token not in self._pieces:
             self._pieces[token] = self._asker.engine.decode([token])
         return self._pieces[token]
+
+
+def count_unproved(asker: RecordedEngine, answers: Sequence[EnsembleAnswer]) -> None:
+    """Count the tokens that the heads of distributions do not prove, and say how much these did not show."""
+    unproved = sum(answer.unproved for answer in answers)
+    if unproved:
+        _log.warning(
+            "%s shows only the likeliest tokens: of %s tokens of replug's answers it is not proved that no other is "
+            "likelier; at most %.1f %% of a mixture was not shown",
+            asker.engine.name,
+            f"{unproved:,}",
+            100.0 * max(answer.missing for answer in answers),
+        )
+    asker.count(Usage(tokens_unproved=unproved))

@@ -17,18 +17,21 @@ import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.api_key import KEY_VARIABLES, api_key
+from wbrag_pipeline.generation.endpoint_address import address, headers
+from wbrag_pipeline.generation.event_stream import read_events
+from wbrag_pipeline.generation.refusals import KeyRefused, Refused, Unanswered, is_too_long, wants_other_turns
 from wbrag_pipeline.generation.reply_body import (
-    ACCEPTED_CODING,
     MOST_BYTES,
     MOST_BYTES_OF_DISTRIBUTION,
     Malformed,
+    error_in,
     read_body,
     read_json,
     read_refusal,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -62,16 +65,14 @@ class RetryPolicy:
         return full * random.uniform(0.5, 1.0)
 
 
-class Refused(Exception):
-    """The server understood and will not: asking again is of no use. ``status`` and what it said."""
+@dataclass(frozen=True)
+class _Trouble:
+    """Why one send brought no result; ``pause``: the seconds that the server asks for."""
 
-    def __init__(self, status: int, message: str) -> None:
-        self.status, self.message = status, message
-        super().__init__(f"HTTP {status}: {message}")
-
-
-class Unanswered(Exception):
-    """No usable reply after all tries; the message is that of the last one."""
+    problem: str
+    status: int = 0
+    words: str = ""
+    pause: float = 0.0
 
 
 @dataclass
@@ -101,9 +102,14 @@ class Replicas:
     attempts: int = 0
 
     def __post_init__(self) -> None:
-        self._replicas = [Replica(url.rstrip("/")) for url in self.urls]
+        self.move([url.rstrip("/") for url in self.urls])
         self._turn = itertools.count(1)
         self._lost = 0
+
+    def move(self, urls: Sequence[str]) -> None:
+        """Go on with these addresses in place of the present ones."""
+        self.urls = urls
+        self._replicas = [Replica(url) for url in urls]
 
     def send(
         self,
@@ -111,14 +117,16 @@ class Replicas:
         job: Callable[[int], tuple[str, Any]],
         parse: Callable[[int, Any], Result],
         arrived: Callable[[int, Result | Refused | Unanswered], None],
+        tries: int | None = None,
     ) -> None:
         """Send requests 0 … count-1; ``arrived(index, outcome)`` is called for each as it comes, in any order.
 
         ``job(index)`` is (path, JSON body), a body of None meaning GET; a path that begins with ``//`` starts at the
         server's root and not at the API's. ``parse`` turns a reply's JSON into a result and raises Malformed for
-        what it cannot use. Raises InputError where the server wants another key.
+        what it cannot use. ``tries``: of each request, where not those of the policy. Raises KeyRefused where the
+        server wants another key.
         """
-        _run(lambda: self._send_all(count, job, parse, arrived))
+        _run(lambda: self._send_all(count, job, parse, arrived, tries or self.policy.tries))
 
     async def _send_all(
         self,
@@ -126,6 +134,7 @@ class Replicas:
         job: Callable[[int], tuple[str, Any]],
         parse: Callable[[int, Any], Result],
         arrived: Callable[[int, Result | Refused | Unanswered], None],
+        tries: int,
     ) -> None:
         import httpx
 
@@ -143,7 +152,7 @@ class Replicas:
                     path, body = job(index)
                     outcome: Result | Refused | Unanswered
                     try:
-                        outcome = await self._send_one(client, path, body, lambda reply, i=index: parse(i, reply))  # type: ignore[misc]
+                        outcome = await self._send_one(client, path, body, partial(parse, index), tries)
                         self._lost = 0
                     except Refused as refusal:
                         outcome = refusal
@@ -161,29 +170,30 @@ class Replicas:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _send_one(
-        self, client: httpx.AsyncClient, path: str, body: Any, parse: Callable[[Any], Result]
+        self, client: httpx.AsyncClient, path: str, body: Any, parse: Callable[[Any], Result], tries: int
     ) -> Result:
         """One request, tried until it is answered. Raises Refused or Unanswered."""
         if self._lost >= 3 * self.policy.in_flight:
             raise Unanswered("not sent: nothing was answered for too long")
-        problem, dead = "", set[str]()
-        for tried in range(1, self.policy.tries + 1):
+        trouble, dead = _Trouble(""), set[str]()
+        for tried in range(1, tries + 1):
             replica = await self._free_replica(dead)
-            pause, problem, result = await self._try(client, replica, path, body, parse)
-            if problem == "":
-                return result  # type: ignore[return-value]
-            if pause > self.policy.longest_retry_after:
-                raise Unanswered(f"{problem}; it asks for a pause of {pause:.0f} s")
+            outcome = await self._try(client, replica, path, body, parse)
+            if not isinstance(outcome, _Trouble):
+                return outcome
+            trouble = outcome
+            if trouble.pause > self.policy.longest_retry_after:
+                raise Unanswered(f"{trouble.problem}; it asks for a pause of {trouble.pause:.0f} s", trouble.status)
             if replica.refused:
                 dead.add(replica.url)
-            if tried < self.policy.tries:
-                await asyncio.sleep(max(pause, self.policy.wait(tried)))
-        raise Unanswered(problem)
+            if tried < tries:
+                await asyncio.sleep(max(trouble.pause, self.policy.wait(tried)))
+        raise Unanswered(trouble.problem, trouble.status, trouble.words)
 
     async def _try(
         self, client: httpx.AsyncClient, replica: Replica, path: str, body: Any, parse: Callable[[Any], Result]
-    ) -> tuple[float, str, Result | None]:
-        """One send: the pause that the server asks for, the problem ("" for none), the result."""
+    ) -> Result | _Trouble:
+        """One send. Raises Refused where a further one is of no use."""
         import httpx
 
         replica.in_flight += 1
@@ -195,42 +205,45 @@ class Replicas:
                 asyncio.timeout(self.policy.timeout),
                 client.stream(
                     "GET" if body is None else "POST",
-                    _address(replica.url, path),
+                    address(replica.url, path),
                     content=None if body is None else json.dumps(body).encode(),
-                    headers=_headers(body),
+                    headers=headers(replica.url, body),
                 ) as response,
             ):
                 replica.refused = 0
-                if response.status_code == 200:
-                    return 0.0, "", parse(read_json(await read_body(response, _most_bytes(path))))
-                said = await read_refusal(response)
+                status, given = response.status_code, "answered HTTP {}: {}"
+                if status == 200:
+                    read = read_events if isinstance(body, dict) and body.get("stream") else read_json
+                    reply = read(await read_body(response, _most_bytes(path)))
+                    error = error_in(reply)
+                    if error is None:
+                        return parse(reply)
+                    (status, said), given = error, "answered what cannot be used (an error in place of an answer: {1})"
+                else:
+                    said = await read_refusal(response)
         except httpx.ConnectError:
             replica.refused += 1
             replica.rests_until = time.monotonic() + self.policy.wait(replica.refused)
-            return 0.0, f"no connection to {replica.url}", None
+            return _Trouble(f"no connection to {replica.url}")
         except (httpx.TimeoutException, TimeoutError):
-            return 0.0, f"{replica.url} did not answer within {self.policy.timeout:g} s", None
-        except httpx.HTTPError as error:
-            return 0.0, f"{replica.url} broke off ({type(error).__name__})", None
-        except Malformed as error:
-            return 0.0, f"{replica.url} answered what cannot be used ({error})", None
+            return _Trouble(f"{replica.url} did not answer within {self.policy.timeout:g} s")
+        except httpx.HTTPError as broken:
+            return _Trouble(f"{replica.url} broke off ({type(broken).__name__})")
+        except Malformed as wrong:
+            return _Trouble(f"{replica.url} answered what cannot be used ({wrong})", 200)
         finally:
             replica.in_flight -= 1
-        status = response.status_code
         if status in (401, 403):
-            raise InputError(
-                f"{replica.url} refuses the key (HTTP {status})",
-                hint=f"set {' or '.join(KEY_VARIABLES)} to a valid one",
-            )
+            raise KeyRefused(replica.url, status, said)
         if 300 <= status < 400:
             raise Refused(status, "it redirects, which is not followed; give the address that it redirects to")
-        if status not in _RETRIED:
+        if status not in _RETRIED or is_too_long(status, said) or (status == 500 and wants_other_turns(said)):
             raise Refused(status, said)
         pause = _retry_after(response.headers.get("retry-after"))
         if pause and pause <= self.policy.longest_retry_after:
             # What it asks of one request it asks of all: the next ones go elsewhere or wait.
             replica.rests_until = max(replica.rests_until, time.monotonic() + pause)
-        return pause, f"{replica.url} answered HTTP {status}: {said}", None
+        return _Trouble(f"{replica.url} {given.format(status, shown(said))}", status, said, pause)
 
     async def _free_replica(self, dead: Collection[str]) -> Replica:
         """The least loaded replica that is not at rest, rather not one of ``dead``; waits where all are at rest."""
@@ -262,21 +275,6 @@ def _run(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
     thread.join()
     if failures:
         raise failures[0]
-
-
-def _address(url: str, path: str) -> str:
-    if path.startswith("//"):
-        return url.removesuffix("/v1") + path[1:]
-    return url + path
-
-
-def _headers(body: Any) -> dict[str, str]:
-    headers = {"Accept-Encoding": ACCEPTED_CODING}
-    if body is not None:
-        headers["Content-Type"] = "application/json"
-    if key := api_key():
-        headers["Authorization"] = f"Bearer {key}"
-    return headers
 
 
 def _most_bytes(path: str) -> int:

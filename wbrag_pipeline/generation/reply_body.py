@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.generation.api_key import holds_key, may_be_shown
@@ -17,8 +18,9 @@ ACCEPTED_CODING = "gzip"
 # Bytes of a reply at most. A distribution over 260,000 tokens takes some 11 MB; all other replies are far smaller.
 MOST_BYTES = 8 << 20
 MOST_BYTES_OF_DISTRIBUTION = 32 << 20
-# What is read of a refusal, and what is shown of it.
+# What is read of a refusal (bytes), what is looked at and what is shown of it (characters).
 MOST_BYTES_OF_REFUSAL = 64 << 10
+_READ = 8000
 _SHOWN = 300
 
 
@@ -57,18 +59,48 @@ async def read_body(response: httpx.Response, most: int, *, cut: bool = False) -
 
 
 async def read_refusal(response: httpx.Response) -> str:
-    """The beginning of what a server says where it refuses, see ``quoted``."""
+    """What a server says where it refuses, on one line, see ``in_words``."""
     try:
-        return quoted(await read_body(response, MOST_BYTES_OF_REFUSAL, cut=True))
+        return in_words(await read_body(response, MOST_BYTES_OF_REFUSAL, cut=True))
     except Malformed as error:
         return f"({error})"
 
 
-def quoted(said: bytes) -> str:
-    """The beginning of a server's words as they may be logged and shown."""
+def in_words(said: bytes) -> str:
+    """A server's words on one line, as they may be logged; ``shown`` is what a message holds of them."""
     if not may_be_shown(said):
         return "(not shown, since it repeats the [key] or a part of it)"
-    return on_one_line(said.decode("utf-8", errors="replace"))[:_SHOWN]
+    return on_one_line(said.decode("utf-8", errors="replace"))[:_READ]
+
+
+def shown(words: str) -> str:
+    """The beginning of a server's words."""
+    return words[:_SHOWN]
+
+
+def quoted(said: bytes) -> str:
+    """The beginning of a server's words as they may be logged and shown."""
+    return shown(in_words(said))
+
+
+def error_in(reply: Any) -> tuple[int, str] | None:
+    """Status and words of an error that came with status 200 in place of an answer; None where there is none.
+
+    The status is the one that the error names as its code, 500 where it names none.
+    """
+    if not isinstance(reply, Mapping):
+        return None
+    choices, error = reply.get("choices"), reply.get("error")
+    if choices:
+        first = choices[0] if isinstance(choices, list) else None
+        error = first.get("error") if isinstance(first, Mapping) else None
+    elif not error and reply.get("object") == "error":
+        error = reply
+    if not error:
+        return None
+    code = error.get("code") if isinstance(error, Mapping) else None
+    status = code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600 else 500
+    return status, in_words(json.dumps(error).encode())
 
 
 def read_json(body: bytes) -> Any:
