@@ -44,7 +44,7 @@ def read_corpus(path: Path, bad: BadDocuments | None = None) -> pl.DataFrame:
         found = passages_in_folder(path, bad)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
-            told = "holds no text in .md or .txt files"
+            told = "holds no text in documents that are read here"
             raise InputError(_but(told, bad), file=name_of(path), hint="an empty corpus is refused")
         return PASSAGES.check(frame.drop("number"), str(path))
     source = RecordFile.at(path)
