@@ -19,7 +19,7 @@ from wbrag_pipeline.datasets import document_kinds, text_lines
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.registry import Corpus, Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import read_passages
 from wbrag_pipeline.refresh.planning import plan_refresh
@@ -209,7 +209,7 @@ def refused_then_left_out(folder: Path, name: str, said: str) -> None:
     bad = BadDocuments(skip=True)
     assert read_corpus(folder, bad)["source"].to_list() == ["a.md", "hr/pay.md"]
     assert bad.count == 1 and said in "\n".join(bad.told())
-    source_fingerprint(folder)
+    source_fingerprint(Corpus("c", folder))
 
 
 @pytest.mark.parametrize("target", ["../secret.md", "hr/pay.md", "x.md", "nowhere.md"])

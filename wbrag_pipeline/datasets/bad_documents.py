@@ -22,12 +22,12 @@ class BadDocuments:
 
     skip: False refuses the first one; True leaves each out and counts it. links: to folders, which are not followed.
     passed_over: files by their ending, of kinds that are not read. without_text: documents in which there was none.
-    controls: control characters that were taken out.
+    controls: control characters that were taken out. cut: rows that were cut into parts.
     """
 
     def __init__(self, *, skip: bool = False) -> None:
         self.skip = skip
-        self.count = self.links = self.without_text = self.controls = 0
+        self.count = self.links = self.without_text = self.controls = self.cut = 0
         self.passed_over: Counter[str] = Counter()
         self._install: dict[str, str] = {}
         self._told: list[str] = []
@@ -78,6 +78,8 @@ class BadDocuments:
         if self.without_text:
             names = ", ".join(self._first_empty) + (", …" if self.without_text > len(self._first_empty) else "")
             yield f"documents without text: {self.without_text:,} ({names})"
+        if self.cut:
+            yield f"long rows that were cut into parts: {self.cut:,}"
         if self.controls:
             yield f"control characters taken out: {self.controls:,}"
 

@@ -30,7 +30,7 @@ _INLINE = set(
 )
 _CODE = {"code", "kbd", "samp"}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_NOT_IN_A_ROW = "table, h1, h2, h3, h4, h5, h6, ul, ol, pre, tr"
+_NOT_IN_A_ROW = "table, h1, h2, h3, h4, h5, h6, ul, ol, pre"
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight|brush:?)[-\s]?(?:source-)?([\w+#-]{1,20})")
 
 
@@ -118,7 +118,7 @@ class _Page:
                 self._begin_item()
             elif tag in _HEADINGS:
                 self._level = _HEADINGS[tag]
-            elif tag == "tr" and node.css_first(_NOT_IN_A_ROW) in (None, node):
+            elif tag == "tr" and node.css_first(_NOT_IN_A_ROW) is None:
                 self._cells = []
 
     def _leave(self, node: Any) -> None:

@@ -3,8 +3,8 @@
 A passage of the middle of a document does not say what it is about; its headings do. So each passage has the path of
 headings under which it begins, and the headings that follow stay in its text.
 
-Sizes are in words. Where a script has no blanks between words (Chinese, Japanese, Thai), two characters count as one;
-100 words so are about as many tokens of an encoder in every language.
+Sizes are in words. Where a script has no blanks between words (Chinese, Japanese, Thai), two characters count as one,
+and so do four names and marks in code; 100 words so are about as many tokens of an encoder in every text.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _BETWEEN = " > "
 _LONGEST_HEADING = 80  # characters of a heading in a path; the whole of it is in the text
 _LONGEST_PATH = 240  # characters of all of them
 _LONG_WORD = 20  # characters; a longer one (an address, a hash) counts as several
+_MARKS_A_WORD = 4
+_NAME_OR_MARK = re.compile(r"[^\W_]+|[^\w\s]|_+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"
     "\U00020000-\U0003ffff]"
@@ -84,10 +86,11 @@ def _shortened(heading: str) -> str:
 
 def size_of(word: str) -> int:
     """How many words a run of characters without blanks counts as, at least 1."""
-    if len(word) <= _LONG_WORD and word.isascii():
+    if word.isascii() and len(word) <= _LONG_WORD and (word.isalnum() or len(word) <= _MARKS_A_WORD):
         return 1
     unspaced = len(_UNSPACED.findall(word))
-    return max(1, -(-unspaced // 2) + -(-(len(word) - unspaced) // _LONG_WORD))
+    marks = len(_NAME_OR_MARK.findall(word)) - unspaced
+    return max(1, -(-unspaced // 2) + -(-(len(word) - unspaced) // _LONG_WORD), -(-marks // _MARKS_A_WORD))
 
 
 def _pieces(block: Block, words: int) -> Iterator[_Piece]:
