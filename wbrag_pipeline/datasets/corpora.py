@@ -97,7 +97,10 @@ def _passages(source: RecordFile, bad: BadDocuments) -> Iterator[_Row]:
             continue
         (title, some), (text, more) = without_controls(row.title), without_controls(row.text)
         bad.controls += some + more
-        yield row._replace(title=title, text=text) if some or more else row
+        if not text.strip():
+            bad.found(source.error("holds control characters only", number, "text", hint="take the row out"))
+            continue
+        yield row._replace(title=title.strip(), text=text) if some or more else row
 
 
 def _in_parts(row: _Row, words: int, bad: BadDocuments) -> Iterator[_Row]:

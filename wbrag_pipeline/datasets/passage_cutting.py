@@ -4,7 +4,7 @@ A passage of the middle of a document does not say what it is about; its heading
 headings under which it begins, and the headings that follow stay in its text.
 
 Sizes are in words. Where a script has no blanks between words (Chinese, Japanese, Thai), two characters count as one,
-and so do four names and marks in code; 100 words so are about as many tokens of an encoder in every text.
+and so do five names and marks in code; 100 words so are about as many tokens of an encoder in every text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BETWEEN = " > "
 _LONGEST_HEADING = 80  # characters of a heading in a path; the whole of it is in the text
 _LONGEST_PATH = 240  # characters of all of them
 _LONG_WORD = 20  # characters; a longer one (an address, a hash) counts as several
-_MARKS_A_WORD = 4
+_MARKS_A_WORD = 5
 _NAME_OR_MARK = re.compile(r"[^\W_]+|[^\w\s]|_+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef"

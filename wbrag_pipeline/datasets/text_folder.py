@@ -134,7 +134,8 @@ def _passages_of(file: Path, name: str, labels: list[str], bad: BadDocuments) ->
         text, controls = without_controls(cut.text)
         told, more = without_controls(title_with_path(title, cut.path))
         bad.controls += controls + more
-        yield f"{name}#{number}", told, text, labels, name, said_at
+        if text.strip():
+            yield f"{name}#{number}", told.strip(), text, labels, name, said_at
 
 
 def _read(file: Path, kind: DocumentKind) -> tuple[Document, Contents]:
