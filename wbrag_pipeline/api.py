@@ -63,9 +63,7 @@ def add_corpus(
     from wbrag_pipeline.datasets import adding
 
     settings = _or_default(settings)
-    added = adding.add_corpus(
-        settings.home, name, Path(path), split=split, replace=replace, skip_bad=settings.skip_bad
-    )
+    added = adding.add_corpus(settings.home, name, Path(path), split=split, replace=replace, skip_bad=settings.skip_bad)
     return added.passages
 
 

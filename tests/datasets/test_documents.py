@@ -116,8 +116,8 @@ def test_labels_of_a_folder_are_those_of_every_kind(tmp_path: Path) -> None:
 def test_mdx_is_read_as_markdown_without_its_components(tmp_path: Path) -> None:
     (tmp_path / "a.mdx").write_text(
         "---\ntitle: Guide\n---\nimport X from './x'\nexport const a = {\n  b: 1,\n}\n\n## Install\n\n"
-        "<Tabs\n  default='a > b'\n  values={[{label: 'x', value: () => 1}]}>\n<Tab>\n\nRun `<Tabs>` **now**.\n\n</Tab>\n"
-        "</Tabs>\n\n{/* a\ncomment */}\n\n<Note>Kept.</Note>\n\n```jsx\nimport Z from 'z'\n<Tabs a={1}>\n```\n"
+        "<Tabs\n  default='a > b'\n  values={[{label: 'x', value: () => 1}]}>\n<Tab>\n\nRun `<Tabs>` **now**.\n\n"
+        "</Tab>\n</Tabs>\n\n{/* a\ncomment */}\n\n<Note>Kept.</Note>\n\n```jsx\nimport Z from 'z'\n<Tabs a={1}>\n```\n"
     )
     expected = "Install\nRun `<Tabs>` now.\nKept.\n```jsx\nimport Z from 'z'\n<Tabs a={1}>\n```"
     assert rows(tmp_path) == [("Guide > Install", expected)]
@@ -221,7 +221,8 @@ def test_restructuredtext_gives_its_text(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("- " * 5_000, "nested too deeply"),
-        ("a_ " * 6_000, "has a paragraph of more than 16,384 characters"),
+        ("a_ " * 22_000, "has a paragraph of more than 65,536 characters"),
+        (f".. |a| replace:: {'a' * 900}\n\n" + "|a| " * 9_000 + "\n\n" + "|a| " * 9_000, "substitutions"),
         ("a\n\n" * 400_000, "is reStructuredText of more than 1 MiB"),
         (":labels: hr, pay\n\nText.\n", "field 'labels'.*holds the label"),
         (":acl: hr\n\nText.\n", "field 'acl'.*looks like access labels"),
@@ -231,6 +232,19 @@ def test_restructuredtext_gives_its_text(tmp_path: Path) -> None:
 def test_restructuredtext_that_cannot_be_read_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "a.rst").write_text(text)
     refused(tmp_path, rf"a\.rst.*{said}")
+
+
+@needs_documents
+def test_a_long_line_of_restructuredtext_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.rst").write_text("T\n=\n\n" + "word " * 9_000)
+    assert read_corpus(tmp_path).height == 90
+
+
+@needs_documents
+def test_substitutions_in_substitutions_have_a_bound(tmp_path: Path) -> None:
+    nested = "".join(f".. |a{n}| replace:: {f'|a{n - 1}| ' * 9}\n\n" for n in range(1, 9))
+    (tmp_path / "a.rst").write_text(f"Text |a8|.\n\n.. |a0| replace:: {'x' * 20}\n\n{nested}")
+    assert sum(read_corpus(tmp_path)["text"].str.len_chars()) < 10_000
 
 
 # PDF.

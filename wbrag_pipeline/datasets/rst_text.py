@@ -8,7 +8,9 @@ from typing import Any
 from wbrag_pipeline.datasets.blocks import BadDocument, Block, Contents, code_block, inline_code
 
 _LARGEST = 1 << 20  # characters: docutils takes longer and longer for each of them
-_LONGEST_PARAGRAPH = 1 << 14  # characters
+_LONGEST_PARAGRAPH = 1 << 16  # characters
+_MOST_SUBSTITUTED = 64 << 20  # characters that `|name|` may stand for, all of them together
+_LONGEST_SUBSTITUTE = 1_000  # characters of one, unless there are longer lines
 _SETTINGS = {
     # Nothing but the text is read: no other file, no configuration, no HTML.
     "file_insertion_enabled": False,
@@ -20,7 +22,6 @@ _SETTINGS = {
     "syntax_highlight": "none",
     "smart_quotes": False,
     "doctitle_xform": False,
-    "line_length_limit": _LONGEST_PARAGRAPH,
 }
 _ROLE = re.compile(r":[\w:+.-]+:`(.*)`", re.DOTALL)
 _WITH_TARGET = re.compile(r"(.*\S)\s*<[^<>]*>", re.DOTALL)
@@ -39,8 +40,12 @@ def contents_of_rst(text: str) -> Contents:
     longest = max(map(len, re.split(r"\n[ \t]*\n", text)), default=0)
     if longest > _LONGEST_PARAGRAPH:
         raise BadDocument(f"has a paragraph of more than {_LONGEST_PARAGRAPH:,} characters", "put blank lines into it")
+    # It bounds lines and substitutes alike; a document with a longer line would be passed over.
+    limit = max(_LONGEST_SUBSTITUTE, *map(len, text.split("\n")))
+    if ".. |" in text and text.count("|") // 2 * limit > _MOST_SUBSTITUTED:
+        raise BadDocument("has substitutions that may stand for too much text", "write them out")
     try:
-        tree = publish_doctree(text, settings_overrides=_SETTINGS)
+        tree = publish_doctree(text, settings_overrides={**_SETTINGS, "line_length_limit": limit})
         reader = _Reader()
         reader.read(tree, 0)
     except RecursionError:
