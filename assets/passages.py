@@ -39,6 +39,10 @@ def passages(
             "labelled": int((frame["labels"].list.len() > 0).sum()),
             "left_out": bad.count,
             "links_not_followed": bad.links,
+            "files_not_read": bad.passed_over.total(),
+            "documents_without_text": bad.without_text,
+            "control_characters": bad.controls,
+            "rows_cut": bad.cut,
         },
         preview=frame.select("passage_id", "title", "text"),
     )

@@ -46,7 +46,7 @@ def corpus_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     now: dict[str, str] = {}
     requests = []
     for corpus in _indexed(settings):
-        now[corpus] = source_fingerprint(registry.corpus(corpus).path)
+        now[corpus] = source_fingerprint(registry.corpus(corpus))
         try:
             state = current_state(settings, corpus)
         except IntegrityError:

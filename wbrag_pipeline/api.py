@@ -49,10 +49,13 @@ class Reply:
     passages: pl.DataFrame
 
 
-def add_corpus(name: str, path: AnyPath, settings: Settings | None = None, *, replace: bool = False) -> int:
+def add_corpus(
+    name: str, path: AnyPath, settings: Settings | None = None, *, split: bool = False, replace: bool = False
+) -> int:
     """Register a corpus under a name; gives its number of passages.
 
-    path: JSONL, CSV or Parquet with ``id`` and ``text`` (or FlashRAG's ``contents``), or a folder of Markdown.
+    path: JSONL, CSV or Parquet with ``id`` and ``text`` (or FlashRAG's ``contents``), or a folder of documents.
+    split: cut rows of more than 100 words into parts, also whenever the corpus is read again.
     replace: in the place of an entry of that name.
 
     Raises InputError, with file, line and field, for a corpus that cannot be read; nothing is changed then.
@@ -60,7 +63,8 @@ def add_corpus(name: str, path: AnyPath, settings: Settings | None = None, *, re
     from wbrag_pipeline.datasets import adding
 
     settings = _or_default(settings)
-    return adding.add_corpus(settings.home, name, Path(path), replace=replace, skip_bad=settings.skip_bad).passages
+    added = adding.add_corpus(settings.home, name, Path(path), split=split, replace=replace, skip_bad=settings.skip_bad)
+    return added.passages
 
 
 def add_benchmark(
@@ -135,7 +139,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     check_before_a_run(settings, [entry])
     with at_work(settings.layout, f"indexing of {entry.corpus}", run=run, alone=[corpus_lock(entry.corpus)]):
         registry = Registry.load(settings.home)
-        if not is_fresh(settings, entry.corpus, registry.corpus(entry.corpus).path):
+        if not is_fresh(settings, registry.corpus(entry.corpus)):
             refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
     mine = [benchmark_lock(settings.variant, benchmark)]
     with at_work(settings.layout, f"training of {benchmark}", run=run, alone=mine, shared=[corpus_lock(entry.corpus)]):

@@ -15,12 +15,11 @@ import zstandard
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.datasets import text_folder, text_lines
+from wbrag_pipeline.datasets import document_kinds, text_lines
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.markdown_text import plain_text
-from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.registry import Corpus, Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import read_passages
 from wbrag_pipeline.refresh.planning import plan_refresh
@@ -210,7 +209,7 @@ def refused_then_left_out(folder: Path, name: str, said: str) -> None:
     bad = BadDocuments(skip=True)
     assert read_corpus(folder, bad)["source"].to_list() == ["a.md", "hr/pay.md"]
     assert bad.count == 1 and said in "\n".join(bad.told())
-    source_fingerprint(folder)
+    source_fingerprint(Corpus("c", folder))
 
 
 @pytest.mark.parametrize("target", ["../secret.md", "hr/pay.md", "x.md", "nowhere.md"])
@@ -251,7 +250,7 @@ def test_a_name_that_is_not_utf8_is_told(folder: Path) -> None:
 def test_a_document_that_is_no_text_is_told(
     folder: Path, data: bytes, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_folder, "LARGEST", 2_000)
+    monkeypatch.setattr(document_kinds, "LARGEST", 2_000)
     (folder / "x.md").write_bytes(data)
     refused_then_left_out(folder, "x.md", said)
 
@@ -354,37 +353,6 @@ def test_a_refresh_leaves_out_what_is_bad_as_the_setting_says(tmp_path: Path) ->
     file.write_text(file.read_text().replace('["hr"]', '"hr"', 2))
     with pytest.raises(InputError, match="3 of the 4 passages of corpus c would be deleted"):
         read_passages(lenient, registry, "c")
-
-
-# Markdown.
-
-
-@pytest.mark.parametrize(
-    "mark", ["<!--", "[", "[a](", "![a](", "**a ", "__a ", "`a ", "`", "**", "# a" + " " * 50 + "b", "[a]"]
-)
-def test_markdown_is_read_in_one_pass(mark: str) -> None:
-    # Such a text took minutes: from every mark on, the rest was searched for its end.
-    text = mark * 200_000
-    plain_text(text)
-    plain_text(f"# {text}")
-
-
-@pytest.mark.parametrize(
-    ("markdown", "title", "text"),
-    [
-        ("# T #\n\na **b** `c` __d__ e", "T", "a b c d e"),
-        ("a ** b ** c", "", "a ** b ** c"),
-        ("**a `b** c`", "", "a `b c`"),
-        ("a * b\n* item\n> quote", "", "a * b item quote"),
-        ("x <!-- **y --> z <!-- w", "", "x z <!-- w"),
-        ("[![i](s.png)](u) [a](b) [c]", "", "i a [c]"),
-        ("# C#\n\nx", "C#", "x"),
-        ("T\n---\nx", "T", "x"),
-    ],
-)
-def test_markup_goes_and_words_stay(markdown: str, title: str, text: str) -> None:
-    found = plain_text(markdown)
-    assert (found[0], " ".join(found[1].split())) == (title, text)
 
 
 @pytest.mark.parametrize(

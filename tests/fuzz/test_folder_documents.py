@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.datasets.made_documents import docx, paragraph, pdf
 from tests.fuzz.mutating import mutated
 from tests.fuzz.test_corpus_files import read_or_refused
 from wbrag_pipeline.datasets.label_keys import label_key
@@ -38,6 +39,36 @@ def test_documents(tmp_path: Path, data: bytes, name: str) -> None:
         file.unlink()
     (tmp_path / "z.txt").write_text("Always there.")
     (tmp_path / name).write_bytes(data)
+    read_or_refused(tmp_path)
+
+
+MDX = (
+    b"---\nlabels: [hr]\n---\nimport X from 'x'\n\n<Tabs a={'b'}>\n\n## Pay\n\n{/* no */}\n\n```js\n<A>\n```\n</Tabs>\n"
+)
+NOTEBOOK = b'{"cells": [{"cell_type": "markdown", "source": ["# Pay"]}, {"cell_type": "code", "source": "x = 1"}]}'
+HTML = b"<title>Pay</title><meta name=labels content=hr><main><h1>Pay</h1><ul><li>a<pre>b</pre><table><tr><td>c</table>"
+RST = b":labels: hr\n\nPay\n===\n\n- `a`_ |b| ``c``\n\n.. note:: d\n\n.. x:: y\n   :z:\n\n   e\n\n+---+\n| f |\n+---+\n"
+OF_OTHER_KINDS = {
+    "a.mdx": MDX,
+    "a.ipynb": NOTEBOOK,
+    "a.html": HTML,
+    "a.rst": RST,
+    "a.docx": docx(paragraph("Pay", "berschrift1") + paragraph("Salary bands.")),
+    "a.pdf": pdf(["Salary bands.", "Review in March."]),
+}
+
+
+@in_one_folder
+@given(
+    found=st.sampled_from(sorted(OF_OTHER_KINDS.items())).flatmap(
+        lambda kind: st.tuples(st.just(kind[0]), mutated(kind[1]))
+    )
+)
+def test_documents_of_other_kinds(tmp_path: Path, found: tuple[str, bytes]) -> None:
+    for file in tmp_path.iterdir():
+        file.unlink()
+    (tmp_path / "z.txt").write_text("Always there.")
+    (tmp_path / found[0]).write_bytes(found[1])
     read_or_refused(tmp_path)
 
 

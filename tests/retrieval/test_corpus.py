@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
+from wbrag_pipeline.datasets.registry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
@@ -27,7 +28,7 @@ def store(settings: Settings, source: Path, angles: dict[str, float]) -> None:
     """What the asset `passages` leaves."""
     file = settings.table("passages", "c")
     file.parent.mkdir(parents=True, exist_ok=True)
-    note_source(settings, "c", source_fingerprint(source), passages_of(angles))
+    note_source(settings, "c", source_fingerprint(Corpus("c", source)), passages_of(angles))
     with replacing(file) as temporary:
         passages_of(angles).write_parquet(temporary)
 
@@ -46,30 +47,30 @@ def settings(tmp_path: Path) -> Settings:
 def test_an_index_is_fresh_for_the_very_file_it_was_made_from(
     settings: Settings, source: Path, compass: CompassEncoder, tmp_path: Path
 ) -> None:
-    assert not is_fresh(settings, "c", source)
+    assert not is_fresh(settings, Corpus("c", source))
     store(settings, source, {"a": 0.0})
-    assert not is_fresh(settings, "c", source)
+    assert not is_fresh(settings, Corpus("c", source))
     build_corpus_index(settings, "c", compass)
-    assert not is_fresh(settings, "c", source)  # units may still be of another state
+    assert not is_fresh(settings, Corpus("c", source))  # units may still be of another state
     commit_state(settings, "c")
-    assert is_fresh(settings, "c", source)
+    assert is_fresh(settings, Corpus("c", source))
     # Another file of the same size, older than the index: what a corpus added with --replace may be.
     other = tmp_path / "other.jsonl"
     other.write_text("two", encoding="utf-8")
     os.utime(other, (1, 1))
-    assert not is_fresh(settings, "c", other)
+    assert not is_fresh(settings, Corpus("c", other))
     source.write_text("changed", encoding="utf-8")
-    assert not is_fresh(settings, "c", source)
+    assert not is_fresh(settings, Corpus("c", source))
 
 
 def test_a_folder_is_fresh_until_one_of_its_files_changes(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "a.md").write_text("a", encoding="utf-8")
-    before = source_fingerprint(folder)
-    assert source_fingerprint(folder) == before
+    before = source_fingerprint(Corpus("c", folder))
+    assert source_fingerprint(Corpus("c", folder)) == before
     (folder / "b.md").write_text("b", encoding="utf-8")
-    assert source_fingerprint(folder) != before
+    assert source_fingerprint(Corpus("c", folder)) != before
 
 
 def test_a_table_that_the_index_was_not_made_from_is_refused(
@@ -85,7 +86,7 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
     assert open_knowledge_base(settings, "c", compass).search(["0"], 1)["passage_id"].to_list() == ["a"]
     with pytest.raises(IntegrityError, match="--refresh"):
         open_knowledge_base(settings, "c", compass, for_training=True)
-    assert not is_fresh(settings, "c", source)
+    assert not is_fresh(settings, Corpus("c", source))
     build_corpus_index(settings, "c", compass)
     served = open_knowledge_base(settings, "c", compass, for_training=True)
     assert served.search(["0"], 1)["passage_id"].to_list() == ["b"]
@@ -152,10 +153,10 @@ def test_a_note_of_another_table_is_not_believed(settings: Settings, source: Pat
     store(settings, source, {"a": 0.0})
     # Killed after the note and before the table it speaks of.
     source.write_text("changed", encoding="utf-8")
-    note_source(settings, "c", source_fingerprint(source), passages_of({"a": 5.0}))
+    note_source(settings, "c", source_fingerprint(Corpus("c", source)), passages_of({"a": 5.0}))
     build_corpus_index(settings, "c", compass)
     commit_state(settings, "c")
-    assert not is_fresh(settings, "c", source)
+    assert not is_fresh(settings, Corpus("c", source))
 
 
 def test_only_what_is_new_is_encoded(settings: Settings, source: Path, compass: CompassEncoder) -> None:

@@ -22,13 +22,14 @@ _LABELS_TOLD = 20  # labels that are told by name
 
 
 @app.command()
-@with_settings("home", "skip_bad")
+@with_settings("home", "encoder", "skip_bad")
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
-    path: Annotated[
-        Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of .md/.txt files.")
-    ],
+    path: Annotated[Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of documents.")],
     description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
+    split: Annotated[
+        bool, typer.Option("--split", help="Cut rows of more than 100 words into parts, now and at each refresh.")
+    ] = False,
     replace: Replace = False,
     *,
     settings: Settings,
@@ -39,14 +40,18 @@ def corpus(
     """
     from wbrag_pipeline.datasets.adding import add_corpus
     from wbrag_pipeline.datasets.quoting import names_shown
+    from wbrag_pipeline.retrieval.reading_limit import token_limit, unread
 
-    added = add_corpus(settings.home, name, path, description, replace=replace, skip_bad=settings.skip_bad)
+    added = add_corpus(settings.home, name, path, description, split=split, replace=replace, skip_bad=settings.skip_bad)
     some = [f"{names_shown([label])} {count:,}" for label, count in list(added.labels.items())[:_LABELS_TOLD]]
     more = ", …" if len(added.labels) > len(some) else ""
     labels = f"{added.labelled:,} with labels" + (f" ({', '.join(some)}{more})" if some else "")
     say(f"corpus {name}: {added.passages:,} passages, {labels} ({added.file})")
     for line in added.bad.told():
         say(line)
+    if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
+        is_cut = split or added.corpus.path.is_dir()
+        say(f"{found}" + ("" if is_cut else "; --replace --split cuts long rows into parts"))
 
 
 @app.command()

@@ -81,7 +81,7 @@ def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, r
 
     registry = Registry.load(settings.home)
     corpora = dict.fromkeys(registry.benchmark(name).corpus for name in benchmarks)
-    stale = [name for name in corpora if refresh or not is_fresh(settings, name, registry.corpus(name).path)]
+    stale = [name for name in corpora if refresh or not is_fresh(settings, registry.corpus(name))]
     if not stale:
         return
     with dagster_instance(settings) as instance:

@@ -81,7 +81,7 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
     from wbrag_pipeline.retrieval.corpus import committed_state, is_fresh
     from wbrag_pipeline.retrieval.passage_changes import counts
 
-    if is_fresh(settings, corpus, registry.corpus(corpus).path):
+    if is_fresh(settings, registry.corpus(corpus)):
         say(f"corpus {corpus}: its files have not changed")
         return
     first = committed_state(settings, corpus) is None

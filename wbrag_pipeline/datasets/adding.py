@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import yaml
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import metric_name
+from wbrag_pipeline.datasets.passage_cutting import WORDS_A_PASSAGE
 from wbrag_pipeline.datasets.registry import (
     BUILT_IN,
     Answers,
@@ -28,14 +30,15 @@ from wbrag_pipeline.storage import write_text
 
 @dataclass(frozen=True)
 class AddedCorpus:
-    """What was found and written: the entry, its number of passages, and the YAML file.
+    """What was found and written: the entry, its number of passages, they themselves (PASSAGES), and the YAML file.
 
     labelled: how many passages have access labels. labels: each with the number of its passages, the most first.
-    bad: what was left out.
+    bad: what was left out, and all else that was not taken in.
     """
 
     corpus: Corpus
     passages: int
+    table: pl.DataFrame
     file: Path
     labelled: int
     labels: dict[str, int]
@@ -54,24 +57,34 @@ class AddedBenchmark:
 
 
 def add_corpus(
-    home: Path, name: str, path: Path, description: str = "", *, replace: bool = False, skip_bad: bool = False
+    home: Path,
+    name: str,
+    path: Path,
+    description: str = "",
+    *,
+    split: bool = False,
+    replace: bool = False,
+    skip_bad: bool = False,
 ) -> AddedCorpus:
     """Read the corpus at ``path`` whole and register it under ``home`` as ``name``.
 
+    split: cut rows of more than WORDS_A_PASSAGE words into parts, now and whenever the corpus is read again.
     skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
     ``read_corpus`` refuses the corpus.
     """
     file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
-    corpus = Corpus(name, absolute_path(path), description)
+    corpus = Corpus(name, absolute_path(path), description, WORDS_A_PASSAGE if split else 0)
     bad = BadDocuments(skip=skip_bad)
-    passages = read_corpus(corpus.path, bad)
+    if split and corpus.path.is_dir():
+        raise InputError("a folder is always cut into passages", field="--split", hint="leave --split out")
+    passages = read_corpus(corpus.path, bad, corpus.split)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
-    _write(file, {"path": str(corpus.path), "description": description})
+    _write(file, {"path": str(corpus.path), "description": description, "split": str(corpus.split or "")})
     labelled = int((passages["labels"].list.len() > 0).sum())
-    return AddedCorpus(corpus, passages.height, file, labelled, labels, bad)
+    return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)
 
 
 def add_benchmark(

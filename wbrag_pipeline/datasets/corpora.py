@@ -1,4 +1,4 @@
-"""Corpora into the table PASSAGES: FlashRAG JSONL, CSV, Parquet, or a folder of texts."""
+"""Corpora into the table PASSAGES: FlashRAG JSONL, CSV, Parquet, or a folder of documents."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import polars as pl
 from wbrag_pipeline.datasets.access_labels import labels_of
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.dates import said_at_of
+from wbrag_pipeline.datasets.document_kinds import KINDS, ending_of
+from wbrag_pipeline.datasets.encodings import without_controls
+from wbrag_pipeline.datasets.passage_cutting import cut_text
 from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
 from wbrag_pipeline.datasets.text_folder import passages_in_folder
@@ -25,15 +28,17 @@ _BATCH_TEXT = 64 << 20  # characters of such rows
 _COLUMNS = frozenset({"id", "contents", "title", "text", "labels", "source", "date"})
 
 
-def read_corpus(path: Path, bad: BadDocuments | None = None) -> pl.DataFrame:
+def read_corpus(path: Path, bad: BadDocuments | None = None, split: int = 0) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
     path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
         ``contents`` (FlashRAG: the title in double quotes on the first line, then the text) or ``text`` and perhaps
-        ``title``, and perhaps ``labels``, ``source`` and ``date``; or a folder of ``.md`` / ``.txt`` files, see
-        ``text_folder``.
+        ``title``, and perhaps ``labels``, ``source`` and ``date``; or a folder of documents, see ``text_folder``.
 
     bad: takes note of documents and rows that cannot be read, which are left out; None refuses the first.
+
+    split: rows of more words are cut into parts of at most so many, at sentence ends; those of row 17 are ``17#1``,
+        ``17#2``, …, and their source is that of the row. 0 cuts none. A folder is always cut.
 
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
@@ -44,11 +49,14 @@ def read_corpus(path: Path, bad: BadDocuments | None = None) -> pl.DataFrame:
         found = passages_in_folder(path, bad)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
-            told = "holds no text in .md or .txt files"
+            told = "holds no text in documents that are read here"
             raise InputError(_but(told, bad), file=name_of(path), hint="an empty corpus is refused")
         return PASSAGES.check(frame.drop("number"), str(path))
+    if ending_of(path.name) in KINDS and os.path.isfile(path):
+        raise InputError("is one document", file=name_of(path), hint="give the folder that it is in")
     source = RecordFile.at(path)
-    frame = check_ids(source, _table(_passages(source, bad)), "passage_id", bad)
+    rows = (part for row in _passages(source, bad) for part in _in_parts(row, split, bad))
+    frame = check_ids(source, _table(rows), "passage_id", bad)
     if frame.is_empty():
         raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
     return PASSAGES.check(frame.drop("number"), str(path))
@@ -86,8 +94,23 @@ def _passages(source: RecordFile, bad: BadDocuments) -> Iterator[_Row]:
             row = _passage(source, number, fields)
         except InputError as error:
             bad.found(error)
-        else:
-            yield row
+            continue
+        (title, some), (text, more) = without_controls(row.title), without_controls(row.text)
+        bad.controls += some + more
+        if not text.strip():
+            bad.found(source.error("holds control characters only", number, "text", hint="take the row out"))
+            continue
+        yield row._replace(title=title.strip(), text=text) if some or more else row
+
+
+def _in_parts(row: _Row, words: int, bad: BadDocuments) -> Iterator[_Row]:
+    parts = cut_text(row.text, words) if words and len(row.text) > words else []
+    if len(parts) < 2:
+        yield row
+        return
+    bad.cut += 1
+    for number, text in enumerate(parts, start=1):
+        yield row._replace(passage_id=f"{row.passage_id}#{number}", text=text)
 
 
 def _passage(source: RecordFile, number: int, fields: dict[str, Any]) -> _Row:

@@ -16,6 +16,12 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import NAMED, BadDocuments
+from wbrag_pipeline.datasets.encodings import (
+    WRONG_CONVERSION_HINT,
+    conversion_hint,
+    encoding_of,
+    wrong_conversion,
+)
 from wbrag_pipeline.datasets.parquet_rows import first_repeated, rows_of_parquet
 from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
 from wbrag_pipeline.datasets.strict_json import BadJson, json_value
@@ -173,14 +179,15 @@ def _decoded(source: RecordFile, line: TextLine) -> str:
         problem = f"is longer than {LONGEST_LINE >> 20} MiB"
         raise source.error(problem, line.number, hint="cut the document into passages")
     try:
-        return line.data.decode("utf-8-sig" if line.number == 1 else "utf-8")
+        text = line.data.decode("utf-8-sig" if line.number == 1 else "utf-8")
+        if line.number == 1 and b"\0" in line.data and encoding_of(line.data):
+            raise source.error("not UTF-8", line.number, hint=conversion_hint(line.data))
+        return text
     except UnicodeDecodeError as error:
         of = "decompressed text" if source.compression else "file"
         byte, offset = line.data[error.start], line.offset + error.start
-        hint = "save the file as UTF-8, for example with: iconv -f latin1 -t utf-8"
-        raise source.error(
-            f"not UTF-8: byte 0x{byte:02x} at offset {offset} of the {of}", line.number, hint=hint
-        ) from None
+        problem = f"not UTF-8: byte 0x{byte:02x} at offset {offset} of the {of}"
+        raise source.error(problem, line.number, hint=conversion_hint(line.data)) from None
 
 
 def _check_header(source: RecordFile, header: list[str], number: int) -> None:
@@ -218,9 +225,15 @@ def text_field(source: RecordFile, number: int, fields: dict[str, Any], field: s
 
 
 def check_unicode(source: RecordFile, number: int, field: str, text: str) -> None:
-    r"""Refuse NUL, and half of a surrogate pair (``\ud83d`` alone), which JSON can write and no file can store."""
+    r"""Refuse NUL, traces of a wrong conversion, and half of a surrogate pair (``\ud83d`` alone).
+
+    JSON can write such a half, and no file can store it.
+    """
     if "\0" in text:
         raise source.error("holds a NUL character, which is not text", number, field, hint="take it out")
+    if (mark := wrong_conversion(text)) is not None:
+        problem = f"holds the control character {mark!r}: it was converted from the wrong encoding"
+        raise source.error(problem, number, field, hint=WRONG_CONVERSION_HINT)
     try:
         text.isascii() or text.encode("utf-8")
     except UnicodeEncodeError:

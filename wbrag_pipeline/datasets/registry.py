@@ -4,6 +4,7 @@
 
     path: ../data/wiki.jsonl.gz     # absolute, or relative to this file
     description: English Wikipedia, December 2018
+    split: "100"                    # rows of more words are cut into parts of so many; they are not when left out
 
 ``benchmarks/nq.yaml``::
 
@@ -36,6 +37,7 @@ from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.question_files import read_numbered_questions, shared_questions
+from wbrag_pipeline.datasets.quoting import name_of
 from wbrag_pipeline.datasets.tasks import TASKS, task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
@@ -46,17 +48,22 @@ Overlap = Literal["refuse", "drop"]
 Answers = Literal["given", "none"]
 
 BUILT_IN = Path(__file__).parent / "builtin"
+_FEWEST_WORDS = 10  # of a part
 # Names are path components and Dagster partition keys.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes."""
+    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes.
+
+    split: most words of a part that long rows are cut into; 0 where they are not cut.
+    """
 
     name: str
     path: Path
     description: str = ""
+    split: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,9 @@ class Registry:
         Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
         for file in _entries("corpora", home, corpora):
-            fields = fields_of(file, required=("path",), optional=("description",))
-            corpora[file.stem] = Corpus(file.stem, _path(file, fields["path"]), fields.get("description", ""))
+            fields = fields_of(file, required=("path",), optional=("description", "split"))
+            path, split = _path(file, fields["path"]), _split(file, fields.get("split", ""))
+            corpora[file.stem] = Corpus(file.stem, path, fields.get("description", ""), split)
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home, benchmarks):
             benchmarks[file.stem] = _benchmark(file, corpora)
@@ -144,9 +152,9 @@ class Registry:
         bad: takes note of documents and rows that cannot be read; None refuses the first. Raises InputError for an
         unknown name or a file that cannot be taken.
         """
-        path = self.corpus(corpus).path
-        _require(path, f"corpora/{corpus}.yaml")
-        return self.forgotten.without_forgotten_passages(read_corpus(path, bad), corpus)
+        entry = self.corpus(corpus)
+        _require(entry.path, f"corpora/{corpus}.yaml")
+        return self.forgotten.without_forgotten_passages(read_corpus(entry.path, bad, entry.split), corpus)
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.
@@ -266,8 +274,20 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
     )
 
 
+def _split(file: Path, value: str) -> int:
+    if value and not (value.isascii() and value.isdigit() and len(value) < 6 and int(value) >= _FEWEST_WORDS):
+        hint = f'for example "100"; at least {_FEWEST_WORDS}'
+        raise InputError(f"{value!r} is no number of words", file=file, field="split", hint=hint)
+    return int(value or 0)
+
+
 def absolute_path(path: Path) -> Path:
-    """The path from the root on, ``~`` in it replaced. Raises InputError for the home of somebody who has none."""
+    """The path from the root on, ``~`` in it replaced.
+
+    Raises InputError for the home of somebody who has none, and for a name that no file of the registry can hold.
+    """
+    if name_of(path) != str(path):
+        raise InputError("has a name that is not UTF-8", file=name_of(path), hint="rename it")
     try:
         return Path(os.path.abspath(path.expanduser()))
     except RuntimeError:

@@ -60,7 +60,7 @@ def read_passages(
 
     Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
     """
-    source = registry.corpus(corpus).path
+    source = registry.corpus(corpus)
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
     frame = registry.passages(corpus, bad or BadDocuments(skip=settings.skip_bad))

@@ -25,6 +25,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.document_kinds import reading_of_folders
+from wbrag_pipeline.datasets.registry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
@@ -75,9 +77,15 @@ class CorpusState:
             raise IntegrityError(self.passages, "is not the table that the index was made from")
 
 
-def source_fingerprint(source: Path) -> str:
-    """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder."""
-    facts = []
+def source_fingerprint(corpus: Corpus) -> str:
+    """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder.
+
+    How they are read is part of it: the same files give other passages where that changes.
+    """
+    source = corpus.path
+    facts = [f"split {corpus.split}"] if corpus.split else []
+    if source.is_dir():
+        facts.append(reading_of_folders())
     for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
         with suppress(OSError):  # what nobody may look at says so when it is read
             found = file.stat()
@@ -166,15 +174,15 @@ def commit_state(settings: Settings, corpus: str) -> None:
                 remove_directory(folder)
 
 
-def is_fresh(settings: Settings, corpus: str, source: Path) -> bool:
-    """Whether table, index and units are in step with each other and with ``source`` as it is now."""
+def is_fresh(settings: Settings, corpus: Corpus) -> bool:
+    """Whether table, index and units are in step with each other and with the corpus' files as they are now."""
     try:
-        state = current_state(settings, corpus)
+        state = current_state(settings, corpus.name)
         return (
             state is not None
-            and state.source == source_fingerprint(source)
-            and _same(settings.table("passages", corpus), state.passages)
-            and (committed := committed_state(settings, corpus)) is not None
+            and state.source == source_fingerprint(corpus)
+            and _same(settings.table("passages", corpus.name), state.passages)
+            and (committed := committed_state(settings, corpus.name)) is not None
             and committed.name == state.name
         )
     except (OSError, IntegrityError):

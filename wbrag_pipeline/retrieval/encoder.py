@@ -99,16 +99,30 @@ class SentenceEncoder:
 
     def encode_passages(self, titles: Sequence[str], texts: Sequence[str], progress: Advance | None = None) -> Vectors:
         """Vectors [n, dimension] of n passages, in order and of length 1; ``progress`` is told of finished ones."""
-        inputs = [
-            self.passage_prefix + (f"{title}\n{text}" if title else text)
-            for title, text in zip(titles, texts, strict=True)
-        ]
-        return self._encode(inputs, _PASSAGE_TOKENS, self._bf16, progress)
+        return self._encode(self._passages(titles, texts), _PASSAGE_TOKENS, self._bf16, progress)
 
     def encode_queries(self, questions: Sequence[str], progress: Advance | None = None) -> Vectors:
         """Vectors [n, dimension] of n questions, in order and of length 1; ``progress`` is told of finished ones."""
         inputs = [self.query_prefix + question for question in questions]
         return self._encode(inputs, _QUERY_TOKENS, False, progress)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of a text that are read; 0 for a model without a limit."""
+        return self._longest if self._fast else 0
+
+    def count_tokens(self, titles: Sequence[str], texts: Sequence[str]) -> list[int]:
+        """Tokens of each passage with its prefix, also of those that are not read."""
+        found = self._model.tokenizer(
+            self._passages(titles, texts), truncation=False, return_attention_mask=False, verbose=False
+        )
+        return [len(ids) for ids in found["input_ids"]]
+
+    def _passages(self, titles: Sequence[str], texts: Sequence[str]) -> list[str]:
+        return [
+            self.passage_prefix + (f"{title}\n{text}" if title else text)
+            for title, text in zip(titles, texts, strict=True)
+        ]
 
     def _encode(self, inputs: list[str], budgets: dict[str, int], half: bool, progress: Advance | None) -> Vectors:
         out = np.zeros((len(inputs), self.dimension), dtype=np.float32)

@@ -29,10 +29,24 @@ if TYPE_CHECKING:
 LONGEST = 256
 
 
+class MiniLmTokens:
+    """A ``TokenLimit``: how long passages are for this encoder, without its weights."""
+
+    longest = LONGEST
+
+    def __init__(self) -> None:
+        self._tokenizer = minilm.load_tokenizer()
+
+    def count_tokens(self, titles: Sequence[str], texts: Sequence[str]) -> list[int]:
+        """Tokens of each passage, the two special ones included."""
+        return [len(found.ids) for found in self._tokenizer.encode_batch(_joined(titles, texts))]
+
+
 class MiniLmEncoder:
     """An ``Encoder``; ``encoder.load_encoder`` makes it. Its vectors are those of the library but for rounding."""
 
     dimension = minilm.WIDTH
+    longest = LONGEST
 
     def __init__(self, name: str) -> None:
         import torch
@@ -52,12 +66,15 @@ class MiniLmEncoder:
 
     def encode_passages(self, titles: Sequence[str], texts: Sequence[str], progress: Advance | None = None) -> Vectors:
         """Vectors [n, 384] of n passages, in order and of length 1; ``progress`` is told of finished ones."""
-        joined = [f"{title}\n{text}" if title else text for title, text in zip(titles, texts, strict=True)]
-        return self._encode(joined, self._fast, progress)
+        return self._encode(_joined(titles, texts), self._fast, progress)
 
     def encode_queries(self, questions: Sequence[str], progress: Advance | None = None) -> Vectors:
         """Vectors [n, 384] of n questions, in order and of length 1; ``progress`` is told of finished ones."""
         return self._encode(questions, self._exact, progress)
+
+    def count_tokens(self, titles: Sequence[str], texts: Sequence[str]) -> list[int]:
+        """Tokens of each passage, also of those that are not read."""
+        return MiniLmTokens().count_tokens(titles, texts)
 
     def _encode(self, texts: Sequence[str], dense: minilm.Dense, progress: Advance | None) -> Vectors:
         vectors = map_on_cores(lambda text: self._encode_one(text, dense), texts, progress)
@@ -72,6 +89,10 @@ class MiniLmEncoder:
             hidden = minilm.encode(self._weights, ids, torch.zeros_like(ids), dense=dense)
             vector: Vectors = functional.normalize(hidden[0].mean(0), dim=0).numpy()
             return vector
+
+
+def _joined(titles: Sequence[str], texts: Sequence[str]) -> list[str]:
+    return [f"{title}\n{text}" if title else text for title, text in zip(titles, texts, strict=True)]
 
 
 def _parameters(checkpoint: Mapping[str, Tensor]) -> Iterator[Tensor]:
