@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.registry import (
@@ -54,22 +55,30 @@ class AddedBenchmark:
 
 
 def add_corpus(
-    home: Path, name: str, path: Path, description: str = "", *, replace: bool = False, skip_bad: bool = False
+    home: Path,
+    name: str,
+    path: Path,
+    description: str = "",
+    *,
+    columns: str = "",
+    replace: bool = False,
+    skip_bad: bool = False,
 ) -> AddedCorpus:
     """Read the corpus at ``path`` whole and register it under ``home`` as ``name``.
 
+    columns: names of columns as ``ColumnMap.parse`` reads them, kept in the entry.
     skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
     ``read_corpus`` refuses the corpus.
     """
     file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
-    corpus = Corpus(name, absolute_path(path), description)
+    corpus = Corpus(name, absolute_path(path), description, ColumnMap.parse(columns, PASSAGE_NAMES))
     bad = BadDocuments(skip=skip_bad)
-    passages = read_corpus(corpus.path, bad)
+    passages = read_corpus(corpus.path, bad, corpus.columns)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
-    _write(file, {"path": str(corpus.path), "description": description})
+    _write(file, {"path": str(corpus.path), "description": description, "map": str(corpus.columns)})
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, file, labelled, labels, bad)
 
@@ -87,9 +96,12 @@ def add_benchmark(
     answers: Answers = "given",
     overlap: Overlap = "refuse",
     source: str = "",
+    columns: str = "",
     replace: bool = False,
 ) -> AddedBenchmark:
     """Read the splits whole and register them under ``home`` as ``name``; ``metric`` None is the task's own.
+
+    columns: as for ``add_corpus``, of both files.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), the task, metric or
     corpus is unknown, a file is refused, a gold answer is none of the task's choices, or the splits share a question
@@ -108,6 +120,7 @@ def add_benchmark(
         answers=answers,
         overlap=overlap,
         source=source,
+        columns=ColumnMap.parse(columns, QUESTION_NAMES),
     )
     splits = read_splits(benchmark)
     fields = {
@@ -120,6 +133,7 @@ def add_benchmark(
         "answers": "" if answers == "given" else answers,
         "overlap": overlap,
         "source": source,
+        "map": str(benchmark.columns),
     }
     _write(file, fields)
     return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)
