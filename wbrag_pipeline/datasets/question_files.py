@@ -10,12 +10,12 @@ import polars as pl
 
 from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.gold_answers import BadAnswers, gold_answers
-from wbrag_pipeline.datasets.metrics import normalize_answer
 from wbrag_pipeline.datasets.question_shapes import QUESTION_SHAPES, USUAL_QUESTIONS
 from wbrag_pipeline.datasets.quoting import names_shown, shown
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, records, text_field
 from wbrag_pipeline.datasets.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.datasets.wording import same_question
 from wbrag_pipeline.tables import SPLIT
 
 
@@ -71,26 +71,15 @@ def _shaped(source: RecordFile, shapes: Shapes) -> Iterator[tuple[int, ShapedRow
 
 
 def shared_questions(train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
-    """Questions that stand in both splits after normalisation (case, punctuation, articles and blanks aside).
+    """Questions that stand in both splits, as ``wording.same_question`` compares them, in whatever spelling of Unicode.
 
     train, test: SPLIT tables. Returns one row a training question with a twin: train_id, test_id (its first
     twin's), question (as training words it), in training order. An honest evaluation has none.
     """
-    twins: dict[str, str] = {}
-    for question_id, question in test.select("question_id", "question").iter_rows():
-        twins.setdefault(_normal(question), question_id)
-    rows = [
-        (question_id, twins[normal], question)
-        for question_id, question in train.select("question_id", "question").iter_rows()
-        if (normal := _normal(question)) in twins
-    ]
-    schema = pl.Schema({"train_id": pl.String, "test_id": pl.String, "question": pl.String})
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _normal(question: str) -> str:
-    # "???" normalises to nothing; it is compared as it stands, or all such questions would be twins.
-    return normalize_answer(question) or question.strip()
+    asked = test.select(test_id="question_id", told=same_question(test["question"]))
+    twins = train.select("question", train_id="question_id", told=same_question(train["question"]))
+    found = twins.join(asked.unique("told", keep="first", maintain_order=True), on="told", maintain_order="left")
+    return found.select("train_id", "test_id", "question")
 
 
 def _answers(source: RecordFile, number: int, row: ShapedRow, task: Task | None) -> list[str]:
