@@ -127,6 +127,12 @@ def test_passages_of_every_tool_are_read(tmp_path: Path, row: dict[str, Any], ex
         assert frame.select("passage_id", "title", "text", "labels", "source").row(0) == expected
 
 
+def test_a_document_without_questions_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"data": [{"title": "T", "paragraphs": []}]}')
+    with pytest.raises(InputError, match=r"a\.json: holds no questions"):
+        read_questions(tmp_path / "a.json")
+
+
 def test_documents_without_ids_are_numbered_within_their_source(tmp_path: Path) -> None:
     rows = [{"page_content": "x", "metadata": {"source": name}} for name in ("a.md", "b.md", "a.md")]
     (tmp_path / "a.json").write_text(json.dumps(rows))

@@ -123,7 +123,7 @@ def _passage(source: RecordFile, number: int, row: ShapedRow, labels: str | None
         hint = f"a row has either contents or text; {there}; name other columns with --map text=…"
         raise source.error("is missing", number, contents, hint=hint)
     found, said_at = labels_of(source, number, fields, labels), said_at_of(source, number, fields, row.column("date"))
-    return _Row(number, passage_id, title, text, found, document or title or passage_id, said_at)
+    return _Row(number, passage_id, title, text, found, document or normalize("NFC", title) or passage_id, said_at)
 
 
 def _optional(source: RecordFile, number: int, fields: dict[str, Any], field: str) -> str:

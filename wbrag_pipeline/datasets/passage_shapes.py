@@ -53,7 +53,7 @@ def _names(*fields: str) -> frozenset[str]:
 
 
 USUAL_PASSAGES = Shape(
-    "any other",
+    "title and text",
     _names("id", "text"),
     {"id": ("id", "_id", "id_"), "contents": ("contents",)},
     note="DPR's `psgs_w100.tsv`, own files",

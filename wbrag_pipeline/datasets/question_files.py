@@ -57,6 +57,8 @@ def read_numbered_questions(
         question = normalize("NFC", text_field(source, number, row.fields, asked))
         golden = _answers(source, number, row, task) if answers else []
         rows.append((number, question_id, question, golden))
+    if not rows:
+        raise source.error("holds no questions", hint="check that it was written whole")
     frame = pl.DataFrame(rows, schema=pl.Schema({"number": pl.UInt32(), **SPLIT.schema}), orient="row")
     return check_ids(source, frame, "question_id")
 

@@ -28,7 +28,7 @@ def _names(*fields: str) -> frozenset[str]:
 
 
 USUAL_QUESTIONS = Shape(
-    "any other",
+    "question and answer",
     _names("question"),
     {"id": _IDS, "question": ("question",), "answers": ("golden_answers", "answers", "answer")},
     note="DPR, Natural Questions, TriviaQA, BoolQ, SQuAD's rows on Hugging Face, own files",
