@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from docs_reference import api, assets, commands, errors, settings, table_schemas, tasks
+from docs_reference import api, assets, commands, errors, file_shapes, settings, table_schemas, tasks
 from wbrag_pipeline.storage import write_text
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -16,6 +16,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "tables.md": table_schemas.page,
     "assets.md": assets.page,
     "tasks-and-metrics.md": tasks.page,
+    "file-shapes.md": file_shapes.page,
     "errors.md": errors.page,
 }
 

@@ -20,7 +20,7 @@ _METRICS = """
 
 All metrics lie between 0 and 1 and are printed times 100. An answer is compared with each gold answer and the best
 comparison counts. Before the comparison both are normalised: lower case, no ASCII punctuation, no English articles,
-single spaces.
+single spaces. `accuracy_unicode` normalises for all languages.
 
 """
 

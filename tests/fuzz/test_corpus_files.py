@@ -18,13 +18,26 @@ from hypothesis import strategies as st
 from tests.fuzz.mutating import mutated
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.passage_shapes import PASSAGE_SHAPES
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import PASSAGES
 
 in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 KEYS = st.sampled_from(
-    ["id", "text", "title", "contents", "labels", "Labels", "label", "date", "source", "meta", "\ud800"]
+    [
+        "title",
+        "labels",
+        "Labels",
+        "label",
+        "date",
+        "source",
+        "qas",
+        "context",
+        "data",
+        "�",
+        *sorted({name for shape in PASSAGE_SHAPES for name in {*shape.names, "metadata", "meta"}}),
+    ]
 )
 ROWS = b"".join(
     json.dumps(
@@ -66,7 +79,11 @@ def json_rows() -> st.SearchStrategy[bytes]:
     """Rows of good JSON, with keys that stand twice."""
     pair = st.tuples(KEYS, values()).map(lambda found: f"{json.dumps(found[0])}: {json.dumps(found[1])}")
     row = st.lists(pair, max_size=6).map(lambda pairs: "{" + ", ".join(['"id": "7"', '"text": "x"', *pairs]) + "}")
-    return st.lists(row, max_size=3).map(lambda found: "\n".join(found).encode())
+    form = st.sampled_from(["{}", "[{}]", '{{\n"data": [{}]}}'])
+    between = {"{}": "\n"}
+    return st.builds(
+        lambda found, how: how.format(between.get(how, ",").join(found)).encode(), st.lists(row, max_size=3), form
+    )
 
 
 @in_one_folder
@@ -74,6 +91,8 @@ def json_rows() -> st.SearchStrategy[bytes]:
 @example(b'{"id": "1", "text": "x", "n": ' + b"9" * 5000 + b"}")
 @example(b'{"id": "1", "text": "x", "n": ' + b"[" * 5000 + b"]" * 5000 + b"}")
 @example(b'{"id": "1", "text": "x", "n": NaN}')
+@example(b'[{"page_content": "x", "metadata": {"source": "a", "labels": ["hr"]}}]')
+@example(b'{"data": [{"title": "T", "paragraphs": []}]}')
 def test_jsonl(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "a.jsonl"
     file.write_bytes(data)

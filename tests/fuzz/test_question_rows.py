@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.mutating import mutated
+from wbrag_pipeline.datasets.column_map import QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.question_files import read_questions
+from wbrag_pipeline.datasets.question_shapes import QUESTION_SHAPES
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import SPLIT
@@ -26,21 +28,39 @@ ANSWERS = st.recursive(
     max_leaves=4,
 )
 FIELDS = st.dictionaries(
-    st.sampled_from(["id", "question", "answer", "answers", "golden_answers"]), ANSWERS | st.just("yes"), max_size=4
+    st.sampled_from(sorted({"data", *(name for shape in QUESTION_SHAPES for name in shape.names)})),
+    ANSWERS | st.sampled_from(["yes", "['yes']"]) | st.dictionaries(st.sampled_from(["text", "answer"]), ANSWERS),
+    max_size=4,
 )
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+VALID = {
+    "jsonl": ROWS,
+    "json": json.dumps(
+        {
+            "data": [
+                {"title": "T", "paragraphs": [{"qas": [{"id": 1, "question": "a?", "answers": [{"text": "yes"}]}]}]}
+            ]
+        },
+        indent=1,
+    ).encode(),
+    "csv": b'id,question,answer\n1,"who, me?","[\'Ada\', nan]"\n2,when?,1843|yes\n',
+    "tsv": b"sep=;\nID;Question;Answer;\n1;who?;yes;\n",
+}
+
+
+@pytest.mark.parametrize("suffix", VALID)
 @in_one_folder
 @given(data=st.data())
 def test_questions(tmp_path: Path, suffix: str, data: st.DataObject) -> None:
     rows = st.lists(FIELDS, max_size=3).map(lambda found: b"\n".join(json.dumps(row).encode() for row in found))
-    valid = ROWS if suffix == "jsonl" else b'id,question,answer\n1,"who, me?",Ada|Bob\n2,when?,1843\n'
     file = tmp_path / f"a.{suffix}"
-    file.write_bytes(data.draw(st.binary(max_size=200) | mutated(valid) | rows))
+    file.write_bytes(data.draw(st.binary(max_size=200) | mutated(VALID[suffix]) | rows))
     task = data.draw(st.sampled_from([None, *TASKS.values()]))
     try:
-        frame = read_questions(file, task, answers=data.draw(st.booleans()))
+        columns = data.draw(st.sampled_from(["", "answer=answer", "question=data.question,id=id"]))
+        given_map = ColumnMap.parse(columns, QUESTION_NAMES)
+        frame = read_questions(file, task, answers=data.draw(st.booleans()), columns=given_map)
     except InputError as error:
         assert str(error).startswith(str(file))
         str(error).encode()

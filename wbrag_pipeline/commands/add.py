@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a corpus or a benchmark to the registry.")
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
+Map = Annotated[
+    str,
+    typer.Option("--map", help="Names of columns: question=input,answer=expected_output; id, text, title, labels …"),
+]
+
 _LABELS_TOLD = 20  # labels that are told by name
 
 
@@ -25,8 +30,11 @@ _LABELS_TOLD = 20  # labels that are told by name
 @with_settings("home", "encoder", "skip_bad")
 def corpus(
     name: Annotated[str, typer.Argument(help="Name of the corpus.")],
-    path: Annotated[Path, typer.Argument(help="JSONL (plain, .gz, .zst), CSV, Parquet, or a folder of documents.")],
+    path: Annotated[
+        Path, typer.Argument(help="JSON, JSONL, CSV (plain, .gz, .zst), Parquet, or a folder of documents.")
+    ],
     description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
+    columns: Map = "",
     split: Annotated[
         bool, typer.Option("--split", help="Cut rows of more than 100 words into parts, now and at each refresh.")
     ] = False,
@@ -42,7 +50,16 @@ def corpus(
     from wbrag_pipeline.datasets.quoting import names_shown
     from wbrag_pipeline.retrieval.reading_limit import token_limit, unread
 
-    added = add_corpus(settings.home, name, path, description, split=split, replace=replace, skip_bad=settings.skip_bad)
+    added = add_corpus(
+        settings.home,
+        name,
+        path,
+        description,
+        columns=columns,
+        split=split,
+        replace=replace,
+        skip_bad=settings.skip_bad,
+    )
     some = [f"{names_shown([label])} {count:,}" for label, count in list(added.labels.items())[:_LABELS_TOLD]]
     more = ", …" if len(added.labels) > len(some) else ""
     labels = f"{added.labelled:,} with labels" + (f" ({', '.join(some)}{more})" if some else "")
@@ -59,7 +76,7 @@ def corpus(
 def benchmark(
     name: Annotated[str, typer.Argument(help="Name of the benchmark.")],
     corpus: Annotated[str, typer.Option(help="Corpus it is asked over.")],
-    train: Annotated[Path | None, typer.Option(help="Training questions: JSONL, CSV or Parquet.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Training questions: JSON, JSONL, CSV or Parquet.")] = None,
     test: Annotated[
         Path | None, typer.Option(help="Test questions, none of them in the training file; nothing is tested without.")
     ] = None,
@@ -71,6 +88,7 @@ def benchmark(
     overlap: Annotated[
         str, typer.Option(help="Training questions that are test questions too: refuse the files, or drop them.")
     ] = "refuse",
+    columns: Map = "",
     hub: Annotated[bool, typer.Option("--hub", help="Fetch the FlashRAG release of that name.")] = False,
     replace: Replace = False,
     *,
@@ -102,6 +120,7 @@ def benchmark(
             metric=metric,
             answers="none" if unlabelled else "given",
             overlap="drop" if overlap == "drop" else "refuse",
+            columns=columns,
             replace=replace,
         )
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""

@@ -26,6 +26,9 @@ def forget(
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", "-b", help="Whose question, where several have the id.")
     ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="train or test: whose question, where both have the id.")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write the certificate to this file too.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish one that was killed or found traces.")] = False,
     wait: Annotated[
@@ -44,6 +47,7 @@ def forget(
     """
     from wbrag_pipeline.forgetting.forget import forget as forget_now
     from wbrag_pipeline.forgetting.forget import resume as resume_now
+    from wbrag_pipeline.forgetting.question_splits import QUESTION_SPLITS
     from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
 
     tell = partial(say, err=True)
@@ -57,9 +61,14 @@ def forget(
             raise InputError(
                 f"{kind or 'nothing'} cannot be forgotten", field="kind", hint=f"one of {', '.join(SUBJECT_KINDS)}"
             )
+        of_split = next((known for known in QUESTION_SPLITS if known == split), None)
+        if split is not None and (of_split is None or found != "question"):
+            raise InputError(f"{split!r} is no split of questions", field="--split", hint="question ID --split train")
         if not ids:
             raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
-        certificate = forget_now(settings, found, ids, corpus=corpus, benchmark=benchmark, wait=wait, tell=tell)
+        certificate = forget_now(
+            settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split, wait=wait, tell=tell
+        )
     if json is not None:
         certificate.write(json)
     for line in certificate.lines():

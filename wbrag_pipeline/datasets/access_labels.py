@@ -10,6 +10,7 @@ import unicodedata
 from typing import Any
 
 from wbrag_pipeline.datasets.label_keys import label_key, nested_label_key
+from wbrag_pipeline.datasets.misplaced_labels import names_labels
 from wbrag_pipeline.datasets.quoting import shown
 from wbrag_pipeline.datasets.records import RecordFile, kind_of
 
@@ -17,16 +18,18 @@ SEPARATOR = ";"
 LABELS_HINT = 'write a list of text, for example ["hr", "finance"]; [] is for everybody'
 
 
-def labels_of(source: RecordFile, number: int, fields: dict[str, Any]) -> list[str]:
+def labels_of(source: RecordFile, number: int, fields: dict[str, Any], column: str | None = None) -> list[str]:
     """The labels of a row, sorted, each once; none where the row has no such field.
+
+    column: the field that states them, where the user named it.
 
     In CSV they stand in one cell with ``;`` between them, and an empty cell is none. Raises InputError for anything but
     a list of text, and for a field that may be meant as labels but is not (see ``stated_labels``).
     """
     try:
-        field, value = stated_labels(fields)
+        field, value = stated_labels(fields, column)
         if field and source.format == "csv":
-            value = cut_labels(value) if value.strip() else []
+            value = cut_labels(str(value)) if str(value).strip() else []
         return read_labels(value)
     except BadLabels as bad:
         hint = LABELS_HINT if source.format != "csv" else "write them with ; between, for example hr; finance"
@@ -41,13 +44,15 @@ class BadLabels(Exception):
         self.problem, self.field, self.hint = problem, field, hint
 
 
-def stated_labels(fields: dict[str, Any]) -> tuple[str, Any]:
-    """The field that states the labels, with its value; ``("", [])`` where nothing does.
+def stated_labels(fields: dict[str, Any], column: str | None = None) -> tuple[str, Any]:
+    """The field that states the labels, with its value; ``("", [])`` where nothing does. column: as for ``labels_of``.
 
     Raises BadLabels for two such fields; and, where none states them, for one that may be meant so: a slip of the pen,
     another word for it, or labels inside another field.
     """
     kinds = {field: kind for field in fields if (kind := label_key(field)) is not None}
+    if column is not None:
+        kinds[column] = "labels"
     stating = [field for field, kind in kinds.items() if kind == "labels"]
     if len(stating) > 1:
         raise BadLabels(f"stands twice, as {' and as '.join(map(shown, stating[:2]))}", hint="write it once")
@@ -58,9 +63,12 @@ def stated_labels(fields: dict[str, Any]) -> tuple[str, Any]:
     for field, value in fields.items():
         if isinstance(value, (dict, list)) and (inner := nested_label_key(value)):
             raise BadLabels(f"has {shown(inner)} inside, which is not read as access labels", field, _MEANT)
+        if isinstance(value, str) and field not in _PROSE and value.lstrip()[:1] in ("{", "[") and names_labels(value):
+            raise BadLabels("is an object written as text that speaks of access labels", field, _MEANT)
     return "", []
 
 
+_PROSE = ("text", "contents", "title", "context", "page_content", "content")  # what a passage says
 _MEANT = "write labels beside the other fields: a list of text, or [] if it is for everybody"
 
 

@@ -9,6 +9,7 @@ import polars as pl
 import yaml
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.passage_cutting import WORDS_A_PASSAGE
@@ -62,12 +63,14 @@ def add_corpus(
     path: Path,
     description: str = "",
     *,
+    columns: str = "",
     split: bool = False,
     replace: bool = False,
     skip_bad: bool = False,
 ) -> AddedCorpus:
     """Read the corpus at ``path`` whole and register it under ``home`` as ``name``.
 
+    columns: names of columns as ``ColumnMap.parse`` reads them, kept in the entry.
     split: cut rows of more than WORDS_A_PASSAGE words into parts, now and whenever the corpus is read again.
     skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
@@ -75,14 +78,21 @@ def add_corpus(
     ``read_corpus`` refuses the corpus.
     """
     file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
-    corpus = Corpus(name, absolute_path(path), description, WORDS_A_PASSAGE if split else 0)
+    corpus = Corpus(
+        name,
+        absolute_path(path),
+        description,
+        WORDS_A_PASSAGE if split else 0,
+        ColumnMap.parse(columns, PASSAGE_NAMES),
+    )
     bad = BadDocuments(skip=skip_bad)
     if split and corpus.path.is_dir():
         raise InputError("a folder is always cut into passages", field="--split", hint="leave --split out")
-    passages = read_corpus(corpus.path, bad, corpus.split)
+    passages = read_corpus(corpus.path, bad, corpus.columns, corpus.split)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
-    _write(file, {"path": str(corpus.path), "description": description, "split": str(corpus.split or "")})
+    entry = {"path": str(corpus.path), "description": description}
+    _write(file, {**entry, "map": str(corpus.columns), "split": str(corpus.split or "")})
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)
 
@@ -100,9 +110,12 @@ def add_benchmark(
     answers: Answers = "given",
     overlap: Overlap = "refuse",
     source: str = "",
+    columns: str = "",
     replace: bool = False,
 ) -> AddedBenchmark:
     """Read the splits whole and register them under ``home`` as ``name``; ``metric`` None is the task's own.
+
+    columns: as for ``add_corpus``, of both files.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), the task, metric or
     corpus is unknown, a file is refused, a gold answer is none of the task's choices, or the splits share a question
@@ -121,6 +134,7 @@ def add_benchmark(
         answers=answers,
         overlap=overlap,
         source=source,
+        columns=ColumnMap.parse(columns, QUESTION_NAMES),
     )
     splits = read_splits(benchmark)
     fields = {
@@ -133,6 +147,7 @@ def add_benchmark(
         "answers": "" if answers == "given" else answers,
         "overlap": overlap,
         "source": source,
+        "map": str(benchmark.columns),
     }
     _write(file, fields)
     return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)

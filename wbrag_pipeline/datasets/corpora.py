@@ -1,23 +1,28 @@
-"""Corpora into the table PASSAGES: FlashRAG JSONL, CSV, Parquet, or a folder of documents."""
+"""Corpora into the table PASSAGES: files of any shape in ``passage_shapes``, or a folder of documents."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import polars as pl
 
 from wbrag_pipeline.datasets.access_labels import labels_of
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.dates import said_at_of
 from wbrag_pipeline.datasets.document_kinds import KINDS, ending_of
 from wbrag_pipeline.datasets.encodings import without_controls
 from wbrag_pipeline.datasets.passage_cutting import cut_text
+from wbrag_pipeline.datasets.passage_shapes import OTHER_FIELDS, PASSAGE_SHAPES, USUAL_PASSAGES
 from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
 from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
+from wbrag_pipeline.datasets.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.storage import sha256_of_text
@@ -25,16 +30,17 @@ from wbrag_pipeline.tables import PASSAGES, UNIT_ID
 
 _BATCH = 50_000  # rows that are Python objects at the same time
 _BATCH_TEXT = 64 << 20  # characters of such rows
-_COLUMNS = frozenset({"id", "contents", "title", "text", "labels", "source", "date"})
 
 
-def read_corpus(path: Path, bad: BadDocuments | None = None, split: int = 0) -> pl.DataFrame:
+def read_corpus(
+    path: Path, bad: BadDocuments | None = None, columns: ColumnMap = AS_IN_FILE, split: int = 0
+) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
-    path: a file ``.jsonl`` / ``.csv`` (also ``.gz`` / ``.zst``) or ``.parquet`` whose rows have ``id`` and either
-        ``contents`` (FlashRAG: the title in double quotes on the first line, then the text) or ``text`` and perhaps
-        ``title``, and perhaps ``labels``, ``source`` and ``date``; or a folder of documents, see ``text_folder``.
-
+    path: JSON, JSONL, CSV (also ``.gz`` / ``.zst``) or Parquet, of a shape in ``passage_shapes``, for example with
+        ``id``, ``text``, and perhaps ``title``, ``labels``, ``source`` and ``date``; or a folder of documents, see
+        ``text_folder``. Titles and texts are given in Unicode's form NFC.
+    columns: which columns are meant, where the file has names of its own.
     bad: takes note of documents and rows that cannot be read, which are left out; None refuses the first.
 
     split: rows of more words are cut into parts of at most so many, at sentence ends; those of row 17 are ``17#1``,
@@ -46,6 +52,8 @@ def read_corpus(path: Path, bad: BadDocuments | None = None, split: int = 0) -> 
     """
     bad = bad or BadDocuments()
     if os.path.isdir(path):
+        if columns:
+            raise InputError("a folder has no columns to name", file=name_of(path), field="map", hint="leave --map out")
         found = passages_in_folder(path, bad)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
@@ -55,7 +63,7 @@ def read_corpus(path: Path, bad: BadDocuments | None = None, split: int = 0) -> 
     if ending_of(path.name) in KINDS and os.path.isfile(path):
         raise InputError("is one document", file=name_of(path), hint="give the folder that it is in")
     source = RecordFile.at(path)
-    rows = (part for row in _passages(source, bad) for part in _in_parts(row, split, bad))
+    rows = (part for row in _passages(source, bad, columns) for part in _in_parts(row, split, bad))
     frame = check_ids(source, _table(rows), "passage_id", bad)
     if frame.is_empty():
         raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
@@ -88,19 +96,27 @@ class _Row(NamedTuple):
     said_at: datetime | None
 
 
-def _passages(source: RecordFile, bad: BadDocuments) -> Iterator[_Row]:
-    for number, fields in records(source, _COLUMNS, bad):
+def _passages(source: RecordFile, bad: BadDocuments, columns: ColumnMap) -> Iterator[_Row]:
+    shapes = Shapes(PASSAGE_SHAPES, USUAL_PASSAGES, columns, OTHER_FIELDS)
+    of_source: Counter[str] = Counter()
+    for number, fields in records(source, shapes.columns, bad):
         try:
-            row = _passage(source, number, fields)
+            for row in shapes.rows(fields):
+                made = _passage(source, number, row, columns.of("labels"), of_source)
+                yield _without_controls(made, source, bad)
+        except BadShape as error:
+            bad.found(source.error(error.problem, number, error.field, error.hint))
         except InputError as error:
             bad.found(error)
-            continue
-        (title, some), (text, more) = without_controls(row.title), without_controls(row.text)
-        bad.controls += some + more
-        if not text.strip():
-            bad.found(source.error("holds control characters only", number, "text", hint="take the row out"))
-            continue
-        yield row._replace(title=title.strip(), text=text) if some or more else row
+
+
+def _without_controls(row: _Row, source: RecordFile, bad: BadDocuments) -> _Row:
+    """The row without control characters, which are counted. Raises InputError where nothing is left of its text."""
+    (title, some), (text, more) = without_controls(row.title), without_controls(row.text)
+    bad.controls += some + more
+    if not text.strip():
+        raise source.error("holds control characters only", row.number, "text", hint="take the row out")
+    return row._replace(title=title.strip(), text=text) if some or more else row
 
 
 def _in_parts(row: _Row, words: int, bad: BadDocuments) -> Iterator[_Row]:
@@ -113,23 +129,32 @@ def _in_parts(row: _Row, words: int, bad: BadDocuments) -> Iterator[_Row]:
         yield row._replace(passage_id=f"{row.passage_id}#{number}", text=text)
 
 
-def _passage(source: RecordFile, number: int, fields: dict[str, Any]) -> _Row:
-    passage_id = id_of(source, number, fields)
+def _passage(source: RecordFile, number: int, row: ShapedRow, labels: str | None, of_source: Counter[str]) -> _Row:
+    fields, id_field = row.fields, row.column("id")
+    text_field_, contents = row.column("text"), row.column("contents")
+    document = _optional(source, number, fields, row.column("source"))
+    if row.shape.numbered and fields.get(id_field) is None:
+        named = document or source.stem
+        of_source[named] += 1
+        passage_id = f"{named}#{of_source[named]}"
+    else:
+        passage_id = id_of(source, number, fields, id_field)
     if UNIT_ID.fullmatch(passage_id):
         problem = f"{shown(passage_id)} is the id of a knowledge unit, or looks like one"
-        raise source.error(problem, number, "id", hint="give the passage another id, for example with p in front")
-    if "contents" in fields:
-        title, text = split_contents(text_field(source, number, fields, "contents"))
+        raise source.error(problem, number, id_field, hint="give the passage another id, for example with p in front")
+    if contents in fields and text_field_ != "contents":
+        title, text = split_contents(text_field(source, number, fields, contents))
         if not text:
-            raise source.error("is empty", number, "contents", hint="fill it in or take the row out")
-    elif "text" in fields:
-        title, text = _optional(source, number, fields, "title"), text_field(source, number, fields, "text")
+            raise source.error("is empty", number, contents, hint="fill it in or take the row out")
+    elif text_field_ in fields:
+        title = _optional(source, number, fields, row.column("title"))
+        text = text_field(source, number, fields, text_field_)
     else:
-        hint = f"a row has either contents or text; fields on this {source.place(number)}: {names_shown(fields)}"
-        raise source.error("is missing", number, "contents", hint=hint)
-    document = _optional(source, number, fields, "source") or title or passage_id
-    labels, said_at = labels_of(source, number, fields), said_at_of(source, number, fields)
-    return _Row(number, passage_id, title, text, labels, document, said_at)
+        there = f"fields on this {source.place(number)}: {names_shown(fields)}"
+        hint = f"a row has either contents or text; {there}; name other columns with --map text=…"
+        raise source.error("is missing", number, contents, hint=hint)
+    found, said_at = labels_of(source, number, fields, labels), said_at_of(source, number, fields, row.column("date"))
+    return _Row(number, passage_id, title, text, found, document or normalize("NFC", title) or passage_id, said_at)
 
 
 def _optional(source: RecordFile, number: int, fields: dict[str, Any], field: str) -> str:
@@ -150,6 +175,7 @@ def _table(rows: Iterable[_Row]) -> pl.DataFrame:
     batch: list[tuple[int, str, str, str, str, list[str], str, datetime | None]] = []
     characters = 0
     for row in rows:
+        row = row._replace(title=normalize("NFC", row.title), text=normalize("NFC", row.text))
         content_hash = sha256_of_text(row.title, row.text)
         batch.append((*row[:4], content_hash, *row[4:]))
         characters += len(row.title) + len(row.text)

@@ -11,15 +11,15 @@ from wbrag_pipeline.datasets.records import RecordFile, kind_of
 DATE_HINT = "write it as 2026-11-22 or 2026-11-22T18:00:00+01:00, or leave it out"
 
 
-def said_at_of(source: RecordFile, number: int, fields: dict[str, Any]) -> datetime | None:
-    """The moment in a row's ``date``, in UTC; None where the row has none or an empty one.
+def said_at_of(source: RecordFile, number: int, fields: dict[str, Any], field: str = "date") -> datetime | None:
+    """The moment in a row's field ``date``, in UTC; None where the row has none or an empty one.
 
     Raises InputError for what is no date: one that is taken for missing could let an old statement win over a new one.
     """
     try:
-        return parse_date(fields.get("date"))
+        return parse_date(fields.get(field))
     except ValueError as error:
-        raise source.error(str(error), number, "date", DATE_HINT) from None
+        raise source.error(str(error), number, field, DATE_HINT) from None
 
 
 def parse_date(value: object) -> datetime | None:

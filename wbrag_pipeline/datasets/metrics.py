@@ -3,6 +3,7 @@
 Compatible with FlashRAG 0.3 (``flashrag/evaluator/metrics.py``), answer for answer: its ``acc`` is ``accuracy`` here,
 its ``em`` is ``exact_match``, its ``f1`` is ``f1``; these names are accepted too. ``accuracy_words`` stands beside
 them: FlashRAG's containment is by characters, and so finds the gold answer "no" in "I do not know".
+``accuracy_unicode`` does so in any language and spelling of Unicode: FlashRAG's normalisation is for English in ASCII.
 
 A known quirk of the compatible ones: a gold answer of nothing but articles and punctuation ("A", as in the vitamin)
 normalises to nothing, which is contained in every prediction. ``accuracy_words`` keeps the article there.
@@ -13,11 +14,13 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 import polars as pl
 
+from wbrag_pipeline.datasets.articles import without_articles
+from wbrag_pipeline.datasets.wording import answer_words
 from wbrag_pipeline.errors import InputError
 
 Metric = Callable[[str, Sequence[str]], float]
@@ -49,6 +52,39 @@ def accuracy_words(prediction: str, golden_answers: Sequence[str]) -> float:
     return 0.0
 
 
+def accuracy_unicode(prediction: str, golden_answers: Sequence[str]) -> float:
+    """1.0 when some gold answer's words stand in the prediction, next to each other and whole; else 0.0.
+
+    Both as ``wording.answer_words`` gives them: Unicode's compatibility forms, case, and punctuation of any script are
+    put aside, and letters of scripts without blanks between words (Chinese, Japanese, Thai, …) are words. Articles of
+    the text's language may differ.
+    """
+    return float(answers_held(pl.Series([prediction], dtype=pl.String), [_several(golden_answers)])[0])
+
+
+def answers_held(texts: pl.Series, golden: Iterable[Sequence[str]]) -> pl.Series:
+    """Whether each text (String) holds some answer of its list as ``accuracy_unicode`` says; null for a null text."""
+    answers = list(golden)
+    wanted = pl.Series([answer for several in answers for answer in several], dtype=pl.String)
+    told = iter(_two_forms(wanted))
+    found: list[bool | None] = []
+    for seen, several in zip(_two_forms(texts), answers, strict=True):
+        forms = [next(told) for _ in several]
+        found.append(None if seen is None else any(form is not None and _held(seen, form) for form in forms))
+    return pl.Series(found, dtype=pl.Boolean)
+
+
+def _two_forms(texts: pl.Series) -> Iterator[tuple[str, str] | None]:
+    """The words of each text, with its articles and without."""
+    for words in answer_words(texts):
+        yield None if words is None else (f" {words} ", f" {' '.join(without_articles(words.split()))} ")
+
+
+def _held(seen: tuple[str, str], wanted: tuple[str, str]) -> bool:
+    # In either form: the language of three words is not always told, and one that is not must not lose an answer.
+    return any(answer.strip() and answer in text for text, answer in zip(seen, wanted, strict=True))
+
+
 def exact_match(prediction: str, golden_answers: Sequence[str]) -> float:
     """1.0 when the prediction equals some gold answer, both normalised; else 0.0."""
     predicted = normalize_answer(prediction)
@@ -67,10 +103,17 @@ def f1(prediction: str, golden_answers: Sequence[str]) -> float:
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "accuracy_words": accuracy_words,
+    "accuracy_unicode": accuracy_unicode,
     "exact_match": exact_match,
     "f1": f1,
 }
-ALIASES = {"acc": "accuracy", "acc_words": "accuracy_words", "em": "exact_match", "f1_score": "f1"}
+ALIASES = {
+    "acc": "accuracy",
+    "acc_words": "accuracy_words",
+    "acc_unicode": "accuracy_unicode",
+    "em": "exact_match",
+    "f1_score": "f1",
+}
 
 
 def metric_name(name: str) -> str:
@@ -95,6 +138,8 @@ def score(
     """
     measure = METRICS[metric_name(metric)]
     if isinstance(predictions, pl.Series):
+        if measure is accuracy_unicode:  # all at once: a text alone takes a hundred times as long
+            return answers_held(predictions, _rows(golden)).cast(pl.Float64).alias("score")
         scores = [
             None if prediction is None else measure(prediction, answers)
             for prediction, answers in zip(predictions, _rows(golden), strict=True)

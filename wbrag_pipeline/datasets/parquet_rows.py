@@ -23,7 +23,7 @@ _EXPANDS = f"holds more than {MOST_EXPANSION} times its size, which no text does
 def rows_of_parquet(path: Path, columns: frozenset[str]) -> Iterator[dict[str, Any]]:
     """Yield each row as a dict of all columns, in the file's order; what is not read is None.
 
-    Read are ``columns`` and whatever may hold labels. Raises BadFile.
+    Read are ``columns``, in small or capital letters, and whatever may hold labels. Raises BadFile.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -34,7 +34,9 @@ def rows_of_parquet(path: Path, columns: frozenset[str]) -> Iterator[dict[str, A
             names = list(file.schema_arrow.names)
             if (repeated := first_repeated(names)) is not None:
                 raise BadFile(f"names the column {shown(repeated)} twice")
-            read = [field.name for field in file.schema_arrow if field.name in columns or _may_hold_labels(field)]
+            read = [
+                field.name for field in file.schema_arrow if _wanted(field.name, columns) or _may_hold_labels(field)
+            ]
             texts = [name for name in read if pa.types.is_string(file.schema_arrow.field(name).type)]
         # As numbers into a dictionary: a long text that a thousand rows share is there once.
         with pq.ParquetFile(path, pre_buffer=False, read_dictionary=texts, **limits) as file:
@@ -67,6 +69,10 @@ def first_repeated(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
+
+
+def _wanted(name: str, columns: frozenset[str]) -> bool:
+    return name in columns or name.strip().casefold() in columns
 
 
 def _may_hold_labels(field: Any) -> bool:

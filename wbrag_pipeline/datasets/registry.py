@@ -4,6 +4,7 @@
 
     path: ../data/wiki.jsonl.gz     # absolute, or relative to this file
     description: English Wikipedia, December 2018
+    map: text=body,labels=groups    # names of columns, where the file has its own; see datasets.column_map
     split: "100"                    # rows of more words are cut into parts of so many; they are not when left out
 
 ``benchmarks/nq.yaml``::
@@ -14,6 +15,7 @@
     train: ../data/nq/train.jsonl
     test: ../data/nq/test.jsonl     # may be left out: nothing is evaluated then
     answers: given                  # or none: the training questions are unlabelled, for scorer: judge
+    map: question=input,answer=expected_output      # of both files
     overlap: refuse                 # or drop: training questions that are test questions too are left out
     source: ""                      # where the files came from, for the record
 
@@ -25,7 +27,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args
@@ -33,6 +35,7 @@ from typing import Any, Literal, NoReturn, cast, get_args
 import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.column_map import AS_IN_FILE, PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.metrics import metric_name
@@ -55,7 +58,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 @dataclass(frozen=True)
 class Corpus:
-    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes.
+    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes with ``columns``.
 
     split: most words of a part that long rows are cut into; 0 where they are not cut.
     """
@@ -64,6 +67,7 @@ class Corpus:
     path: Path
     description: str = ""
     split: int = 0
+    columns: ColumnMap = AS_IN_FILE
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Benchmark:
     answers: "none" where training goes without gold answers; those that the file may have are not read.
     overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
     source: where the files came from, empty when the user brought them.
+    columns: which columns of both files are meant, where they have names of their own.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Benchmark:
     answers: Answers = "given"
     overlap: Overlap = "refuse"
     source: str = ""
+    columns: ColumnMap = AS_IN_FILE
 
     def require_answers(self) -> None:
         """Raise InputError where there are no gold answers to score training questions by."""
@@ -121,9 +127,10 @@ class Registry:
         Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
         for file in _entries("corpora", home, corpora):
-            fields = fields_of(file, required=("path",), optional=("description", "split"))
+            fields = fields_of(file, required=("path",), optional=("description", "map", "split"))
             path, split = _path(file, fields["path"]), _split(file, fields.get("split", ""))
-            corpora[file.stem] = Corpus(file.stem, path, fields.get("description", ""), split)
+            columns = _columns(file, fields, PASSAGE_NAMES)
+            corpora[file.stem] = Corpus(file.stem, path, fields.get("description", ""), split, columns)
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home, benchmarks):
             benchmarks[file.stem] = _benchmark(file, corpora)
@@ -154,7 +161,8 @@ class Registry:
         """
         entry = self.corpus(corpus)
         _require(entry.path, f"corpora/{corpus}.yaml")
-        return self.forgotten.without_forgotten_passages(read_corpus(entry.path, bad, entry.split), corpus)
+        found = read_corpus(entry.path, bad, entry.columns, entry.split)
+        return self.forgotten.without_forgotten_passages(found, corpus)
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.
@@ -182,10 +190,10 @@ class Splits:
 def read_splits(entry: Benchmark) -> Splits:
     """Read both splits whole. Raises InputError for a bad file, a shared question that is refused, or none left."""
     task = task_named(entry.task)
-    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given")
+    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given", columns=entry.columns)
     if entry.test is None:
         return Splits(train.drop("number"), SPLIT.empty(), 0)
-    test = read_numbered_questions(entry.test, task)
+    test = read_numbered_questions(entry.test, task, columns=entry.columns)
     shared = shared_questions(train, test)
     if shared.height and entry.overlap == "refuse":
         _refuse_shared(entry, train, test, shared)
@@ -244,7 +252,7 @@ def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
 
 
 def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
-    optional = ("test", "metric", "description", "answers", "overlap", "source")
+    optional = ("test", "metric", "description", "answers", "overlap", "source", "map")
     fields = fields_of(file, required=("task", "corpus", "train"), optional=optional)
     checks = (
         ("task", fields["task"], list(TASKS)),
@@ -271,6 +279,7 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         answers=cast(Answers, fields.get("answers", "given")),
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
+        columns=_columns(file, fields, QUESTION_NAMES),
     )
 
 
@@ -279,6 +288,13 @@ def _split(file: Path, value: str) -> int:
         hint = f'for example "100"; at least {_FEWEST_WORDS}'
         raise InputError(f"{value!r} is no number of words", file=file, field="split", hint=hint)
     return int(value or 0)
+
+
+def _columns(file: Path, fields: dict[str, str], names: Mapping[str, str]) -> ColumnMap:
+    try:
+        return ColumnMap.parse(fields.get("map", ""), names)
+    except InputError as error:
+        raise InputError(error.problem, file=file, field="map", hint=error.hint) from None
 
 
 def absolute_path(path: Path) -> Path:

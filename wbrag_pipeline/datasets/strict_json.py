@@ -7,7 +7,11 @@ from typing import Any, NoReturn
 
 
 class BadJson(ValueError):
-    """What is wrong, in words."""
+    """What is wrong, in words; ``at`` is the place in the text where that is known."""
+
+    def __init__(self, problem: str, at: int | None = None, column: int | None = None) -> None:
+        super().__init__(problem if column is None else f"{problem} at column {column}")
+        self.problem, self.at = problem, at
 
 
 def json_value(text: str) -> Any:
@@ -15,9 +19,9 @@ def json_value(text: str) -> Any:
     return _in_words(_DECODER.decode, text)
 
 
-def json_at_start(text: str) -> tuple[Any, int]:
-    """The JSON value that ``text`` begins with, and where it ends. Raises BadJson as ``json_value``."""
-    found: tuple[Any, int] = _in_words(_DECODER.raw_decode, text)
+def json_at_start(text: str, start: int = 0) -> tuple[Any, int]:
+    """The JSON value that begins at ``start`` of ``text``, and where it ends. Raises BadJson as ``json_value``."""
+    found: tuple[Any, int] = _in_words(lambda whole: _DECODER.raw_decode(whole, start), text)
     return found
 
 
@@ -25,7 +29,7 @@ def _in_words(decode: Any, text: str) -> Any:
     try:
         return decode(text)
     except json.JSONDecodeError as error:
-        raise BadJson(f"{error.msg} at column {error.colno}") from None
+        raise BadJson(error.msg, error.pos, error.colno) from None
     except RecursionError:
         raise BadJson("nested too deeply") from None
     except BadJson:

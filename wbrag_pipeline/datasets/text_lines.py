@@ -19,6 +19,7 @@ LONGEST_LINE = 16 << 20  # bytes
 MOST_EXPANSION = 200  # times the size of an archive; text gives 3 to 20 times as much
 ALWAYS_TAKEN = 64 << 20  # bytes that an archive may give whatever its size
 _PIECE = 1 << 10  # compressed bytes at a time: zstd makes 32 MiB of them at most
+_AT_ONCE = 1 << 18  # bytes of a file that is not read by line
 _WINDOW = 1 << 27  # bytes that zstd may look back, as much as its own command allows
 
 
@@ -51,8 +52,26 @@ def lines_of_file(path: Path, compression: str) -> Iterator[TextLine]:
                 yield TextLine(number, offset, None if too_long else data)
                 offset += length
     except (OSError, EOFError, zlib.error, _ZstdError) as error:
-        kind = f"cannot be decompressed as {compression}" if compression else "cannot be read"
-        raise BadFile(f"{kind}: {getattr(error, 'strerror', None) or error}") from None
+        raise _unreadable(compression, error) from None
+
+
+def pieces_of_file(path: Path, compression: str) -> Iterator[bytes]:
+    """The bytes of a file, some at a time, however its lines are. Raises BadFile."""
+    try:
+        most = max(ALWAYS_TAKEN, MOST_EXPANSION * path.stat().st_size) if compression else None
+        with _open(path, compression) as stream:
+            size = 0
+            while data := stream.read(_AT_ONCE):
+                size += len(data)
+                _check_expansion(size, most)
+                yield data
+    except (OSError, EOFError, zlib.error, _ZstdError) as error:
+        raise _unreadable(compression, error) from None
+
+
+def _unreadable(compression: str, error: Exception) -> BadFile:
+    kind = f"cannot be decompressed as {compression}" if compression else "cannot be read"
+    return BadFile(f"{kind}: {getattr(error, 'strerror', None) or error}")
 
 
 def _check_expansion(size: int, most: int | None) -> None:

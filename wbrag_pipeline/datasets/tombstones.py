@@ -49,6 +49,7 @@ class Tombstones:
         """
         if self.passages:
             passages = passages.filter(~pl.col("content_hash").is_in(sorted(self.passages)))
+            passages = passages.filter(~self._known_decomposed(passages))
         if self.sources or self.sentences:
             hashes = {source: source_hash(corpus, source) for source in passages["source"].unique()}
             gone = [source for source, known in hashes.items() if known in self.sources]
@@ -70,6 +71,16 @@ class Tombstones:
     def without_forgotten_units(self, units: pl.DataFrame) -> pl.DataFrame:
         """KNOWLEDGE_UNITS less those whose text was forgotten."""
         return units.filter(~_among(units["text"], self.units)) if self.units else units
+
+    def _known_decomposed(self, passages: pl.DataFrame) -> pl.Series:
+        """Whether each passage was forgotten in Unicode's form NFD, as versions that read texts as they are knew it."""
+        accented = passages["text"].str.len_bytes() != passages["text"].str.len_chars()
+        accented |= passages["title"].str.len_bytes() != passages["title"].str.len_chars()
+        known = [
+            sha256_of_text(normalize("NFD", title), normalize("NFD", text)) in self.passages
+            for title, text in passages.filter(accented).select("title", "text").iter_rows()
+        ]
+        return accented.scatter(accented.arg_true(), known)
 
     def _without_sentences(self, passages: pl.DataFrame, documents: Mapping[str, str]) -> pl.DataFrame:
         """PASSAGES without the forgotten sentences of these documents (name: hash)."""

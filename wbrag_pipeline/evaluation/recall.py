@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from wbrag_pipeline.datasets.metrics import accuracy_words
+from wbrag_pipeline.datasets.metrics import score
 
 
 def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame) -> tuple[float, float]:
-    """Share of questions with a gold answer in some passage of the top K, as whole words: (without, with) write-back.
+    """Share of questions with a gold answer in some passage of the top K: (without, with) write-back.
 
-    EVALUATION, PASSAGES and KNOWLEDGE_UNITS to two shares in [0, 1]. It says nothing for tasks whose answers are
-    labels: "True" stands in few passages.
+    Answers are found as ``accuracy_unicode`` finds them. EVALUATION, PASSAGES and KNOWLEDGE_UNITS to two
+    shares in [0, 1]. It says nothing for tasks whose answers are labels: "True" stands in few passages.
     """
     shown = pl.concat(
         [
@@ -30,14 +30,7 @@ def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.Da
         .agg(pl.col("seen").drop_nulls().str.join("\n"))
         .join(evaluation.select("question_id", "golden_answers"), on="question_id")
     )
-    found = read.select(
-        "side",
-        pl.Series(
-            "found",
-            [accuracy_words(seen, gold) for seen, gold in read.select("seen", "golden_answers").iter_rows()],
-            pl.Float64,
-        ),
-    )
+    found = read.select("side", score("accuracy_unicode", read["seen"], read["golden_answers"]).alias("found"))
     # Over all questions: one that was shown nothing has no row here, and was not answered.
     held = dict(found.group_by("side").agg(pl.col("found").sum()).iter_rows())
     asked = max(1, evaluation.height)

@@ -46,7 +46,10 @@ class Certificate:
         removed = [
             *(f"  passage  {p['corpus']}:{p['passage_id']}  sha256 {p['content_sha256']}" for p in self.passages),
             *(f"  unit     {u['unit_id']}  sha256 {u['sha256']}" for u in self.units),
-            *(f"  question {q['benchmark']}:{q['question_id']}" for q in self.questions),
+            *(
+                f"  question {q['benchmark']}:{q['split'] or 'train or test'}:{q['question_id']}"
+                for q in self.questions
+            ),
         ]
         places = [f"  {count:>7}  {place}" for place, count in self.places.items()]
         yours = [f"  {path}" for path in self.yours]

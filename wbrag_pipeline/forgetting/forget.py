@@ -23,6 +23,7 @@ from wbrag_pipeline.forgetting.corpus_indexes import forget_embeddings, forget_i
 from wbrag_pipeline.forgetting.folder_walk import remove_file
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table
+from wbrag_pipeline.forgetting.question_splits import QuestionSplit
 from wbrag_pipeline.forgetting.release_folders import forget_in_releases
 from wbrag_pipeline.forgetting.sqlite_files import empty_completions, is_sqlite, redact_sqlite
 from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
@@ -42,6 +43,7 @@ def forget(
     *,
     corpus: str | None = None,
     benchmark: str | None = None,
+    split: QuestionSplit | None = None,
     wait: bool = True,
     tell: Callable[[str], object] = _log.warning,
 ) -> Certificate:
@@ -64,7 +66,7 @@ def forget(
             journal = None
         if journal is None:
             home = StoredFiles(settings, Registry.load(settings.home))
-            journal = Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark))
+            journal = Journal.begin(settings.home, find_subject(home, kind, ids, corpus, benchmark, split))
         certificate = _carry_out(settings, journal)
     journal.close()  # last, so a command that is killed before its certificate is out can be given again
     return certificate
@@ -120,7 +122,7 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
     subject = journal.subject
     corpora = {corpus for corpus, _, _ in subject.passages}
     yours = [str(home.registry.corpora[name].path) for name in sorted(corpora) if name in home.registry.corpora]
-    for name in sorted({name for name, _ in subject.questions} & set(home.registry.benchmarks)):
+    for name in sorted({name for name, _, _ in subject.questions} & set(home.registry.benchmarks)):
         entry = home.registry.benchmarks[name]
         yours += [str(file) for file in (entry.train, entry.test) if file is not None]
     return Certificate(
@@ -130,7 +132,7 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         tuple({"corpus": c, "passage_id": p, "content_sha256": h} for c, p, h in subject.passages),
         tuple({"unit_id": unit, "sha256": sha256} for unit, sha256 in subject.units),
-        tuple({"benchmark": name, "question_id": question} for name, question in subject.questions),
+        tuple({"benchmark": name, "split": split, "question_id": asked} for name, split, asked in subject.questions),
         dict(sorted(journal.counts.items())),
         tuple(yours),
         kept_out(subject),
@@ -146,7 +148,7 @@ def _has_its_own_step(home: StoredFiles, file: Path) -> bool:
 def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
     """Benchmarks whose reports may show it."""
     corpora = {corpus for corpus, _, _ in subject.passages}
-    named = {name for name, _ in (*subject.questions, *subject.touched)}
+    named = {name for name, _, _ in (*subject.questions, *subject.touched)}
     over = {name for corpus in corpora for name in home.registry.benchmarks_of(corpus)}
     return set(home.registry.benchmarks) if subject.units else named | over
 

@@ -6,6 +6,7 @@ A question is known by its wording where the table has it: ids of questions may 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.forgetting.folder_walk import remove_file
+from wbrag_pipeline.forgetting.question_splits import EITHER, QUESTION_SPLITS, split_of
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import replacing
@@ -20,6 +22,7 @@ from wbrag_pipeline.storage import replacing
 # Columns of tagged or plain ids of passages and units, and of ids of questions.
 _FOUND, _UNIT_LISTS = ("passages_without", "passages_with", "passages"), ("unit_ids",)
 _ANSWERS = ("answer_with", "answer")
+_QUESTION = ["_benchmark", "_split", "question_id"]
 _EVERYWHERE = "*"  # in place of the corpus and the benchmark, where a table tells neither
 # What a lineage recording keeps when all of its rows are gone: that it was made, and of what.
 _RECORDING = ("event_id", "recorded_at", "run_id", "variant", "benchmark", "corpus", "release", "asset", "partition")
@@ -39,9 +42,9 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fil
     if "question" in names:
         gone.append(wording(frame["question"]).is_in(subject.asked))
     elif "question_id" in names:
-        gone.append(_in(rows, ["_benchmark", "question_id"], pairs["questions"]))
+        gone.append(_in(rows, _QUESTION, pairs["questions"]))
     if "question_id" in names and "answer_rag" in names:
-        gone.append(_in(rows, ["_benchmark", "question_id"], pairs["touched"]))
+        gone.append(_in(rows, _QUESTION, pairs["touched"]))
     if names & {*_ANSWERS}:  # answered with one of them
         for column in names & {*_FOUND}:
             parts = rows.select("_row", "_corpus", tag=column).explode("tag", empty_as_null=True)
@@ -115,25 +118,33 @@ def _scoped(
     frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path
 ) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     """The rows with ``_row``, ``_corpus`` and ``_benchmark``, and the pairs of ids that are looked for in them."""
-    rows, pairs = home.scoped(frame, file).with_row_index("_row"), _pairs(subject)
+    rows = home.scoped(frame, file).with_row_index("_row").with_columns(_split=split_of(frame.columns))
+    pairs = _pairs(subject)
     if home.is_cached_by_content(file):  # rather one too many: it is made again
         anybody = pl.lit(_EVERYWHERE)
-        rows = rows.with_columns(_corpus=anybody, _benchmark=anybody)
+        rows = rows.with_columns(_corpus=anybody, _benchmark=anybody, _split=pl.lit(EITHER))
         pairs = {name: pair.with_columns(anybody.alias(pair.columns[0])).unique() for name, pair in pairs.items()}
     return rows, pairs
 
 
 def _pairs(subject: Subject) -> dict[str, pl.DataFrame]:
-    """(corpus, passage) and (benchmark, question) pairs, each as a frame with the columns that they are joined on."""
+    """(corpus, passage) and (benchmark, question) pairs, each as a frame of the columns they are joined on."""
     passages = [(corpus, passage) for corpus, passage, _ in subject.passages]
     return {
         "passages": _frame(passages, "_corpus", "passage_id"),
-        "questions": _frame(list(subject.questions), "_benchmark", "question_id"),
-        "touched": _frame(list(subject.touched), "_benchmark", "question_id"),
+        "questions": _of_either(_frame(list(subject.questions), *_QUESTION)),
+        "touched": _of_either(_frame(list(subject.touched), *_QUESTION)),
     }
 
 
-def _frame(rows: list[tuple[str, str]], *columns: str) -> pl.DataFrame:
+def _of_either(questions: pl.DataFrame) -> pl.DataFrame:
+    """With each question for tables that do not tell the split; one whose split is not known is of any."""
+    unknown = questions.filter(pl.col("_split") == EITHER)
+    more = [unknown.with_columns(_split=pl.lit(split)) for split in QUESTION_SPLITS]
+    return pl.concat([questions, questions.with_columns(_split=pl.lit(EITHER)), *more]).unique()
+
+
+def _frame(rows: Sequence[tuple[str, ...]], *columns: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row").unique()
 
 
@@ -169,11 +180,11 @@ def _trim(frame: pl.DataFrame, subject: Subject, home: StoredFiles, file: Path) 
     if not frame.height or not lists:
         return frame
     rows, pairs = _scoped(frame, subject, home, file)
-    asked = pairs["questions"].select(pl.concat_str("_benchmark", pl.lit("\n"), "question_id"))["_benchmark"].to_list()
+    asked = pairs["questions"].select(_key=pl.concat_str(*_QUESTION, separator="\n"))["_key"].to_list()
     for name in lists:
-        parts = rows.select("_row", "_corpus", "_benchmark", tag=name).explode("tag", empty_as_null=True)
+        parts = rows.select("_row", "_corpus", "_benchmark", "_split", tag=name).explode("tag", empty_as_null=True)
         if name == "question_ids":
-            bad = pl.concat_str("_benchmark", pl.lit("\n"), "tag").is_in(asked)
+            bad = pl.concat_str("_benchmark", "_split", "tag", separator="\n").is_in(asked)
         else:
             bad = _tagged(subject, pairs["passages"])
         hit = parts.filter(bad)

@@ -25,6 +25,7 @@ from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting import stored_passages
 from wbrag_pipeline.forgetting.phrases import Phrases, phrases_of
+from wbrag_pipeline.forgetting.question_splits import EITHER, QUESTION_SPLITS, QuestionSplit, questions_of, split_of
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.stored_passages import files_with, frames_with
 from wbrag_pipeline.storage import sha256_of_text
@@ -33,6 +34,7 @@ SubjectKind = Literal["passage", "source", "unit", "question"]
 SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 _UNREGISTERED = "(not registered)"  # in place of the corpus, for what is left of one
 _RECORDED_UNIT = {"unit_id", "benchmark", "question", "sources"}
+_QUESTION = ("_benchmark", "_split", "question_id", "question")
 _UNIT = {"unit_id", "title", "text", "question", "benchmark", "source_passage_ids", "source_hashes"}
 
 
@@ -41,16 +43,16 @@ class Subject:
     """What goes, by id and hash, and the phrases that tell its text.
 
     passages: (corpus, passage id, content hash). units: (unit id, sha256 of title and text). questions: (benchmark,
-    question id). asked: wordings of the questions. touched: (benchmark, question id) of questions that were answered
-    with one of the passages. documents: (corpus, source) of which nothing is read again.
+    split, question id), the split as in ``question_splits``. asked: wordings of the questions. touched: the same of
+    questions that were answered with one of the passages. documents: (corpus, source) of which nothing is read again.
     """
 
     kind: SubjectKind
     ids: tuple[str, ...]
     passages: tuple[tuple[str, str, str], ...]
     units: tuple[tuple[str, str], ...]
-    questions: tuple[tuple[str, str], ...]
-    touched: tuple[tuple[str, str], ...]
+    questions: tuple[tuple[str, str, str], ...]
+    touched: tuple[tuple[str, str, str], ...]
     tombstones: Tombstones
     phrases: Phrases
     asked: tuple[str, ...] = ()
@@ -75,7 +77,9 @@ class Subject:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Subject:
         """What ``to_json`` gave, also in an earlier version, which had no ``asked`` and no ``documents``."""
-        names = ("passages", "units", "questions", "touched", "documents")
+        names = ("passages", "units", "documents")
+        asked = ("questions", "touched")  # an earlier version knew no splits
+        split = {name: tuple((row[0], *([EITHER] * (3 - len(row))), *row[1:]) for row in found[name]) for name in asked}
         return cls(
             kind=found["kind"],
             ids=tuple(found["ids"]),
@@ -83,28 +87,34 @@ class Subject:
             phrases=Phrases(**{name: tuple(told) for name, told in found["phrases"].items()}),
             asked=tuple(found.get("asked", ())),
             **{name: tuple(map(tuple, found.get(name, ()))) for name in names},
+            **split,
         )
 
 
 def find_subject(
-    home: StoredFiles, kind: SubjectKind, ids: Sequence[str], corpus: str | None = None, benchmark: str | None = None
+    home: StoredFiles,
+    kind: SubjectKind,
+    ids: Sequence[str],
+    corpus: str | None = None,
+    benchmark: str | None = None,
+    split: QuestionSplit | None = None,
 ) -> Subject:
     """Find what these ids name in the stored tables.
 
-    Raises InputError for an id that names nothing, or things in several corpora or benchmarks where none is given, or
-    questions that tables of different age call by one id.
+    Raises InputError for an id that names nothing, or things in several corpora, benchmarks or splits where none is
+    given, or questions that tables of different age call by one id.
     """
     if corpus is not None:
         home.registry.corpus(corpus)
     if benchmark is not None:
         home.registry.benchmark(benchmark)
     named = stored_passages.NO_PASSAGES
-    questions = pl.DataFrame(schema=dict.fromkeys(["_benchmark", "question_id", "question"], pl.String))
+    questions = pl.DataFrame(schema=dict.fromkeys(_QUESTION, pl.String))
     if kind in ("passage", "source"):
         column = "passage_id" if kind == "passage" else "source"
         named = _named(stored_passages.all_of(home), column, ids, "_corpus", corpus, kind)
     elif kind == "question":
-        questions = _questions(home, ids, benchmark)
+        questions = _questions(home, ids, benchmark, split)
     copies = stored_passages.copies_of(home, named)
     units = frames_with(home, _UNIT, optional=kind != "unit")
     if kind == "unit":
@@ -132,7 +142,7 @@ def find_subject(
             copies.with_columns(pl.col("_corpus").fill_null(_UNREGISTERED)), "_corpus", "passage_id", "content_hash"
         ),
         units=tuple(sorted({(unit, sha256_of_text(title, text)) for unit, title, text in told})),
-        questions=_rows(questions, "_benchmark", "question_id"),
+        questions=_rows(questions, "_benchmark", "_split", "question_id"),
         touched=_touched(home, copies),
         tombstones=tombstones,
         phrases=_phrases(home, copies, made, questions, staying),
@@ -152,19 +162,29 @@ def _phrases(
     return phrases.less_those_in(_what_stays(home, gone))
 
 
-def _questions(home: StoredFiles, ids: Sequence[str], benchmark: str | None) -> pl.DataFrame:
-    """Rows (_benchmark, question_id, question) of everything that asks what these ids name, under whatever id."""
-    asked = frames_with(home, {"question_id", "question"}).select("_benchmark", "question_id", "question")
+def _questions(
+    home: StoredFiles, ids: Sequence[str], benchmark: str | None, split: QuestionSplit | None
+) -> pl.DataFrame:
+    """Rows of _QUESTION of everything that asks what these ids name, under whatever id and in whatever benchmark."""
+    asked = questions_of(home)
     asked = asked.with_columns(_wording=wording(asked["question"]))
-    named = _named(asked, "question_id", ids, "_benchmark", benchmark, "question").drop_nulls("_benchmark")
+    of_split = asked.filter(pl.col("_split") == split) if split else asked
+    named = _named(of_split, "question_id", ids, "_benchmark", benchmark, "question").drop_nulls("_benchmark")
     for (question_id,), rows in named.group_by("question_id", maintain_order=True):
         if rows["_wording"].n_unique() > 1:
-            first, other, *_ = rows.unique("_wording", maintain_order=True)["question"].sort()
+            told = rows.unique("_wording", maintain_order=True).sort("question")
+            first, other, *_ = told["question"]
+            if rows["_split"].n_unique() > 1:
+                raise InputError(
+                    f"the question {question_id!r} is {first!r} in {told['_split'][0]} and {other!r} in "
+                    f"{told['_split'][1]}",
+                    hint=f"say which with --split {' or '.join(QUESTION_SPLITS)}",
+                )
             raise InputError(
                 f"the question {question_id!r} is {first!r} in one table and {other!r} in another",
                 hint="give the questions ids of their own in the file, then wbrag run, so that an id means one of them",
             )
-    return asked.join(named.select("_benchmark", "_wording"), on=["_benchmark", "_wording"], how="semi")
+    return asked.join(named.select("_wording"), on="_wording", how="semi").select(_QUESTION)
 
 
 def _named(
@@ -195,7 +215,7 @@ def _made_of(units: pl.DataFrame, named: pl.DataFrame, copies: pl.DataFrame, que
         for known in (
             named.select("_corpus", "passage_id"),
             copies.select("content_hash"),
-            questions.select("_benchmark", _wording=wording(questions["question"])),
+            questions.select(_wording=wording(questions["question"])),
         )
     ]
     return rows.join(pl.concat([*hits, same.select("_row")]), on="_row", how="semi").drop("_row", "_wording")
@@ -225,11 +245,12 @@ def _evidence(home: StoredFiles, units: pl.DataFrame) -> frozenset[str]:
     return found
 
 
-def _touched(home: StoredFiles, passages: pl.DataFrame) -> tuple[tuple[str, str], ...]:
+def _touched(home: StoredFiles, passages: pl.DataFrame) -> tuple[tuple[str, str, str], ...]:
     """Questions that got one of these passages."""
-    found = frames_with(home, {"question_id", "passage_id"}, optional=True)
+    found = frames_with(home, {"question_id", "passage_id"}, optional=True).with_columns(_split=split_of(()))
     hit = found.join(passages.select("_corpus", "passage_id"), on=["_corpus", "passage_id"], how="semi")
-    return _rows(hit, "_benchmark", "question_id")
+    rows: tuple[tuple[str, str, str], ...] = _rows(hit, "_benchmark", "_split", "question_id")
+    return rows
 
 
 def _what_stays(home: StoredFiles, gone: Tombstones) -> Iterator[pl.Series]:

@@ -46,7 +46,7 @@ def rescuers(questions: pl.DataFrame, deep: pl.DataFrame, passages: pl.DataFrame
     read = deep.join(questions.select("question_id", "golden_answers"), on="question_id", how="inner").join(
         passages.select("passage_id", text=pl.format("{}\n{}", "title", "text")), on="passage_id", how="inner"
     )
-    holds = metrics.score("accuracy_words", read["text"], read["golden_answers"]) > 0.0
+    holds = metrics.score("accuracy_unicode", read["text"], read["golden_answers"]) > 0.0
     return read.filter(holds).select(list(tables.RETRIEVALS.schema))
 
 
