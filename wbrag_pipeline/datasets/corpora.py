@@ -174,8 +174,9 @@ def _table(rows: Iterable[_Row]) -> pl.DataFrame:
     parts: list[pl.DataFrame] = []
     batch: list[tuple[int, str, str, str, str, list[str], str, datetime | None]] = []
     characters = 0
-    for row in rows:
-        row = row._replace(title=normalize("NFC", row.title), text=normalize("NFC", row.text))
+    for found in rows:
+        plain = found.title.isascii() and found.text.isascii()
+        row = found if plain else found._replace(title=normalize("NFC", found.title), text=normalize("NFC", found.text))
         content_hash = sha256_of_text(row.title, row.text)
         batch.append((*row[:4], content_hash, *row[4:]))
         characters += len(row.title) + len(row.text)

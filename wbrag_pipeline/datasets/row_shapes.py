@@ -6,7 +6,7 @@ is guessed from values: the first shape whose fields a row has is the row's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -48,10 +48,11 @@ class Shape:
     note: str = ""
     refused: tuple[str, str] | None = None
 
-    def column(self, ours: str, fields: Mapping[str, Any]) -> str:
-        """The field of a row that holds what is called ``ours`` here; the usual one where it has none."""
-        names = self.columns.get(ours, (ours,))
-        return next((name for name in names if name in fields), names[0])
+    def columns_in(self, fields: Collection[str]) -> dict[str, str]:
+        """For each name here the field that holds it in a row with these fields; the usual one where none does."""
+        return {
+            ours: next((name for name in names if name in fields), names[0]) for ours, names in self.columns.items()
+        }
 
     @property
     def names(self) -> frozenset[str]:
@@ -60,14 +61,15 @@ class Shape:
 
 
 class ShapedRow(NamedTuple):
-    """A row with the shape that tells which of its fields mean what."""
+    """A row with the shape that tells which of its fields mean what: ``columns``, from the names here."""
 
     shape: Shape
     fields: Fields
+    columns: Mapping[str, str]
 
     def column(self, ours: str) -> str:
         """The field that holds what is called ``ours`` here."""
-        return self.shape.column(ours, self.fields)
+        return self.columns.get(ours, ours)
 
 
 class Shapes:
@@ -80,8 +82,11 @@ class Shapes:
             self._usual = Shape("--map", frozenset(), columns)
             shapes = [self._usual]
         self._shapes = tuple(shapes)
+        self._all = (*self._shapes, self._usual)
         self._names = frozenset(others).union(*(shape.names for shape in self._shapes))
+        # Rows of a file have few sets of fields, and there may be millions of rows.
         self._plan = lru_cache(maxsize=1024)(self._planned)
+        self._columns = lru_cache(maxsize=1024)(self._columns_of)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -100,7 +105,10 @@ class Shapes:
         if shape.refused:
             raise BadShape(f"looks like {shape.name}: {shape.refused[0]}", None, shape.refused[1])
         for row in shape.unfold(fields):
-            yield ShapedRow(shape, row)
+            yield ShapedRow(shape, row, self._columns(shape.name, tuple(row)))
+
+    def _columns_of(self, shape: str, names: tuple[str, ...]) -> dict[str, str]:
+        return next(known for known in self._all if known.name == shape).columns_in(names)
 
     def _planned(self, names: tuple[str, ...]) -> tuple[Shape, dict[str, str]]:
         """The shape of rows with these fields, and the fields that are written in other letters than it is."""
