@@ -158,10 +158,15 @@ class Oracle:
         self._drop(unit for unit in self.units if unit.question == question)
 
     def search(self, angle: float, top_k: int, release: str | None, labels: frozenset[str] | None) -> list[Hit]:
-        """The nearest of what the reader may see, by origin and angle; None sees all."""
+        """The nearest of what the reader may see, by origin and angle; None, who validates, sees all.
+
+        A reader sees no unit whose sources the corpus has lost, also before a refresh has retired it.
+        """
         found = [("corpus", place, labelled) for place, labelled in self.indexed.values()]
         if release is not None:
-            found += [("writeback", unit.angle, unit.labels) for unit in self.releases[release]]
+            units = self.releases[release]
+            standing = units if labels is None else filter(None, map(self._with_valid_sources, units))
+            found += [("writeback", unit.angle, unit.labels) for unit in standing]
         seen = [(origin, place) for origin, place, needed in found if labels is None or needed <= labels]
         return sorted(seen, key=lambda hit: (abs(hit[1] - angle), hit[0]))[:top_k]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,21 +48,23 @@ def print_findings(settings: Settings, benchmarks: Sequence[str]) -> None:
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.datasets.tasks import task_named
-    from wbrag_pipeline.evaluation.diagnosis import diagnose_evaluation, diagnose_training
+    from wbrag_pipeline.evaluation.diagnosis import Finding, diagnose_evaluation, diagnose_training
     from wbrag_pipeline.evaluation.recall import answer_recall
     from wbrag_pipeline.releases.store import candidate
 
     registry = Registry.load(settings.home)
     for name in benchmarks:
         entry = registry.benchmark(name)
-        stages = (tables.QUESTIONS, tables.UTILITY_SCORES, tables.GATED_DOCS, tables.CURATED_UNITS)
-        found = diagnose_training(*(table.load(settings, name) for table in stages))
-        if entry.test:
-            evaluation, recall = tables.EVALUATION.load(settings, name), None
-            if not task_named(entry.task).choices:
-                passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
-                recall = answer_recall(evaluation, passages, candidate(settings.releases(name)).units())[1]
-            found += diagnose_evaluation(evaluation, recall)
+        found: list[Finding] = []
+        with suppress(NotBuiltError):  # a table that is not there is told by whoever needs it
+            stages = (tables.QUESTIONS, tables.UTILITY_SCORES, tables.GATED_DOCS, tables.CURATED_UNITS)
+            found += diagnose_training(*(table.load(settings, name) for table in stages))
+            if entry.test:
+                evaluation, recall = tables.EVALUATION.load(settings, name), None
+                if not task_named(entry.task).choices:
+                    passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
+                    recall = answer_recall(evaluation, passages, candidate(settings.releases(name)).units())[1]
+                found += diagnose_evaluation(evaluation, recall)
         for finding in found:
             say(f"{name}: {finding}")
 

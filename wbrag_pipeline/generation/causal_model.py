@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +79,7 @@ def load_causal_model(model: str, revision: str, arguments: Mapping[str, Any]) -
         more["revision"] = revision
     if arguments.get("trust_remote_code"):
         more["trust_remote_code"] = True
-    if not sys.stderr.isatty():  # in a log file its bars are thousands of lines
+    if not os.isatty(2):  # in a log file its bars are thousands of lines
         disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, **more)

@@ -9,7 +9,7 @@ import re
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.api_key import KEY_VARIABLES
-from wbrag_pipeline.generation.reply_body import shown
+from wbrag_pipeline.generation.reply_body import shortened
 
 # How servers say that a prompt does not fit. OpenAI, vLLM and llama.cpp speak of the context; TGI of tokens that "must
 # be <= 4096"; Gemini of an "input token count" that "exceeds the maximum"; others in words like these.
@@ -46,7 +46,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, message: str) -> None:
         self.status, self.message = status, message
-        super().__init__(f"HTTP {status}: {shown(message)}")
+        super().__init__(f"HTTP {status}: {shortened(message)}")
 
     @property
     def too_long(self) -> bool:
@@ -59,7 +59,7 @@ class KeyRefused(InputError):
 
     def __init__(self, url: str, status: int, said: str) -> None:
         self.status, self.message = status, said
-        words = f": {shown(said)}" if status == 403 and said else ""
+        words = f": {shortened(said)}" if status == 403 and said else ""
         hint = f"set {' or '.join(KEY_VARIABLES)} to a valid one"
         super().__init__(f"{url} refuses the key (HTTP {status}{words})", hint=hint)
 

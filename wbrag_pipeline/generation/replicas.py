@@ -31,7 +31,7 @@ from wbrag_pipeline.generation.reply_body import (
     read_body,
     read_json,
     read_refusal,
-    shown,
+    shortened,
 )
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Replicas:
         if pause and pause <= self.policy.longest_retry_after:
             # What it asks of one request it asks of all: the next ones go elsewhere or wait.
             replica.rests_until = max(replica.rests_until, time.monotonic() + pause)
-        return _Trouble(f"{replica.url} {given.format(status, shown(said))}", status, said, pause)
+        return _Trouble(f"{replica.url} {given.format(status, shortened(said))}", status, said, pause)
 
     async def _free_replica(self, dead: Collection[str]) -> Replica:
         """The least loaded replica that is not at rest, rather not one of ``dead``; waits where all are at rest."""

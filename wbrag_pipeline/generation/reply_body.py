@@ -67,20 +67,20 @@ async def read_refusal(response: httpx.Response) -> str:
 
 
 def in_words(said: bytes) -> str:
-    """A server's words on one line, as they may be logged; ``shown`` is what a message holds of them."""
+    """A server's words on one line, as they may be logged; ``shortened`` is what a message holds of them."""
     if not may_be_shown(said):
         return "(not shown, since it repeats the [key] or a part of it)"
     return on_one_line(said.decode("utf-8", errors="replace"))[:_READ]
 
 
-def shown(words: str) -> str:
+def shortened(words: str) -> str:
     """The beginning of a server's words."""
     return words[:_SHOWN]
 
 
 def quoted(said: bytes) -> str:
     """The beginning of a server's words as they may be logged and shown."""
-    return shown(in_words(said))
+    return shortened(in_words(said))
 
 
 def error_in(reply: Any) -> tuple[int, str] | None:
