@@ -53,10 +53,10 @@ class Begun:
 
     def waits(self) -> bool:
         """Whether it has said so, and is not inside."""
-        return self.told.wait(60) and not self.inside.is_set()
+        return self.told.wait(900) and not self.inside.is_set()
 
     def works(self) -> bool:
-        return self.inside.wait(60)
+        return self.inside.wait(900)
 
     def end(self) -> None:
         self.leave.set()

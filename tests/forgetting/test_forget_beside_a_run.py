@@ -32,7 +32,7 @@ class _InTheMiddle:
         def stopped(context: Any, *given: Any, **named: Any) -> Any:
             made = real(context, *given, **named)
             self.reached.set()
-            assert self.go_on.wait(120)
+            assert self.go_on.wait(900)
             return made
 
         monkeypatch.setattr(stages, stage, stopped)
@@ -45,13 +45,13 @@ def test_what_a_stage_holds_in_memory_does_not_outlive_forgetting(
     middle, told = _InTheMiddle(monkeypatch, stage), threading.Event()
     run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), daemon=True)
     run.start()
-    assert middle.reached.wait(120)
+    assert middle.reached.wait(900)
     done: list[Certificate] = []
     forgetting = threading.Thread(
         target=lambda: done.append(forget(trained.settings, "passage", ["0"], tell=lambda sentence: told.set()))
     )
     forgetting.start()
-    assert told.wait(120)
+    assert told.wait(900)
     assert not done and read_tombstones(trained.settings.home).passages == frozenset()
     middle.go_on.set()
     forgetting.join()
@@ -64,7 +64,7 @@ def test_the_command_can_refuse_to_wait_and_names_the_run(trained: Trained, monk
     middle = _InTheMiddle(monkeypatch, "retrievals")
     run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), daemon=True)
     run.start()
-    assert middle.reached.wait(120)
+    assert middle.reached.wait(900)
     refused = CliRunner().invoke(app, ["forget", "passage", "0", "--no-wait"])
     middle.go_on.set()
     run.join()
@@ -83,13 +83,13 @@ def test_a_run_that_begins_meanwhile_waits_until_it_is_forgotten(
 
     def stopped(home: Any) -> None:
         reached.set()
-        assert go_on.wait(120)
+        assert go_on.wait(900)
         real(home)
 
     monkeypatch.setattr(forgetting, "_remove_left_overs", stopped)
     first = threading.Thread(target=forget, args=(trained.settings, "passage", ["0"]), daemon=True)
     first.start()
-    assert reached.wait(120)
+    assert reached.wait(900)
     corpus = Registry.load(trained.settings.home).corpus("towns").path
     run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), kwargs={"refresh": True})
     run.start()

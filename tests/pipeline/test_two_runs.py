@@ -66,14 +66,14 @@ def test_the_second_run_waits_for_the_first_and_says_so(
         order.append(context.run)
         if len(order) == 1:
             inside.set()
-            assert go_on.wait(120)
+            assert go_on.wait(900)
         return real(context, *given)
 
     monkeypatch.setattr(stages, "retrievals", first_stands_still)
     results: list[Any] = []
     first, second = (threading.Thread(target=lambda: results.append(train(place, instance))) for _ in range(2))
     first.start()
-    assert inside.wait(120)
+    assert inside.wait(900)
     second.start()
     second.join(5)
     assert second.is_alive() and len(order) == 1
