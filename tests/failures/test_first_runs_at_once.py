@@ -7,6 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from wbrag_pipeline.commands import doctor
+from wbrag_pipeline.commands.pipeline import dagster_instance
+from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.settings import Settings
+
 MAKE = """
 import sys
 from wbrag_pipeline.commands.pipeline import dagster_instance
@@ -17,6 +24,20 @@ sys.stdin.readline()
 with dagster_instance(Settings.from_environment()) as instance:
     print(len(instance.get_runs()), flush=True)
 """
+
+
+def test_doctor_opens_dagsters_databases(wbrag_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    settings = Settings(home=wbrag_home)
+    check = doctor.CHECKS["dagster"]
+    assert check(settings).endswith("made by the first run") and not (wbrag_home / "dagster").exists()
+    with dagster_instance(settings):
+        pass
+    assert check(settings).endswith("0 runs")
+    database = next((wbrag_home / "dagster").rglob("runs.db"))
+    database.write_bytes(b"no database " * 400)
+    with pytest.raises(WbragError, match=r"cannot be opened \(.*\); move it away"):
+        check(settings)
 
 
 def test_processes_that_make_the_instance_at_once_leave_one_that_works(tmp_path: Path) -> None:

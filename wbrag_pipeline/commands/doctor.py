@@ -153,6 +153,22 @@ def _indexes(settings: Settings) -> str:
     return f"{len(built)} corpus indexes and {len(pointers)} releases verified"
 
 
+def _dagster(settings: Settings) -> str:
+    from wbrag_pipeline.commands.pipeline import dagster_folder, dagster_instance
+
+    folder = dagster_folder(settings)
+    if not (folder / "dagster.yaml").is_file():
+        return f"{folder}, made by the first run"
+    try:
+        with dagster_instance(settings) as instance:
+            return f"{folder}, {instance.get_runs_count():,} runs"
+    except Exception as error:  # SQLAlchemy's, Alembic's or Dagster's own
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WbragError(
+            f"{folder} cannot be opened ({said}); move it away: nothing but the history of runs in the UI goes with it"
+        ) from error
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
     "packages": _packages,
@@ -163,4 +179,5 @@ CHECKS: dict[str, Check] = {
     "encoder": _encoder,
     "generator": _generator,
     "indexes": _indexes,
+    "dagster": _dagster,
 }

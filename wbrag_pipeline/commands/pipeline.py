@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 
+def dagster_folder(settings: Settings) -> Path:
+    """Dagster's own folder: $DAGSTER_HOME where set, else one under WBRAG_HOME; nothing is made."""
+    return Path(os.environ.get("DAGSTER_HOME") or settings.home / "dagster").absolute()
+
+
 def dagster_home(settings: Settings) -> Path:
-    """Dagster's own folder: $DAGSTER_HOME where set, else one under WBRAG_HOME; made when missing."""
-    folder = Path(os.environ.get("DAGSTER_HOME") or settings.home / "dagster").absolute()
+    """``dagster_folder``, made where it is missing, with Dagster's telemetry off."""
+    folder = dagster_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
     if not configuration.exists():
