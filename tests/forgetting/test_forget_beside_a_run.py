@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.forgetting.conftest import Trained
+from wbrag_pipeline.api import train
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tombstones import read_tombstones
 from wbrag_pipeline.errors import BusyError
@@ -43,7 +43,7 @@ def test_what_a_stage_holds_in_memory_does_not_outlive_forgetting(
     trained: Trained, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     middle, told = _InTheMiddle(monkeypatch, stage), threading.Event()
-    run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), daemon=True)
+    run = threading.Thread(target=train, args=("towns", trained.settings), daemon=True)
     run.start()
     assert middle.reached.wait(900)
     done: list[Certificate] = []
@@ -62,7 +62,7 @@ def test_what_a_stage_holds_in_memory_does_not_outlive_forgetting(
 
 def test_the_command_can_refuse_to_wait_and_names_the_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     middle = _InTheMiddle(monkeypatch, "retrievals")
-    run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), daemon=True)
+    run = threading.Thread(target=train, args=("towns", trained.settings), daemon=True)
     run.start()
     assert middle.reached.wait(900)
     refused = CliRunner().invoke(app, ["forget", "passage", "0", "--no-wait"])
@@ -91,7 +91,7 @@ def test_a_run_that_begins_meanwhile_waits_until_it_is_forgotten(
     first.start()
     assert reached.wait(900)
     corpus = Registry.load(trained.settings.home).corpus("towns").path
-    run = threading.Thread(target=run_pipeline, args=(trained.settings, ["towns"]), kwargs={"refresh": True})
+    run = threading.Thread(target=train, args=("towns", trained.settings))
     run.start()
     run.join(3)
     assert run.is_alive()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import dagster as dg
@@ -54,38 +53,3 @@ def test_a_run_reports_the_release_that_it_built_though_another_is_the_candidate
     assert figures(result, "release")["candidate"] == mine
     assert figures(result, "evaluation")["release"] == mine
     assert candidate(folder).validation is None
-
-
-def test_the_second_run_waits_for_the_first_and_says_so(
-    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    inside, go_on, order = threading.Event(), threading.Event(), []
-    real = stages.retrievals
-
-    def first_stands_still(context: Any, *given: Any) -> Any:
-        order.append(context.run)
-        if len(order) == 1:
-            inside.set()
-            assert go_on.wait(900)
-        return real(context, *given)
-
-    monkeypatch.setattr(stages, "retrievals", first_stands_still)
-    results: list[Any] = []
-    first, second = (threading.Thread(target=lambda: results.append(train(place, instance))) for _ in range(2))
-    first.start()
-    assert inside.wait(900)
-    second.start()
-    second.join(5)
-    assert second.is_alive() and len(order) == 1
-    go_on.set()
-    first.join()
-    second.join()
-    assert [result.success for result in results] == [True, True]
-    assert len(order) == 2
-    (waited,) = {
-        entry.user_message
-        for result in results
-        for entry in instance.all_logs(result.run_id)
-        if "waits for" in entry.user_message
-    }
-    assert f"run {results[1].run_id[:8]} of towns waits for run {results[0].run_id[:8]} of towns (process" in waited
