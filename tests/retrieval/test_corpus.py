@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
+from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, ColumnMap
 from wbrag_pipeline.datasets.registry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
@@ -177,3 +179,10 @@ def test_a_table_cut_short_is_an_error_that_names_it(settings: Settings, source:
     for read in (tables.PASSAGES.read, tables.PASSAGES.scan):
         with pytest.raises(IntegrityError, match=r"c\.parquet"):
             read(file)
+
+
+def test_the_same_file_with_other_columns_named_or_cut_otherwise_is_another_source(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"id": "1", "text": "a", "body": "b"}\n', encoding="utf-8")
+    plain = Corpus("c", tmp_path / "c.jsonl")
+    mapped = replace(plain, columns=ColumnMap.parse("text=body", PASSAGE_NAMES))
+    assert len({source_fingerprint(corpus) for corpus in (plain, mapped, replace(plain, split=100))}) == 3

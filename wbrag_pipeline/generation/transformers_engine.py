@@ -1,7 +1,7 @@
 """Hugging Face transformers in this process as an engine: ``transformers:MODEL[@REVISION]``.
 
 It needs no server and no further package, and runs wherever torch does: on CUDA, MPS or a CPU. Every capability is
-there, RePlug's exact distributions included. With a GPU and many questions vLLM is faster; see ``vllm_engine``.
+there, RePlug's exact distributions included. For many questions on a GPU vLLM is made; see ``vllm_engine``.
 """
 
 from __future__ import annotations

@@ -84,6 +84,8 @@ def source_fingerprint(corpus: Corpus) -> str:
     """
     source = corpus.path
     facts = [f"split {corpus.split}"] if corpus.split else []
+    if named := str(corpus.columns):
+        facts.append(f"map {named}")
     if source.is_dir():
         facts.append(reading_of_folders())
     for file in sorted(source.rglob("*")) if source.is_dir() else [source]:

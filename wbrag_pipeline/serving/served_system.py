@@ -1,8 +1,8 @@
 """A release over a corpus as a reader may see it: without units that the corpus no longer bears out.
 
-A refresh serves the corpus' new state first and then releases without the units that lost their sources. Between the
-two, and for as long as a refresh that was cut short is not resumed, the release is ahead of nothing but behind the
-corpus: its units are checked when it is opened.
+A refresh serves the corpus' new state first, and then releases without the units that lost their sources. Between the
+two, and for as long as a refresh that was cut short is not run again, the release is behind the corpus. So its units
+are checked when it is opened.
 """
 
 from __future__ import annotations
