@@ -164,3 +164,17 @@ def test_a_damaged_file_of_a_killed_process_is_no_obstacle(home: Home) -> None:
     (home.locks / "000004-17.json").write_text('{"doing": "ha', encoding="utf-8")
     with at_work(home, "next", alone=[WHOLE_HOME]):
         assert [holder.doing for holder in holders(home)] == ["next"]
+
+
+def test_a_file_that_cannot_be_removed_is_no_lock_any_more(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, missing_ok: bool = False) -> None:
+        raise OSError("read-only file system")
+
+    ended = at_work(home, "first", alone=[WHOLE_HOME])
+    ended.__enter__()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        with pytest.raises(OSError, match="read-only"):
+            ended.__exit__(None, None, None)
+    with at_work(home, "second", alone=[WHOLE_HOME], wait=False):
+        assert [holder.doing for holder in holders(home)] == ["second"]

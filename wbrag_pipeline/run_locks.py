@@ -111,8 +111,10 @@ def at_work(
         yield
     finally:
         _held.files = own
-        file.unlink(missing_ok=True)
-        os.close(handle)
+        try:
+            file.unlink(missing_ok=True)
+        finally:
+            os.close(handle)  # whatever becomes of the file, nobody waits for this process any more
 
 
 def holders(home: Home) -> list[Holder]:
@@ -134,8 +136,12 @@ def _arrive(folder: Path, mine: Holder) -> tuple[Path, int, list[tuple[Path, Hol
         number = 1 + (int(before[-1][0].name.split("-")[0]) if before else 0)
         file = folder / f"{number:06d}-{mine.process}.json"
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        os.write(handle, json.dumps(asdict(mine), sort_keys=True).encode())
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            os.write(handle, json.dumps(asdict(mine), sort_keys=True).encode())
+        except BaseException:
+            os.close(handle)
+            raise
         return file, handle, before
 
 
