@@ -157,15 +157,24 @@ class Oracle:
         self.forgotten_questions.add(question)
         self._drop(unit for unit in self.units if unit.question == question)
 
-    def search(self, angle: float, top_k: int, release: str | None, labels: frozenset[str] | None) -> list[Hit]:
+    def search(
+        self,
+        angle: float,
+        top_k: int,
+        release: str | None,
+        labels: frozenset[str] | None,
+        *,
+        forgetting: bool = False,
+    ) -> list[Hit]:
         """The nearest of what the reader may see, by origin and angle; None, who validates, sees all.
 
-        A reader sees no unit whose sources the corpus has lost, also before a refresh has retired it.
+        A reader sees no unit whose sources the corpus has lost, also before a refresh has retired it; but in the middle
+        of forgetting, which names both pointers of the corpus anew before it comes to the releases.
         """
         found = [("corpus", place, labelled) for place, labelled in self.indexed.values()]
         if release is not None:
             units = self.releases[release]
-            standing = units if labels is None else filter(None, map(self._with_valid_sources, units))
+            standing = units if labels is None or forgetting else filter(None, map(self._with_valid_sources, units))
             found += [("writeback", unit.angle, unit.labels) for unit in standing]
         seen = [(origin, place) for origin, place, needed in found if labels is None or needed <= labels]
         return sorted(seen, key=lambda hit: (abs(hit[1] - angle), hit[0]))[:top_k]

@@ -178,6 +178,12 @@ class System:
                 found.append(str(file))
         return found
 
+    @property
+    def refresh_was_cut_short(self) -> bool:
+        """Between the corpus' table and its index: then training is refused until it is done again."""
+        state, table = current_state(self.settings, "c"), self.settings.table("passages", "c")
+        return state is not None and table.is_file() and table.read_bytes() != state.passages.read_bytes()
+
     # What a reader finds.
 
     @property

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.state_machine.oracle import Hit, Oracle, Version, document_of
 from tests.state_machine.system import Killed, System, killed_before
 from wbrag_pipeline.datasets import registry
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.subject import SubjectKind
 from wbrag_pipeline.serving.live import LiveRetriever
 
@@ -88,6 +89,10 @@ class KnowledgeBaseMachine(RuleBasedStateMachine):
 
     @rule(death=DEATH)
     def train(self, death: int | None) -> None:
+        if self.system.refresh_was_cut_short:
+            with pytest.raises(IntegrityError, match="--refresh"):
+                self.system.train()
+            return
         self._both(self.system.train, self.oracle.train, death)
 
     @rule(death=DEATH)
@@ -96,7 +101,7 @@ class KnowledgeBaseMachine(RuleBasedStateMachine):
         self.train(None)
         self.release(death)
 
-    @precondition(lambda self: self.oracle.candidate)
+    @precondition(lambda self: self.oracle.candidate and not self.system.refresh_was_cut_short)
     @rule(death=DEATH)
     def release(self, death: int | None) -> None:
         self._both(self.system.release, self.oracle.release, death)
@@ -202,12 +207,15 @@ class KnowledgeBaseMachine(RuleBasedStateMachine):
             between = copy.deepcopy(before)
             mixed = [_to_be_found(before), _to_be_found(self.oracle)]
             between.indexed = self.oracle.indexed  # corpora go before releases
-            assert found in [*mixed, _to_be_found(between)]
+            assert found in [*mixed, _to_be_found(between, forgetting=True)]
 
 
-def _to_be_found(oracle: Oracle) -> list[tuple[str, list[list[Hit]]]]:
+def _to_be_found(oracle: Oracle, *, forgetting: bool = False) -> list[tuple[str, list[list[Hit]]]]:
     served = oracle.served
-    return [(served or "", [oracle.search(angle, 3, served, labels) for angle in ASKED]) for labels in READERS]
+    return [
+        (served or "", [oracle.search(angle, 3, served, labels, forgetting=forgetting) for angle in ASKED])
+        for labels in READERS
+    ]
 
 
 TestKnowledgeBase = KnowledgeBaseMachine.TestCase
