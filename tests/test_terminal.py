@@ -157,6 +157,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     hostile = ALL.replace("\ud800", "").replace("\x00", "")
     with pytest.MonkeyPatch.context() as patch:
+        # A corpus that was stored before control characters were taken out of it, or refused.
+        patch.setattr("wbrag_pipeline.datasets.corpora.without_controls", lambda text: (text, 0))
+        patch.setattr("wbrag_pipeline.datasets.records.wrong_conversion", lambda text: None)
         patch.setenv("WBRAG_HOME", str(folder / "home"))
         patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
         (folder / "home" / "dagster").mkdir(parents=True)
