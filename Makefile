@@ -30,16 +30,26 @@ VLLM_QUIET := VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_NO_USAGE_STATS=1 VLLM_LOGGIN
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-vllm docs lint format bench setup constraints clean
+.PHONY: help demo test test-fp32 test-vllm docs lint format bench setup constraints clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(STAMP) ## Train the sample knowledge base and show what it gained
 	$(BIN)/wbrag demo
 
 test: lint ## Everything that must hold: lint, types, import layers, tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+# What computes, the whole pipeline on the sample among it, as on a CPU whose best instructions are AVX2.
+test-fp32: $(STAMP) ## What computes, in the arithmetic of older CPUs; only where this one has bf16 too
+	@if $(BIN)/python -c 'import sys; from wbrag_pipeline.cpu_arithmetic import has_native_bf16 as has; sys.exit(has())'; then \
+	    echo 'this CPU multiplies no bf16: make test has shown fp32 already'; \
+	else \
+	    WBRAG_CPU_ARITHMETIC=fp32 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS) \
+	        tests/retrieval tests/generation tests/rag tests/curation tests/lineage tests/test_cpu_arithmetic.py \
+	        tests/test_sample.py tests/test_demo.py; \
+	fi
 
 test-vllm: ## The real vLLM, on a CPU, in an environment of its own: against Hugging Face, against a server, the whole pipeline
 	scripts/setup-vllm .venv-vllm

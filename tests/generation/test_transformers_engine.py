@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tests.tiny_models import make_model
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Reference, asked
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError, MissingPartError
-from wbrag_pipeline.generation import causal_model, token_batch, transformers_engine
+from wbrag_pipeline.generation import causal_model, decoding, token_batch, transformers_engine
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
@@ -147,6 +148,27 @@ def test_sampling_goes_by_each_requests_own_seed(model: LanguageModel) -> None:
 
     assert sample(11, QUESTIONS) == sample(11, QUESTIONS) != sample(12, QUESTIONS)
     assert sample(11, QUESTIONS[:1]) == sample(11, QUESTIONS)[:1]
+
+
+def test_the_vocabulary_is_multiplied_once_and_not_row_by_row(model: LanguageModel) -> None:
+    # torch copies the weights for each row of an input that is a slice: 400 times slower with 150,000 tokens.
+    network = cast(TransformersEngine, model.engine)._model.network
+    given: list[bool] = []
+    hook = network.get_output_embeddings().register_forward_pre_hook(lambda _, x: given.append(x[0].is_contiguous()))
+    model.answer(QUESTIONS, [PASSAGES] * len(QUESTIONS), OPEN_QA)
+    hook.remove()
+    assert given and all(given)
+
+
+def test_a_completion_that_repeats_itself_is_ended_there(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A random model does not repeat itself, so the same three tokens are chosen for it again and again.
+    chosen = itertools.cycle(model.engine.encode([Request((Message("user", "la la li"),), 1)])[0][-3:])
+    monkeypatch.setattr(decoding, "_choose", lambda scores, rows, *_: [next(chosen) for _ in rows])
+    asked, arrived = Request((Message("user", "Sing."),), 40), list[Completion]()
+    for request in (asked, replace(asked, end_loops=True)):
+        model.engine.complete([request], lambda _, completion: arrived.append(completion))
+    assert [(made.completion_tokens, made.finish_reason) for made in arrived] == [(40, "length"), (12, "length")]
+    assert arrived[0].text.startswith(arrived[1].text)
 
 
 def test_a_batch_that_does_not_fit_the_memory_is_halved_until_it_does(

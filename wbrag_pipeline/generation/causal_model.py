@@ -93,6 +93,8 @@ def load_causal_model(model: str, revision: str, arguments: Mapping[str, Any]) -
     # The file's own defaults (a repetition penalty, a temperature) are not for greedy answers.
     network.generation_config = GenerationConfig(eos_token_id=ends)
     network = network.to(device).eval().requires_grad_(False)
+    # Of the last hidden states, a slice, torch would otherwise multiply each row by a copy of the vocabulary's weights.
+    network.get_output_embeddings().register_forward_pre_hook(lambda _, given: (given[0].contiguous(), *given[1:]))
     context = int(arguments.get("max_model_len") or network.config.get_text_config().max_position_embeddings)
     at_once = int(arguments.get("tokens_at_once") or _tokens_at_once(network, torch.device(device), dtype))
     return CausalModel(network, tokenizer, device, str(dtype).removeprefix("torch."), context, max(at_once, 1))

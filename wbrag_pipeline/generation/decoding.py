@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wbrag_pipeline.generation.causal_model import CausalModel
 from wbrag_pipeline.generation.engine_protocol import Completion, Finish, Request, Token
+from wbrag_pipeline.generation.repetition import repeats_itself
 from wbrag_pipeline.generation.token_batch import TokenBatch
 from wbrag_pipeline.generation.token_texts import TokenTexts
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Row:
-    """A completion in the making; ``ended`` by an end token, a stop string or a whole choice."""
+    """A completion in the making; ``ended`` by an end token, a stop string or a whole choice; ``loops`` for ever."""
 
     request: Request
     prompt_tokens: int
@@ -27,6 +28,7 @@ class _Row:
     tokens: list[Token] = field(default_factory=list)
     text: str = ""
     ended: bool = False
+    loops: bool = False
 
     def completion(self) -> Completion:
         finish: Finish = "stop" if self.ended else "length"
@@ -50,7 +52,7 @@ def decode(
         for at, (place, token) in enumerate(zip(places, chosen, strict=True)):
             row = rows[place]
             _take(row, token, model)
-            if row.ended or len(row.ids) >= row.request.max_tokens:
+            if row.ended or row.loops or len(row.ids) >= row.request.max_tokens:
                 yield place, row.completion()
             else:
                 going.append(at)
@@ -108,6 +110,7 @@ def _take(row: _Row, token: int, model: CausalModel) -> None:
     elif row.request.choices:
         # Nothing can follow: it need not be computed that the turn ends here.
         row.ended = row.text in row.request.choices and not _rests(row)
+    row.loops = row.request.end_loops and not row.ended and repeats_itself(row.ids)
 
 
 def _allowed(row: _Row, model: CausalModel, texts: TokenTexts) -> list[int]:

@@ -14,11 +14,15 @@ from wbrag_pipeline.generation.engine_protocol import Completion, Message, Reque
 from wbrag_pipeline.generation.fitting import ask_fitting
 from wbrag_pipeline.generation.generator import Distillate, Passage, Usage
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.generation.unit_faults import counted_by_kind
 from wbrag_pipeline.generation.unit_format import Draft, extracted, read_unit, verbatim
 from wbrag_pipeline.sentences import split_sentences
 
+# The most; what is copied word for word is moreover no longer than what it is copied from.
 _EVIDENCE_TOKENS, _UNIT_TOKENS = 768, 256
+# Tokens of a vocabulary to one of our estimate, at the most; and room for NONE and the like.
+_TOKENS_A_PIECE, _MARGIN = 2, 32
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class TwoStepDistiller:
         found = ask_fitting(
             self.asker,
             [passages[i] for i in rows],
-            lambda at, given: Request(prompts.extract_prompt(questions[rows[at]], given), _EVIDENCE_TOKENS),
+            lambda at, given: _extraction(questions[rows[at]], given),
             "finding evidence",
         )
         evidence = {}
@@ -85,7 +89,7 @@ class TwoStepDistiller:
 
     def _write(self, asked: dict[int, tuple[Message, ...]], label: str) -> dict[int, Completion]:
         # A prompt that does not fit comes back empty, and its unit is in the end an extractive one: counted there.
-        requests = [Request(messages, _UNIT_TOKENS) for messages in asked.values()]
+        requests = [Request(messages, _UNIT_TOKENS, end_loops=True) for messages in asked.values()]
         return dict(zip(asked, self.asker.ask(requests, label), strict=True))
 
     def _read(self, draft: Completion, question: str, passages: Sequence[Passage]) -> Draft:
@@ -97,3 +101,11 @@ class TwoStepDistiller:
         if draft.finish_reason == "length":  # not counted as cut: it is written again, or not used
             read = replace(read, problems=(*read.problems, "it is cut in the middle: write less"))
         return read
+
+
+def _extraction(question: str, passages: Sequence[Passage]) -> Request:
+    pieces = sum(estimated_tokens([passage.text for passage in passages]))
+    room = min(_EVIDENCE_TOKENS, _TOKENS_A_PIECE * pieces + _MARGIN)
+    # A model that lists the marks of passages instead of copying does not end at the last one.
+    beyond = f"<passage {len(passages) + 1}"
+    return Request(prompts.extract_prompt(question, passages), room, stop=(beyond,), end_loops=True)

@@ -39,6 +39,8 @@ class Request:
     choices: the only texts that may come back, or () for free text. An engine without structured output
         (``Capabilities.structured``) leaves them aside, and the task reads the free text.
     logprobs: None for none, 0 for the chosen tokens' own, n for the n likeliest alternatives beside them.
+    end_loops: end the completion, as if at its limit, where it repeats itself without end (``repetition``). Engines
+        that cannot tell go on to the limit.
     """
 
     messages: tuple[Message, ...]
@@ -49,12 +51,15 @@ class Request:
     choices: tuple[str, ...] = ()
     logprobs: int | None = None
     stop: tuple[str, ...] = ()
+    end_loops: bool = False
 
     @property
     def sampling(self) -> str:
         """All that decides the completion beside model and prompt, as one string for the cache's key."""
         values = asdict(self)
         del values["messages"], values["prefix"]
+        if not self.end_loops:
+            del values["end_loops"]  # the keys of what was asked before this field existed
         return json.dumps(values, sort_keys=True)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from wbrag_pipeline.generation.engine_protocol import Completion, Finish, Message, Request
 from wbrag_pipeline.generation.openai_dialect import Dialect, with_arguments
 from wbrag_pipeline.generation.reasoning import opens_unseen, part, text_of, thought_of, tokens_of
+from wbrag_pipeline.generation.repetition import VLLM_PARAMETERS
 from wbrag_pipeline.generation.reply_body import Malformed, quoted
 from wbrag_pipeline.generation.text_engine import cut_to_request, estimated_tokens
 from wbrag_pipeline.generation.valid_values import valid_count, valid_list
@@ -22,7 +23,7 @@ _CHOICE_FIELD = "choice"
 # Room for the JSON around a choice.
 _JSON_TOKENS = 32
 # How servers say that an answer is not whole.
-_CUT = ("length", "max_tokens", "max_output_tokens", "model_length", "content_filter")
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length", "content_filter", "repetition")
 
 
 def chat_body(model: str, request: Request, dialect: Dialect, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def chat_body(model: str, request: Request, dialect: Dialect, extra: Mapping[str
     if dialect.vllm:
         # The model's own generation_config would otherwise set these, and not in the in-process engine.
         body |= {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+        if request.end_loops:
+            body["repetition_detection"] = VLLM_PARAMETERS
     if request.prefix and dialect.continues == "flags":
         body |= {"add_generation_prompt": False, "continue_final_message": True}
     elif request.prefix and dialect.continues == "prefix":

@@ -22,6 +22,7 @@ from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request, Token
 from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
+from wbrag_pipeline.generation.repetition import VLLM_PARAMETERS
 from wbrag_pipeline.generation.valid_values import valid_logprob
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -64,8 +65,9 @@ class VllmEngine(LocalTokenizer):
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol."""
         from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+        from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, StructuredOutputsParams
 
+        loops = RepetitionDetectionParams(**VLLM_PARAMETERS)
         prompts = self.encode(requests)
         jobs = []
         for index, (request, ids) in enumerate(zip(requests, prompts, strict=True)):
@@ -80,6 +82,7 @@ class VllmEngine(LocalTokenizer):
                 stop=list(request.stop),
                 logprobs=request.logprobs,
                 structured_outputs=held,
+                repetition_detection=loops if request.end_loops else None,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             jobs.append((index, ids, sampling))
@@ -156,7 +159,7 @@ class VllmEngine(LocalTokenizer):
             tuple(tokens),
             len(output.prompt_token_ids),
             len(made.token_ids),
-            "length" if made.finish_reason == "length" else "stop",
+            "length" if made.finish_reason in ("length", "repetition") else "stop",
         )
 
     @cached_property
