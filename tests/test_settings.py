@@ -64,7 +64,7 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
     kinds: dict[type, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
-        int: st.integers(1, 10**6),
+        int: st.integers(1, 4 if setting.name == "num_fewshot" else 10**6),
         float: st.floats(0, 0.5),
         str: st.sampled_from(setting.choices) if setting.choices else text,
     }

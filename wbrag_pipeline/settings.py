@@ -113,6 +113,13 @@ class Settings(Gates):
         "Tokens that a reasoning model behind openai: may think before each answer, where it cannot be told not to",
         ge=0,
     )
+    num_fewshot: int = _setting(
+        0,
+        "Examples in the prompts of a language model, up to 4: for base models, and for small ones",
+        changes="utility_scores",
+        ge=0,
+        le=4,
+    )
     method: str = _setting(
         DEFAULT_METHOD,
         "RAG method: none, naive, replug, self_rag, flare, or hyde+naive and so on; options as flare:theta=0.6",

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.datasets.tasks import TASKS, YES_NO, Task
-from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation import examples, prompts
+from wbrag_pipeline.generation.chat_template import plain_prompt
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.prompts import PromptTemplate, as_data
+from wbrag_pipeline.generation.unit_format import read_unit, verbatim
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867.", 0.9)
 RADIUM = Passage("2", "Radium", "Radium was discovered in 1898.", 0.8)
@@ -109,6 +111,39 @@ def test_ordinary_text_is_left_as_it_is() -> None:
     for text in ("a < b and c > d", "f[i] = <html>", "5 <= 6", "{braces} stay", "[1] a note"):
         assert as_data(text) == text
         assert text in prompts.answer_prompt(text, [Passage("1", "T", text)], YES_NO)[1].content
+
+
+@each_task
+@pytest.mark.parametrize("count", [1, examples.MOST])
+def test_examples_stand_before_the_question_and_alike_in_both_twins(task: Task, count: int) -> None:
+    with_, without = (prompts.answer_prompt("Who?", row, task, count) for row in ([CURIE], []))
+    assert with_[1:-1] == without[1:-1]
+    assert [turn.role for turn in without] == ["system", *["user", "assistant"] * count, "user"]
+    assert (with_[0], with_[-1]) == prompts.answer_prompt("Who?", [CURIE], task)
+    for turn in without[2:-1:2]:
+        assert task.parse(turn.content) == turn.content
+        assert not task.choices or turn.content in task.choices
+        assert turn.content.lower() not in task.instruction.lower() or task.choices
+
+
+def test_a_base_model_reads_examples_in_the_form_in_which_it_is_asked() -> None:
+    shown = plain_prompt(prompts.answer_prompt("Who?", [CURIE], YES_NO, 1))
+    assert "Question: Do fish live in water?\n\nAnswer: True\n\n<passage 1>" in shown
+    assert shown.endswith("Question: Who?\n\nAnswer:")
+
+
+def test_the_example_of_distilling_is_as_it_asks_for() -> None:
+    _, asked, evidence, question = prompts.extract_prompt("Who?", [CURIE], 1)
+    assert asked.content.count("<passage") == 2 and "Who?" in question.content
+    found, rejected = verbatim(evidence.content, examples.DISTILLED_PASSAGES)
+    assert (tuple(found), rejected) == (examples.EVIDENCE, 0)
+    _, asked, unit, _ = prompts.rewrite_prompt("Who?", ["One."], 1)
+    assert asked.content.startswith(f"<evidence>\n{examples.EVIDENCE[0]}")
+    read = read_unit(unit.content, examples.DISTILLED_QUESTION, examples.DISTILLED_PASSAGES)
+    assert 40 <= len(read.unit.text.split()) <= 80
+    # But for that it is the prompt's: a model that tells it back has written nothing.
+    assert read.problems == ("it repeats the prompt",)
+    assert "prompts_repeated" in read_unit(unit.content, "Who was she?", [CURIE]).faults
 
 
 def test_no_prompt_has_a_place_for_a_gold_answer() -> None:

@@ -46,5 +46,6 @@ class ChatTemplate:
 
 
 def plain_prompt(messages: tuple[Message, ...]) -> str:
-    """For base models: the turns with blank lines between, and a cue for the answer."""
-    return "\n\n".join([*(message.content for message in messages), "Answer:"])
+    """For base models: the turns with blank lines between, and a cue for the answer, as before each example's."""
+    turns = [f"Answer: {turn.content}" if turn.role == "assistant" else turn.content for turn in messages]
+    return "\n\n".join([*turns, "Answer:"])

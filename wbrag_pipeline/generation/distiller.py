@@ -27,10 +27,14 @@ _TOKENS_A_PIECE, _MARGIN = 2, 32
 
 @dataclass(frozen=True)
 class TwoStepDistiller:
-    """Distils batches through ``asker``; ``count_tokens`` measures the extractive units."""
+    """Distils batches through ``asker``; ``count_tokens`` measures the extractive units.
+
+    num_fewshot: 0, or the prompts have an example.
+    """
 
     asker: RecordedEngine
     count_tokens: Callable[[Sequence[str]], list[int]]
+    num_fewshot: int = 0
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One unit a question, in order; ``failed`` where the engine failed for good, "" where there is no passage.
@@ -39,7 +43,7 @@ class TwoStepDistiller:
         """
         units = {i: Distillate("", "") for i, row in enumerate(passages) if not row}
         evidence = self._evidence(questions, passages, units)
-        asked = {i: prompts.rewrite_prompt(questions[i], lines) for i, lines in evidence.items()}
+        asked = {i: prompts.rewrite_prompt(questions[i], lines, self.num_fewshot) for i, lines in evidence.items()}
         drafts = self._write(asked, "writing units")
         repairs: dict[int, tuple[Message, ...]] = {}
         for i, draft in drafts.items():
@@ -70,7 +74,7 @@ class TwoStepDistiller:
         found = ask_fitting(
             self.asker,
             [passages[i] for i in rows],
-            lambda at, given: _extraction(questions[rows[at]], given),
+            lambda at, given: _extraction(questions[rows[at]], given, self.num_fewshot),
             "finding evidence",
         )
         evidence = {}
@@ -103,9 +107,10 @@ class TwoStepDistiller:
         return read
 
 
-def _extraction(question: str, passages: Sequence[Passage]) -> Request:
+def _extraction(question: str, passages: Sequence[Passage], num_fewshot: int) -> Request:
     pieces = sum(estimated_tokens([passage.text for passage in passages]))
     room = min(_EVIDENCE_TOKENS, _TOKENS_A_PIECE * pieces + _MARGIN)
     # A model that lists the marks of passages instead of copying does not end at the last one.
     beyond = f"<passage {len(passages) + 1}"
-    return Request(prompts.extract_prompt(question, passages), room, stop=(beyond,), end_loops=True)
+    messages = prompts.extract_prompt(question, passages, num_fewshot)
+    return Request(messages, room, stop=(beyond,), end_loops=True)

@@ -28,11 +28,13 @@ def load_generator(
     completions: Path | None = None,
     arguments: str = "",
     reasoning_tokens: int = DEFAULT_REASONING_TOKENS,
+    num_fewshot: int = 0,
 ) -> Generator:
     """The generator of that name, loaded once a process; ``completions`` is the file of its cache and ledger.
 
     ``reader`` is the embedded reader; for other names see ``engine_named``, which gets ``arguments``, a JSON object.
-    ``reasoning_tokens`` is the room that an engine gives reasoning models to think (``engine_protocol.Thinks``).
+    ``reasoning_tokens`` is the room that an engine gives reasoning models to think (``engine_protocol.Thinks``),
+    ``num_fewshot`` the number of examples in its prompts.
     Raises InputError for a name that no engine answers to, MissingPartError where its library is not installed.
     """
     from wbrag_pipeline.generation.completions import CompletionCache
@@ -48,13 +50,18 @@ def load_generator(
     engine = engine_named(name, _object(arguments))
     if isinstance(engine, Thinks):
         engine.reasoning_tokens = reasoning_tokens
-    return LanguageModel(engine, cache)
+    return LanguageModel(engine, cache, num_fewshot)
 
 
 def deployed_generator(settings: Settings) -> Generator:
     """The generator that the settings name, over their completion cache."""
-    completions = settings.layout.completions
-    return load_generator(settings.generator, completions, settings.engine_arguments, settings.reasoning_tokens)
+    return load_generator(
+        settings.generator,
+        settings.layout.completions,
+        settings.engine_arguments,
+        settings.reasoning_tokens,
+        settings.num_fewshot,
+    )
 
 
 def check_generator(name: str) -> None:

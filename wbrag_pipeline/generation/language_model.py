@@ -30,10 +30,9 @@ class LanguageModel:
     Everything is greedy. ``usage`` is in completions, and counts each incident that can happen here.
     """
 
-    prompt_version = prompts.PROMPT_VERSION
-
-    def __init__(self, engine: Engine, cache: CompletionCache | None = None) -> None:
-        self.engine, self.cache = engine, cache
+    def __init__(self, engine: Engine, cache: CompletionCache | None = None, num_fewshot: int = 0) -> None:
+        """``num_fewshot``: so many examples stand in each prompt that answers, and one in the distiller's."""
+        self.engine, self.cache, self.num_fewshot = engine, cache, num_fewshot
         self.usage = Usage()
         self._asker = RecordedEngine(engine, cache, self.usage)
         self._reflection, self._ensembles = Reflection(self._asker), RecordedEnsembles(self._asker)
@@ -42,6 +41,11 @@ class LanguageModel:
     def name(self) -> str:
         """The setting's value."""
         return self.engine.name
+
+    @property
+    def prompt_version(self) -> str:
+        """Version of the templates, and the number of examples where there are any."""
+        return f"{prompts.PROMPT_VERSION}-{self.num_fewshot}shot" if self.num_fewshot else prompts.PROMPT_VERSION
 
     @property
     def fingerprint(self) -> str:
@@ -83,7 +87,8 @@ class LanguageModel:
         """
         require(self.engine, "distributions")
         rows = [
-            [_answering(question, [passage], "", task) for passage in row] or [_answering(question, (), "", task)]
+            [self._answering(question, [passage], "", task) for passage in row]
+            or [self._answering(question, (), "", task)]
             for question, row in zip(questions, passages, strict=True)
         ]
         shares = [
@@ -163,7 +168,7 @@ class LanguageModel:
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """Two steps, validated; see ``generation.distiller``."""
-        return TwoStepDistiller(self._asker, self.count_tokens).distill(questions, passages)
+        return TwoStepDistiller(self._asker, self.count_tokens, self.num_fewshot).distill(questions, passages)
 
     def count_incidents(self, incidents: Usage) -> None:
         """See the protocol."""
@@ -182,10 +187,16 @@ class LanguageModel:
         label: str,
     ) -> list[Answer]:
         def build(index: int, given: Sequence[Passage]) -> Request:
-            return _answering(questions[index], given, so_far[index], task)
+            return self._answering(questions[index], given, so_far[index], task)
 
         made = [_answer(completion) for completion in ask_fitting(self._asker, passages, build, label)]
         return self._counted(made, so_far, task)
+
+    def _answering(self, question: str, passages: Sequence[Passage], so_far: str, task: Task) -> Request:
+        room = _CHOICE_TOKENS if task.choices else _PHRASE_TOKENS
+        messages = prompts.answer_prompt(question, passages, task, self.num_fewshot)
+        # Once an answer has begun, what is left of it is no choice any more.
+        return Request(messages, room, prefix=so_far, choices=() if so_far else task.choices, logprobs=0)
 
     def _counted(self, answers: list[Answer], so_far: Sequence[str], task: Task) -> list[Answer]:
         """The answers, once those are counted that were cut, or that name no choice where they are to name one.
@@ -213,13 +224,6 @@ class LanguageModel:
         unread = sum(c.final and share is None for c, share in zip(completions, shares, strict=True))
         self._asker.count(Usage(verdicts_unread=unread))
         return shares
-
-
-def _answering(question: str, passages: Sequence[Passage], so_far: str, task: Task) -> Request:
-    room = _CHOICE_TOKENS if task.choices else _PHRASE_TOKENS
-    messages = prompts.answer_prompt(question, passages, task)
-    # Once an answer has begun, what is left of it is no choice any more.
-    return Request(messages, room, prefix=so_far, choices=() if so_far else task.choices, logprobs=0)
 
 
 def _yes_or_no(messages: tuple[Message, ...]) -> Request:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.generation import examples
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
 
@@ -156,9 +157,17 @@ REWRITE = PromptTemplate(
 )
 
 
-def answer_prompt(question: str, passages: Sequence[Passage], task: Task) -> tuple[Message, ...]:
-    """The prompt that answers ``question``; with no passages it is the no-retrieval twin."""
-    return ANSWER.fill(passages, instruction=task.instruction, asked=_asked(task), question=question)
+def answer_prompt(question: str, passages: Sequence[Passage], task: Task, num_fewshot: int = 0) -> tuple[Message, ...]:
+    """The prompt that answers ``question``; with no passages it is the no-retrieval twin.
+
+    num_fewshot: so many examples of ``examples`` stand before the question, each as a turn and its answer.
+    """
+    system, asked = ANSWER.fill(passages, instruction=task.instruction, asked=_asked(task), question=question)
+    shown = []
+    for example, answer in examples.ANSWERED[task.kind][:num_fewshot]:
+        _, turn = ANSWER.fill((), instruction=task.instruction, asked=_asked(task), question=example)
+        shown += [turn, Message("assistant", answer)]
+    return system, *shown, asked
 
 
 def verdict_prompts(question: str, passage: Passage, answer: str, task: Task) -> list[tuple[Message, ...]]:
@@ -189,14 +198,24 @@ def imagine_prompt(question: str) -> tuple[Message, ...]:
     return IMAGINE.fill((), asked="Question", question=question)
 
 
-def extract_prompt(question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
-    """Step one of the distiller: evidence sentences, verbatim."""
-    return EXTRACT.fill(passages, asked="Question", question=question)
+def extract_prompt(question: str, passages: Sequence[Passage], num_fewshot: int = 0) -> tuple[Message, ...]:
+    """Step one of the distiller: evidence sentences, verbatim. With ``num_fewshot`` there is one example."""
+    system, asked = EXTRACT.fill(passages, asked="Question", question=question)
+    if not num_fewshot:
+        return system, asked
+    given = examples.DISTILLED_PASSAGES
+    _, example = EXTRACT.fill(given, asked="Question", question=examples.DISTILLED_QUESTION)
+    return system, example, Message("assistant", "\n".join(examples.EVIDENCE)), asked
 
 
-def rewrite_prompt(question: str, evidence: Sequence[str]) -> tuple[Message, ...]:
-    """Step two of the distiller: title line and paragraph."""
-    return REWRITE.fill((), asked="Question", question=question, evidence="\n".join(evidence))
+def rewrite_prompt(question: str, evidence: Sequence[str], num_fewshot: int = 0) -> tuple[Message, ...]:
+    """Step two of the distiller: title line and paragraph. With ``num_fewshot`` there is one example."""
+    system, asked = REWRITE.fill((), asked="Question", question=question, evidence="\n".join(evidence))
+    if not num_fewshot:
+        return system, asked
+    shown = "\n".join(examples.EVIDENCE)
+    _, example = REWRITE.fill((), asked="Question", question=examples.DISTILLED_QUESTION, evidence=shown)
+    return system, example, Message("assistant", examples.UNIT), asked
 
 
 def repair_prompt(rewrite: tuple[Message, ...], draft: str, problems: Sequence[str]) -> tuple[Message, ...]:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Literal
 
 from wbrag_pipeline.datasets.tasks import TASKS
-from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation import examples, prompts
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.source_words import SourceText, content_words, folded, length_in_words, words_of
 from wbrag_pipeline.generation.task_talk import (
@@ -193,6 +193,7 @@ def _prompt_runs() -> frozenset[tuple[str, ...]]:
         for line in (*template.system, *template.user)
     ]
     lines += [message.content for message in prompts.repair_prompt((), "", [""])]
+    lines += [examples.UNIT, *examples.EVIDENCE]
     return frozenset(run for line in lines for part in re.split(r"\{\w+\}", line) for run in _runs(part))
 
 
