@@ -120,6 +120,12 @@ class Settings(Gates):
         ge=0,
         le=4,
     )
+    reduce_answers: bool = _setting(
+        False,
+        "Reduce answers that are whole sentences, where a phrase was asked for, to what they add to the question, or "
+        "score them as they are",
+        changes="utility_scores",
+    )
     method: str = _setting(
         DEFAULT_METHOD,
         "RAG method: none, naive, replug, self_rag, flare, or hyde+naive and so on; options as flare:theta=0.6",

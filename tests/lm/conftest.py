@@ -30,7 +30,8 @@ given = xllamacpp.CommonParams()
 given.model.path = sys.argv[1]
 given.n_ctx, given.n_parallel = {CONTEXT}, 1
 given.cache_type_k = given.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-print(xllamacpp.Server(given).listening_address, flush=True)
+server = xllamacpp.Server(given)  # as long as it is named
+print(server.listening_address, flush=True)
 time.sleep(1e6)
 """
 

@@ -9,13 +9,14 @@ import pytest
 
 from tests.lm.conftest import Served, seconds_since
 from tests.pipeline.conftest import PLACES
-from wbrag_pipeline import Settings, train
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.rag.methods import method_named
 
 METHODS = ["naive", "replug", "self_rag", "flare:theta=0.6,rounds=1"]
+# Without examples so small a model speaks of "the passage" instead of answering.
+FEWSHOT = 4
 TOWNS = list(PLACES)[:2]
 QUESTIONS = [f"Who founded {town}?" for town in TOWNS]
 PASSAGES = [
@@ -35,8 +36,10 @@ def test_a_method_answers_alike_on_all_engines(
     found = {}
     for name, served in engines.items():
         began = time.monotonic()
-        model = load_generator(served.generator, None, served.arguments)
-        made = method_named(method).answer(model, QUESTIONS, PASSAGES, OPEN_QA, lambda asked: [PASSAGES[0]] * len(asked))
+        model = load_generator(served.generator, None, served.arguments, num_fewshot=FEWSHOT)
+        made = method_named(method).answer(
+            model, QUESTIONS, PASSAGES, OPEN_QA, lambda asked: [PASSAGES[0]] * len(asked)
+        )
         found[name] = [answer.text for answer in made]
         record_property(name, seconds_since(began))
     assert found["transformers"] == found["vllm"] == found["llama.cpp"], found
@@ -47,7 +50,7 @@ def test_choices_and_verdicts_are_alike_on_all_engines(engines: dict[str, Served
     asked = [f"Was {town} founded by {PLACES[town][0]}?" for town in TOWNS]
     found = {}
     for name, served in engines.items():
-        model = load_generator(served.generator, None, served.arguments)
+        model = load_generator(served.generator, None, served.arguments, num_fewshot=FEWSHOT)
         answers = [answer.text for answer in model.answer(asked, PASSAGES, YES_NO)]
         verdicts = [(v.supports, v.refutes) for v in model.verify([f"{PASSAGES[0][0].text}"], PASSAGES[:1])]
         found[name] = (answers, verdicts)

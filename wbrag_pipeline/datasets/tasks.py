@@ -6,9 +6,10 @@ One ``Task`` serves every benchmark of its kind. The six benchmarks of the paper
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from wbrag_pipeline.datasets.answer_form import reduced
 from wbrag_pipeline.errors import InputError
 
 TaskKind = Literal["span", "yes_no", "verdict"]
@@ -21,6 +22,7 @@ class Task:
     instruction: how to answer, one wording a task; generators put it in front of the question.
     choices: the only answers there are, or () for free text.
     metric: name of the default metric in ``datasets.metrics``.
+    reduces: free-text answers that are whole sentences are reduced to what they add to the question (``answer_form``).
     """
 
     name: str
@@ -28,8 +30,9 @@ class Task:
     instruction: str
     metric: str
     choices: tuple[str, ...] = ()
+    reduces: bool = False
 
-    def parse(self, answer: str) -> str:
+    def parse(self, answer: str, question: str = "") -> str:
         """The answer in canonical form: one of ``choices`` where there are any, else the first line, stripped.
 
         Free text from a generator often wraps the choice ("The claim is refuted."); what names no choice is
@@ -37,7 +40,8 @@ class Task:
         """
         text = answer.strip()
         if not self.choices:
-            return text.splitlines()[0].strip() if text else ""
+            line = text.splitlines()[0].strip() if text else ""
+            return reduced(line, question) if self.reduces and question else line
         spelled = re.sub(r"n['’]t\b", " not", text.lower())  # "isn't true" is "is not true"
         words = re.sub(r"[^a-z]+", " ", spelled).split()
         joined = f" {' '.join(words)} "
@@ -125,8 +129,8 @@ TASKS: dict[str, Task] = {
 }
 
 
-def task_named(name: str) -> Task:
-    """The task of that name. Raises InputError that lists the names there are."""
+def task_named(name: str, *, reduces: bool = False) -> Task:
+    """The task of that name; ``reduces`` as in ``Task``. Raises InputError that lists the names there are."""
     if name not in TASKS:
         raise InputError(f"there is no task {name!r}", field="task", hint=f"one of {', '.join(TASKS)}")
-    return TASKS[name]
+    return replace(TASKS[name], reduces=True) if reduces else TASKS[name]

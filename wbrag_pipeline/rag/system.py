@@ -60,9 +60,8 @@ class RagSystem:
         cls, settings: Settings, base: KnowledgeBase, task: str, load_generator: Callable[[Settings], Generator]
     ) -> RagSystem:
         """The system that the settings describe."""
-        return cls(
-            base, method_named(settings.method), lambda: load_generator(settings), task_named(task), settings.top_k
-        )
+        asked = task_named(task, reduces=settings.reduce_answers)
+        return cls(base, method_named(settings.method), lambda: load_generator(settings), asked, settings.top_k)
 
     @classmethod
     def of_release(
@@ -132,7 +131,11 @@ class RagSystem:
         answers = self.method.answer(
             self.generator, questions, self.passages(hits, len(questions)), self.task, self.search
         )
-        return Answered(hits, answers, ["" if answer.failed else self.task.parse(answer.text) for answer in answers])
+        texts = [
+            "" if answer.failed else self.task.parse(answer.text, question)
+            for answer, question in zip(answers, questions, strict=True)
+        ]
+        return Answered(hits, answers, texts)
 
     def _over(self, base: KnowledgeBase) -> RagSystem:
         return replace(self, base=base)

@@ -86,7 +86,7 @@ class StageContext:
     @property
     def task(self) -> Task:
         """The benchmark's task."""
-        return task_named(self.benchmark.task)
+        return task_named(self.benchmark.task, reduces=self.settings.reduce_answers)
 
     def system(self) -> RagSystem:
         """The settings' RAG system over the corpus alone."""

@@ -80,7 +80,10 @@ class JudgingScorer:
         given = [()] * len(asked) if passages is None else passages
         method = NoRetrieval() if passages is None else self.method
         answers = method.answer(self.generator, asked, given, self.task, retrieve)
-        texts = [None if answer.failed else self.task.parse(answer.text) for answer in answers]
+        texts = [
+            None if answer.failed else self.task.parse(answer.text, question)
+            for answer, question in zip(answers, asked, strict=True)
+        ]
         return texts, self._judge(questions["question_id"].to_list(), asked, texts)
 
     def _judge(

@@ -59,7 +59,7 @@ class Scorer:
             answers = NoRetrieval().answer(self.generator, asked, [()] * len(asked), self.task)
         else:
             answers = self.method.answer(self.generator, asked, passages, self.task, retrieve)
-        texts = [self.task.parse(answer.text) for answer in answers]
+        texts = [self.task.parse(answer.text, question) for answer, question in zip(answers, asked, strict=True)]
         scores = metrics.score(self.metric, texts, questions["golden_answers"].to_list())
         return _unless_failed(answers, texts), _unless_failed(answers, scores)
 
