@@ -14,7 +14,7 @@ SENTENCES = [
     ("Where did the canal start?", "The canal started in Hangzhou.", "Hangzhou"),
     ("Who laid the stone of the college?", "Sir George Orme laid the stone of the college.", "Sir George Orme"),
     (
-        "Who inspects the building to ensure safety?",
+        "Who inspects the building periodically to ensure safety?",
         "The municipal inspector inspects the building periodically to ensure safety.",
         "The municipal inspector",
     ),
