@@ -29,6 +29,7 @@ import sys, time, xllamacpp
 given = xllamacpp.CommonParams()
 given.model.path = sys.argv[1]
 given.n_ctx, given.n_parallel = {CONTEXT}, 1
+given.cpuparams.n_threads = given.cpuparams_batch.n_threads = 1  # two wait for each other where there is other work
 given.cache_type_k = given.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
 server = xllamacpp.Server(given)  # as long as it is named
 print(server.listening_address, flush=True)

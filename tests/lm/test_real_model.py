@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.lm.conftest import Served, seconds_since
-from tests.pipeline.conftest import PLACES
+from tests.pipeline.conftest import PLACES, write_tiny
+from wbrag_pipeline.commands.pipeline import run_pipeline
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.rag.methods import method_named
+from wbrag_pipeline.settings import Settings
 
 METHODS = ["naive", "replug", "self_rag", "flare:theta=0.6,rounds=1"]
 # Without examples so small a model speaks of "the passage" instead of answering.
 FEWSHOT = 4
-TOWNS = list(PLACES)[:2]
+TOWNS = list(PLACES)[:1]
 QUESTIONS = [f"Who founded {town}?" for town in TOWNS]
 PASSAGES = [
     [
@@ -56,3 +61,32 @@ def test_choices_and_verdicts_are_alike_on_all_engines(engines: dict[str, Served
         found[name] = (answers, verdicts)
     assert found["transformers"] == found["vllm"] == found["llama.cpp"], found
     assert set(found["vllm"][0]) <= set(YES_NO.choices)
+
+
+TABLES = ("utility_scores", "gated_docs", "knowledge_units", "curated_units", "evaluation")
+# Whose units they are, and since when they are known.
+BESIDE = ("distiller", "known_from", "known_until")
+
+
+def test_the_whole_pipeline_makes_the_same_tables_on_all_engines(engines: dict[str, Served], tmp_path: Path) -> None:
+    corpus, train, test = write_tiny(tmp_path / "files")
+    found = {}
+    for name, served in engines.items():
+        settings = Settings(
+            home=tmp_path / name,
+            generator=served.generator,
+            engine_arguments=served.arguments,
+            num_fewshot=FEWSHOT,
+            top_k=2,
+            rescue_depth=0,
+            validation_share=0.0,
+            limit=2,
+        )
+        add_corpus(settings.home, "towns", corpus)
+        add_benchmark(settings.home, "towns", task="open_qa", corpus="towns", train=train, test=test)
+        run_pipeline(settings, ["towns"])
+        tables = {table: pl.read_parquet(settings.table(table, "towns")) for table in TABLES}
+        assert tables["evaluation"].height == 2 and tables["knowledge_units"].height > 0
+        found[name] = {table: rows.drop(*BESIDE, strict=False).to_dicts() for table, rows in tables.items()}
+    for table in TABLES:
+        assert found["transformers"][table] == found["vllm"][table] == found["llama.cpp"][table], table
