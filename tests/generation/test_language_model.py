@@ -215,7 +215,7 @@ def test_made_up_evidence_does_not_reach_the_second_step() -> None:
     ("bad", "complaint"),
     [
         ("Title: Marie Curie\n" + UNIT.splitlines()[1], "label"),
-        (UNIT.splitlines()[1], "a title line and then a paragraph"),
+        ("Polonium and radium.", "a title line and then a paragraph"),
         (UNIT + "\n\nAnd a second paragraph follows here, which is one too many.", "must be one"),
         ("Marie Curie\nToo short.", "shorter"),
         ("Marie Curie\n" + "word " * 200, "longer"),

@@ -15,6 +15,7 @@ from wbrag_pipeline.generation.generator import INCIDENTS, Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.source_words import SourceText, content_words, length_in_words
 from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
+from wbrag_pipeline.generation.unit_format import read_unit
 
 QUESTION = "What does Aldermoor live from?"
 SOURCES = [
@@ -408,3 +409,19 @@ def test_a_draft_with_a_fault_is_told_counted_and_not_used(draft: str, kind: Fau
     assert unit.written_by == "extractive_fallback" and "salt trade" in unit.text
     assert len(repairs) == 1 and told in repairs[0]
     assert model.usage.incidents[kind] == 2 and model.usage.units_extractive == 1  # at both tries
+
+
+def test_a_paragraph_without_a_title_gets_that_of_its_source_and_is_counted() -> None:
+    # Qwen2.5-Coder-0.5B wrote all its units so, at both tries.
+    evidence = "The town has lived from the salt trade since 1640."
+    model = LanguageModel(ScriptedEngine(lambda request: evidence if "Copy" in request.messages[0].content else GOOD))
+    (unit,) = model.distill([QUESTION], [PASSAGES])
+    best = max(PASSAGES, key=lambda passage: len(content_words(GOOD) & content_words(passage.text)))
+    assert (unit.title, unit.text, unit.written_by) == (best.title, GOOD, "generator")
+    assert model.usage.titles_lent == 1 and not model.usage.units_extractive
+
+
+def test_a_unit_in_a_script_without_blanks_is_long_enough() -> None:
+    source = Passage("1", "盐镇", "盐镇自1640年以来靠盐业为生，盐业协会有自己的会馆。")
+    read = read_unit("盐镇\n盐镇自1640年以来靠盐业为生，盐业协会有自己的会馆。", "盐镇靠什么为生？", [source])
+    assert not read.problems

@@ -46,6 +46,7 @@ class TwoStepDistiller:
         asked = {i: prompts.rewrite_prompt(questions[i], lines, self.num_fewshot) for i, lines in evidence.items()}
         drafts = self._write(asked, "writing units")
         repairs: dict[int, tuple[Message, ...]] = {}
+        lent = 0
         for i, draft in drafts.items():
             read = self._read(draft, questions[i], passages[i])
             if draft.failed:
@@ -54,16 +55,18 @@ class TwoStepDistiller:
                 repairs[i] = prompts.repair_prompt(asked[i], draft.text, read.problems)
             elif not read.problems:
                 units[i] = read.unit
+                lent += read.title_lent
         for i, draft in self._write(repairs, "repairing units").items():
             read = self._read(draft, questions[i], passages[i])
             if not read.problems and not draft.failed:
                 units[i] = replace(read.unit, written_by="generator_repaired")
+                lent += read.title_lent
         for i in range(len(questions)):
             if i not in units:
                 units[i] = extracted(questions[i], passages[i], self.count_tokens)
         writers = [unit.written_by for unit in units.values()]
         repaired, extractive = writers.count("generator_repaired"), writers.count("extractive_fallback")
-        self.asker.count(Usage(units_repaired=repaired, units_extractive=extractive))
+        self.asker.count(Usage(units_repaired=repaired, units_extractive=extractive, titles_lent=lent))
         return [units[i] for i in range(len(questions))]
 
     def _evidence(

@@ -138,6 +138,7 @@ class Usage:
     units_repaired: int = _incident("units that could be used only at the second try")
     units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
     prompts_repeated: int = _incident("drafts or units that repeat the prompt or the question")
+    titles_lent: int = _incident("units whose draft was a paragraph alone; they have the title of a source")
     titles_unfit: int = _incident("drafts or units whose title is a sentence, a question or as long as a text")
     passages_spoken_of: int = _incident("drafts or units that speak of their passages and not only of their topic")
     sources_not_met: int = _incident("drafts or units without any content word of their sources")

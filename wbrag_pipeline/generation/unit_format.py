@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.generation.reader import extraction
-from wbrag_pipeline.generation.source_words import SourceText
+from wbrag_pipeline.generation.source_words import SourceText, content_words, length_in_words
 from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
 
 LEAST_WORDS, MOST_WORDS = 8, 160
@@ -47,17 +47,25 @@ _DULL = frozenset(
 class Draft:
     """A model's output as title and paragraph. ``problems`` says in words for the model what is wrong; () is good.
 
-    faults: the kinds of ``unit_faults`` among them.
+    faults: the kinds of ``unit_faults`` among them. title_lent: it was a paragraph alone, and has its source's title.
     """
 
     unit: Distillate
     problems: tuple[str, ...]
     faults: tuple[FaultKind, ...]
+    title_lent: bool = False
 
 
 def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
-    """A model's output for a question, held against the passages that it was written from."""
+    """A model's output for a question, held against the passages that it was written from.
+
+    A paragraph alone, as small models write it whatever they are told, gets the title of the passage that it has most
+    words of.
+    """
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    title_lent = bool(passages) and len(lines) == 1 and length_in_words(lines[0]) >= LEAST_WORDS
+    if title_lent:
+        lines = [_title_of_source(lines[0], passages), *lines]
     title, body = (lines[0] if lines else ""), lines[1:]
     unit = Distillate(title, " ".join(body))
     sources = [SourceText(passage.title, passage.text) for passage in passages]
@@ -70,7 +78,7 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
         problems.append("it must be a title line and then a paragraph")
     if len(body) > 1:
         problems.append("the paragraph must be one, on one line")
-    words = len(unit.text.split())
+    words = length_in_words(unit.text)
     if body and words < LEAST_WORDS:
         problems.append(f"the paragraph is shorter than {LEAST_WORDS} words")
     if words > MOST_WORDS:
@@ -82,7 +90,12 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
     if _ADDRESS.search("\n".join(lines)):
         problems.append("it speaks to the reader or to a model and not only of the topic")
     problems += [f"it {reason}" for reason in faults.values()]
-    return Draft(unit, tuple(problems), tuple(faults))
+    return Draft(unit, tuple(problems), tuple(faults), title_lent)
+
+
+def _title_of_source(text: str, passages: Sequence[Passage]) -> str:
+    said = content_words(text)
+    return max(passages, key=lambda passage: len(said & content_words(passage.text))).title
 
 
 def verbatim(output: str, passages: Sequence[Passage]) -> tuple[list[str], int]:
