@@ -24,6 +24,7 @@ from wbrag_pipeline.datasets.strict_json import BadJson, json_value
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.storage import locked, write_text
+from wbrag_pipeline.terminal import on_one_line
 
 _log = logging.getLogger("wbrag.serving")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -128,6 +129,8 @@ def new_token(file: Path, labels: Collection[str], name: str) -> str:
         tidy = read_labels(list(labels))
     except BadLabels as bad:
         raise InputError(bad.problem, field="label", hint="a label is text, such as hr") from None
+    if name != on_one_line(name):
+        raise InputError("must be on one line, and print", field="name")
     token = f"wbrag_{secrets.token_urlsafe(32)}"
     entry = {"name": name, "sha256": hashlib.sha256(token.encode()).hexdigest(), "labels": tidy}
     with locked(file.absolute().parent):  # two that add at once keep both
@@ -154,8 +157,8 @@ def _entry(fields: Any, file: Path, line: int) -> tuple[bytes, TokenReader]:
     digest, name = fields["sha256"], fields.get("name", "")
     if not isinstance(digest, str) or not _SHA256.fullmatch(digest.lower()):
         raise error("is no SHA-256 in 64 hexadecimal digits", "sha256")
-    if not isinstance(name, str):
-        raise error("must be text", "name")
+    if not isinstance(name, str) or name != on_one_line(name):
+        raise error("must be text on one line that prints", "name")
     try:
         labels = read_labels(fields["labels"])
     except BadLabels as bad:

@@ -24,6 +24,7 @@ from wbrag_pipeline.serving.textless_log import where
 _log = logging.getLogger("wbrag.serving")
 # Paths whose requests are not logged, because they come every few seconds.
 _PROBES = ("/healthz", "/readyz", "/metrics")
+_METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _SEARCH_PREFIX, _SEARCH_SUFFIX = "/v1/vector_stores/", "/search"
 
 
@@ -79,7 +80,8 @@ class RequestGate:
             if endpoint not in _PROBES:
                 reader = scope.get("state", {}).get("reader")
                 asked_by = reader.name if isinstance(reader, TokenReader) and reader.name else "-"
-                _log.info("%s %s %d %.1f ms %s", scope["method"], endpoint, status, 1000 * seconds, asked_by)
+                method = scope["method"] if scope["method"] in _METHODS else "-"  # a method may be any word
+                _log.info("%s %s %d %.1f ms %s", method, endpoint, status, 1000 * seconds, asked_by)
 
     async def _admitted(self, scope: Scope, receive: Receive) -> Receive:
         """Who reads is noted in ``scope``; gives what the endpoint receives, the body read already."""
@@ -93,7 +95,7 @@ class RequestGate:
         if len(headers) > 1:
             raise RefusedRequest(401, "bad_authorization", "the Authorization header stands twice; send one")
         scope.setdefault("state", {})["reader"] = self._tokens.reader(headers[0] if headers else None)
-        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["method"] in _METHODS[:3]:
             return receive
         body = await self._body(connection, receive)
         waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]

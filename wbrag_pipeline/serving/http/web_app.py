@@ -74,9 +74,11 @@ def web_app(
         paths=[route.path for route in routes],
         hosts=hosts,
     )
-    return Starlette(
+    app = Starlette(
         routes=routes, middleware=[gate], exception_handlers={HTTPException: _nothing_here}, lifespan=lifespan
     )
+    app.router.redirect_slashes = False  # such a redirect would repeat the Host header that was sent
+    return app
 
 
 class _Mcp:
