@@ -38,7 +38,11 @@ def test_a_new_token_gives_its_labels_and_is_stored_as_a_hash_alone(file: Path) 
     assert tokens.reader(f"Bearer {one}").labels == {"hr", "staff"} and tokens.reader(f"bearer  {one} ").name == "bot"
     assert tokens.reader(f"Bearer {other}") == ANONYMOUS and one != other
     stored = file.read_text()
-    assert one not in stored and one.removeprefix("wbrag_") not in stored and hashlib.sha256(one.encode()).hexdigest() in stored
+    assert (
+        one not in stored
+        and one.removeprefix("wbrag_") not in stored
+        and hashlib.sha256(one.encode()).hexdigest() in stored
+    )
     assert status(tokens, hashlib.sha256(one.encode()).hexdigest()) == 401  # the hash is no token
 
 

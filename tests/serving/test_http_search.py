@@ -63,6 +63,12 @@ def test_without_topk_it_is_the_release_own_k(server: Running) -> None:
         assert [len(one) for one in ids(client.post("/retrieve", json={"queries": ["velcro"]}))] == [2]
 
 
+def test_a_whole_number_may_be_written_with_a_point(server: Running) -> None:
+    with server.client() as client:
+        assert [len(one) for one in ids(client.post("/retrieve", json={"queries": ["velcro"], "topk": 3.0}))] == [3]
+        assert client.post("/retrieve", json={"queries": ["velcro"], "topk": 2.5}).status_code == 400
+
+
 def test_a_title_of_several_lines_stays_on_the_first(towns: Towns) -> None:
     from wbrag_pipeline.serving.http.hit_shapes import search_r1_result
 

@@ -20,6 +20,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote, rollback
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.serving.access_tokens import AccessTokens, new_token
 from wbrag_pipeline.serving.http.web_app import web_app
 from wbrag_pipeline.serving.live import LiveRetriever
@@ -40,8 +41,8 @@ PASSAGES = {
 class Towns:
     """A home with four passages, one of them labelled ``hr``, and a benchmark ``b`` over them."""
 
-    def __init__(self, home: Path) -> None:
-        self.settings, self.encoder = Settings(home=home, top_k=2), HashEncoder()
+    def __init__(self, home: Path, encoder: Encoder | None = None) -> None:
+        self.settings, self.encoder = Settings(home=home, top_k=2), encoder or HashEncoder()
         self.folder = self.settings.releases("b")
         data = home.parent / "data"
         data.mkdir()

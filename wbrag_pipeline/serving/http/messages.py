@@ -7,8 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 3.0 is the whole number 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]  # in this order, or the schema loses the bound
 Query = Annotated[str, Field(min_length=1)]
 
 
@@ -20,7 +27,7 @@ class RetrieveRequest(_Request):
     """Search-R1's request; FlashRAG's and verl's clients send it too."""
 
     queries: list[Query] = Field(min_length=1, description="Questions, each searched on its own")
-    topk: int | None = Field(None, ge=1, description="Passages a query; left out: as the release was validated")
+    topk: Count | None = Field(None, description="Passages a query; left out: as the release was validated")
     return_scores: bool = Field(False, description="Give each passage's score beside it")
     benchmark: str | None = Field(None, description="Which of the served benchmarks; left out: the first")
 
@@ -58,7 +65,7 @@ class VectorStoreSearchRequest(_Request):
     """OpenAI's request."""
 
     query: Query | Annotated[list[Query], Field(min_length=1)] = Field(description="A question, or several")
-    max_num_results: int = Field(10, ge=1, le=50)
+    max_num_results: Count = Field(10, le=50)
     ranking_options: RankingOptions | None = None
     rewrite_query: Literal[False] | None = None
     filters: None = None
@@ -95,7 +102,7 @@ class TextPart(_Request):
     """A part of a message; text is the only kind."""
 
     type: Literal["text"]
-    text: str
+    text: Query
 
 
 class ChatMessage(_Request):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -81,8 +82,8 @@ _EVERY_GET = (401, 421, 500, 503)
 _EVERY_POST = (400, 401, 408, 413, 415, 421, 429, 500, 503)
 
 
-def openapi(limits: ServiceLimits, *, answers: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 description. answers: whether questions are answered too."""
+def openapi(limits: ServiceLimits, benchmarks: Sequence[str], *, answers: bool) -> dict[str, Any]:
+    """The OpenAPI 3.1 description. benchmarks: those that are served. answers: whether questions are answered too."""
     operations = [_RETRIEVE, _VECTOR_STORE, *([_CHAT] if answers else []), *_OTHERS]
     asked = [(operation.body, "validation") for operation in operations if operation.body]
     told = [(operation.reply, "serialization") for operation in operations if operation.reply]
@@ -91,9 +92,12 @@ def openapi(limits: ServiceLimits, *, answers: bool) -> dict[str, Any]:
     fields = schemas["RetrieveRequest"]["properties"]
     fields["queries"]["maxItems"] = limits.queries
     fields["topk"]["anyOf"][0]["maximum"] = limits.top_k
+    fields["benchmark"]["anyOf"][0]["enum"] = [*benchmarks]
+    if answers:
+        schemas["ChatRequest"]["properties"]["model"]["enum"] = [*benchmarks]
     paths: dict[str, Any] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, benchmarks)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -125,7 +129,7 @@ def docs_page(description: dict[str, Any]) -> str:
     return _PAGE.format(about=escape(description["info"]["description"]), parts="\n".join(parts))
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _described(operation: Operation, benchmarks: Sequence[str]) -> dict[str, Any]:
     replied = {"schema": _ref(operation.reply)} if operation.reply else {"schema": {"type": "string"}}
     described: dict[str, Any] = {
         "operationId": operation.name,
@@ -134,7 +138,7 @@ def _described(operation: Operation) -> dict[str, Any]:
     }
     if "{benchmark}" in operation.path:
         described["parameters"] = [
-            {"name": "benchmark", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            {"name": "benchmark", "in": "path", "required": True, "schema": {"type": "string", "enum": [*benchmarks]}}
         ]
     if operation.body:
         content = {"application/json": {"schema": _ref(operation.body)}}

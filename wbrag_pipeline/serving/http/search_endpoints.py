@@ -57,7 +57,7 @@ class SearchEndpoints:
         asked = await body_of(request, ChatRequest)
         benchmark = self.service.name_of(asked.model)
         questions = [message.text for message in asked.messages if message.role == "user"]
-        if not questions or not questions[-1]:
+        if not questions:
             raise RefusedRequest(400, "no_question", "there is no message of the user to answer", param="messages")
         release, answered = await self.service.answer(benchmark, questions[-1:], reader_of(request).labels)
         answer = answered.answers[0]

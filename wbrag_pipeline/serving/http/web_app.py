@@ -39,7 +39,7 @@ def web_app(
     hosts: names that requests' Host headers may have; none is any. on_start: called when the server has started.
     """
     search, operations = SearchEndpoints(service), OperationEndpoints(service)
-    description = openapi(service.limits, answers=service.answers)
+    description = openapi(service.limits, service.benchmarks, answers=service.answers)
     page = docs_page(description)
 
     async def describe(request: Request) -> Response:
