@@ -43,7 +43,7 @@ def test_the_server_does_what_its_description_says(server: Running, name: str, m
     operation = described[path][method]
 
     @given(operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings.default.max_examples // 3, suppress_health_check=list(HealthCheck))
     def check(case: schemathesis.Case) -> None:
         case.call_and_validate()
 

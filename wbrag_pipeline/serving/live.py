@@ -17,9 +17,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +29,7 @@ from wbrag_pipeline.errors import IntegrityError, WbragError
 from wbrag_pipeline.generation.completions import stored_unless_emptied
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import Answered, RagSystem
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
 from wbrag_pipeline.releases.store import open_release
@@ -87,7 +89,8 @@ class LiveRetriever:
     generator: how to get the generator of some settings; needed to answer, and to retrieve where the method changes
         queries.
     retry_seconds: how long after a view that could not be opened before that is tried again.
-    encoding: held while questions are encoded; one lock for all retrievers that share an encoder.
+    encoding, generating: held while questions are encoded, and while a generator is at work; given where several
+        retrievers share an encoder or a generator, or where the encoder takes many threads itself.
 
     Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
     is damaged at the start, the one served before it is taken, as far as its sources still stand, with a warning.
@@ -101,7 +104,8 @@ class LiveRetriever:
         *,
         generator: Callable[[Settings], Generator] = deployed_generator,
         retry_seconds: float = 5.0,
-        encoding: threading.Lock | None = None,
+        encoding: AbstractContextManager[Any] | None = None,
+        generating: AbstractContextManager[Any] | None = None,
     ) -> None:
         if encoder is None:
             from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -115,8 +119,9 @@ class LiveRetriever:
         self._retry_seconds = retry_seconds
         self._refused: tuple[_Wanted, float] | None = None  # and when it may be tried again
         self._opening = threading.Lock()
-        # A tokenizer is one thread's at a time, and so is a FAISS index on a GPU.
+        # A tokenizer is one thread's at a time, a generator, and a FAISS index on a GPU.
         self._encoding = encoding or threading.Lock()
+        self._generating = generating or threading.Lock()
         self._searching = threading.Lock() if load_faiss().get_num_gpus() > 0 else nullcontext()
         self._view = self._first()
 
@@ -148,7 +153,8 @@ class LiveRetriever:
         """
         view = self._followed()
         system = view.system if labels is None else view.system.for_reader(labels)
-        with self._encoding:
+        generates = isinstance(system.method, TransformsQueries)
+        with self._generating if generates else nullcontext(), self._encoding:
             vectors = system.query_vectors(list(questions))
         with self._searching:
             hits = system.retrieve(list(questions), top_k=top_k, vectors=vectors)
@@ -170,7 +176,7 @@ class LiveRetriever:
         with stored_unless_emptied(self.settings.layout.completions):
             view = self._followed()
             system = view.system if labels is None else view.system.for_reader(labels)
-            with self._encoding, self._searching:
+            with self._generating, self._encoding, self._searching:
                 return view.release, system.answer(list(questions))
 
     def _followed(self) -> _View:

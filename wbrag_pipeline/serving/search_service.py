@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
+from functools import cache
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.rag.system import Answered
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.serving.combining_encoder import CombiningEncoder
 from wbrag_pipeline.serving.live import Found, LiveRetriever
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.service_limits import ServiceLimits
@@ -127,11 +130,18 @@ class SearchService:
 
 
 def retrievers_of(settings: Settings, encoder: Encoder | None = None) -> OpenRetriever:
-    """Opens benchmarks of a home, all with one encoder. encoder: loaded as the settings say when None."""
-    encoding = threading.Lock()
+    """Opens benchmarks of a home, all with one encoder and one generator; searches go on while an answer is written.
+
+    encoder: loaded as the settings say when None.
+    """
+    generating = threading.Lock()
+
+    @cache
+    def shared() -> Encoder:
+        return CombiningEncoder(encoder or load_encoder(settings.encoder))
 
     def open_retriever(benchmark: str) -> LiveRetriever:
-        return LiveRetriever(settings, benchmark, encoder or load_encoder(settings.encoder), encoding=encoding)
+        return LiveRetriever(settings, benchmark, shared(), encoding=nullcontext(), generating=generating)
 
     return open_retriever
 

@@ -18,5 +18,5 @@ class ServiceLimits:
     queries: int = 512
     top_k: int = 100
     seconds: float = 30.0
-    threads: int = 4
+    threads: int = 16
     waiting: int = 128
