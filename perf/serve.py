@@ -118,19 +118,19 @@ def main() -> None:
         print(figures("FAISS alone", alone, seconds / 4))
         print(figures("bare loop: encoder, FAISS", looped(encode_and_search, seconds), seconds))
         command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
-        server = subprocess.Popen([*command, "--port", "0", "--no-log-requests"], stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            ready = next(line for line in server.stdout if line.startswith("serving"))
-            address = ready.split()[-1]
-            asyncio.run(loaded(address, questions, 2, 1.0))
-            for connections in map(int, options.connections.split(",")):
-                times, failed = asyncio.run(loaded(address, questions, connections, seconds))
-                any_failed += failed
-                print(figures(f"/retrieve, {connections} connections", times, seconds, failed))
-        finally:
-            server.terminate()
-            server.wait()
+        arguments = [*command, "--port", "0", "--no-log-requests"]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                ready = next(line for line in server.stdout if line.startswith("serving"))
+                address = ready.split()[-1]
+                asyncio.run(loaded(address, questions, 2, 1.0))
+                for connections in map(int, options.connections.split(",")):
+                    times, failed = asyncio.run(loaded(address, questions, connections, seconds))
+                    any_failed += failed
+                    print(figures(f"/retrieve, {connections} connections", times, seconds, failed))
+            finally:
+                server.terminate()
     if any_failed:
         raise SystemExit(1)
 
