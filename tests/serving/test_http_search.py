@@ -245,6 +245,25 @@ def test_the_openai_client_gets_an_answer_with_its_passages(towns: Towns) -> Non
             client.chat.completions.create(model="gpt", messages=messages)
 
 
+def test_of_several_benchmarks_the_first_is_searched_unless_another_is_chosen(towns: Towns) -> None:
+    with running(towns.app(towns.service("b", "b2"))) as found, found.client() as client:
+        for chosen, release in (({}, "r000001"), ({"benchmark": "b"}, "r000001"), ({"benchmark": "b2"}, "")):
+            reply = client.post("/retrieve", json={"queries": ["velcro"], "topk": 50, **chosen})
+            assert reply.json()["release"] == release and ("u1" in ids(reply)[0]) is bool(release)
+        named = client.post("/v1/vector_stores/b2/search", json={"query": "velcro"}).json()["data"]
+        assert {one["attributes"]["release"] for one in named} == {""}
+        assert client.get("/readyz").json()["releases"] == {"b": "r000001", "b2": ""}
+
+
+def test_limits_hold_for_the_vector_store_too_under_its_own_names(towns: Towns) -> None:
+    with running(towns.app(towns.service(queries=2, top_k=3))) as found, found.client() as client:
+        path = "/v1/vector_stores/b/search"
+        assert len(client.post(path, json={"query": "velcro"}).json()["data"]) == 3  # its default, 10, is cut
+        assert error(client.post(path, json={"query": "a", "max_num_results": 4}))["param"] == "max_num_results"
+        assert error(client.post(path, json={"query": ["a", "b", "c"]}))["param"] == "query"
+        assert error(client.post(path, json={"query": "a", "max_num_results": 51}))["param"] == "max_num_results"
+
+
 def test_an_answer_is_given_from_what_the_reader_may_see(towns: Towns) -> None:
     generator = Scripted(lambda question, passages: " ".join(passages))
     token = towns.token("hr")

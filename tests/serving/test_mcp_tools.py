@@ -15,6 +15,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.serving.web import Running, Towns, running
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.serving.mcp_tools import mcp_server
 
@@ -111,6 +112,39 @@ def test_an_id_that_search_did_not_give_is_no_document(server: Running, name: st
         assert isinstance(said, str) and ("no such document" in said or "at least 1" in said)
 
     talk(server, None, conversation)
+
+
+def test_several_benchmarks_are_searched_and_read_by_name(towns: Towns) -> None:
+    async def conversation(client: Client) -> None:
+        first, other = [
+            await called(client, "search", query="zipper", **chosen) for chosen in ({}, {"benchmark": "b2"})
+        ]
+        assert (first["results"][0]["id"], other["results"][0]["id"]) == ("b/corpus/p2", "b2/corpus/p2")
+        assert (await called(client, "fetch", id="b2/corpus/p2"))["metadata"]["release"] == ""
+        assert "it serves b, b2" in await called(client, "search", query="zipper", benchmark="b3")
+
+    service = towns.service("b", "b2")
+    with running(towns.app(service)) as found:
+        talk(found, None, conversation)
+        with found.client() as client:
+            shown = client.get("/metrics").text.splitlines()
+            assert 'wbrag_refused_requests_total{reason="unknown_benchmark"} 1.0' in shown
+            assert 'wbrag_queries_total{benchmark="b2"} 1.0' in shown
+            headers = {"Accept": "text/event-stream"}
+            assert client.get("/mcp", headers=headers, timeout=5).status_code == 405  # no stream stays open
+
+
+def test_a_passage_and_a_unit_of_one_id_are_two_documents(towns: Towns) -> None:
+    retriever = towns.retriever("b")
+    towns.promote(towns.release("p2", "A unit about zippers."))
+
+    def text(origin: str) -> list[str]:
+        return retriever.passage(origin, "p2", labels=[]).hits["text"].to_list()
+
+    assert text("writeback") == ["A unit about zippers."]
+    assert text("corpus") == ["The zipper was made by Gideon Sundback."]
+    with pytest.raises(InputError, match="who reads"):
+        retriever.passage("corpus", "p2")
 
 
 def test_a_tool_that_fails_tells_no_text_to_the_log(

@@ -39,7 +39,7 @@ PASSAGES = {
 
 
 class Towns:
-    """A home with four passages, one of them labelled ``hr``, and a benchmark ``b`` over them."""
+    """A home with four passages, one of them labelled ``hr``, and benchmarks ``b`` and ``b2`` over them."""
 
     def __init__(self, home: Path, encoder: Encoder | None = None) -> None:
         self.settings, self.encoder = Settings(home=home, top_k=2), encoder or HashEncoder()
@@ -62,6 +62,7 @@ class Towns:
         self.passages = base.with_columns(
             *(pl.Series(name, values, dtype=base.schema[name]) for name, values in columns.items())
         )
+        add_benchmark(home, "b2", task="open_qa", corpus="c", train=data / "train.jsonl")  # nothing is promoted there
         tables.PASSAGES.store(self.passages, self.settings, "c")
         build_corpus_index(self.settings, "c", self.encoder)
         commit_state(self.settings, "c")
@@ -94,9 +95,9 @@ class Towns:
         options = {} if generator is None else {"generator": lambda settings: generator}
         return LiveRetriever(self.settings, benchmark, self.encoder, **options)
 
-    def service(self, *, generator: Any = None, opened: bool = True, **limits: Any) -> SearchService:
+    def service(self, *benchmarks: str, generator: Any = None, opened: bool = True, **limits: Any) -> SearchService:
         service = SearchService(
-            ["b"],
+            benchmarks or ("b",),
             lambda name: self.retriever(name, generator),
             limits=ServiceLimits(**limits),
             answers=generator is not None,

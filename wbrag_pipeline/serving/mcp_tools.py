@@ -51,7 +51,7 @@ def mcp_server(service: SearchService, reader: ReaderOf) -> MCPServer[Any]:
         benchmark: Annotated[str | None, Field(description="Which benchmark; left out: the first")] = None,
     ) -> str:
         """Find the passages that answer a question best. Read one with fetch and its id."""
-        with _Told():
+        with _Told(service):
             name = service.name_of(benchmark)
             found = await service.search(name, [query], None, reader(ctx).labels)
         rows = found.hits.sort("rank").select("origin", "passage_id", "title").iter_rows()
@@ -64,7 +64,7 @@ def mcp_server(service: SearchService, reader: ReaderOf) -> MCPServer[Any]:
         ctx: Context[Any, Any],
     ) -> str:
         """Read one passage or unit whole."""
-        with _Told():
+        with _Told(service):
             name, origin, passage = _parts(service, id)
             found = await service.passage(name, origin, passage, reader(ctx).labels)
         if found.hits.is_empty():
@@ -102,11 +102,15 @@ def _reader_of_http(ctx: Context[Any, Any]) -> TokenReader:
 class _Told:
     """Errors in the block as the tool's own words to the agent; unexpected ones are logged, without a text."""
 
+    def __init__(self, service: SearchService) -> None:
+        self._metrics = service.metrics
+
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, RefusedRequest):
+            self._metrics.count_refused(error.code)
             raise ToolError(error.problem) from None
         if isinstance(error, Exception) and not isinstance(error, ToolError):
             _log.error("an MCP tool failed: %s", where(error))
@@ -133,7 +137,12 @@ def _silent_server(instructions: str) -> MCPServer[Any]:
     root, taken = logging.getLogger(), logging.NullHandler()
     root.addHandler(taken)  # MCPServer sets up the root logger where that has no handler
     try:
-        server: MCPServer[Any] = MCPServer("wbrag", instructions=instructions, version=__version__)
+        server: MCPServer[Any] = MCPServer(
+            "wbrag",
+            instructions=instructions,
+            version=__version__,
+            subscriptions=False,  # the tools never change, and each would hold a connection
+        )
     finally:
         root.removeHandler(taken)
     logging.getLogger("mcp").setLevel(logging.CRITICAL)

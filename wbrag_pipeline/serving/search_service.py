@@ -79,21 +79,27 @@ class SearchService:
         return {name: (found.release, found.is_behind) for name, found in self._retrievers.items()}
 
     async def search(
-        self, benchmark: str | None, queries: Sequence[str], top_k: int | None, labels: Collection[str]
+        self,
+        benchmark: str | None,
+        queries: Sequence[str],
+        top_k: int | None,
+        labels: Collection[str],
+        *,
+        fields: tuple[str, str] = ("queries", "topk"),
     ) -> Found:
         """The best passages and units of each query that a reader with ``labels`` may see.
 
-        top_k: None is what the release was validated with.
+        top_k: None is what the release was validated with. fields: what the request calls queries and top_k.
 
         Raises RefusedRequest.
         """
         name, retriever = self._retriever(benchmark)
         if len(queries) > self.limits.queries:
             problem = f"{len(queries)} queries, and a request may hold {self.limits.queries}; send them in several"
-            raise RefusedRequest(400, "too_many_queries", problem, param="queries")
+            raise RefusedRequest(400, "too_many_queries", problem, param=fields[0])
         if top_k is not None and top_k > self.limits.top_k:
             problem = f"{top_k} passages a query, and this server gives at most {self.limits.top_k}; ask for fewer"
-            raise RefusedRequest(400, "too_many_passages", problem, param="topk")
+            raise RefusedRequest(400, "too_many_passages", problem, param=fields[1])
         found = await self.pool.run(_in_words(lambda: retriever.search(queries, top_k, labels=labels)))
         self.metrics.count_hits(name, len(queries), found.hits)
         return found

@@ -93,6 +93,9 @@ def openapi(limits: ServiceLimits, benchmarks: Sequence[str], *, answers: bool) 
     fields["queries"]["maxItems"] = limits.queries
     fields["topk"]["anyOf"][0]["maximum"] = limits.top_k
     fields["benchmark"]["anyOf"][0]["enum"] = [*benchmarks]
+    others = schemas["VectorStoreSearchRequest"]["properties"]
+    others["query"]["anyOf"][1]["maxItems"] = limits.queries
+    others["max_num_results"]["maximum"] = min(others["max_num_results"]["maximum"], limits.top_k)
     if answers:
         schemas["ChatRequest"]["properties"]["model"]["enum"] = [*benchmarks]
     paths: dict[str, Any] = {}

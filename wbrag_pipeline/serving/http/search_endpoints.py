@@ -36,8 +36,12 @@ class SearchEndpoints:
         benchmark = self.service.name_of(request.path_params["benchmark"])
         asked = await body_of(request, VectorStoreSearchRequest)
         queries = [asked.query] if isinstance(asked.query, str) else asked.query
-        most = min(asked.max_num_results, self.service.limits.top_k)
-        found = await self.service.search(benchmark, queries, most, reader_of(request).labels)
+        most = asked.max_num_results
+        if "max_num_results" not in asked.model_fields_set:
+            most = min(most, self.service.limits.top_k)
+        labels = reader_of(request).labels
+        fields = ("query", "max_num_results")
+        found = await self.service.search(benchmark, queries, most, labels, fields=fields)
         threshold = asked.ranking_options.score_threshold if asked.ranking_options else None
         return json_reply(
             {

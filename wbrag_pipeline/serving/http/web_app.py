@@ -64,7 +64,7 @@ def web_app(
         Route("/metrics", operations.metrics),
         Route("/openapi.json", describe),
         Route("/docs", docs),
-        Route("/mcp", _Mcp()),
+        Route("/mcp", _Mcp(), methods=["POST"]),  # without sessions there is nothing to GET: no stream stays open
     ]
     gate = Middleware(
         RequestGate,
