@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,12 @@ PASSAGES = {
 class Towns:
     """A home with four passages, one of them labelled ``hr``, and benchmarks ``b`` and ``b2`` over them."""
 
-    def __init__(self, home: Path, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        encoder: Encoder | None = None,
+        passages: Mapping[str, tuple[str, str, list[str]]] = PASSAGES,
+    ) -> None:
         self.settings, self.encoder = Settings(home=home, top_k=2), encoder or HashEncoder()
         self.folder = self.settings.releases("b")
         data = home.parent / "data"
@@ -52,12 +57,12 @@ class Towns:
         )
         add_corpus(home, "c", data / "c.jsonl")
         add_benchmark(home, "b", task="open_qa", corpus="c", train=data / "train.jsonl")
-        base = passages_of(dict.fromkeys(PASSAGES, 0.0))
+        base = passages_of(dict.fromkeys(passages, 0.0))
         columns = {
-            "title": [title for title, _, _ in PASSAGES.values()],
-            "text": [text for _, text, _ in PASSAGES.values()],
-            "content_hash": [sha256_of_text(title, text) for title, text, _ in PASSAGES.values()],
-            "labels": [labels for _, _, labels in PASSAGES.values()],
+            "title": [title for title, _, _ in passages.values()],
+            "text": [text for _, text, _ in passages.values()],
+            "content_hash": [sha256_of_text(title, text) for title, text, _ in passages.values()],
+            "labels": [labels for _, _, labels in passages.values()],
         }
         self.passages = base.with_columns(
             *(pl.Series(name, values, dtype=base.schema[name]) for name, values in columns.items())
