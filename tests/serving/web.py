@@ -138,3 +138,11 @@ def running(app: Starlette) -> Iterator[Running]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def error(reply: httpx.Response) -> dict[str, Any]:
+    """A refused request's error object, and its status."""
+    assert reply.headers["content-type"] == "application/json"
+    found = reply.json()["error"]
+    assert set(found) == {"message", "type", "param", "code"}
+    return {"status": reply.status_code, **found}
