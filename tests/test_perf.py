@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import curation, encode, generate, read, refresh
+from perf import curation, encode, generate, read, refresh, serve
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -104,6 +104,14 @@ def test_refresh(run: Run) -> None:
     assert "120 passages" in shown
     assert "1 deleted" in shown
     assert "same state, byte for byte: yes" in shown
+
+
+@pytest.mark.slow
+def test_serve(run: Run) -> None:
+    shown = run(serve, "--passages", 40, "--seconds", 0.5, "--connections", "2,4")
+    assert "40 passages, K 5" in shown and "FAILED" not in shown
+    for name in ("FAISS alone", "bare loop: encoder, FAISS", "/retrieve, 2 connections", "/retrieve, 4 connections"):
+        assert re.search(rf"{name}{NUMBER} a second   p50{NUMBER} ms   p99{NUMBER} ms", shown)
 
 
 def test_generate_counts_calls(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,9 @@ from wbrag_pipeline.commands import (
     release,
     remove,
     run,
+    serve,
     status,
+    token,
     ui,
     upgrade,
 )
@@ -47,6 +49,8 @@ for command in (
     run.run,
     refresh.refresh,
     ask.ask,
+    serve.serve,
+    token.token,
     status.status,
     cost.cost,
     judge.judge,

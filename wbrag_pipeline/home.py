@@ -3,6 +3,7 @@
 ::
 
     home.json                                which layout this is
+    tokens.jsonl                             hashes of bearer tokens and their access labels, for wbrag serve
     corpora/*.yaml benchmarks/*.yaml         the registry
     tables/TABLE/[VARIANT/]PARTITION.parquet
     indexes/CORPUS/ENCODER/3f9a…/            a state of the corpus; current.json and committed.json name states
@@ -83,6 +84,11 @@ class Home:
     def completions(self) -> Path:
         """SQLite file of the completion cache and the ledger."""
         return self.folder / "cache" / "completions.sqlite"
+
+    @property
+    def access_tokens(self) -> Path:
+        """JSON lines: the hashes of bearer tokens and whose labels they give, see ``serving.access_tokens``."""
+        return self.folder / "tokens.jsonl"
 
     @property
     def locks(self) -> Path:

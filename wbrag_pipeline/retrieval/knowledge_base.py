@@ -139,6 +139,22 @@ class KnowledgeBase:
         found = [_candidates(origin, index, vectors, top_k, reader) for origin, index in self._layers]
         return merge_by_score(pl.concat(found), top_k)
 
+    def hit(self, origin: str, passage_id: str) -> pl.DataFrame:
+        """The passage or unit of that id as a hit (``HITS``) of query 0 and rank 1, with no score.
+
+        No row where there is none, or none that the reader may see: nobody can tell which.
+
+        Raises InputError when something here is labelled and nobody said who reads.
+        """
+        reader = self._reader(None)
+        found = []
+        for name, index in self._layers:
+            position = index.ids.index_of(passage_id) if name == origin else None
+            visible = index.label_sets.visible_to(reader)
+            if position is not None and (visible is None or visible[position]):
+                found.append({"query": 0, "rank": 1, "origin": origin, "passage_id": passage_id, "score": None})
+        return pl.DataFrame(found, schema=HITS)
+
     def _reader(self, labels: Collection[str] | None) -> Principal:
         if labels is not None:
             if self.reader is not None:

@@ -17,9 +17,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -28,6 +29,7 @@ from wbrag_pipeline.errors import IntegrityError, WbragError
 from wbrag_pipeline.generation.completions import stored_unless_emptied
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import Answered, RagSystem
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
 from wbrag_pipeline.releases.store import open_release
@@ -87,6 +89,8 @@ class LiveRetriever:
     generator: how to get the generator of some settings; needed to answer, and to retrieve where the method changes
         queries.
     retry_seconds: how long after a view that could not be opened before that is tried again.
+    encoding, generating: held while questions are encoded, and while a generator is at work; given where several
+        retrievers share an encoder or a generator, or where the encoder takes many threads itself.
 
     Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
     is damaged at the start, the one served before it is taken, as far as its sources still stand, with a warning.
@@ -100,6 +104,8 @@ class LiveRetriever:
         *,
         generator: Callable[[Settings], Generator] = deployed_generator,
         retry_seconds: float = 5.0,
+        encoding: AbstractContextManager[Any] | None = None,
+        generating: AbstractContextManager[Any] | None = None,
     ) -> None:
         if encoder is None:
             from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -113,8 +119,9 @@ class LiveRetriever:
         self._retry_seconds = retry_seconds
         self._refused: tuple[_Wanted, float] | None = None  # and when it may be tried again
         self._opening = threading.Lock()
-        # A tokenizer is one thread's at a time, and so is a FAISS index on a GPU.
-        self._encoding = threading.Lock()
+        # A tokenizer is one thread's at a time, a generator, and a FAISS index on a GPU.
+        self._encoding = encoding or threading.Lock()
+        self._generating = generating or threading.Lock()
         self._searching = threading.Lock() if load_faiss().get_num_gpus() > 0 else nullcontext()
         self._view = self._first()
 
@@ -122,6 +129,18 @@ class LiveRetriever:
     def release(self) -> str:
         """The release that the next request is answered from."""
         return self._followed().release
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something newer was refused, as damaged, and what was served before it serves on."""
+        return self._view.wanted != self._wanted()
+
+    def load_generator(self) -> None:
+        """Get the generator of what is served now, so that one that cannot be had is told of before the first answer.
+
+        Raises InputError where it lacks what the method needs, MissingPartError where its library is not installed.
+        """
+        _ = self._view.system.generator
 
     def search(
         self, questions: Sequence[str], top_k: int | None = None, *, labels: Collection[str] | None = None
@@ -134,18 +153,30 @@ class LiveRetriever:
         """
         view = self._followed()
         system = view.system if labels is None else view.system.for_reader(labels)
-        with self._encoding:
+        generates = isinstance(system.method, TransformsQueries)
+        with self._generating if generates else nullcontext(), self._encoding:
             vectors = system.query_vectors(list(questions))
         with self._searching:
             hits = system.retrieve(list(questions), top_k=top_k, vectors=vectors)
         return Found(view.release, system.base.hits_with_text(hits))
+
+    def passage(self, origin: str, passage_id: str, *, labels: Collection[str] | None = None) -> Found:
+        """The passage or unit of that id, as a hit of rank 1 without a score; no row where the reader sees none.
+
+        origin: ``knowledge_base.CORPUS`` or ``WRITEBACK``. labels: as for ``search``.
+
+        Raises InputError where it must be said who reads.
+        """
+        view = self._followed()
+        base = view.system.base if labels is None else view.system.base.for_reader(labels)
+        return Found(view.release, base.hits_with_text(base.hit(origin, passage_id)))
 
     def answer(self, questions: Sequence[str], *, labels: Collection[str] | None = None) -> tuple[str, Answered]:
         """Answers by the served system, with the passages that they were given from, and the release's name."""
         with stored_unless_emptied(self.settings.layout.completions):
             view = self._followed()
             system = view.system if labels is None else view.system.for_reader(labels)
-            with self._encoding, self._searching:
+            with self._generating, self._encoding, self._searching:
                 return view.release, system.answer(list(questions))
 
     def _followed(self) -> _View:

@@ -1,0 +1,178 @@
+"""``wbrag serve``: retrieval and answers over HTTP, or to one agent over stdio."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
+from wbrag_pipeline.errors import InputError, MissingPartError
+from wbrag_pipeline.serving.service_limits import ServiceLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wbrag_pipeline.serving.access_tokens import AccessTokens
+    from wbrag_pipeline.serving.search_service import SearchService
+    from wbrag_pipeline.settings import Settings
+
+_LIMITS = ServiceLimits()
+# Addresses that only programs on this machine reach, and the names that these call it by.
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_TOKEN_VARIABLE = "WBRAG_TOKEN"
+
+
+@with_settings(*RELEASE_SETTINGS)
+def serve(
+    benchmark: Annotated[
+        list[str] | None, typer.Argument(help="Benchmarks to serve, the first by default; left out: the last trained.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at; 0 is any free one.", min=0, max=65535)] = 8080,
+    answer: Annotated[bool, typer.Option("--answer", help="Answer questions too, by the release's generator.")] = False,
+    stdio: Annotated[
+        bool,
+        typer.Option("--stdio", help=f"Speak MCP over stdio instead of HTTP; a token stands in {_TOKEN_VARIABLE}."),
+    ] = False,
+    tokens: Annotated[
+        Path | None, typer.Option(help="File of bearer tokens, see wbrag token (tokens.jsonl in the home).")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that clients call this server by, where a proxy stands before it; repeat for more."),
+    ] = None,
+    max_body: Annotated[int, typer.Option(help="Bytes of a request's body.", min=1)] = _LIMITS.body,
+    max_queries: Annotated[int, typer.Option(help="Queries of a request.", min=1)] = _LIMITS.queries,
+    max_k: Annotated[int, typer.Option(help="Passages a query.", min=1)] = _LIMITS.top_k,
+    max_seconds: Annotated[float, typer.Option(help="Seconds of a request.", min=0.001)] = _LIMITS.seconds,
+    threads: Annotated[int, typer.Option(help="Requests worked on at once.", min=1)] = _LIMITS.threads,
+    waiting: Annotated[
+        int, typer.Option(help="Further requests that wait; more are refused.", min=0)
+    ] = _LIMITS.waiting,
+    log_requests: Annotated[
+        bool, typer.Option(help="Log each request on standard error: no text, no token.", show_default=False)
+    ] = True,
+    *,
+    settings: Settings,
+) -> None:
+    """Serve what is released, over HTTP: Search-R1 and OpenAI shapes, MCP, health and metrics; Ctrl-C ends it.
+
+    A promotion or a rollback takes effect at the next request. Without a bearer token only passages and units for
+    everybody are found; wbrag token makes tokens with access labels. GET /docs shows what can be asked.
+
+    Example: wbrag serve sample_squad --port 8080
+    """
+    from wbrag_pipeline.commands.ask import last_trained
+    from wbrag_pipeline.datasets.registry import Registry
+
+    _check_parts()
+    from wbrag_pipeline.serving.access_tokens import AccessTokens
+    from wbrag_pipeline.serving.search_service import SearchService, retrievers_of
+
+    registry = Registry.load(settings.home)
+    names = [registry.benchmark(name).name for name in benchmark or [last_trained(settings)]]
+    if tokens is not None and not tokens.is_file():
+        raise InputError("there is no such file", file=tokens, field="tokens", hint="make one with: wbrag token")
+    known = AccessTokens(tokens or settings.layout.access_tokens)
+    limits = ServiceLimits(max_body, max_queries, max_k, max_seconds, threads, waiting)
+    service = SearchService(names, retrievers_of(settings), limits=limits, answers=answer)
+    try:
+        if stdio:
+            _serve_stdio(service, known)
+        else:
+            _log_requests(log_requests)
+            _serve_http(service, known, host, port, allow_host or ())
+    finally:
+        service.close()
+
+
+def _check_parts() -> None:
+    from importlib.util import find_spec
+
+    for part in ("mcp", "prometheus_client"):
+        if find_spec(part) is None:
+            raise MissingPartError(part, "pip install 'wbrag-pipeline[serve]'")
+
+
+def _serve_stdio(service: SearchService, tokens: AccessTokens) -> None:
+    import asyncio
+
+    from wbrag_pipeline.serving.mcp_tools import mcp_server
+    from wbrag_pipeline.serving.refused_request import RefusedRequest
+
+    token = os.environ.get(_TOKEN_VARIABLE)
+
+    def authorization() -> str | None:
+        return None if token is None else f"Bearer {token}"
+
+    try:
+        tokens.reader(authorization())
+    except RefusedRequest as refused:
+        raise InputError(refused.problem, field=_TOKEN_VARIABLE) from None
+    service.open()
+    # The token is looked up at each message: it may be withdrawn meanwhile.
+    asyncio.run(mcp_server(service, lambda _: tokens.reader(authorization())).run_stdio_async())
+
+
+def _serve_http(service: SearchService, tokens: AccessTokens, host: str, port: int, allowed: Sequence[str]) -> None:
+    import uvicorn
+
+    from wbrag_pipeline.serving.http.web_app import web_app
+
+    listening = _listening(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
+    local = host in _THIS_MACHINE
+    hosts = {name.lower() for name in (*allowed, *((*_THIS_MACHINE, host) if local or allowed else ()))}
+    failed: list[BaseException] = []
+
+    def open_and_tell() -> None:
+        try:
+            service.open()
+        except BaseException as error:
+            failed.append(error)
+            server.should_exit = True
+        else:
+            for name, (release, _) in service.served().items():
+                say(f"serving {name}, {f'release {release}' if release else 'the corpus alone'}, at {address}")
+
+    def on_start() -> None:
+        say(f"listening at {address}; opening and verifying")
+        threading.Thread(target=open_and_tell, daemon=True).start()
+
+    app = web_app(service, tokens, hosts=hosts, on_start=on_start)
+    patience = round(service.limits.seconds) + 1
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=patience
+    )
+    server = uvicorn.Server(config)
+    with listening:
+        server.run(sockets=[listening])
+    if failed:
+        raise failed[0]
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        problem = f"cannot listen at {host}:{port}: {(error.strerror or str(error)).lower()}"
+        raise InputError(problem, field="port", hint="choose another --port or --host") from None
+
+
+def _log_requests(wanted: bool) -> None:
+    """Log lines of the server on standard error: one a request, or only what is amiss."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("wbrag")
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO if wanted else logging.WARNING)
