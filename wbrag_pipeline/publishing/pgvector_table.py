@@ -136,8 +136,12 @@ def _metadata(found: Sequence[Column]) -> str:
 
 
 def _primary(found: Sequence[Column]) -> str:
-    keys = [column.name for column in found if column.primary]
-    return keys[0] if len(keys) == 1 else ""
+    """The primary key; of a key of several columns the one that wants an id; else a column of that name."""
+    keys = [column for column in found if column.primary]
+    wanting = [column for column in keys if column.required] if len(keys) > 1 else keys
+    if len(wanting) == 1:
+        return wanting[0].name
+    return "" if keys else _first(found, (*_TEXTS, "uuid"), ("id",))
 
 
 def _require_type(column: Column, types: Sequence[str], field: str) -> None:

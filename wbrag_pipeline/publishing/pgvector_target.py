@@ -160,13 +160,12 @@ class PgvectorTarget:
             cursor.execute(query, [*key, rows[UNIT].to_list()])
 
     def _found(self) -> VectorTable | None:
-        whole, collection = self._address.name, ""
-        found = self._named(whole)
-        if not found and "/" in whole:
-            whole, _, collection = whole.rpartition("/")
-            found = self._named(whole)
-        if not found:
-            return None
+        name, collection = self._address.name, ""
+        while not (found := self._named(name)):
+            if "/" not in name:
+                return None
+            name = name.rpartition("/")[0]
+            collection = self._address.name[len(name) + 1 :]
         oid, schema, name = found[0]
         columns = [Column(*row) for row in self._rows(_COLUMNS, [oid])]
         table = recognised(schema, name, columns, self._given)
