@@ -30,8 +30,8 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    commands = "add ask cost demo doctor experiment forget judge lineage refresh release remove run status ui upgrade"
-    assert commands.split() == COMMANDS
+    commands = "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run status"
+    assert [*commands.split(), "ui", "upgrade"] == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"

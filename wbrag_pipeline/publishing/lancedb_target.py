@@ -53,6 +53,11 @@ class LanceTarget:
         self._table: Any = self._opened()
         self._columns = self._recognised() if self._table is not None else columns
 
+    @property
+    def there(self) -> bool:
+        """Whether the table is."""
+        return self._table is not None
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """The table, or the columns for marks."""
         if self._table is None:

@@ -67,6 +67,11 @@ class PgvectorTarget:
             self.close()
             raise
 
+    @property
+    def there(self) -> bool:
+        """Whether the table is."""
+        return self._table is not None
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """The table, or the column for marks."""
         table = self._table

@@ -134,6 +134,10 @@ def unpublish(
     """Take all units of a benchmark that this home published out of a target; gives how many there were."""
     noted = Publications.load(settings.layout)
     known = noted.find(benchmark, address)
+    if known and address.folder is not None and not address.folder.is_dir():  # deleted, with all that was in it
+        if not dry_run:
+            drop_publication(settings.layout, benchmark, address)
+        return 0
     with opened_target(address, columns_of(known, columns)) as target:
         ours = target.held(benchmark).filter(pl.col(HOME) == noted.home_id)
         if dry_run:

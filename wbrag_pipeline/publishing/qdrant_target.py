@@ -59,8 +59,8 @@ class QdrantTarget:
         else:
             raise InputError(f"there is no folder {folder}", field="--to", hint="--create makes it")
         try:
-            self._there = bool(self._client.collection_exists(self._collection))
-            self._vector, self._dimension = self._vector_of() if self._there else ("", 0)
+            self.there = bool(self._client.collection_exists(self._collection))
+            self._vector, self._dimension = self._vector_of() if self.there else ("", 0)
             self._library, self._text, self._metadata = self._payload_of()
         except BaseException:
             self.close()
@@ -68,7 +68,7 @@ class QdrantTarget:
 
     def lacks(self, rows: UnitRows) -> list[str]:
         """The collection."""
-        if not self._there:
+        if not self.there:
             return [f"the collection {self._collection}, with vectors of {rows.dimension} dimensions"]
         if self._dimension != rows.dimension:
             raise other_dimensions(rows, self._collection, self._dimension)
@@ -79,7 +79,7 @@ class QdrantTarget:
         space = self._models.VectorParams(size=rows.dimension, distance=self._models.Distance.COSINE)
         vectors = {self._given.vector: space} if self._given.vector else space
         self._client.create_collection(self._collection, vectors_config=vectors)
-        self._there = True
+        self.there = True
         self._vector, self._dimension = self._vector_of()
 
     def write(self, rows: UnitRows) -> None:
@@ -94,7 +94,7 @@ class QdrantTarget:
 
     def held(self, benchmark: str) -> pl.DataFrame:
         """Read from the marks, wherever in the payload they are."""
-        if not self._there:
+        if not self.there:
             return held_frame([])
         match = self._models.MatchValue(value=benchmark)
         ours = self._models.Filter(must=[self._models.FieldCondition(key=BENCHMARK, match=match)])
@@ -127,7 +127,7 @@ class QdrantTarget:
     def _payload_of(self) -> tuple[str, str, str]:
         """Library, and the keys of text and metadata, as the points of others have them."""
         text, metadata = self._given.text, self._given.metadata
-        for payload in self._others() if self._there else ():
+        for payload in self._others() if self.there else ():
             if "_node_content" in payload:
                 return LLAMA_INDEX, text or "text", ""
             if isinstance(payload.get("metadata"), dict) and "page_content" in payload:

@@ -17,6 +17,10 @@ from wbrag_pipeline.publishing.target_columns import TargetColumns
 class UnitTarget(Protocol):
     """A collection or table of the user's own. What was not written by us is never changed."""
 
+    @property
+    def there(self) -> bool:
+        """Whether the collection or table is there."""
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """What must be made in the target before these rows can be written, in words; [] where nothing must.
 
