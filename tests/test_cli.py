@@ -30,7 +30,9 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    commands = "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run status"
+    commands = (
+        "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run status"
+    )
     assert [*commands.split(), "ui", "upgrade"] == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
