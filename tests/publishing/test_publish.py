@@ -209,6 +209,41 @@ def test_a_missing_collection_is_made_only_with_create(releases: Releases, make_
     assert unpublish(releases.settings, "b", missing) == 3
 
 
+@pytest.mark.parametrize("kind", ["qdrant", "lancedb"])
+def test_no_folder_is_made_before_something_is_written(releases: Releases, tmp_path: Path, kind: str) -> None:
+    pytest.importorskip({"qdrant": "qdrant_client", "lancedb": "lancedb"}[kind])
+    address = parse_target(f"{kind}:{tmp_path / 'deep' / 'new'}#c")
+    releases.release(TEXTS)
+    with pytest.raises(InputError, match="--create"):
+        publish(releases.settings, "b", "c", address)
+    publish(releases.settings, "b", "c", address, create=True, dry_run=True)
+    assert unpublish(releases.settings, "b", address) == 0
+    assert not (tmp_path / "deep").exists()
+    assert publish(releases.settings, "b", "c", address, create=True).written == 3
+
+
+def test_a_release_of_the_same_name_that_another_generator_made_takes_the_place(
+    releases: Releases, store: Store
+) -> None:
+    releases.release({"one": "The first unit.", "two": "The second."})
+    to(releases, store)
+    releases.settings = releases.settings.with_(generator="transformers:other")
+    name = releases.release({"one": "The first unit.", "three": "The third."})
+    assert name == "r000001"
+    to(releases, store)
+    assert {row[2] for row in held(store)} == {unit_id("one"), unit_id("three")} and len(store.ours()) == 2
+
+
+def test_new_labels_of_a_unit_are_written(releases: Releases, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases.index({"one": "The first unit."})
+    releases.release({"one": "The first unit."})
+    to(releases, store)
+    releases.index({"one": "The first unit."}, {"one": ["staff"]})
+    monkeypatch.setattr("wbrag_pipeline.retrieval.encoder.load_encoder", lambda *_: releases.encoder)
+    to(releases, store)
+    assert [row["wbrag_labels"] for row in store.ours()] == [["staff"]]
+
+
 def test_units_whose_sources_are_gone_do_not_come_back_with_an_earlier_release(
     releases: Releases, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -118,10 +121,13 @@ def test_a_store_that_cannot_be_reached_is_told_without_the_password(
 def test_what_a_store_says_is_shown_less_the_password(
     releases: Releases, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("qdrant_client")
+    from qdrant_client.http.exceptions import ResponseHandlingException
+
     from wbrag_pipeline.publishing.qdrant_target import QdrantTarget
 
     def fail(*_: object) -> None:
-        raise OSError(f"the key {SECRET} is wrong\nFailing row contains (a text).")
+        raise ResponseHandlingException(OSError(f"the key {SECRET} is wrong\nFailing row contains (a text)."))
 
     monkeypatch.setenv("QDRANT_API_KEY", SECRET)
     monkeypatch.setattr(QdrantTarget, "held", fail)
@@ -129,6 +135,67 @@ def test_what_a_store_says_is_shown_less_the_password(
     with pytest.raises(TargetError, match="the key … is wrong") as raised:
         to(releases, make_store("qdrant"))
     assert SECRET not in str(raised.value) and "a text" not in str(raised.value)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Refuses everything, and says the key again."""
+
+    keys: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.keys.append(self.headers.get("api-key", ""))
+        body = json.dumps({"status": {"error": f"not with {self.headers.get('api-key')}"}}).encode()
+        self.send_response(403, f"no {self.headers.get('api-key')}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection:UserWarning")
+def test_the_key_of_a_qdrant_server_is_sent_and_never_shown(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("qdrant_client")
+    releases.release({"one": "The first unit."})
+    monkeypatch.setenv("QDRANT_API_KEY", SECRET)
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        code, output = wbrag("publish", "b", "--to", f"qdrant:http://127.0.0.1:{server.server_port}#c")
+        server.shutdown()
+        thread.join()
+    assert code == 1 and "403" in output and SECRET not in output
+    assert set(Echo.keys) == {SECRET}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the client leaves its lock file open
+def test_what_a_damaged_or_locked_store_says_names_the_target(releases: Releases, make_store: MakeStore) -> None:
+    releases.release({"one": "The first unit."})
+    lance, qdrant = make_store("lancedb"), make_store("qdrant")
+    folder = Path(lance.address.removeprefix("lancedb:").rpartition("#")[0])
+    for file in folder.rglob("*.manifest"):
+        file.write_bytes(b"no manifest")
+    with pytest.raises(TargetError) as raised:
+        to(releases, lance)
+    assert lance.address in str(raised.value)
+    with qdrant.client(), pytest.raises(TargetError, match="already accessed"):  # type: ignore[attr-defined]
+        to(releases, qdrant)
+
+
+def test_a_full_disk_of_the_home_is_not_told_as_the_stores(
+    releases: Releases, make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise PermissionError("no")
+
+    releases.release({"one": "The first unit."})
+    monkeypatch.setattr("wbrag_pipeline.publishing.publish.record_publication", full)
+    with pytest.raises(PermissionError):
+        to(releases, make_store("qdrant"))
 
 
 def test_a_folder_is_absolute_in_the_record(

@@ -63,6 +63,7 @@ def test_units_of_an_earlier_release_are_withdrawn_too(releases: Releases, store
     certificate = forget(releases.settings, "unit", [unit_id("one")])
     assert not certificate.not_withdrawn
     assert [row["wbrag_unit"] for row in store.ours()] == [unit_id("odd")]
+    assert Publications.load(releases.settings.layout).entries[0].units == 1
 
 
 def test_a_target_that_is_not_reached_is_named_and_reached_later(
@@ -77,7 +78,7 @@ def test_a_target_that_is_not_reached_is_named_and_reached_later(
     assert "NOT withdrawn" in output and away.address in output and "forget --resume" in output
     assert [row["wbrag_unit"] for row in near.ours()] == [unit_id("odd")]
     problems = {t["target"]: t["problem"] for t in json.loads((tmp_path / "certificate.json").read_text())["targets"]}
-    assert problems[near.address] == "" and "no folder" in problems[away.address]
+    assert problems[near.address] == "" and "is not there" in problems[away.address]
     # The home is done all the same, and says what is open.
     assert "The first unit" not in "".join(_texts(releases.settings.home))
     assert f"forgotten units may still be in {away.address}" in wbrag("status")[1]

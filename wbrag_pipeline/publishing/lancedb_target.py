@@ -40,17 +40,15 @@ class LanceTarget:
         "table.optimize(cleanup_older_than=timedelta(0))"
     )
 
-    def __init__(self, address: TargetAddress, columns: TargetColumns, create: bool) -> None:
+    def __init__(self, address: TargetAddress, columns: TargetColumns) -> None:
         try:
-            import lancedb
+            import lancedb  # noqa: F401
         except ImportError as error:
             raise MissingPartError("lancedb, which lancedb: needs,", "pip install 'wbrag-pipeline[lancedb]'") from error
-        self._given, self._name = columns, address.name
-        folder = address.folder
-        if folder is not None and not folder.is_dir() and not create:
-            raise InputError(f"there is no folder {folder}", field="--to", hint="--create makes it")
-        self._database = lancedb.connect(address.place)
-        self._table: Any = self._opened()
+        self._address, self._given, self._name = address, columns, address.name
+        # Connecting makes the folder.
+        missing = address.folder is not None and not address.folder.is_dir()
+        self._table: Any = None if missing else self._opened()
         self._columns = self._recognised() if self._table is not None else columns
 
     @property
@@ -79,7 +77,7 @@ class LanceTarget:
                 pa.field("text", pa.string()),
                 pa.field("vector", pa.list_(pa.float32(), rows.dimension)),
             ]
-            self._table = self._database.create_table(self._name, schema=pa.schema([*own, *_marks_schema()]))
+            self._table = self._connected().create_table(self._name, schema=pa.schema([*own, *_marks_schema()]))
             self._columns = self._recognised()
         else:
             missing = [field for field in _marks_schema() if field.name not in self._table.schema.names]
@@ -108,9 +106,14 @@ class LanceTarget:
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _connected(self) -> Any:
+        import lancedb
+
+        return lancedb.connect(self._address.place)
+
     def _opened(self) -> Any:
         try:
-            return self._database.open_table(self._name)
+            return self._connected().open_table(self._name)
         except (ValueError, FileNotFoundError) as error:
             if "not found" in str(error).lower():
                 return None

@@ -84,7 +84,7 @@ def publish(
     where = columns_of(noted.find(benchmark, address), columns)
     found = release_as_it_stands(settings, benchmark, corpus, release, actor=actor)
     rows = published_rows(found, noted.home_id, benchmark)
-    with opened_target(address, where, create=create and not dry_run) as target:
+    with opened_target(address, where) as target:
         lacks = target.lacks(rows)
         if lacks and not create:
             raise InputError(f"lacks {' and '.join(lacks)}", field="--to", hint="--create makes it")
@@ -134,10 +134,6 @@ def unpublish(
     """Take all units of a benchmark that this home published out of a target; gives how many there were."""
     noted = Publications.load(settings.layout)
     known = noted.find(benchmark, address)
-    if known and address.folder is not None and not address.folder.is_dir():  # deleted, with all that was in it
-        if not dry_run:
-            drop_publication(settings.layout, benchmark, address)
-        return 0
     with opened_target(address, columns_of(known, columns)) as target:
         ours = target.held(benchmark).filter(pl.col(HOME) == noted.home_id)
         if dry_run:

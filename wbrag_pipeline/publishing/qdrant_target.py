@@ -38,9 +38,9 @@ class QdrantTarget:
 
     keeps = "the points are deleted; Qdrant frees their space when it next optimises, and its snapshots keep them"
 
-    def __init__(self, address: TargetAddress, columns: TargetColumns, create: bool) -> None:
+    def __init__(self, address: TargetAddress, columns: TargetColumns) -> None:
         try:
-            from qdrant_client import QdrantClient, models
+            from qdrant_client import models
         except ImportError as error:
             raise MissingPartError(
                 "qdrant-client, which qdrant: needs,", "pip install 'wbrag-pipeline[qdrant]'"
@@ -49,19 +49,19 @@ class QdrantTarget:
             raise InputError(
                 "a point has no columns id and title", field="--columns", hint="text=, vector= or metadata="
             )
-        self._models, self._collection, self._given = models, address.name, columns
-        folder = address.folder
-        if folder is None:
-            key = os.environ.get("QDRANT_API_KEY", "").strip() or None
-            self._client = QdrantClient(url=address.place, api_key=key, timeout=_SECONDS, check_compatibility=False)
-        elif folder.is_dir() or create:
-            self._client = QdrantClient(path=str(folder))
-        else:
-            raise InputError(f"there is no folder {folder}", field="--to", hint="--create makes it")
+        self._models, self._address, self._given = models, address, columns
+        self._collection, self.there = address.name, False
+        self._client: Any = None
+        self._vector, self._dimension = "", 0
+        self._library, self._text, self._metadata = "", columns.text or "text", columns.metadata
+        if address.folder is not None and not address.folder.is_dir():
+            return  # the client would make the folder
+        self._connect()
         try:
             self.there = bool(self._client.collection_exists(self._collection))
-            self._vector, self._dimension = self._vector_of() if self.there else ("", 0)
-            self._library, self._text, self._metadata = self._payload_of()
+            if self.there:
+                self._vector, self._dimension = self._vector_of()
+                self._library, self._text, self._metadata = self._payload_of()
         except BaseException:
             self.close()
             raise
@@ -76,6 +76,8 @@ class QdrantTarget:
 
     def make(self, rows: UnitRows) -> None:
         """A collection of one vector a point, compared by the cosine."""
+        if self._client is None:
+            self._connect()
         space = self._models.VectorParams(size=rows.dimension, distance=self._models.Distance.COSINE)
         vectors = {self._given.vector: space} if self._given.vector else space
         self._client.create_collection(self._collection, vectors_config=vectors)
@@ -114,7 +116,19 @@ class QdrantTarget:
 
     def close(self) -> None:
         """Let go of the server, or of the folder's lock."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _connect(self) -> None:
+        from qdrant_client import QdrantClient
+
+        folder = self._address.folder
+        if folder is None:
+            key = os.environ.get("QDRANT_API_KEY", "").strip() or None
+            place = self._address.place
+            self._client = QdrantClient(url=place, api_key=key, timeout=_SECONDS, check_compatibility=False)
+        else:
+            self._client = QdrantClient(path=str(folder))
 
     def _payload(self, row: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
         text = passage_text(row["title"], row["text"])
@@ -127,7 +141,7 @@ class QdrantTarget:
     def _payload_of(self) -> tuple[str, str, str]:
         """Library, and the keys of text and metadata, as the points of others have them."""
         text, metadata = self._given.text, self._given.metadata
-        for payload in self._others() if self.there else ():
+        for payload in self._others():
             if "_node_content" in payload:
                 return LLAMA_INDEX, text or "text", ""
             if isinstance(payload.get("metadata"), dict) and "page_content" in payload:

@@ -48,16 +48,14 @@ class UnitTarget(Protocol):
 
 
 @contextmanager
-def opened_target(address: TargetAddress, columns: TargetColumns, *, create: bool = False) -> Iterator[UnitTarget]:
-    """Open a target for the block.
-
-    create: a folder that is not there may be made; nothing else is made before ``UnitTarget.make``.
+def opened_target(address: TargetAddress, columns: TargetColumns) -> Iterator[UnitTarget]:
+    """Open a target for the block; nothing is made, no folder either, before ``UnitTarget.make``.
 
     Raises TargetError where the store cannot be reached or refuses, MissingPartError where its client is not installed,
     InputError where the columns do not fit.
     """
     with in_words_of(address):
-        target = _open(address, columns, create)
+        target = _open(address, columns)
     try:
         with in_words_of(address):
             yield target
@@ -91,26 +89,26 @@ def other_dimensions(rows: UnitRows, name: str, dimension: int) -> InputError:
     )
 
 
-def _open(address: TargetAddress, columns: TargetColumns, create: bool) -> UnitTarget:
+def _open(address: TargetAddress, columns: TargetColumns) -> UnitTarget:
     if address.kind == "qdrant":
         from wbrag_pipeline.publishing.qdrant_target import QdrantTarget
 
-        return QdrantTarget(address, columns, create)
+        return QdrantTarget(address, columns)
     if address.kind == "pgvector":
         from wbrag_pipeline.publishing.pgvector_target import PgvectorTarget
 
         return PgvectorTarget(address, columns)
     from wbrag_pipeline.publishing.lancedb_target import LanceTarget
 
-    return LanceTarget(address, columns, create)
+    return LanceTarget(address, columns)
 
 
 def _is_of_a_store(error: Exception) -> bool:
     """Whether a client library raised it, or the system did: the others are faults of this program."""
     kinds = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
-    if kinds & {"psycopg", "qdrant_client", "httpx", "httpcore", "lancedb", "grpc"} or isinstance(error, OSError):
+    if kinds & {"psycopg", "qdrant_client", "httpx", "httpcore", "lancedb", "grpc"}:
         return True
-    # Lance, and Qdrant's local mode, raise the built-in kinds.
+    # Lance, and Qdrant's local mode, raise built-in kinds, as a full disk of the home does.
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from wbrag_pipeline.errors import TargetError, WbragError
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.publishing.publications import Publication, Publications
+from wbrag_pipeline.publishing.publications import Publication, Publications, record_publication
 from wbrag_pipeline.publishing.publish import remove_and_verify
 from wbrag_pipeline.publishing.published_rows import HOME, UNIT
 from wbrag_pipeline.publishing.target_columns import TargetColumns
@@ -59,6 +59,7 @@ def _withdraw(settings: Settings, entry: Publication, home_id: str, unit_ids: Se
         problem = error.reason if isinstance(error, TargetError) else str(error)
         return Withdrawal(str(address), entry.benchmark, 0, problem, "")
     if gone.height:
+        record_publication(settings.layout, replace(entry, units=max(0, entry.units - gone.height)))
         lineage = Lineage(settings.layout.lineage)
         lineage.record_publication(
             "wbrag forget", entry.variant, entry.benchmark, entry.release, str(address), "withdraw", gone.height
