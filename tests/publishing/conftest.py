@@ -134,11 +134,11 @@ MakeStore = Callable[..., Store]
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """``make_store("qdrant", dimension=8)``: a store with passages of others."""
 
-    def make(kind: str, dimension: int = DIMENSION, **more: Any) -> Store:
+    def make(kind: str, dimension: int = DIMENSION, folder: Path = tmp_path, **more: Any) -> Store:
         if kind == "pgvector":
             return PostgresStore(request.getfixturevalue("postgres"), dimension, **more)
         pytest.importorskip({"qdrant": "qdrant_client", "lancedb": "lancedb"}[kind])
-        return {"qdrant": QdrantStore, "lancedb": LanceStore}[kind](tmp_path / kind, dimension, **more)
+        return {"qdrant": QdrantStore, "lancedb": LanceStore}[kind](folder / kind, dimension, **more)
 
     return make
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -162,6 +164,54 @@ def test_a_run_that_is_killed_between_writing_and_removing_leaves_both_and_the_n
     assert to(releases, store).removed == 1
     assert held(store) == {("b", second, unit_id("two"))} and store.foreign() == before
     assert Publications.load(releases.settings.layout).entries[0].finished
+
+
+class Killed(BaseException):
+    """No ``except Exception`` stops it."""
+
+
+def test_a_run_that_is_killed_at_any_step_is_repaired_by_the_next(
+    releases: Releases, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = releases.release({"one": "The first unit.", "two": "The second."})
+    second = releases.release({"two": "The second.", "three": "The third."})
+    to(releases, store, release=first)
+    before = store.foreign()
+    with publishing.opened_target(parse_target(store.address), publishing.columns_of(None, None)) as target:
+        kind = type(target)
+    complete = {first: 2, second: 2}
+    for step in range(100):
+        left = [step]
+
+        def count(real: Callable[..., Any], left: list[int] = left) -> Callable[..., Any]:
+            def counted(*arguments: Any) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+                return real(*arguments)
+
+            return counted
+
+        with monkeypatch.context() as patch:
+            for name in ("lacks", "held", "write", "remove"):
+                patch.setattr(kind, name, count(getattr(kind, name)))
+            patch.setattr(publishing, "record_publication", count(publishing.record_publication))
+            try:
+                to(releases, store, release=second)
+                break
+            except Killed:
+                pass
+        # Never neither: a search always finds one of the two, whole.
+        there = [sum(row["wbrag_release"] == name for row in store.ours()) for name in complete]
+        assert complete[first] == there[0] or complete[second] == there[1]
+        assert store.foreign() == before
+        to(releases, store, release=second)
+        assert len(store.ours()) == 2 and {row[1] for row in held(store)} == {second}
+        to(releases, store, release=first)
+    else:
+        pytest.fail("it never came through")
+    assert step >= 6 and {row[1] for row in held(store)} == {second}
+    assert [entry.finished for entry in Publications.load(releases.settings.layout).entries] == [True]
 
 
 def test_old_units_stay_where_the_new_ones_did_not_arrive(

@@ -256,7 +256,8 @@ def test_qdrant_payloads_as_the_points_of_others_have_them(
     for payload in found:
         inner = payload[marks] if marks else payload
         assert inner["wbrag_release"] == "r000001" and len(inner["wbrag_sources"]) == 1
-        assert "_node_content" not in others or json.loads(payload["_node_content"])["id_"]
+        # LlamaIndex reads the text of a point from the node.
+        assert "_node_content" not in others or json.loads(payload["_node_content"])["text"] == payload[text]
     assert unpublish(releases.settings, "b", address) == 2
 
 

@@ -88,7 +88,8 @@ def _write_settings(space: RecordedSpace, folder: Path) -> None:
     name = _short(space.name)
     told = {
         "retrieval_method": name,
-        "model2path": {name: space.name},
+        "retrieval_model_path": space.name,
+        "use_sentence_transformer": True,
         "index_path": f"{name}_Flat.index",
         "corpus_path": "corpus.jsonl",
         "faiss_gpu": False,

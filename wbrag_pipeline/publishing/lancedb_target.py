@@ -156,10 +156,11 @@ class LanceTarget:
         columns, marks = self._columns, rows.marks
         table = rows.table
         joined = [passage_text(*row) for row in table.select("title", "text").iter_rows()]
+        texts = table["text"].to_list() if columns.title else joined
         known: dict[str, Any] = {
             columns.id: table["row_id"].to_list(),
             columns.title: table["title"].to_list(),
-            columns.text: table["text"].to_list() if columns.title else joined,
+            columns.text: texts,
             **{mark: [row[mark] for row in marks] for mark in (*IDENTITY, SOURCES, LABELS)},
         }
         fields = list(self._table.schema)
@@ -172,7 +173,7 @@ class LanceTarget:
             elif field.name in known:
                 arrays.append(pa.array(known[field.name], field.type))
             elif field.name == columns.metadata:
-                arrays.append(_metadata(field.type, marks, table["row_id"].to_list()))
+                arrays.append(_metadata(field.type, marks, table["row_id"].to_list(), texts))
             elif field.nullable:
                 arrays.append(pa.nulls(len(rows), field.type))
             else:
@@ -192,7 +193,7 @@ def _marks_schema() -> Any:
     return pa.schema([*texts, *(pa.field(mark, pa.list_(pa.string())) for mark in (SOURCES, LABELS))])
 
 
-def _metadata(kind: Any, marks: list[dict[str, Any]], ids: list[str]) -> Any:
+def _metadata(kind: Any, marks: list[dict[str, Any]], ids: list[str], texts: list[str]) -> Any:
     """Marks as JSON text, or in those fields of a struct that have their names; LlamaIndex' node too."""
     import pyarrow as pa
 
@@ -200,7 +201,7 @@ def _metadata(kind: Any, marks: list[dict[str, Any]], ids: list[str]) -> Any:
         return pa.array([json.dumps(row, ensure_ascii=False) for row in marks], kind)
     if not pa.types.is_struct(kind):
         return pa.nulls(len(marks), kind)
-    nodes = [llama_index_node(row, name) for row, name in zip(marks, ids, strict=True)]
+    nodes = [llama_index_node(*row) for row in zip(marks, ids, texts, strict=True)]
     named = [field for field in kind if _is_text(field.type)]
     return pa.array([{field.name: node.get(field.name) for field in named} for node in nodes], kind)
 

@@ -11,9 +11,10 @@ LANGCHAIN, LLAMA_INDEX = "langchain", "llamaindex"
 TEXT_NAMES = ("text", "content", "contents", "page_content", "document", "chunk", "chunk_text", "passage", "body")
 
 
-def llama_index_node(marks: Mapping[str, Any], row_id: str) -> dict[str, Any]:
-    """The metadata under which LlamaIndex' vector stores keep a node: the marks, and the node less its text."""
-    node = {"id_": row_id, "embedding": None, "metadata": dict(marks), "relationships": {}, "text": ""}
+def llama_index_node(marks: Mapping[str, Any], row_id: str, text: str) -> dict[str, Any]:
+    """The metadata under which LlamaIndex' vector stores keep a node: the marks, and the node itself as JSON."""
+    # Some of its stores read the text from here, some from a column of its own.
+    node = {"id_": row_id, "embedding": None, "metadata": dict(marks), "relationships": {}, "text": text}
     bookkeeping = {"document_id": "None", "doc_id": "None", "ref_doc_id": "None"}
     content = json.dumps({**node, "class_name": "TextNode"}, ensure_ascii=False)
     return {**marks, "_node_content": content, "_node_type": "TextNode", **bookkeeping}

@@ -122,8 +122,8 @@ class PgvectorTarget:
         )
         values = []
         for row, vector, marks in zip(rows.table.iter_rows(named=True), rows.vectors, rows.marks, strict=True):
-            kept = llama_index_node(marks, row["row_id"]) if table.library == LLAMA_INDEX else marks
             text = row["text"] if columns.title else passage_text(row["title"], row["text"])
+            kept = llama_index_node(marks, row["row_id"], text) if table.library == LLAMA_INDEX else marks
             numbers = "[" + ",".join(map(str, vector.tolist())) + "]"
             told = json.dumps(kept, ensure_ascii=False)
             given = (row["row_id"], row["title"], text, numbers, told, table.collection)

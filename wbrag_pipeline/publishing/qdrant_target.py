@@ -56,7 +56,7 @@ class QdrantTarget:
         self._library, self._text, self._metadata = "", columns.text or "text", columns.metadata
         if address.folder is not None and not address.folder.is_dir():
             return  # the client would make the folder
-        self._connect()
+        self._client = self._connect()
         try:
             self.there = bool(self._client.collection_exists(self._collection))
             if self.there:
@@ -77,7 +77,7 @@ class QdrantTarget:
     def make(self, rows: UnitRows) -> None:
         """A collection of one vector a point, compared by the cosine."""
         if self._client is None:
-            self._connect()
+            self._client = self._connect()
         space = self._models.VectorParams(size=rows.dimension, distance=self._models.Distance.COSINE)
         vectors = {self._given.vector: space} if self._given.vector else space
         self._client.create_collection(self._collection, vectors_config=vectors)
@@ -119,21 +119,20 @@ class QdrantTarget:
         if self._client is not None:
             self._client.close()
 
-    def _connect(self) -> None:
+    def _connect(self) -> Any:
         from qdrant_client import QdrantClient
 
         folder = self._address.folder
         if folder is None:
             key = os.environ.get("QDRANT_API_KEY", "").strip() or None
             place = self._address.place
-            self._client = QdrantClient(url=place, api_key=key, timeout=_SECONDS, check_compatibility=False)
-        else:
-            self._client = QdrantClient(path=str(folder))
+            return QdrantClient(url=place, api_key=key, timeout=_SECONDS, check_compatibility=False)
+        return QdrantClient(path=str(folder))
 
     def _payload(self, row: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
         text = passage_text(row["title"], row["text"])
         if self._library == LLAMA_INDEX:
-            return {**llama_index_node(marks, row["row_id"]), self._text: text}
+            return {**llama_index_node(marks, row["row_id"], text), self._text: text}
         # At the top as well, where they are found again whatever else is in the payload.
         inner = {self._metadata: marks} if self._metadata else {}
         return {self._text: text, **inner, **marks}
