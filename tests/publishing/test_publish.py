@@ -320,6 +320,21 @@ def test_where_units_were_published_is_recorded_and_shown(releases: Releases, st
     assert rows == [("b", first, store.address, "publish", 1)]
 
 
+def test_promoting_and_rolling_back_here_say_what_to_publish(releases: Releases, make_store: MakeStore) -> None:
+    store = make_store("qdrant")
+    first = releases.release({"one": "The first unit."})
+    to(releases, store)
+    second = releases.release({"two": "The second."}, serve=False)
+    _, output = wbrag("release", "promote", "b", second)
+    command = f"{second} is served; publish it with: wbrag publish b --to '{store.address}'"
+    assert f"{store.address} holds {first}" in output and command in output
+    to(releases, store)
+    _, output = wbrag("release", "rollback", "b")
+    assert f"{store.address} holds {second}, and {first} is served" in output
+    to(releases, store)
+    assert "publish it" not in wbrag("release", "promote", "b", first)[1]
+
+
 def test_columns_are_remembered_and_may_not_change(releases: Releases, make_store: MakeStore) -> None:
     store = make_store("pgvector")
     releases.release(TEXTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,6 +80,20 @@ def publish(
         _tell(benchmark, str(address), done, dry_run)
     if dry_run:
         say("nothing was changed")
+
+
+def say_what_to_publish(settings: Settings, benchmarks: Collection[str]) -> None:
+    """One line for each collection that holds another release of these benchmarks than the one that is served."""
+    from wbrag_pipeline.publishing.publications import Publications
+    from wbrag_pipeline.releases.pointer import served_name
+
+    for entry in Publications.load(settings.layout).entries:
+        served = served_name(settings.layout.releases(entry.variant, entry.benchmark))
+        if entry.benchmark in benchmarks and served not in ("", entry.release):
+            say(
+                f"{entry.benchmark}: {entry.target} holds {entry.release}, and {served} is served; publish it with: "
+                f"wbrag publish {entry.benchmark} --to '{entry.target}'"
+            )
 
 
 def _tell(benchmark: str, target: str, done: Published, dry_run: bool) -> None:
