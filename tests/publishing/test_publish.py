@@ -335,6 +335,25 @@ def test_promoting_and_rolling_back_here_say_what_to_publish(releases: Releases,
     assert "publish it" not in wbrag("release", "promote", "b", first)[1]
 
 
+def test_the_filter_that_the_page_shows_hides_what_a_reader_may_not_see(
+    releases: Releases, make_store: MakeStore
+) -> None:
+    labels = {"staff": ["staff"], "both": ["hr", "staff"], "other": ["board"]}
+    releases.release({"open": "For all.", "staff": "For staff.", "both": "For few.", "other": "For the board."}, labels)
+    store = make_store("pgvector")
+    to(releases, store)
+    page = (ROOT / "docs" / "how-to" / "publish.md").read_text(encoding="utf-8")
+    query = page.partition("```sql\n")[2].partition("```")[0]
+    # The page's table has its usual names.
+    for name, own in (("content", "body"), ("metadata", "meta"), ("passages", store.table), ("LIMIT 5", "LIMIT 50")):  # type: ignore[attr-defined]
+        query = query.replace(name, own)
+    with store.connect() as connection:  # type: ignore[attr-defined]
+        connection.execute(f"UPDATE {store.table} SET meta = NULL WHERE id = 'a'")  # type: ignore[attr-defined]
+        found = {row[0] for row in connection.execute(query.replace("$1", "'[1,0,0,0,0,0,0,0]'")).fetchall()}
+    assert {"For all.", "For staff.", "The first passage.", ODD} <= found
+    assert not found & {"For few.", "For the board."}
+
+
 def test_columns_are_remembered_and_may_not_change(releases: Releases, make_store: MakeStore) -> None:
     store = make_store("pgvector")
     releases.release(TEXTS)
