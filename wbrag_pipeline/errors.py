@@ -9,6 +9,7 @@
     ├── StorageError      (2)  a file cannot be written: the disk is full, or the folder is not ours to write
     ├── BusyError         (2)  something else is at work that must end first: names it
     ├── IntegrityError    (1)  a stored file is not what its manifest says
+    ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -110,6 +111,14 @@ class IntegrityError(WbragError):
     def __init__(self, file: Path | str, problem: str) -> None:
         self.file, self.problem = file, problem
         super().__init__(f"{file}: {problem}")
+
+
+class TargetError(WbragError):
+    """A store that units are published to cannot be reached, or refuses; ``reason`` is its own words."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        self.target, self.reason = target, reason
+        super().__init__(f"{target}: {reason} (when that is put right, give the same command again)")
 
 
 class TooManyFailedError(WbragError):

@@ -11,6 +11,7 @@
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
+    published.json                           where units were published to, and this home's id there
     dagster-elsewhere.json                   folders outside the home where Dagster kept records of this home
 
 A name becomes a path component by ``path_name``. No other module joins these parts by itself.
@@ -99,6 +100,16 @@ class Home:
     def lineage(self) -> Path:
         """Folder of the append-only event files and of lineage.duckdb."""
         return self.folder / "lineage"
+
+    @property
+    def published(self) -> Path:
+        """JSON file: the collections that units were published to, see ``publishing.publications``."""
+        return self.folder / "published.json"
+
+    @property
+    def withdrawals(self) -> Path:
+        """JSON file: forgotten units that must still leave collections which could not be reached."""
+        return self.folder / "forgotten" / "withdrawals.json"
 
     def note_dagster(self, folder: Path) -> None:
         """Note where Dagster keeps its records if that is outside the home: forgetting must look there too."""

@@ -76,6 +76,7 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
 
     from wbrag_pipeline import tables
     from wbrag_pipeline.commands.pipeline import run_refresh, train_again
+    from wbrag_pipeline.commands.publish import say_what_to_publish
     from wbrag_pipeline.lineage.refreshes import summary
     from wbrag_pipeline.refresh.retiring import other_encoders
     from wbrag_pipeline.retrieval.corpus import committed_state, is_fresh
@@ -95,3 +96,4 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
         say(f"  its indexes for other encoders stay as they are until --encoder names them: {', '.join(others)}")
     if train and not first and (changes.height or retired.height):
         train_again(settings, registry.benchmarks_of(corpus))
+    say_what_to_publish(settings, registry.benchmarks_of(corpus))

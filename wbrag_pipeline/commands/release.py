@@ -142,7 +142,7 @@ def promote(
         move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
         served = _record(settings, benchmark)
     say(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
-    _say_why(benchmark, release, served)
+    _say_what_follows(settings, benchmark, release, served)
 
 
 @app.command()
@@ -171,7 +171,7 @@ def rollback(
         served = _record(settings, benchmark)
     target = move.release if move.action == "rollback" else move.previous
     say(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
-    _say_why(benchmark, target, served)
+    _say_what_follows(settings, benchmark, target, served)
 
 
 def held_back(settings: Settings, benchmark: str) -> str:
@@ -223,12 +223,15 @@ def _record(settings: Settings, benchmark: str) -> str:
     return served_name(folder)
 
 
-def _say_why(benchmark: str, wanted: str, served: str) -> None:
+def _say_what_follows(settings: Settings, benchmark: str, wanted: str, served: str) -> None:
+    from wbrag_pipeline.commands.publish import say_what_to_publish
+
     if wanted != served:
         say(
             f"{served} is {wanted} over the corpus as it is now: some of its units' sources have changed; "
             f"see wbrag release diff {benchmark} {wanted} {served}"
         )
+    say_what_to_publish(settings, [benchmark])
 
 
 def _state(folder: Path, name: str) -> str:

@@ -62,9 +62,13 @@ def remove_benchmark(
 
 def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bool) -> None:
     from wbrag_pipeline.datasets.removing import plan_removal, remove
+    from wbrag_pipeline.publishing.publications import Publications
     from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 
     plan = plan_removal(settings.layout, kind, name)
+    if kind == "benchmark" and (published := Publications.load(settings.layout).of(name)):
+        first = " && ".join(f"wbrag publish {name} --to '{entry.target}' --remove" for entry in published)
+        raise InputError("its units are published", field="name", hint=f"take them out first: {first}")
     say(f"goes: {plan.entry}, and {len(plan.files):,} files that were made of it ({plan.bytes:,} bytes)")
     say(f"stays: {', '.join(map(str, plan.yours))}; lineage, completion cache and ledger")
     if dry_run:

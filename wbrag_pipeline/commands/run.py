@@ -29,6 +29,7 @@ def run(
     """
     from wbrag_pipeline.commands.overview import print_findings, print_overview
     from wbrag_pipeline.commands.pipeline import run_pipeline
+    from wbrag_pipeline.commands.publish import say_what_to_publish
     from wbrag_pipeline.commands.release import held_back
 
     names = list(dict.fromkeys(benchmarks))
@@ -38,3 +39,4 @@ def run(
     for name in names:
         if told := held_back(settings, name):
             say(f"{name}: {told}")
+    say_what_to_publish(settings, names)

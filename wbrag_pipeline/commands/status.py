@@ -45,6 +45,26 @@ def status(settings: Settings) -> None:
     for name in registry.benchmarks:
         if told := held_back(settings, name):
             console.print(f"{name}: {told}", markup=False, highlight=False)
+    for told in _published(settings):
+        console.print(told, markup=False, highlight=False)
+
+
+def _published(settings: Settings) -> list[str]:
+    """One line for each collection that units were published to, and whether another release is served by now."""
+    from wbrag_pipeline.forgetting.unfinished import unfinished_withdrawals
+    from wbrag_pipeline.publishing.publications import Publications
+    from wbrag_pipeline.releases.pointer import served_name
+
+    told = []
+    for entry in Publications.load(settings.layout).entries:
+        served = served_name(settings.layout.releases(entry.variant, entry.benchmark))
+        other = f"; {served} is served here" if served and served != entry.release else ""
+        again = f"; go on with: wbrag publish {entry.benchmark} --to '{entry.target}'" if not entry.finished else ""
+        told.append(f"{entry.benchmark} is published to {entry}{other}{again}")
+    for one in unfinished_withdrawals(settings.layout):
+        where = ", ".join(target["target"] for target in one.certificate.not_withdrawn)
+        told.append(f"forgotten units may still be in {where}; go on with: wbrag forget --resume")
+    return told
 
 
 def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@
     escapes     texts out of the escapes of JSON and HTML
     stored_files, folder_walk     what lies where, links followed
     parquet_files, corpus_indexes, release_folders, sqlite_files, text_files     one file a kind of place
+    unfinished  what could not be taken out of a collection that it was published to
     journal     the plan on disk, so that a killed command is finished by the next
     trace_search     the whole home read again, tables decoded, for any trace
     forget      all of it in order, and the certificate

@@ -17,7 +17,9 @@ class Certificate:
 
     passages, units, questions: ids with the hash of what they said. places: rows, vectors, values or files that went,
     by place. yours: the user's own files, which may still hold the text. kept_out: what is not read from them again,
-    and what is. searched: files and bytes read at the end. unread: what was not, with the reason.
+    and what is. searched: files and bytes read at the end. unread: what was not, with the reason. targets: collections
+    that units were published to (target, benchmark), with what keeps it from being known that none is left there
+    (problem, "" for nothing) and where the store may keep what was removed (keeps).
     """
 
     kind: str
@@ -32,6 +34,12 @@ class Certificate:
     kept_out: tuple[str, ...]
     searched: dict[str, int]
     unread: tuple[str, ...]
+    targets: tuple[dict[str, str], ...] = ()
+
+    @property
+    def not_withdrawn(self) -> tuple[dict[str, str], ...]:
+        """The targets that may still hold some of it."""
+        return tuple(target for target in self.targets if target["problem"])
 
     def write(self, file: Path) -> None:
         """Write it as JSON in ASCII: an id in it must not steer the terminal that the file is shown at."""
@@ -65,6 +73,16 @@ class Certificate:
             *(
                 ["Not searched, and may hold it still:", *(f"  {place}" for place in self.unread)]
                 if self.unread
+                else []
+            ),
+            *(f"Withdrawn from {target['target']}: {target['keeps']}." for target in self.targets if target["keeps"]),
+            *(
+                [
+                    "NOT withdrawn from these collections, where it may still be found:",
+                    *(f"  {target['target']}: {target['problem']}" for target in self.not_withdrawn),
+                    "Put that right, then: wbrag forget --resume",
+                ]
+                if self.not_withdrawn
                 else []
             ),
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -30,6 +31,8 @@ from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject, SubjectKind, find_subject
 from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
 from wbrag_pipeline.forgetting.trace_search import Searched, search_home
+from wbrag_pipeline.forgetting.unfinished import finish_withdrawals, note_unfinished, with_withdrawals
+from wbrag_pipeline.publishing.withdrawals import withdraw
 from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 from wbrag_pipeline.settings import Settings
 
@@ -54,6 +57,9 @@ def forget(
     wait: False raises BusyError, naming what is at work, instead of waiting for it.
     tell: called with a sentence each time that somebody must be waited for.
 
+    A collection that units were published to and that cannot be reached is named in the certificate
+    (``not_withdrawn``); ``resume`` tries it again.
+
     Raises InputError for ids that name nothing, and WbragError, naming the files, when the search at the end finds a
     trace: then the journal stays and the command can be given again.
     """
@@ -73,11 +79,17 @@ def forget(
 
 
 def resume(settings: Settings, *, wait: bool = True, tell: Callable[[str], object] = _log.warning) -> Certificate:
-    """Finish what was begun; ``wait`` and ``tell`` as for ``forget``. Raises InputError when nothing was."""
+    """Finish what was begun: in the home, or where units are published that could not be withdrawn.
+
+    wait, tell: as for ``forget``. Raises InputError when nothing was left unfinished.
+    """
     with at_work(settings.layout, "wbrag forget", alone=[WHOLE_HOME], wait=wait, tell=tell):
         journal = Journal.found(settings.home)
         if journal is None:
-            raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")
+            withdrawn = finish_withdrawals(settings)
+            if withdrawn is None:
+                raise InputError("nothing was left unfinished", hint="wbrag forget passage ID begins")
+            return withdrawn
         certificate = _carry_out(settings, journal)
     journal.close()
     return certificate
@@ -86,6 +98,9 @@ def resume(settings: Settings, *, wait: bool = True, tell: Callable[[str], objec
 def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     home, subject = StoredFiles(settings, Registry.load(settings.home)), journal.subject
     add_tombstones(settings.home, subject.tombstones)
+    withdrawn = withdraw(settings, subject.unit_ids)
+    for target in withdrawn:
+        journal.add(f"published/{target.target}", target.units)
     _remove_left_overs(home)
     for place, count in forget_in_corpus_indexes(home, subject).items():
         journal.add(f"indexes/{place}", count)
@@ -115,7 +130,10 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
             f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
             "(stop what is running, fix these files, then: wbrag forget --resume)"
         )
-    return _certificate(home, journal, searched)
+    certificate = with_withdrawals(_certificate(home, journal, searched), [replace(one, units=0) for one in withdrawn])
+    if certificate.not_withdrawn:
+        note_unfinished(settings.layout, certificate, subject.unit_ids)
+    return certificate
 
 
 def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Certificate:

@@ -164,6 +164,13 @@ class Lineage:
         )
         return events.write(self.events, "release_decisions", frame, run_id, variant, None)
 
+    def record_publication(
+        self, run_id: str, variant: str, benchmark: str, release: str, target: str, action: str, units: int
+    ) -> Path:
+        """Record that units were written to a collection (``publish``), or left it (``remove``, ``withdraw``)."""
+        facts = {"benchmark": benchmark, "release": release, "target": target, "action": action, "units": units}
+        return events.write(self.events, "publications", pl.DataFrame([facts]), run_id, variant, None)
+
     def record_evaluation(
         self,
         run_id: str,
@@ -212,9 +219,9 @@ class Lineage:
         """A DuckDB connection for reading, to be closed by the caller (it is a context manager).
 
         Views: ``units``, ``unit_sources``, ``unit_states``, ``unit_history``, ``stages``, ``releases``,
-        ``release_units``, ``release_decisions``, ``serving``, ``refreshes``, ``refresh_passages``, ``refresh_units``,
-        ``evaluations``, ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the superseded ones
-        too. They are empty while nothing is recorded, and a new recording shows in the next query.
+        ``release_units``, ``release_decisions``, ``serving``, ``publications``, ``refreshes``, ``refresh_passages``,
+        ``refresh_units``, ``evaluations``, ``evaluation_passages``, ``events``; ``recorded_*`` are all recordings, the
+        superseded ones too. They are empty while nothing is recorded, and a new recording shows in the next query.
         Raises IntegrityError, naming the file, when an event file is damaged.
         """
         return views.connect(self.folder)

@@ -123,6 +123,17 @@ SCHEMAS: dict[str, pl.Schema] = {
             "reason": pl.String,
         }
     ),
+    # One row each time that units were written to a collection of the user's own, or taken out of it. `action` is
+    # publish, remove or withdraw (they were forgotten).
+    "publications": _schema(
+        {
+            "benchmark": pl.String,
+            "release": pl.String,
+            "target": pl.String,  # its address, in which there is no password
+            "action": pl.String,
+            "units": pl.Int64,
+        }
+    ),
     # One row a test question (none: one row with a null question_id). No answers, given or golden.
     "evaluations": _schema(
         {

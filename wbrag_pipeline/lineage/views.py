@@ -86,6 +86,10 @@ SELECT event_id, run_id, variant, benchmark, release, decided_at AS served_from,
 FROM release_decisions
 WHERE action IN ('promote', 'rollback');
 
+CREATE VIEW publications AS
+SELECT *
+FROM recorded_publications;
+
 CREATE VIEW evaluations AS
 SELECT *
 FROM recorded_evaluations
@@ -121,6 +125,9 @@ FROM recorded_releases
 UNION ALL
 SELECT event_id, 'decision', recorded_at, run_id, variant, benchmark || ' ' || release || ' ' || action, 1
 FROM recorded_release_decisions
+UNION ALL
+SELECT event_id, 'publication', recorded_at, run_id, variant, benchmark || ' ' || release || ' ' || target, units
+FROM recorded_publications
 UNION ALL
 SELECT event_id, 'evaluation', recorded_at, run_id, variant, benchmark || ' ' || release, count(question_id)
 FROM recorded_evaluations

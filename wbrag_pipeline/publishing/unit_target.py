@@ -1,0 +1,116 @@
+"""What a store must be able to do for units to be published to it, and how one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import polars as pl
+
+from wbrag_pipeline.errors import InputError, TargetError, WbragError
+from wbrag_pipeline.publishing.published_rows import UnitRows
+from wbrag_pipeline.publishing.target_address import TargetAddress, without_secrets
+from wbrag_pipeline.publishing.target_columns import TargetColumns
+
+
+class UnitTarget(Protocol):
+    """A collection or table of the user's own. What was not written by us is never changed."""
+
+    @property
+    def there(self) -> bool:
+        """Whether the collection or table is there."""
+
+    def lacks(self, rows: UnitRows) -> list[str]:
+        """What must be made in the target before these rows can be written, in words; [] where nothing must.
+
+        Raises InputError where they cannot be written at all: other dimensions, a column that cannot be filled.
+        """
+
+    def make(self, rows: UnitRows) -> None:
+        """Make what it ``lacks``."""
+
+    def write(self, rows: UnitRows) -> None:
+        """Write the rows; those that are there already are replaced."""
+
+    def held(self, benchmark: str) -> pl.DataFrame:
+        """What is there of a benchmark of this name, of any home, as HELD; empty where the collection is missing."""
+
+    def remove(self, held: pl.DataFrame) -> None:
+        """Take out these rows (HELD), and nothing else."""
+
+    @property
+    def keeps(self) -> str:
+        """Where the store may keep what was removed for some time, in a sentence; "" where it does not."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+@contextmanager
+def opened_target(address: TargetAddress, columns: TargetColumns) -> Iterator[UnitTarget]:
+    """Open a target for the block; nothing is made, no folder either, before ``UnitTarget.make``.
+
+    Raises TargetError where the store cannot be reached or refuses, MissingPartError where its client is not installed,
+    InputError where the columns do not fit.
+    """
+    with in_words_of(address):
+        target = _open(address, columns)
+    try:
+        with in_words_of(address):
+            yield target
+    finally:
+        target.close()
+
+
+@contextmanager
+def in_words_of(address: TargetAddress) -> Iterator[None]:
+    """Turn what a store or its client raises into a TargetError without passwords."""
+    try:
+        yield
+    except WbragError:
+        raise
+    except Exception as error:
+        if not _is_of_a_store(error):
+            raise
+        # The first line: the others may repeat a row.
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise TargetError(str(address), without_secrets(said)[:300]) from None
+
+
+def other_dimensions(rows: UnitRows, name: str, dimension: int) -> InputError:
+    """The error where a collection has vectors of another length than the release."""
+    return InputError(
+        f"{name!r} has vectors of {dimension} dimensions; the units of {rows.release} have {rows.dimension}, from the "
+        f"encoder {rows.encoder}",
+        field="--to",
+        hint="units must be encoded as the collection is: train with its encoder (wbrag run BENCHMARK --encoder NAME), "
+        "or name another collection",
+    )
+
+
+def _open(address: TargetAddress, columns: TargetColumns) -> UnitTarget:
+    if address.kind == "qdrant":
+        from wbrag_pipeline.publishing.qdrant_target import QdrantTarget
+
+        return QdrantTarget(address, columns)
+    if address.kind == "pgvector":
+        from wbrag_pipeline.publishing.pgvector_target import PgvectorTarget
+
+        return PgvectorTarget(address, columns)
+    from wbrag_pipeline.publishing.lancedb_target import LanceTarget
+
+    return LanceTarget(address, columns)
+
+
+def _is_of_a_store(error: Exception) -> bool:
+    """Whether a client library raised it, or the system did: the others are faults of this program."""
+    kinds = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
+    if kinds & {"psycopg", "qdrant_client", "httpx", "httpcore", "lancedb", "grpc"}:
+        return True
+    # Lance, and Qdrant's local mode, raise built-in kinds, as a full disk of the home does.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_in = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return raised_in.split(".")[0] in ("psycopg", "qdrant_client", "lancedb", "portalocker")
