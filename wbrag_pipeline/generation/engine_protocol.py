@@ -235,6 +235,15 @@ class Thinks(Protocol):
 
 
 @runtime_checkable
+class ThinksFirst(Protocol):
+    """An engine that knows whether its model thinks before it answers."""
+
+    @property
+    def room_to_think(self) -> int:
+        """Tokens that it may think before each answer; 0 where it does not."""
+
+
+@runtime_checkable
 class Explores(Protocol):
     """An engine that finds out what stands behind it, and says so: a server, say."""
 

@@ -98,6 +98,11 @@ class OpenAIEndpoint:
         return self._dialect.capabilities
 
     @property
+    def room_to_think(self) -> int:
+        """Tokens that the model may think before each answer; 0 for one that does not."""
+        return self._dialect.thought
+
+    @property
     def findings(self) -> list[str]:
         """What was found out about the server."""
         dialect, context = self._dialect, self._found.context
