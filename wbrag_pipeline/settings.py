@@ -102,7 +102,8 @@ class Settings(Gates):
     )
     generator: str = _setting(
         DEFAULT_GENERATOR,
-        "What answers and distils: reader, transformers:MODEL, openai:URL#MODEL, vllm:MODEL or ray:MODEL",
+        "What answers and distils: reader, transformers:MODEL, openai:URL#MODEL, openai-batch:URL#MODEL, vllm:MODEL "
+        "or ray:MODEL",
         changes="utility_scores",
     )
     engine_arguments: str = _setting(

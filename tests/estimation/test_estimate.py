@@ -9,7 +9,7 @@ import pytest
 from tests.estimation.towns import Place, make_place
 from wbrag_pipeline import tables
 from wbrag_pipeline.estimation.estimate import Estimate, estimate
-from wbrag_pipeline.estimation.worlds import EXPECTED, LEAST, MOST
+from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, EXPECTED
 from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.promotion import validate_candidate
 from wbrag_pipeline.generation.generator import Usage
@@ -44,7 +44,7 @@ def really(context: StageContext) -> Usage:
 
 
 def assert_within(found: Estimate, spent: Usage, *, tokens: bool = True) -> None:
-    usages = (spent, *(found.total(world) for world in (LEAST, EXPECTED, MOST)))
+    usages = (spent, *(found.total(world) for world in (CERTAIN, EXPECTED, AT_MOST)))
     for name, factor in FACTORS.items() if tokens else [("sent", FACTORS["sent"])]:
         real, least, expected, most = (getattr(usage, name) for usage in usages)
         assert least <= real <= most, name
@@ -83,10 +83,10 @@ def test_what_the_cache_answers_is_not_counted(place: Place) -> None:
     assert fresh.known == 0
     really(place.context(limit=12))
     part = estimate(place.context())
-    assert part.known > 12 and part.total(LEAST).sent < fresh.total(LEAST).sent
+    assert part.known > 12 and part.total(CERTAIN).sent < fresh.total(CERTAIN).sent
     really(place.context())
     done = estimate(place.context())
-    assert done.total(LEAST).sent == 0 and done.total(EXPECTED).sent <= 4
+    assert done.total(CERTAIN).sent == 0 and done.total(EXPECTED).sent <= 4
 
 
 def test_an_estimate_without_a_probe_asks_and_stores_nothing(place: Place) -> None:
@@ -105,7 +105,7 @@ def test_the_answers_of_a_probe_are_kept_and_those_of_the_run_are_not_asked_agai
     (probed,) = costs(place.settings.layout.completions)
     assert (probed.stage, probed.usage.sent) == ("probe", found.probe.asked.sent)
     again = estimate(place.context())
-    assert again.known >= 8 and again.total(LEAST).sent == found.total(LEAST).sent
+    assert again.known >= 8 and again.total(CERTAIN).sent == found.total(CERTAIN).sent
 
 
 def test_many_questions_are_gone_through_in_part(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.estimation.test_estimate import assert_within
 from wbrag_pipeline import evaluate, train
 from wbrag_pipeline.estimation.estimate import estimate
-from wbrag_pipeline.estimation.worlds import LEAST, MOST
+from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.ledger import costs
 from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -25,13 +25,13 @@ def test_the_readers_calls_lie_within_their_bounds(tmp_path: Path, benchmark: st
     take_shipped_vectors(SAMPLE_VECTORS, settings.layout.embeddings, load_encoder(settings.encoder))
     train(benchmark, settings.with_(limit=2))  # indexes the corpus
     found = estimate(StageContext.of(settings, benchmark), probing=True)
-    assert found.probe.seconds_a_call > 0.0 and not found.total(MOST).prompt_tokens
+    assert found.probe.seconds_a_call > 0.0 and not found.total(AT_MOST).prompt_tokens
     before = _sent(settings)
     train(benchmark, settings)
     evaluate(benchmark, settings)
     spent = Usage(calls=_sent(settings) - before)
     assert_within(found, spent, tokens=False)
-    assert found.probe.seconds(found.total(LEAST)) <= found.probe.seconds(found.total(MOST))
+    assert found.probe.seconds(found.total(CERTAIN)) <= found.probe.seconds(found.total(AT_MOST))
 
 
 def _sent(settings: Settings) -> int:

@@ -44,13 +44,14 @@ def _print(found: Estimate, prices: Prices | None) -> None:
         table.add_column(column, justify="right")
     for stage in found.spent[WORLDS[0].name]:
         table.add_row(stage, *(f"{found.spent[world.name][stage].sent:,}" for world in WORLDS))
-    wide_console().print(table)
+    console = wide_console()
+    console.print(table)
     for line in (*_sums([found], prices), *_remarks(found)):
         say(line)
 
 
 def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
-    from wbrag_pipeline.estimation.worlds import LEAST, WORLDS
+    from wbrag_pipeline.estimation.worlds import CERTAIN, WORLDS
     from wbrag_pipeline.evaluation.formatting import duration
     from wbrag_pipeline.generation.generator import Usage
 
@@ -68,7 +69,7 @@ def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
         seconds = [sum(one.probe.seconds(one.total(world)) for one in found) for world in WORLDS]
         rows.append(("time", [duration(one) for one in seconds]))
     if prices:
-        costs = [prices.cost(total, cached=world is LEAST) for world, total in zip(WORLDS, totals, strict=True)]
+        costs = [prices.cost(total, cached=world is CERTAIN) for world, total in zip(WORLDS, totals, strict=True)]
         rows.append(("cost", [f"{cost:,.2f}" for cost in costs]))
     return [
         f"{name}: {', '.join(f'{value} {column}' for value, column in zip(values, _COLUMNS, strict=True))}"

@@ -36,7 +36,7 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
         return
     if not yes:
         from wbrag_pipeline.estimation.estimate import estimate
-        from wbrag_pipeline.estimation.worlds import EXPECTED, MOST
+        from wbrag_pipeline.estimation.worlds import AT_MOST, EXPECTED
         from wbrag_pipeline.generation.generator import Usage
         from wbrag_pipeline.training.context import StageContext
 
@@ -44,7 +44,7 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
         for settings, benchmark in planned:
             found = estimate(StageContext.of(settings, benchmark))
             expected.add(found.total(EXPECTED))
-            most.add(found.total(MOST))
+            most.add(found.total(AT_MOST))
         told = f"about {_tokens(expected):,} tokens are expected, at most {_tokens(most):,}"
         if budget.prices:
             told += f": {budget.prices.cost(expected):,.2f}, at most {budget.prices.cost(most):,.2f}"

@@ -24,7 +24,7 @@ from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 
-Value = TypeVar("Value")
+Loaded = TypeVar("Loaded")
 
 # Questions of each split that are gone through; of more, so many stand for all.
 MOST_QUESTIONS = 200
@@ -134,5 +134,5 @@ def _probed(context: StageContext, part: pl.DataFrame, settings: Settings) -> Pr
     return probe(real, rehearsed, asked, rows, context.task, partition=context.benchmark.name)
 
 
-def _always(value: Value) -> Callable[[Settings], Value]:
+def _always(value: Loaded) -> Callable[[Settings], Loaded]:
     return lambda settings: value

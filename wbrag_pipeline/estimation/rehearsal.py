@@ -13,7 +13,7 @@ from typing import Any
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.estimation.token_rule import TokenRule
-from wbrag_pipeline.estimation.worlds import LEAST, MOST, World, happens
+from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World, happens
 from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.completions import CompletionCache, Remembered, Stored, as_it_is
 from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Engine, Request, Token
@@ -126,11 +126,11 @@ class RehearsingEngine:
         if request.choices == (prompts.YES, prompts.NO):
             return prompts.YES if happens(self._world.retrieves, "retrieves", said) else prompts.NO, 0.0
         unsure = happens(self._world.unsure, "unsure", said, request.prefix)
-        if request.choices and self._world is not MOST:
+        if request.choices and self._world is not AT_MOST:
             return request.choices[0], _UNSURE_LOGPROB if unsure else 0.0
         if "<evidence>" in said:
             written = happens(self._world.repaired, "repaired", said) and len(request.messages) < 4
-            return _SURE_TEXT if written or self._world is MOST else _unit(said), 0.0
+            return _SURE_TEXT if written or self._world is AT_MOST else _unit(said), 0.0
         return (_UNSURE_TEXT, _UNSURE_LOGPROB) if unsure else (_SURE_TEXT, 0.0)
 
 
@@ -161,7 +161,7 @@ def rehearsing(generator: Generator, cache: RehearsalCache, world: World, rule: 
 
     if not isinstance(generator, Reader):
         raise InputError(f"what {generator.name} would be asked cannot be told beforehand", field="generator")
-    return RehearsingReader(generator, cache, wants_retrieval=world is not LEAST)
+    return RehearsingReader(generator, cache, wants_retrieval=world is not CERTAIN)
 
 
 def made_up_unit(sources: Sequence[Passage], key: str) -> Passage:

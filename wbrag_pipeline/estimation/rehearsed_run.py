@@ -13,7 +13,7 @@ import polars as pl
 
 from wbrag_pipeline.curation import curate
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, made_up_unit
-from wbrag_pipeline.estimation.worlds import LEAST, MOST, World, happens, learned
+from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World, happens, learned
 from wbrag_pipeline.generation.generator import Generator, Passage, Usage
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.releases.store import build_release
@@ -23,7 +23,7 @@ from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.rescue import below, gated, rescuers, rescues, to_read_alone, within
 from wbrag_pipeline.training.scoring import Scores, passages_of, score_passages, score_utility, select_passages
 
-Kind = Literal["unread", "read", "alone"]
+AnswerKind = Literal["unread", "read", "alone"]
 # Of so many sentences one, where units are extractive.
 _OF_EXTRACTIVE = 5
 
@@ -49,7 +49,7 @@ class RehearsedScorer:
         retrieve: Retrieve | None = None,
     ) -> tuple[list[str | None], list[float | None]]:
         """See ``scoring.Scorer``; question by question, to see which answers the cache gave."""
-        kind: Kind = "unread" if passages is None else "alone" if retrieve is None else "read"
+        kind: AnswerKind = "unread" if passages is None else "alone" if retrieve is None else "read"
         texts: list[str | None] = []
         scores: list[float | None] = []
         unknown: dict[int, frozenset[str]] = {}
@@ -65,11 +65,11 @@ class RehearsedScorer:
         return texts, scores
 
     def _suppose(
-        self, ids: Sequence[str], kind: Kind, scores: list[float | None], unknown: Mapping[int, frozenset[str]]
+        self, ids: Sequence[str], kind: AnswerKind, scores: list[float | None], unknown: Mapping[int, frozenset[str]]
     ) -> None:
         world = self.world
         share = {"unread": world.right_unread, "read": world.right_read, "alone": world.right_alone}[kind]
-        if share is not None and world not in (LEAST, MOST):
+        if share is not None and world not in (CERTAIN, AT_MOST):
             share = learned(share, [s for place, s in enumerate(scores) if place not in unknown and s is not None])
         for place, asked in unknown.items():
             right = share is not None and happens(share, kind, ids[place], str(place))
@@ -111,7 +111,7 @@ class RehearsedRun:
             own, asked, texts = to_read_alone(
                 train, found, passages, kept, pl.concat([lost, doubtful], how="diagonal"), settings.top_k
             )
-            if self.sampled and self.world is MOST:  # nobody knows yet which passages hold an answer
+            if self.sampled and self.world is AT_MOST:  # nobody knows yet which passages hold an answer
                 asked = pl.concat([own, below(found, doubtful, settings.top_k)])
                 texts = select_passages(passages, asked)
             alone = self._scorer(own, texts)
@@ -144,12 +144,12 @@ class RehearsedRun:
     def _doubtful(
         self, train: pl.DataFrame, found: pl.DataFrame, passages: pl.LazyFrame, kept: pl.DataFrame, supposed: set[str]
     ) -> pl.DataFrame:
-        """Kept questions that might as well be lost and would then cost more: of these both are counted, in ``MOST``.
+        """Kept questions that might as well be lost and would then cost more: in ``AT_MOST`` both are counted.
 
         A question is either read alone with its top K or with the deeper passages that hold an answer.
         """
         context, top_k = self.context, self.context.settings.top_k
-        if self.world is not MOST or not rescues(context.settings, context.task):
+        if self.world is not AT_MOST or not rescues(context.settings, context.task):
             return kept.clear()
         open_still = kept.filter(pl.col("question_id").is_in(list(supposed)))
         if self.sampled:
@@ -192,9 +192,9 @@ class RehearsedRun:
         method.answer(self.generator, [asked[place] for place in met], beside, task, search)
 
     def _search_again(self) -> Retrieve:
-        """Searches as a run does; in ``MOST`` whatever is found is something new."""
+        """Searches as a run does; in ``AT_MOST`` whatever is found is something new."""
         search = self.context.search_again()
-        return search if self.world is not MOST else _finding_others(search)
+        return search if self.world is not AT_MOST else _finding_others(search)
 
 
 def _finding_others(search: Retrieve) -> Retrieve:

@@ -15,13 +15,13 @@ from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
-PASSAGES = 1000  # the first so many
+MOST_SAMPLED = 1000  # the first so many
 
 
 @contextmanager
 def sampled_corpus(registry: Registry, corpus: str) -> Iterator[tuple[KnowledgeBase, pl.LazyFrame]]:
     """A knowledge base of the corpus' first passages, and these as PASSAGES, for as long as the block lasts."""
-    passages, encoder = registry.passages(corpus, BadDocuments(), first=PASSAGES), HashEncoder()
+    passages, encoder = registry.passages(corpus, BadDocuments(), first=MOST_SAMPLED), HashEncoder()
     with TemporaryDirectory() as name:
         folder = Path(name)
         passages.write_parquet(folder / "passages.parquet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wbrag_pipeline.estimation.worlds import LEAST, MOST, World
+from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 
@@ -38,13 +38,13 @@ class TokenRule:
         texts = [message.content for message in request.messages]
         off = _OFF_PROBED if self.probed else _OFF_SUPPOSED
         tokens = self.a * sum(estimated_tokens([*texts, request.prefix])) + self.b
-        return round(tokens / off if world is LEAST else tokens * off if world is MOST else tokens)
+        return round(tokens / off if world is CERTAIN else tokens * off if world is AT_MOST else tokens)
 
     def of_completion(self, request: Request, world: World) -> int:
         """Tokens of the completion."""
-        if world is LEAST:
+        if world is CERTAIN:
             return 1
-        if world is MOST:
+        if world is AT_MOST:
             around = _AROUND_A_CHOICE if request.choices else 0
             return request.max_tokens + around + self.most_reasoning
         usual = self.completions.get(request.max_tokens, _USUAL_SHARE * request.max_tokens)

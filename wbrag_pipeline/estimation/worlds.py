@@ -41,10 +41,10 @@ class World:
 
 
 # What is asked whatever the answers are; what may be expected; and what is asked where every answer costs most.
-LEAST = World("least", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+CERTAIN = World("certain", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
 EXPECTED = World("expected", 0.3, 0.4, 0.3, 0.9, 0.5, 0.2, 0.5, 2)
-MOST = World("most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
-WORLDS = (LEAST, EXPECTED, MOST)
+AT_MOST = World("at most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
+WORLDS = (CERTAIN, EXPECTED, AT_MOST)
 
 
 def happens(share: float, *what: str) -> bool:
