@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.estimation.towns import Place, make_place
 from wbrag_pipeline import tables
 from wbrag_pipeline.estimation.estimate import Estimate, estimate
+from wbrag_pipeline.estimation.token_rule import fitted
 from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, EXPECTED
 from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.promotion import validate_candidate
@@ -30,8 +34,6 @@ def really(context: StageContext) -> Usage:
     """Train, validate and evaluate; what was sent for it, probes left out."""
     release = train_candidate(context)
     questions = tables.QUESTIONS.load(context.settings, "towns")
-    from dataclasses import replace
-
     with context.counted("release", context.generator):
         validate_candidate(replace(context, account=""), questions, "a test", release)
     passages = tables.PASSAGES.load_lazily(context.settings, "towns")
@@ -75,6 +77,31 @@ def test_the_settings_count(place: Place, change: dict[str, object]) -> None:
     place.index()
     found = estimate(place.context(**change), probing=True)
     assert_within(found, really(place.context(**change)))
+
+
+@pytest.mark.parametrize("change", [{"method": "flare"}, {"top_k": 1, "rescue_depth": 9}])
+@pytest.mark.parametrize("knows", [0.0, 1.0])
+def test_models_that_know_all_or_nothing_lie_within_the_bounds_too(
+    place: Place, change: dict[str, object], knows: float
+) -> None:
+    place.index()
+    place = replace(place, knows=knows, sure=knows)
+    found = estimate(place.context(**change), probing=True)
+    spent = really(place.context(**change))
+    for name in FACTORS:
+        least, real, most = (getattr(u, name) for u in (found.total(CERTAIN), spent, found.total(AT_MOST)))
+        assert least <= real <= most, name
+
+
+@given(st.floats(0, 3), st.floats(0, 60), st.tuples(*[st.integers(1, 400)] * 4))
+def test_a_rule_of_tokens_is_found_again(a: float, b: float, counts: tuple[int, int, int, int]) -> None:
+    short, long, n, m = counts
+    pieces, calls = (short * n, (short + long) * m), (n, m)
+    tokens = (round(a * pieces[0] + b * n), round(a * pieces[1] + b * m))
+    found = fitted(pieces, tokens, calls)
+    assert min(found) >= 0.0
+    made = [found[0] * some + found[1] * count for some, count in zip(pieces, calls, strict=True)]
+    assert sum(made) == pytest.approx(sum(tokens), rel=0.05, abs=5)
 
 
 def test_what_the_cache_answers_is_not_counted(place: Place) -> None:

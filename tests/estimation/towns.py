@@ -30,9 +30,13 @@ GOODS = ("salt", "tin", "wool", "glass", "paper", "cider", "lace", "slate", "coa
 
 
 class TownEngine(ScriptedEngine):
-    """Answers with what a passage says of the town; a third of all questions it knows without one."""
+    """Answers with what a passage says of the town.
 
-    def __init__(self, gold: dict[str, str]) -> None:
+    knows: the share of questions that it can answer without one. sure: of answers that it gives with certainty.
+    """
+
+    def __init__(self, gold: dict[str, str], knows: float = 0.3, sure: float = 0.6) -> None:
+        self.knows, self.sure = knows, sure
         super().__init__(self._said, vocabulary=["<end>", "unknown", *sorted(set(gold.values()))])
         self.gold = gold
 
@@ -62,12 +66,12 @@ class TownEngine(ScriptedEngine):
             return "\n".join(re.findall(r"^[A-Z][^<\n]*\.$", said, re.MULTILINE)[:2]), 0.9
         if "Write a passage" in said:
             return f"{said.split()[-2]} is a town of which much is told. " * 7, 0.9
-        return self._answer(said), 0.95 if happens(0.6, said, request.prefix) else 0.2
+        return self._answer(said), 0.95 if happens(self.sure, said, request.prefix) else 0.2
 
     def _answer(self, said: str) -> str:
         passages, _, question = said.rpartition("Question: ")
         gold = self.gold[question.splitlines()[0]]
-        return gold if gold in passages.split() or happens(0.3, question) else "unknown"
+        return gold if gold in passages.split() or happens(self.knows, question) else "unknown"
 
     # RePlug: a prompt has as many tokens as it has pieces.
 
@@ -96,10 +100,12 @@ class Place:
 
     settings: Settings
     gold: dict[str, str]
+    knows: float = 0.3
+    sure: float = 0.6
 
     def model(self, settings: Settings) -> Generator:
         """A model with the home's cache and a memory of its own."""
-        return LanguageModel(TownEngine(self.gold), CompletionCache(settings.layout.completions))
+        return LanguageModel(TownEngine(self.gold, self.knows, self.sure), CompletionCache(settings.layout.completions))
 
     def context(self, **change: object) -> StageContext:
         """The benchmark under these settings; one generator for all its stages."""
