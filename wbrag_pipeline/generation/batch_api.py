@@ -26,7 +26,7 @@ from wbrag_pipeline.generation.valid_values import valid_text
 if TYPE_CHECKING:
     import httpx
 
-Told = TypeVar("Told")
+Parsed = TypeVar("Parsed")
 # Where a batch stands when nothing more will come of it. What ends otherwise than "completed" may have a part done.
 Ended = Literal["completed", "failed", "expired", "cancelled"]
 ENDED: tuple[Ended, ...] = ("completed", "failed", "expired", "cancelled")
@@ -142,13 +142,13 @@ class BatchApi:
     def _tried(
         self,
         send: Callable[[httpx.Client], httpx.Response],
-        read: Callable[[Any], Told],
+        read: Callable[[Any], Parsed],
         tries: int | None = None,
-    ) -> Told:
+    ) -> Parsed:
         """What ``read`` makes of a reply's JSON."""
 
-        def answered(response: httpx.Response) -> Told:
-            value: Told = reading(lambda: read(read_json(response.content)))
+        def answered(response: httpx.Response) -> Parsed:
+            value: Parsed = reading(lambda: read(read_json(response.content)))
             return value
 
         return self._repeated(lambda client: answered(_accepted(self.url, send(client))), tries)
@@ -164,7 +164,7 @@ class BatchApi:
 
         return self._repeated(read, None)
 
-    def _repeated(self, call: Callable[[httpx.Client], Told], tries: int | None) -> Told:
+    def _repeated(self, call: Callable[[httpx.Client], Parsed], tries: int | None) -> Parsed:
         import httpx
 
         last = tries or self.policy.tries
