@@ -252,6 +252,12 @@ def test_wrong_names_are_refused(name: str) -> None:
         load_generator(name)
 
 
+def test_what_the_endpoint_can_do_the_batches_can(tmp_path: Path) -> None:
+    with BatchServer() as server:
+        model = engine(server, tmp_path)
+        assert model.findings and model.capabilities == engine_named(f"openai:{server.url}#tiny", {}).capabilities
+
+
 def test_a_refused_key_is_told_and_shown_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     key = "sk-very-secret-4711"
     monkeypatch.setenv("WBRAG_API_KEY", key)

@@ -115,6 +115,25 @@ def test_the_command_says_what_a_run_would_cost(place: Place, server: AnsweringS
     assert "needs to be told" in str(wbrag("cost", "--estimate").exception)
 
 
+def test_an_experiment_asks_first_too(place: Place, server: AnsweringServer) -> None:
+    os.environ["WBRAG_HOME"] = str(place.settings.home)
+    asked = (
+        "experiment",
+        "matrix",
+        "towns",
+        "--generator",
+        f"openai:{server.url}#tiny",
+        "--method",
+        "naive",
+        "-k",
+        "4",
+    )
+    found = wbrag(*asked, "--max-tokens", "10").exception
+    assert isinstance(found, BudgetError) and "--yes" in str(found)
+    stopped = wbrag(*asked, "--max-tokens", "10", "--yes").exception
+    assert isinstance(stopped, BudgetError) and "0 are used" in str(stopped)
+
+
 @pytest.mark.slow
 def test_a_run_through_a_batch_api_makes_the_tables_of_the_endpoint(tmp_path: Path) -> None:
     made: dict[str, dict[str, Any]] = {}

@@ -116,7 +116,9 @@ class RehearsedRun:
                 texts = select_passages(passages, asked)
             alone = self._scorer(own, texts)
             scored = score_passages(train, asked, texts, alone)
-        docs = gated(kept, lost, scored, settings)
+        # Of the doubtful ones too, units are made of what the method reads.
+        deep_too = pl.col("question_id").is_in(lost["question_id"].to_list())
+        docs = gated(kept, lost, scored.filter((pl.col("rank") <= settings.top_k) | deep_too), settings)
         with self._stage("knowledge_units"):
             units = stages.knowledge_units(context, docs, passages).table
         published: pl.DataFrame | None = None
