@@ -76,7 +76,7 @@ def test_a_stage_that_stops_stores_no_table(place: Place) -> None:
 def test_money_ends_a_run_as_tokens_do(place: Place) -> None:
     place.index()
     budget = Budget(max_cost=0.005, prices=PRICES)
-    with pytest.raises(BudgetError, match=r"of 0\.01 to spend .*--max-cost or WBRAG_MAX_COST"), spending(budget):
+    with pytest.raises(BudgetError, match=r"of 0\.0050 to spend .*--max-cost or WBRAG_MAX_COST"), spending(budget):
         really(place.context())
     assert 0.0 < budget.cost <= 0.005
 

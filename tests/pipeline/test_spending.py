@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.pipeline.answering_server import AnsweringServer
 from tests.pipeline.conftest import Place
 from wbrag_pipeline import tables
 from wbrag_pipeline.cli import app
+from wbrag_pipeline.commands import spending
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import BudgetError
 from wbrag_pipeline.generation.ledger import costs
@@ -132,6 +134,24 @@ def test_an_experiment_asks_first_too(place: Place, server: AnsweringServer) -> 
     assert isinstance(found, BudgetError) and "--yes" in str(found)
     stopped = wbrag(*asked, "--max-tokens", "10", "--yes").exception
     assert isinstance(stopped, BudgetError) and "0 are used" in str(stopped)
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    asked: list[str] = []
+
+    def confirm(question: str, **how: object) -> bool:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr("typer.confirm", confirm)
+    if answer:
+        spending._ask("much", "--max-tokens")
+    else:
+        with pytest.raises(BudgetError, match="not begun"):
+            spending._ask("much", "--max-tokens")
+    assert len(asked) == 1
 
 
 @pytest.mark.slow

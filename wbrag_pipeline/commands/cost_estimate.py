@@ -54,6 +54,7 @@ def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
     from wbrag_pipeline.estimation.worlds import CERTAIN, WORLDS
     from wbrag_pipeline.evaluation.formatting import duration
     from wbrag_pipeline.generation.generator import Usage
+    from wbrag_pipeline.generation.prices import money
 
     totals = []
     for world in WORLDS:
@@ -70,7 +71,7 @@ def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
         rows.append(("time", [duration(one) for one in seconds]))
     if prices:
         costs = [prices.cost(total, cached=world is CERTAIN) for world, total in zip(WORLDS, totals, strict=True)]
-        rows.append(("cost", [f"{cost:,.2f}" for cost in costs]))
+        rows.append(("cost", [money(cost) for cost in costs]))
     return [
         f"{name}: {', '.join(f'{value} {column}' for value, column in zip(values, _COLUMNS, strict=True))}"
         for name, values in rows

@@ -26,6 +26,7 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
     whether to begin all the same; raises BudgetError where nobody is there to be asked, or the answer is no.
     """
     from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.generation.prices import money
 
     planned = list(runs)
     budget = budget_of(planned[0][0]) if planned else None
@@ -47,7 +48,7 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
             most.add(found.total(AT_MOST))
         told = f"about {_tokens(expected):,} tokens are expected, at most {_tokens(most):,}"
         if budget.prices:
-            told += f": {budget.prices.cost(expected):,.2f}, at most {budget.prices.cost(most):,.2f}"
+            told += f": {money(budget.prices.cost(expected))}, at most {money(budget.prices.cost(most))}"
         if flag := budget.over(expected):
             _ask(f"{told}, and {flag} allows less", flag)
         elif budget.over(most):

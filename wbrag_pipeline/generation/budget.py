@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from wbrag_pipeline.errors import BudgetError, InputError
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Usage
-from wbrag_pipeline.generation.prices import Prices, prices_of
+from wbrag_pipeline.generation.prices import Prices, money, prices_of
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.settings import Settings
 
@@ -73,7 +73,7 @@ class Budget:
         if flag == "--max-tokens":
             said = f"of {self.max_tokens:,} tokens {self.tokens:,} are used"
         else:
-            said = f"of {self.max_cost:,.2f} to spend {self.cost:,.2f} are spent"
+            said = f"of {money(self.max_cost or 0.0)} to spend {money(self.cost)} are spent"
         variable = f"WBRAG_{flag[2:].replace('-', '_').upper()}"
         return (
             f"{said}, and the next request could use more than the rest (what was answered is kept and no table is "

@@ -40,6 +40,11 @@ class Prices:
         return self.batch * (prompt * spent.prompt_tokens + self.completion * spent.completion_tokens) / _MILLION
 
 
+def money(amount: float) -> str:
+    """An amount with as many decimals as say something."""
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:.4f}"
+
+
 def prices_of(file: Path, generator: str) -> Prices:
     """What the generator of that name costs by the file: by its whole name, or by its model's.
 
