@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field, create_model
 
 from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.generation.budget import budget_of, spending
 from wbrag_pipeline.home import CORPUS_TABLES
 from wbrag_pipeline.rag.methods import with_canonical_method
 from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
@@ -34,7 +35,10 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         alone, shared = _locks(settings, partition, run.step_keys_to_execute or ())
         doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
         tell = context.log.warning if context.log else print
-        with at_work(settings.layout, doing, run=run.run_id, alone=alone, shared=shared, tell=tell):
+        with (
+            at_work(settings.layout, doing, run=run.run_id, alone=alone, shared=shared, tell=tell),
+            spending(budget_of(settings)),
+        ):
             yield self
 
 
@@ -65,4 +69,4 @@ Deployment.__doc__ = "What this deployment runs with. What is left out is the en
 
 def run_config(settings: Settings) -> dict[str, Any]:
     """The configuration of the resource ``deployment`` that makes it these settings."""
-    return {"config": {"home": str(settings.home), **{k: v for k, v in settings.record().items() if v is not None}}}
+    return {"config": settings.model_dump(mode="json", exclude_none=True)}

@@ -120,11 +120,13 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     >>> sorted(release.units().columns)[:3]
     ['benchmark', 'distiller', 'fallback']
 
-    Raises InputError for bad files or settings, TooManyFailedError where too many of the generator's calls failed.
+    Raises InputError for bad files or settings, TooManyFailedError where too many of the generator's calls failed,
+    BudgetError where what the settings allow is spent.
     """
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
+    from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
     from wbrag_pipeline.retrieval.corpus import is_fresh
@@ -142,7 +144,10 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
         if not is_fresh(settings, registry.corpus(entry.corpus)):
             refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
     mine = [benchmark_lock(settings.variant, benchmark)]
-    with at_work(settings.layout, f"training of {benchmark}", run=run, alone=mine, shared=[corpus_lock(entry.corpus)]):
+    with (
+        at_work(settings.layout, f"training of {benchmark}", run=run, alone=mine, shared=[corpus_lock(entry.corpus)]),
+        spending(budget_of(settings)),
+    ):
         context = StageContext.of(settings, benchmark, run=run)
         release = train_candidate(context)
         questions = tables.QUESTIONS.load(settings, benchmark)
@@ -169,6 +174,7 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.evaluate import evaluate_release
     from wbrag_pipeline.evaluation.statistics import summarise
+    from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.releases.store import candidate
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -177,7 +183,10 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     entry = Registry.load(settings.home).benchmark(benchmark)
     entry.require_test()
     mine = [benchmark_lock(settings.variant, benchmark)]
-    with at_work(settings.layout, f"evaluation of {benchmark}", alone=mine, shared=[corpus_lock(entry.corpus)]):
+    with (
+        at_work(settings.layout, f"evaluation of {benchmark}", alone=mine, shared=[corpus_lock(entry.corpus)]),
+        spending(budget_of(settings)),
+    ):
         release = candidate(settings.releases(benchmark))
         settings = release.settings(settings)
         context = StageContext.of(settings, benchmark, run="api")

@@ -8,6 +8,7 @@
     ├── NotBuiltError     (2)  something must be made first: names the command that makes it
     ├── StorageError      (2)  a file cannot be written: the disk is full, or the folder is not ours to write
     ├── BusyError         (2)  something else is at work that must end first: names it
+    ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
@@ -103,6 +104,16 @@ class BusyError(WbragError):
     def __init__(self, doing: str, holder: str) -> None:
         self.doing, self.holder = doing, holder
         super().__init__(f"{doing} must wait for {holder} (nothing was changed; stop that, or try again when it ended)")
+
+
+class BudgetError(WbragError):
+    """What the settings allow to be spent is used up, or would be; ``flag`` is the one that allows more."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, flag: str) -> None:
+        self.problem, self.flag = problem, flag
+        super().__init__(problem)
 
 
 class IntegrityError(WbragError):

@@ -37,6 +37,8 @@ TABLES_IN_ORDER = (
 )
 # Settings that name the engines. They are in every path from where they matter on, whatever their value.
 _ENGINES = ("encoder", "generator", "method")
+# What decides nothing of what is made: where it is, and what it may cost.
+_NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost"}
 _LONGEST = 160  # characters of a variant in a path
 
 
@@ -100,7 +102,8 @@ class Settings(Gates):
     )
     generator: str = _setting(
         DEFAULT_GENERATOR,
-        "What answers and distils: reader, transformers:MODEL, openai:URL#MODEL, vllm:MODEL or ray:MODEL",
+        "What answers and distils: reader, transformers:MODEL, openai:URL#MODEL, openai-batch:URL#MODEL, vllm:MODEL "
+        "or ray:MODEL",
         changes="utility_scores",
     )
     engine_arguments: str = _setting(
@@ -171,6 +174,15 @@ class Settings(Gates):
         ge=0,
         le=1,
     )
+    prices: Path | None = _setting(
+        None, "YAML file of what your models cost: by model, the prices per million prompt and completion tokens"
+    )
+    max_tokens: int | None = _setting(
+        None, "Prompt and completion tokens that one command may use; it stops before there are more", ge=1
+    )
+    max_cost: float | None = _setting(
+        None, "Money that one command may spend, in the currency of the prices; it stops before it is more", gt=0
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Self:
@@ -198,8 +210,8 @@ class Settings(Gates):
         return type(self)(**{**dict(self), **change})
 
     def record(self) -> dict[str, Any]:
-        """All settings but the home, as JSON values: what a release records."""
-        return self.model_dump(mode="json", exclude={"home"})
+        """All settings but the home and what may be spent, as JSON values: what a release records."""
+        return self.model_dump(mode="json", exclude=_NOT_RECORDED)
 
     def recorded(self, record: Mapping[str, Any]) -> Self:
         """These settings with what a release recorded; settings that it does not know stay as they are."""

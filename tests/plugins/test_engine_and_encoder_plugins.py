@@ -63,7 +63,9 @@ def test_an_engine_is_named_by_what_stands_before_the_colon(install: Install) ->
     (answer,) = generator.answer(["Who is here?"], [[]], OPEN_QA)
     assert (answer.text, generator.name) == ("HERE?", "parrot:ara")
     for name in ("parrot", "parrot:", "parot:ara"):
-        with pytest.raises(InputError, match=r"use reader, transformers:…, vllm:…, openai:…, ray:…, parrot:…"):
+        with pytest.raises(
+            InputError, match=r"use reader, transformers:…, vllm:…, openai:…, openai-batch:…, ray:…, parrot:…"
+        ):
             check_generator(name)
 
 

@@ -1,22 +1,32 @@
-"""``wbrag cost``: what the generator was asked, stage by stage, and what went another way than asked."""
+"""``wbrag cost``: what the generator was asked, or would be, stage by stage, and what went another way than asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wbrag_pipeline.commands.console import wide_console
 from wbrag_pipeline.commands.options import with_settings
-from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@with_settings("home")
+@with_settings()
 def cost(
-    benchmark: Annotated[str | None, typer.Argument(help="Only this benchmark; all if left out.")] = None,
+    benchmarks: Annotated[list[str] | None, typer.Argument(help="Only these benchmarks; all if left out.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what wbrag run would ask with these settings, before it is made.")
+    ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe/--no-probe", help="Of an estimate: send a few prompts first, to measure tokens and time."
+        ),
+    ] = True,
     *,
     settings: Settings,
 ) -> None:
@@ -26,23 +36,43 @@ def cost(
     pairs, K of them an answer; a language model's are prompts. A second table says what went another way than asked,
     such as units that a fallback wrote; it counts each use of a result, so a run that the cache answers counts again.
 
+    With --estimate: what wbrag run would still ask with the same settings. Certain is what is asked whatever the
+    answers are; at most is where every answer costs most. With --prices it says money too.
+
     Example: wbrag cost sample_nq
     """
+    from wbrag_pipeline.datasets.registry import Registry
+
+    registry = Registry.load(settings.home)
+    names = list(dict.fromkeys(benchmarks or []))
+    for name in names:
+        registry.benchmark(name)
+    if not estimate:
+        _spent(settings, names)
+        return
+    if not names:
+        raise InputError(
+            "needs to be told of which benchmark", field="--estimate", hint="wbrag cost --estimate BENCHMARK"
+        )
+    from wbrag_pipeline.commands.cost_estimate import print_estimates
+
+    print_estimates(settings, [registry.benchmark(name) for name in names], probing=probe)
+
+
+def _spent(settings: Settings, names: Sequence[str]) -> None:
     import polars as pl
     from rich.table import Table
 
     from wbrag_pipeline import tables
-    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.statistics import of_kept_questions
     from wbrag_pipeline.generation.generator import INCIDENTS, Usage
     from wbrag_pipeline.generation.ledger import costs, paper_calls
     from wbrag_pipeline.releases.store import trained_with
 
-    if benchmark is not None:
-        Registry.load(settings.home).benchmark(benchmark)
-    spent = costs(settings.layout.completions, partition=benchmark)
+    parts: Sequence[str | None] = names or [None]
+    spent = [cost for name in parts for cost in costs(settings.layout.completions, partition=name)]
     if not spent:
-        raise NotBuiltError("a ledger of generator calls", f"wbrag run {benchmark or 'BENCHMARK'}")
+        raise NotBuiltError("a ledger of generator calls", f"wbrag run {' '.join(names) or 'BENCHMARK'}")
     table = Table("benchmark", "stage", "engine")
     tokens = ("prompt tokens", "completion tokens", "of it thought")
     for heading in ("asked", "cached", "sent", "failed", *tokens, "seconds"):

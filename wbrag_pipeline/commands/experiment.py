@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +31,7 @@ Benchmarks = Annotated[
 Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
 
 
+Yes = Annotated[bool, typer.Option("--yes", help="Begin also where more is expected than the budget allows.")]
 Generators = Annotated[
     list[str] | None, typer.Option("--generator", help="What answers and distils; may be given several times.")
 ]
@@ -44,6 +45,7 @@ def run_matrix(
     benchmarks: Benchmarks = None,
     method: Methods = None,
     generator: Generators = None,
+    yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
@@ -51,7 +53,7 @@ def run_matrix(
 
     Example: wbrag experiment matrix sample_nq sample_fever --method naive --method replug
     """
-    _run(("matrix",), _study(settings, benchmarks, generator, methods=method))
+    _run(("matrix",), _study(settings, benchmarks, generator, methods=method), yes=yes)
 
 
 @app.command("transfer")
@@ -60,6 +62,7 @@ def run_transfer(
     benchmarks: Benchmarks = None,
     method: Methods = None,
     generator: Generators = None,
+    yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
@@ -67,7 +70,7 @@ def run_transfer(
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), _study(settings, benchmarks, generator, crossed=method))
+    _run(("transfer",), _study(settings, benchmarks, generator, crossed=method), yes=yes)
 
 
 @app.command("ablation")
@@ -80,6 +83,7 @@ def run_ablation(
         typer.Option("--grid", help="Setting and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five."),
     ] = None,
     generator: Generators = None,
+    yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
@@ -88,7 +92,7 @@ def run_ablation(
     Example: wbrag experiment ablation sample_nq --grid tau_doc=0,0.05,0.1 --grid n_min=1,2,4
     """
     methods = [method] if method else None
-    _run(("ablation",), _study(settings, benchmarks, generator, methods=methods, grid=grid))
+    _run(("ablation",), _study(settings, benchmarks, generator, methods=methods, grid=grid), yes=yes)
 
 
 @app.command("oracle")
@@ -97,6 +101,7 @@ def run_oracle(
     benchmarks: Benchmarks = None,
     method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
     generator: Generators = None,
+    yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
@@ -105,7 +110,7 @@ def run_oracle(
     Example: wbrag experiment oracle sample_nq
     """
     methods = [method] if method else None
-    _run(("oracle",), _study(settings, benchmarks, generator, methods=methods))
+    _run(("oracle",), _study(settings, benchmarks, generator, methods=methods), yes=yes)
 
 
 @app.command("all")
@@ -115,6 +120,7 @@ def run_all(
     method: Methods = None,
     grid: Annotated[list[str] | None, typer.Option("--grid", help="Setting and values of the ablation.")] = None,
     generator: Generators = None,
+    yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
@@ -123,7 +129,7 @@ def run_all(
     Example: wbrag experiment all sample_nq sample_squad
     """
     study = _study(settings, benchmarks, generator, methods=method, grid=grid)
-    _run(("matrix", "transfer", "ablation", "oracle"), study)
+    _run(("matrix", "transfer", "ablation", "oracle"), study, yes=yes)
 
 
 @app.command("report")
@@ -185,22 +191,37 @@ def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
     return grids
 
 
-def _run(kinds: Sequence[str], study: Study) -> None:
+def _run(kinds: Sequence[str], study: Study, *, yes: bool) -> None:
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
+    from wbrag_pipeline.commands.spending import within_budget
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
-    from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
-    from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
-    from wbrag_pipeline.run_locks import at_work, corpus_lock
+    from wbrag_pipeline.run_locks import corpus_lock
     from wbrag_pipeline.training.preflight import check_before_a_run
 
     registry = Registry.load(study.settings.home)
     entries = [registry.benchmark(name) for name in study.benchmarks]
-    for generator in study.generators:
-        for method in dict.fromkeys((*study.methods, *study.crossed)):
-            check_before_a_run(study.settings.with_(generator=generator, method=method), entries)
-    bring_corpora_up_to_date(study.settings, study.benchmarks)
+    tried = [
+        study.settings.with_(generator=generator, method=method)
+        for generator in study.generators
+        for method in dict.fromkeys((*study.methods, *study.crossed))
+    ]
+    for settings in tried:
+        check_before_a_run(settings, entries)
     told, corpora = partial(say, err=True), {corpus_lock(entry.corpus) for entry in entries}
+    # What each method asks for a training and an evaluation; the cells of one method share most of it.
+    with within_budget([(settings, name) for settings in tried for name in study.benchmarks], yes=yes):
+        bring_corpora_up_to_date(study.settings, study.benchmarks)
+        _conduct(kinds, study, registry, corpora, told)
+
+
+def _conduct(
+    kinds: Sequence[str], study: Study, registry: Registry, corpora: set[str], told: Callable[[str], object]
+) -> None:
+    from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
+    from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
+    from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+    from wbrag_pipeline.run_locks import at_work
+
     with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=told):
         conduct(list(cells(workbench(study), study, kinds)), told)
         found = results_of(study.settings, study.generators, study.benchmarks)

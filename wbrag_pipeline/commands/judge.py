@@ -37,6 +37,7 @@ def judge(
     Example: wbrag judge sample_nq --limit 100
     """
     from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.rag.methods import check_able
     from wbrag_pipeline.run_locks import at_work, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -49,7 +50,8 @@ def judge(
         if split == "train":
             entry.require_answers()
     corpora = {corpus_lock(entry.corpus) for entry in entries}
-    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=partial(say, err=True)):
+    told = partial(say, err=True)
+    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=told), spending(budget_of(settings)):
         contexts = [StageContext.of(settings, entry.name, run="judge") for entry in entries]
         check_able(contexts[0].generator, contexts[0].method, judges=True)
         say("| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |")

@@ -17,6 +17,8 @@ from wbrag_pipeline.storage import locked, sweep, write_text
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from wbrag_pipeline.datasets.registry import Benchmark
+
 
 def dagster_folder(settings: Settings) -> Path:
     """Dagster's own folder: $DAGSTER_HOME where set, else one under WBRAG_HOME; nothing is made."""
@@ -57,19 +59,26 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
 
 
-def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
+def run_pipeline(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False, yes: bool = False) -> None:
     """Bring the benchmarks' corpora up to date, then train and evaluate each. Raises the stage's own error.
 
     refresh: read the corpora again even when their files have not changed since.
+    yes: begin also where more is expected to be spent than the settings allow; it stops there in any case.
     """
+    from wbrag_pipeline.commands.spending import within_budget
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.training.preflight import check_before_a_run
 
     registry = Registry.load(settings.home)
     entries = [registry.benchmark(name) for name in benchmarks]
     check_before_a_run(settings, entries)
-    bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
-    sweep(settings.home)
+    with within_budget([(settings, name) for name in benchmarks], yes=yes):
+        bring_corpora_up_to_date(settings, benchmarks, refresh=refresh)
+        sweep(settings.home)
+        _train(settings, entries)
+
+
+def _train(settings: Settings, entries: Sequence[Benchmark]) -> None:
     with dagster_instance(settings) as instance:
         from wbrag_pipeline.definitions import defs
 

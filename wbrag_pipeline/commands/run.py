@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def run(
     benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks to train, see wbrag status.")],
     refresh: Annotated[bool, typer.Option("--refresh", help="Read the corpora again even if unchanged.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Begin also where more is expected than the budget allows.")
+    ] = False,
     *,
     settings: Settings,
 ) -> None:
@@ -24,6 +27,9 @@ def run(
 
     What was done before is not done again: passages that did not change keep their vectors, and the
     generator is never asked twice. The runs show in wbrag ui.
+
+    With --max-tokens or --max-cost the run stops before it uses more. What was answered is kept, and the same command
+    goes on from there. See wbrag cost --estimate.
 
     Example: wbrag run sample_nq sample_fever
     """
@@ -33,7 +39,7 @@ def run(
     from wbrag_pipeline.commands.release import held_back
 
     names = list(dict.fromkeys(benchmarks))
-    run_pipeline(settings, names, refresh=refresh)
+    run_pipeline(settings, names, refresh=refresh, yes=yes)
     print_overview(settings, names)
     print_findings(settings, names)
     for name in names:

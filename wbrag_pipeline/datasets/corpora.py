@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from unicodedata import normalize
@@ -33,7 +34,11 @@ _BATCH_TEXT = 64 << 20  # characters of such rows
 
 
 def read_corpus(
-    path: Path, bad: BadDocuments | None = None, columns: ColumnMap = AS_IN_FILE, split: int = 0
+    path: Path,
+    bad: BadDocuments | None = None,
+    columns: ColumnMap = AS_IN_FILE,
+    split: int = 0,
+    first: int | None = None,
 ) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
@@ -46,6 +51,8 @@ def read_corpus(
     split: rows of more words are cut into parts of at most so many, at sentence ends; those of row 17 are ``17#1``,
         ``17#2``, …, and their source is that of the row. 0 cuts none. A folder is always cut.
 
+    first: only so many passages, and no more of the corpus is read than that takes.
+
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
     the fix for anything wrong: no such path, broken row, missing field, repeated id, no passages.
@@ -54,7 +61,7 @@ def read_corpus(
     if os.path.isdir(path):
         if columns:
             raise InputError("a folder has no columns to name", file=name_of(path), field="map", hint="leave --map out")
-        found = passages_in_folder(path, bad)
+        found = islice(passages_in_folder(path, bad), first)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
             told = "holds no text in documents that are read here"
@@ -64,7 +71,7 @@ def read_corpus(
         raise InputError("is one document", file=name_of(path), hint="give the folder that it is in")
     source = RecordFile.at(path)
     rows = (part for row in _passages(source, bad, columns) for part in _in_parts(row, split, bad))
-    frame = check_ids(source, _table(rows), "passage_id", bad)
+    frame = check_ids(source, _table(islice(rows, first)), "passage_id", bad)
     if frame.is_empty():
         raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
     return PASSAGES.check(frame.drop("number"), str(path))

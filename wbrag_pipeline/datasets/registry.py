@@ -153,15 +153,15 @@ class Registry:
         """Names of the benchmarks over a corpus, in the registry's order."""
         return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
 
-    def passages(self, corpus: str, bad: BadDocuments | None = None) -> pl.DataFrame:
+    def passages(self, corpus: str, bad: BadDocuments | None = None, *, first: int | None = None) -> pl.DataFrame:
         """The corpus as PASSAGES, less what was forgotten.
 
-        bad: takes note of documents and rows that cannot be read; None refuses the first. Raises InputError for an
-        unknown name or a file that cannot be taken.
+        bad: takes note of documents and rows that cannot be read; None refuses the first. first: only so many passages.
+        Raises InputError for an unknown name or a file that cannot be taken.
         """
         entry = self.corpus(corpus)
         _require(entry.path, f"corpora/{corpus}.yaml")
-        found = read_corpus(entry.path, bad, entry.columns, entry.split)
+        found = read_corpus(entry.path, bad, entry.columns, entry.split, first)
         return self.forgotten.without_forgotten_passages(found, corpus)
 
     def splits(self, benchmark: str) -> Splits:

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from wbrag_pipeline.errors import StorageError
 from wbrag_pipeline.generation import ledger
+from wbrag_pipeline.generation.budget import current_budget
 from wbrag_pipeline.generation.generator import Usage
 
 Asked = TypeVar("Asked")
@@ -173,12 +175,19 @@ class CompletionCache:
 
 @contextmanager
 def recording_in(cache: CompletionCache | None, engine: str) -> Iterator[Callable[[Mapping[str, Any], Usage], None]]:
-    """``cache.recording`` where there is a cache, else a ``put`` that does nothing."""
+    """``cache.recording``, or without a cache a ``put`` that stores nothing; what is added the budget counts."""
+    budget = current_budget()
+
+    def counted(put: Callable[[Mapping[str, Any], Usage], None], values: Mapping[str, Any], usage: Usage) -> None:
+        put(values, usage)
+        if budget is not None:
+            budget.spent.add(usage)
+
     if cache is None:
-        yield lambda values, usage: None
+        yield partial(counted, lambda values, usage: None)
     else:
         with cache.recording(engine) as put:
-            yield put
+            yield partial(counted, put)
 
 
 def complete(

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from wbrag_pipeline.errors import InputError
@@ -237,6 +238,22 @@ class Thinks(Protocol):
     """An engine that gives reasoning models room to think; ``reasoning_tokens`` is set before its first call."""
 
     reasoning_tokens: int
+
+
+@runtime_checkable
+class SendsBatches(Protocol):
+    """An engine that may wait for a day; ``batches`` is a folder in which it writes down what is on its way."""
+
+    batches: Path | None
+
+
+@runtime_checkable
+class ThinksFirst(Protocol):
+    """An engine that knows whether its model thinks before it answers."""
+
+    @property
+    def room_to_think(self) -> int:
+        """Tokens that it may think before each answer; 0 where it does not."""
 
 
 @runtime_checkable

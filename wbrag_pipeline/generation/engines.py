@@ -44,12 +44,14 @@ def load_generator(
         from wbrag_pipeline.generation.reader.reader import Reader
 
         return Reader(cache)
-    from wbrag_pipeline.generation.engine_protocol import Thinks
+    from wbrag_pipeline.generation.engine_protocol import SendsBatches, Thinks
     from wbrag_pipeline.generation.language_model import LanguageModel
 
     engine = engine_named(name, _object(arguments))
     if isinstance(engine, Thinks):
         engine.reasoning_tokens = reasoning_tokens
+    if completions is not None and isinstance(engine, SendsBatches):
+        engine.batches = completions.parent / "batches"
     return LanguageModel(engine, cache, num_fewshot)
 
 
@@ -81,7 +83,8 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
     ``vllm:MODEL[@REVISION]``: in this process; ``arguments`` are vLLM's engine arguments (``tensor_parallel_size``,
     ``dtype``, …). ``transformers:MODEL[@REVISION]``: Hugging Face transformers in this process; ``arguments`` are
     ``causal_model.ARGUMENTS``. ``openai:URL[,URL…]#MODEL[@REVISION]``: a server; ``arguments`` are fields of
-    ``replicas.RetryPolicy``, and what else there is goes into every request's body. ``ray:MODEL[@REVISION]``: a Ray
+    ``replicas.RetryPolicy``, and what else there is goes into every request's body. ``openai-batch:URL#MODEL``: the
+    same through a batch API; fields of ``openai_batch.Batching`` too. ``ray:MODEL[@REVISION]``: a Ray
     cluster; ``arguments`` are fields of ``ray_engine.Cluster``, and vLLM's.
     """
     from wbrag_pipeline.generation.engine_protocol import Engine
@@ -109,6 +112,12 @@ def _openai(name: str, arguments: Mapping[str, Any]) -> Engine:
     return OpenAIEndpoint.named(name, arguments)
 
 
+def _openai_batch(name: str, arguments: Mapping[str, Any]) -> Engine:
+    from wbrag_pipeline.generation.openai_batch import OpenAIBatch
+
+    return OpenAIBatch.named(name, arguments)
+
+
 def _ray(name: str, arguments: Mapping[str, Any]) -> Engine:
     from wbrag_pipeline.generation.ray_engine import RayEngine
 
@@ -119,7 +128,7 @@ def _ray(name: str, arguments: Mapping[str, Any]) -> Engine:
 ENGINES: ExtensionPoint[Callable[[str, Mapping[str, Any]], Engine]] = ExtensionPoint(
     ENGINES_GROUP,
     "generator",
-    {"transformers": _transformers, "vllm": _vllm, "openai": _openai, "ray": _ray},
+    {"transformers": _transformers, "vllm": _vllm, "openai": _openai, "openai-batch": _openai_batch, "ray": _ray},
     reserved=("reader",),
 )
 

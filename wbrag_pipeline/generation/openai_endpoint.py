@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.generation.api_key import KEY_VARIABLES
@@ -68,7 +68,7 @@ class OpenAIEndpoint:
         self._shown: dict[int, tuple[bool, bool]] = {}
 
     @classmethod
-    def named(cls, name: str, arguments: Mapping[str, Any]) -> OpenAIEndpoint:
+    def named(cls, name: str, arguments: Mapping[str, Any]) -> Self:
         """The endpoint that the setting names. ``arguments``: fields of RetryPolicy; others go into the bodies.
 
         Raises InputError for a name of another form, and for a key in it: keys come from the environment only.
@@ -96,6 +96,11 @@ class OpenAIEndpoint:
     def capabilities(self) -> Capabilities:
         """Found out at the first use, and said where something is lacking."""
         return self._dialect.capabilities
+
+    @property
+    def room_to_think(self) -> int:
+        """Tokens that the model may think before each answer; 0 for one that does not."""
+        return self._dialect.thought
 
     @property
     def findings(self) -> list[str]:

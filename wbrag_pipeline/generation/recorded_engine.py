@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.generation.budget import current_budget, in_affordable_parts, most_of
 from wbrag_pipeline.generation.completions import CompletionCache, Remembered, count, recording_in
-from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request
+from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Request, ThinksFirst
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.reasoning import part, tokens_of
 from wbrag_pipeline.generation.text_engine import estimated_tokens
@@ -70,7 +72,7 @@ class RecordedEngine:
         ]
         known = self.cache.get_many(keys, _stored) if self.cache else Remembered[Completion]()
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-        waiting = list(missing)
+        waiting, budget = list(missing), current_budget()
         with progress_bar(label, len(set(keys))) as advance, self.recorder() as record:
             if known or known.damaged:
                 record({}, Usage(calls=len(known), cached=len(known), entries_damaged=known.damaged))
@@ -79,6 +81,8 @@ class RecordedEngine:
             def arrived(index: int, completion: Completion) -> None:
                 key = waiting[index]
                 known[key] = completion = self._checked(completion)
+                if budget is not None and completion.final and not completion.prompt_tokens:
+                    budget.spent.add(most[index])  # an engine that counts no tokens
                 spent = Usage(
                     calls=1,
                     failed=int(completion.failed),
@@ -89,12 +93,27 @@ class RecordedEngine:
                 record({key: completion.to_json()} if completion.final else {}, spent)
                 advance(1)
 
-            if waiting:
-                self.engine.complete(list(missing.values()), arrived)
+            asked, most = list(missing.values()), self.most_of_each(list(missing.values()))
+            for some in in_affordable_parts(most):
+                self.engine.complete(asked[some], partial(_in_part, arrived, some.start))
         lost = sum(key not in known for key in waiting)
         if lost:
             raise WbragError(f"{self.engine.name} left {lost} of {len(waiting)} requests without an outcome")
         return [known[key] for key in keys]
+
+    def most_of_each(self, requests: Sequence[Request]) -> list[Usage]:
+        """The most tokens that each can use; reckoned only where a budget is set."""
+        if current_budget() is None:
+            return [Usage()] * len(requests)
+        thought = self.engine.room_to_think if isinstance(self.engine, ThinksFirst) else 0
+        return [most_of(request, thought) for request in requests]
+
+    def most_together(self, requests: Sequence[Request]) -> Usage:
+        """The most tokens that requests can use which are sent together or not at all."""
+        total = Usage()
+        for usage in self.most_of_each(requests):
+            total.add(usage)
+        return total
 
     def _checked(self, completion: Completion) -> Completion:
         try:
@@ -106,6 +125,10 @@ class RecordedEngine:
                 self._said_impossible = True
                 _log.warning("%s gives completions that cannot be; they have failed: %s", self.engine.name, error)
             return Completion("", finish_reason="failed")
+
+
+def _in_part(arrived: Callable[[int, Completion], None], first: int, index: int, completion: Completion) -> None:
+    arrived(first + index, completion)
 
 
 def _stored(value: Any) -> Completion:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wbrag_pipeline.generation import ensemble
+from wbrag_pipeline.generation.budget import in_affordable_parts
 from wbrag_pipeline.generation.completions import Remembered
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Usage
@@ -117,7 +118,9 @@ class RecordedEnsembles:
                 )
                 record({key: known[key].to_json()} if known[key].final else {}, spent)
 
-            ensemble.decode_ensembles(engine, going, finished)
+            most = [self._asker.most_together(rows[place]) for place in places.values()]
+            for some in in_affordable_parts(most):
+                ensemble.decode_ensembles(engine, going[some], lambda index, first=some.start: finished(first + index))  # type: ignore[misc]
         return [known[key] for key in keys]
 
     def _begun(self, requests: Sequence[Request], shares: Sequence[float]) -> ensemble.Ensemble:

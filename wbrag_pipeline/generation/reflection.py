@@ -14,6 +14,7 @@ from typing import Any
 
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation.budget import in_affordable_parts
 from wbrag_pipeline.generation.completions import Remembered
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Assessment, Passage, Usage
@@ -86,6 +87,7 @@ class Reflection:
                 record({}, Usage(calls=len(known), cached=len(known), entries_damaged=known.damaged))
             fit = [(key, ids) for key, ids in zip(missing, engine.encode(list(missing.values())), strict=True) if ids]
             coded = [ids for _, ids in fit]
+            _ = list(in_affordable_parts([self._asker.most_together(list(missing.values()))]))
             rows = engine.next_tokens(coded, None)
             # An engine that never hands out whole distributions, which it says; what its heads do not show is near 0.
             if any(row is None for row in rows):

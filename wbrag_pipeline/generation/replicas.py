@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
+RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class Replicas:
             raise KeyRefused(replica.url, status, said)
         if 300 <= status < 400:
             raise Refused(status, "it redirects, which is not followed; give the address that it redirects to")
-        if status not in _RETRIED or is_too_long(status, said) or (status == 500 and wants_other_turns(said)):
+        if status not in RETRIED or is_too_long(status, said) or (status == 500 and wants_other_turns(said)):
             raise Refused(status, said)
         pause = _retry_after(response.headers.get("retry-after"))
         if pause and pause <= self.policy.longest_retry_after:

@@ -73,6 +73,11 @@ def in_words(said: bytes) -> str:
     return on_one_line(said.decode("utf-8", errors="replace"))[:_READ]
 
 
+def json_in_words(value: Any) -> str:
+    """A part of a reply in words, as they may be logged."""
+    return in_words(json.dumps(value).encode())
+
+
 def shortened(words: str) -> str:
     """The beginning of a server's words."""
     return words[:_SHOWN]
@@ -100,7 +105,7 @@ def error_in(reply: Any) -> tuple[int, str] | None:
         return None
     code = error.get("code") if isinstance(error, Mapping) else None
     status = code if isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600 else 500
-    return status, in_words(json.dumps(error).encode())
+    return status, json_in_words(error)
 
 
 def read_json(body: bytes) -> Any:

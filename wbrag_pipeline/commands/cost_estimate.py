@@ -1,0 +1,91 @@
+"""``wbrag cost --estimate``: what a run would ask, in calls, tokens, hours and money."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wbrag_pipeline.commands.console import say, wide_console
+
+if TYPE_CHECKING:
+    from wbrag_pipeline.datasets.registry import Benchmark
+    from wbrag_pipeline.estimation.estimate import Estimate
+    from wbrag_pipeline.generation.prices import Prices
+    from wbrag_pipeline.settings import Settings
+
+_COLUMNS = ("certain", "expected", "at most")
+
+
+def print_estimates(settings: Settings, benchmarks: Sequence[Benchmark], *, probing: bool) -> None:
+    """Estimate a run of each benchmark and print it; with several, the sum as well."""
+    from wbrag_pipeline.estimation.estimate import estimate
+    from wbrag_pipeline.generation.prices import prices_of
+    from wbrag_pipeline.training.context import StageContext
+    from wbrag_pipeline.training.preflight import check_before_a_run
+
+    check_before_a_run(settings, benchmarks)
+    prices = prices_of(settings.prices, settings.generator) if settings.prices else None
+    found = [estimate(StageContext.of(settings, one.name), probing=probing) for one in benchmarks]
+    for one in found:
+        _print(one, prices)
+    if len(found) > 1:
+        say("all of them:")
+        for line in _sums(found, prices):
+            say(line)
+
+
+def _print(found: Estimate, prices: Prices | None) -> None:
+    from rich.table import Table
+
+    from wbrag_pipeline.estimation.worlds import WORLDS
+
+    table = Table("stage", title=f"{found.benchmark}: calls that a run would still send", title_justify="left")
+    for column in _COLUMNS:
+        table.add_column(column, justify="right")
+    for stage in found.spent[WORLDS[0].name]:
+        table.add_row(stage, *(f"{found.spent[world.name][stage].sent:,}" for world in WORLDS))
+    console = wide_console()
+    console.print(table)
+    for line in (*_sums([found], prices), *_remarks(found)):
+        say(line)
+
+
+def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
+    from wbrag_pipeline.estimation.worlds import CERTAIN, WORLDS
+    from wbrag_pipeline.evaluation.formatting import duration
+    from wbrag_pipeline.generation.generator import Usage
+    from wbrag_pipeline.generation.prices import money
+
+    totals = []
+    for world in WORLDS:
+        total = Usage()
+        for one in found:
+            total.add(one.total(world))
+        totals.append(total)
+    rows = [("calls", [f"{total.sent:,}" for total in totals])]
+    if any(total.prompt_tokens for total in totals):
+        rows.append(("prompt tokens", [f"{total.prompt_tokens:,}" for total in totals]))
+        rows.append(("completion tokens", [f"{total.completion_tokens:,}" for total in totals]))
+    if any(one.probe.asked.sent for one in found):
+        seconds = [sum(one.probe.seconds(one.total(world)) for one in found) for world in WORLDS]
+        rows.append(("time", [duration(one) for one in seconds]))
+    if prices:
+        costs = [prices.cost(total, cached=world is CERTAIN) for world, total in zip(WORLDS, totals, strict=True)]
+        rows.append(("cost", [money(cost) for cost in costs]))
+    return [
+        f"{name}: {', '.join(f'{value} {column}' for value, column in zip(values, _COLUMNS, strict=True))}"
+        for name, values in rows
+    ]
+
+
+def _remarks(found: Estimate) -> list[str]:
+    told = [f"the completion cache has {found.known:,} of the answers already; they are not counted above"]
+    asked = found.probe.asked
+    if asked.sent:
+        told.append(f"probe: {asked.sent:,} calls in {asked.seconds:.1f} s; their answers are kept")
+    if found.sampled:
+        told.append("the corpus is not indexed as it is now: some of its passages stand for those that will be found")
+    for split, many in found.questions.items():
+        if (few := found.gone_through[split]) < many:
+            told.append(f"{few:,} of {many:,} {split} questions were gone through, and stand for all")
+    return told

@@ -1,0 +1,31 @@
+"""A corpus that is not indexed yet, as an estimate sees it: some of its passages, searched by the words in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.retrieval.index import build_index, open_index
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.testing.hash_encoder import HashEncoder
+
+MOST_SAMPLED = 1000  # the first so many
+
+
+@contextmanager
+def sampled_corpus(registry: Registry, corpus: str) -> Iterator[tuple[KnowledgeBase, pl.LazyFrame]]:
+    """A knowledge base of the corpus' first passages, and these as PASSAGES, for as long as the block lasts."""
+    passages, encoder = registry.passages(corpus, BadDocuments(), first=MOST_SAMPLED), HashEncoder()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        passages.write_parquet(folder / "passages.parquet")
+        vectors = encoder.encode_passages(passages["title"].to_list(), passages["text"].to_list())
+        build_index(vectors, passages["passage_id"], folder / "index", encoder)
+        base = KnowledgeBase(encoder, open_index(folder / "index", encoder), folder / "passages.parquet")
+        yield base.unrestricted(), passages.lazy()
