@@ -114,7 +114,7 @@ def test_ordinary_text_is_left_as_it_is() -> None:
 
 
 @each_task
-@pytest.mark.parametrize("count", [1, examples.MOST])
+@pytest.mark.parametrize("count", [1, examples.MOST_EXAMPLES])
 def test_examples_stand_before_the_question_and_alike_in_both_twins(task: Task, count: int) -> None:
     with_, without = (prompts.answer_prompt("Who?", row, task, count) for row in ([CURIE], []))
     assert with_[1:-1] == without[1:-1]

@@ -129,7 +129,7 @@ class RehearsingEngine:
         if request.choices and self._world is not AT_MOST:
             return request.choices[0], _UNSURE_LOGPROB if unsure else 0.0
         if "<evidence>" in said:
-            written = happens(self._world.repaired, "repaired", said) and len(request.messages) < 4
+            written = happens(self._world.repaired, "repaired", said) and "<evidence>" in request.messages[-1].content
             return _SURE_TEXT if written or self._world is AT_MOST else _unit(said), 0.0
         return (_UNSURE_TEXT, _UNSURE_LOGPROB) if unsure else (_SURE_TEXT, 0.0)
 
@@ -155,7 +155,7 @@ def _said(prompt: Sequence[int]) -> int:
 def rehearsing(generator: Generator, cache: RehearsalCache, world: World, rule: TokenRule) -> Generator:
     """The generator over ``cache`` and nothing else: what it would send is made up as ``world`` supposes."""
     if isinstance(generator, LanguageModel):
-        return LanguageModel(RehearsingEngine(generator.engine, world, rule), cache)
+        return LanguageModel(RehearsingEngine(generator.engine, world, rule), cache, generator.num_fewshot)
     from wbrag_pipeline.estimation.rehearsing_reader import RehearsingReader
     from wbrag_pipeline.generation.reader.reader import Reader
 

@@ -10,7 +10,7 @@ from wbrag_pipeline.datasets.tasks import TaskKind
 from wbrag_pipeline.generation.generator import Passage
 
 # Question, or claim, and answer.
-ANSWERED: dict[TaskKind, tuple[tuple[str, str], ...]] = {
+ANSWERED_EXAMPLES: dict[TaskKind, tuple[tuple[str, str], ...]] = {
     "span": (
         ("How many legs does a spider have?", "eight"),
         ("What do bees make from nectar?", "honey"),
@@ -30,7 +30,7 @@ ANSWERED: dict[TaskKind, tuple[tuple[str, str], ...]] = {
         ("April comes after March.", "SUPPORTS"),
     ),
 }
-MOST = min(map(len, ANSWERED.values()))
+MOST = min(map(len, ANSWERED_EXAMPLES.values()))
 
 # And one for the distiller: a question, its passages, the sentences that bear on it, and the unit made of these.
 DISTILLED_QUESTION = "Where does the lemon tree grow, and what is its fruit like?"

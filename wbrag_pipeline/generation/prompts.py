@@ -164,7 +164,7 @@ def answer_prompt(question: str, passages: Sequence[Passage], task: Task, num_fe
     """
     system, asked = ANSWER.fill(passages, instruction=task.instruction, asked=_asked(task), question=question)
     shown = []
-    for example, answer in examples.ANSWERED[task.kind][:num_fewshot]:
+    for example, answer in examples.ANSWERED_EXAMPLES[task.kind][:num_fewshot]:
         _, turn = ANSWER.fill((), instruction=task.instruction, asked=_asked(task), question=example)
         shown += [turn, Message("assistant", answer)]
     return system, *shown, asked
