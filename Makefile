@@ -84,12 +84,12 @@ bench: $(STAMP) ## Measure speed on this machine
 setup: $(STAMP) ## Only install
 
 # One resolution for all platforms and both extras. It must not see find-links: what lies in one machine's folder would
-# decide what everybody gets. The two bounds that sed removes stand in [tool.uv] environments and hold for every line.
+# decide what everybody gets. The bounds that sed removes stand in [tool.uv] environments and hold for every line.
 constraints: ## Resolve every version anew and write constraints.txt
 	UV_FIND_LINKS= scripts/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
 	    --all-extras --group dev --group build --no-annotate --no-header --output-file constraints.new
 	(printf '%s\n' '# Every version that is tested, for pip and uv: --constraint constraints.txt' '# Made by `make constraints`: uv pip compile pyproject.toml --universal --all-extras --group dev --group build'; \
-	    sed -e "s/ and platform_machine != 's390x'//" -e "s/ ; python_full_version < '3.15'$$//" \
+	    sed -e "s/ and platform_machine != 's390x'//" -e "s/ and sys_platform != 'emscripten'//" -e "s/ ; python_full_version < '3.15'$$//" \
 	        -e "s/ ; python_full_version < '3.15' and / ; /" constraints.new) > constraints.txt
 	rm constraints.new
 
