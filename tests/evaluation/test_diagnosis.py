@@ -114,6 +114,20 @@ def test_a_table_of_zeros_is_told_with_the_likeliest_cause() -> None:
     assert "No answer stands in any passage" in nowhere and "worded otherwise" not in nowhere
 
 
+def test_one_answer_to_every_question_is_told_where_they_have_several() -> None:
+    claims = evaluation(answer="NOT ENOUGH INFO", score=0.0)
+    golds = [["SUPPORTS"], ["REFUTES"]]
+    several = claims.with_columns(golden_answers=pl.Series([golds[i % 2] for i in range(claims.height)]))
+    assert "Every test question is answered with 'NOT ENOUGH INFO'" in said(diagnose_evaluation(several, None))
+    assert "Every test question" not in said(diagnose_evaluation(evaluation(), None))
+
+
+def test_sentences_that_hold_the_answer_and_score_nothing_are_told() -> None:
+    told = said(diagnose_evaluation(evaluation(answer="The bell was rung by Ann.", score=0.0), 0.5))
+    assert "100% of the answers hold a right answer and score 0" in told and "reduce_answers" in told
+    assert "hold a right answer" not in said(diagnose_evaluation(evaluation(answer="The bell was rung by Ann."), 0.5))
+
+
 def test_units_that_no_question_is_shown_are_told() -> None:
     (finding,) = diagnose_evaluation(evaluation(seen="corpus:1"), 1.0)
     assert finding.what == "No test question was shown a knowledge unit"

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from wbrag_pipeline.curation.unit import PUBLISHED
+from wbrag_pipeline.datasets.metrics import answers_held
 from wbrag_pipeline.evaluation.promotion import FEW_QUESTIONS
 from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG
 from wbrag_pipeline.training.context import Figure
 from wbrag_pipeline.training.scoring import FAILED, NOT_ASKED
 
-_MOSTLY = 0.5
+_MOSTLY, _OFTEN = 0.5, 0.2
 _EXAMPLES = 3
 
 
@@ -93,6 +94,7 @@ def diagnose_evaluation(evaluation: pl.DataFrame, recall: Figure | None) -> list
                 "the columns answer_without and answer_with of the table evaluation, and wbrag ask on one question",
             )
         )
+    found += [*_one_answer_to_all(evaluation), *_sentences(evaluation)]
     if recall == 0:
         found.append(
             Finding(
@@ -131,6 +133,32 @@ def _few(count: int, split: str) -> Iterator[Finding]:
             "the intervals before the gains: with so few questions several points are chance"
             if split == "test"
             else "how many units there are: each comes from a question that retrieval helps with",
+        )
+
+
+def _one_answer_to_all(evaluation: pl.DataFrame) -> Iterator[Finding]:
+    given = evaluation["answer_with"].drop_nulls().unique().to_list()
+    if evaluation.height >= FEW_QUESTIONS and len(given) == 1 and given[0] and _right_answers(evaluation) > 1:
+        yield Finding(
+            f"Every test question is answered with {given[0]!r}",
+            "the model is too small for this task, or does not follow the instruction",
+            "wbrag ask on one question, the setting num_fewshot, and a larger model",
+        )
+
+
+def _right_answers(evaluation: pl.DataFrame) -> int:
+    return evaluation["golden_answers"].list.first().n_unique()
+
+
+def _sentences(evaluation: pl.DataFrame) -> Iterator[Finding]:
+    """Answers that hold a right one and score nothing: by exact match, a sentence is wrong."""
+    held = answers_held(evaluation["answer_with"], evaluation["golden_answers"].to_list())
+    share = _share(evaluation, held & (pl.col("score_with") == 0))
+    if share > _OFTEN:
+        yield Finding(
+            f"{share:.0%} of the answers hold a right answer and score 0",
+            "the model answers in sentences, and the metric wants the phrase alone",
+            "the settings reduce_answers and num_fewshot, and whether the metric suits the task",
         )
 
 
