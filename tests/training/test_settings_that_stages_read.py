@@ -31,7 +31,7 @@ DERIVED = ("search_depth", "query_transform")
 # They say where something is. What they are made of is tested in tests/test_settings.py.
 PLACES = ("layout", "variant", "variant_of", "table", "corpus_index", "releases", "report", "overview")
 # Read to put the RAG system together. Which hits there are follows from the derived facts, see the last test.
-SYSTEM = {"method", "top_k", "generator", "engine_arguments"}
+SYSTEM = {"method", "top_k", "generator", "engine_arguments", "num_fewshot", "reduce_answers"}
 
 
 class Watched(Settings):

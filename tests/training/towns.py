@@ -25,6 +25,7 @@ class Finder(Scripted):
     def __init__(self, name: str, gold: dict[str, str]) -> None:
         super().__init__(lambda question, ids: "")
         self.name = self.fingerprint = name
+        self.num_fewshot = 0
         self.gold = gold
 
     def answer(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], task: Task) -> list[Answer]:
@@ -61,7 +62,10 @@ class Towns:
 
     def load_generator(self, settings: Settings) -> Finder:
         kind = Imaginative if self.imagines else Finder
-        return kind(f"{settings.generator} {settings.engine_arguments}".strip(), self.gold)
+        found = kind(f"{settings.generator} {settings.engine_arguments}".strip(), self.gold)
+        # Examples stand in prompts that answer, and in none that makes up a passage to search by.
+        found.num_fewshot = settings.num_fewshot
+        return found
 
     def context(self, settings: Settings) -> StageContext:
         return StageContext.of(settings, "towns", encoder=self.load_encoder, generator=self.load_generator, run="test")
