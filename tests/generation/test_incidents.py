@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,19 +163,23 @@ def test_a_model_whose_drafts_all_fail_has_as_many_extractive_units_as_units() -
 
 
 def test_each_unit_says_who_wrote_it() -> None:
-    """By the question's word: Fine at the first try, Second at the second, Never, or a call that failed."""
+    """By a word of the passage: Fine at the first try, Second at the second, Never, or a call that failed."""
+    words = ("Fine", "Second", "Never", "Broken")
 
     def script(request: Request) -> Completion | str:
         asked = request.messages[1].content
         if "Broken" in asked:
             return Completion("", finish_reason="failed")
         if "Copy" in request.messages[0].content:
-            return cut("She discovered polonium and radium.\nMarie Curie was born in War")
+            (word,) = [word for word in words if word in asked]
+            return cut(
+                f"She discovered polonium and radium.\nHer work at {word} was hard.\nMarie Curie was born in War"
+            )
         return UNIT if "Fine" in asked or ("Second" in asked and len(request.messages) > 2) else "Too short."
 
     model = LanguageModel(ScriptedEngine(script))
-    questions = ["Fine?", "Second?", "Never?", "Broken?", "Nothing?"]
-    units = model.distill(questions, [[CURIE]] * 4 + [[]])
+    passages = [[replace(CURIE, text=f"{CURIE.text} Her work at {word} was hard.")] for word in words]
+    units = model.distill(["Who?"] * 5, [*passages, []])
     assert [(unit.written_by, unit.failed, bool(unit.text)) for unit in units] == [
         ("generator", False, True),
         ("generator_repaired", False, True),

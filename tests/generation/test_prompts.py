@@ -24,7 +24,7 @@ TEMPLATES = {name: value for name, value in vars(prompts).items() if isinstance(
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 # When a template changes, PROMPT_VERSION changes, and this line with it.
-SNAPSHOT = ("chat-2", "a659b8c353b686f8")
+SNAPSHOT = ("chat-3", "4827ef1de506c037")
 
 
 def everything() -> str:
@@ -36,7 +36,7 @@ def everything() -> str:
         shown.append(prompts.retrieve_prompt("Q?", task))
     shown.append(prompts.verify_prompt("C.", [CURIE], ("A", "B")))
     shown += [prompts.imagine_prompt("Q?"), prompts.extract_prompt("Q?", [CURIE])]
-    rewrite = prompts.rewrite_prompt("Q?", ["One.", "Two."])
+    rewrite = prompts.rewrite_prompt(["One.", "Two."])
     shown += [rewrite, prompts.repair_prompt(rewrite, "Title: x", ["it has a label", "it is short"])]
     return repr(shown)
 
@@ -137,7 +137,7 @@ def test_the_example_of_distilling_is_as_it_asks_for() -> None:
     assert asked.content.count("<passage") == 2 and "Who?" in question.content
     found, rejected = verbatim(evidence.content, examples.DISTILLED_PASSAGES)
     assert (tuple(found), rejected) == (examples.EVIDENCE, 0)
-    _, asked, unit, _ = prompts.rewrite_prompt("Who?", ["One."], 1)
+    _, asked, unit, _ = prompts.rewrite_prompt(["One."], 1)
     assert asked.content.startswith(f"<evidence>\n{examples.EVIDENCE[0]}")
     read = read_unit(unit.content, examples.DISTILLED_QUESTION, examples.DISTILLED_PASSAGES)
     assert 40 <= len(read.unit.text.split()) <= 80

@@ -43,7 +43,7 @@ class TwoStepDistiller:
         """
         units = {i: Distillate("", "") for i, row in enumerate(passages) if not row}
         evidence = self._evidence(questions, passages, units)
-        asked = {i: prompts.rewrite_prompt(questions[i], lines, self.num_fewshot) for i, lines in evidence.items()}
+        asked = {i: prompts.rewrite_prompt(lines, self.num_fewshot) for i, lines in evidence.items()}
         drafts = self._write(asked, "writing units")
         repairs: dict[int, tuple[Message, ...]] = {}
         lent = 0
