@@ -7,6 +7,7 @@ so are files that are put beside the others in its folder.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 import polars as pl
@@ -69,13 +70,16 @@ def add_log(
         metric=metric_name(metric or (kind.metric if kind.choices else FREE_METRIC)),
         corpus=registry.corpus(corpus).name,
         train=there,
-        test=None,
+        test=there,
         columns=ColumnMap.parse(columns, LOG_NAMES),
         log=known_format(format) if format else format_of(there),
         up_from=up_from,
         keep_personal=keep_personal,
     )
     splits = read_splits(benchmark, registry.forgotten)
+    if splits.test.is_empty():
+        benchmark = replace_fields(benchmark, test=None)
+        splits = read_splits(benchmark, registry.forgotten)
     if splits.log is None or splits.train.is_empty():
         hint = "check that feedback was read: name it with --map feedback=…"
         raise InputError("holds no question that could train", file=there, hint=hint)
@@ -84,6 +88,7 @@ def add_log(
         "metric": benchmark.metric,
         "corpus": benchmark.corpus,
         "train": str(there),
+        "test": str(benchmark.test or ""),
         "log": benchmark.log or "",
         "map": str(benchmark.columns),
         "up_from": "" if up_from is None else f"{up_from:g}",

@@ -17,7 +17,7 @@
     answers: given                  # or none: the training questions are unlabelled, for scorer: judge
     map: question=input,answer=expected_output      # of both files
     overlap: refuse                 # or drop: training questions that are test questions too are left out
-    log: langfuse                   # train is a log of this format, a file or a folder; test is left out
+    log: langfuse                   # train is a log of this format, a file or a folder; test is the same, or left out
     up_from: "4"                    # the lowest score of that log that means good, where scores are not 1, 0 and -1
     personal: keep                  # of that log also questions that hold personal data; they are left out otherwise
     source: ""                      # where the files came from, for the record
@@ -83,7 +83,8 @@ class Benchmark:
     overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
     source: where the files came from, empty when the user brought them.
     columns: which columns of both files are meant, where they have names of their own.
-    log: the format where ``train`` is a log, from which both splits are made; up_from, keep_personal: see
+    log: the format where ``train`` is a log, from which both splits are made; ``test`` is the same, or None where all
+        of it trains. up_from, keep_personal: see
         ``logs.log_files.read_log`` and ``logs.log_benchmark.splits_of_log``.
     """
 
@@ -238,8 +239,9 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
     log = cast("LogFormat | None", fields.get("log") or None)
     if log is None and (alone := next((name for name in ("up_from", "personal") if name in fields), None)):
         raise InputError("is of a log alone", file=file, field=alone, hint="add the line `log: ...`, or take it out")
-    if log is not None and fields.get("test"):
-        raise InputError("a log is parted by time", file=file, field="test", hint="take the line out")
+    if log is not None and fields.get("test", fields["train"]) != fields["train"]:
+        hint = "name the log, or take the line out"
+        raise InputError("a log is parted into training and test", file=file, field="test", hint=hint)
     try:
         metric = metric_name(fields.get("metric") or TASKS[fields["task"]].metric)
     except InputError as error:

@@ -39,7 +39,9 @@ def read_splits(entry: Benchmark, forgotten: Tombstones = NOTHING_FORGOTTEN) -> 
     """
     if entry.log is not None:
         log = read_log(entry.train, entry.log, entry.columns, entry.up_from)
-        made = splits_of_log(log, task_named(entry.task), forgotten, keep_personal=entry.keep_personal)
+        made = splits_of_log(
+            log, task_named(entry.task), forgotten, keep_personal=entry.keep_personal, tested=entry.test is not None
+        )
         return Splits(made.train, made.test, 0, made.counts)
     train, test, dropped = _read_files(entry)
     left = forgotten.without_forgotten_questions

@@ -14,7 +14,7 @@ from wbrag_pipeline.datasets.logs.merged_questions import (
     merged_questions,
     with_wording,
 )
-from wbrag_pipeline.datasets.logs.time_split import split_by_time
+from wbrag_pipeline.datasets.logs.time_split import TEST_SHARE, split_by_time
 from wbrag_pipeline.datasets.private_data import DETECTORS, private_data
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.datasets.tombstones import Tombstones
@@ -87,8 +87,12 @@ class LogSplits:
     counts: LogCounts
 
 
-def splits_of_log(log: Log, task: Task, forgotten: Tombstones, *, keep_personal: bool = False) -> LogSplits:
+def splits_of_log(
+    log: Log, task: Task, forgotten: Tombstones, *, keep_personal: bool = False, tested: bool = True
+) -> LogSplits:
     """Both splits from a log. Answers to a task with choices count where they are one of them.
+
+    tested: whether some questions are kept for testing; all train otherwise.
 
     Training questions are ordered by what their answers are worth, and then by time, so that a limit takes the best.
     """
@@ -97,7 +101,7 @@ def splits_of_log(log: Log, task: Task, forgotten: Tombstones, *, keep_personal:
     rows = rows.join(known, on="told", how="anti")
     private = rows.clear().select("told") if keep_personal else _private(rows)
     rows = _of_task(rows.join(private, on="told", how="anti"), task)
-    merged, split = merged_questions(rows), split_by_time(rows)
+    merged, split = merged_questions(rows), split_by_time(rows, TEST_SHARE if tested else 0.0)
     train = merged_questions(split.train).filter(pl.col("label").is_in(list(_ORDER)))
     train = train.sort(pl.col("label").replace_strict(_ORDER, return_dtype=pl.Int8), "asked_at", maintain_order=True)
     test = merged_questions(split.test)

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 from wbrag_pipeline.datasets.column_map import ColumnMap
 from wbrag_pipeline.datasets.gold_answers import is_missing
-from wbrag_pipeline.datasets.logs.chat_messages import answer_in, question_in, shown_passages
+from wbrag_pipeline.datasets.logs.chat_texts import answer_in, question_in, shown_passages
 from wbrag_pipeline.datasets.logs.feedback import CORRECTION_NAMES, BadFeedback, thumb_of
 from wbrag_pipeline.datasets.logs.logged_answer import LoggedAnswer
 from wbrag_pipeline.datasets.logs.times import moment_of
