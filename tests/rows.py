@@ -17,6 +17,7 @@ _USUAL = {
     "status_without": "scored",
     "status_with": "scored",
     "written_by": "generator",
+    "label": "gold",
 }
 
 

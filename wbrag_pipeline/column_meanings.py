@@ -11,6 +11,7 @@ TABLES = {
     "corpus_changes": "What changed in a corpus since the state that is served: one row per changed passage.",
     "retired_units": "Served units whose sources changed, of any variant, and what became of them.",
     "split": "The questions of one split, as they are read from its file.",
+    "labelled": "The questions of one split with what their answers are worth.",
     "questions": "All questions of a benchmark as a run uses them.",
     "retrievals": "The passages that the corpus alone gives for each training question.",
     "utility_scores": "How well each training question is answered without retrieval and with the top K passages.",
@@ -38,6 +39,8 @@ COLUMNS = {
     "kept_by": "The unit, or `corpus:ID` for a passage, that a merged or superseded unit gave way to.",
     "known_from": "When the system first held the unit; null if unknown.",
     "known_until": "When the system stopped publishing it; null if it did not.",
+    "label": "What the question is scored by: `gold`, a correct answer; `weak`, a logged answer that somebody found "
+    "good; `none`, no answer, or the generator's own verdict.",
     "labels": "Access labels; a reader sees it only with all of them, and without labels it is for everybody. Sorted.",
     "new_hash": "Content hash after the change; null if deleted.",
     "old_hash": "Content hash before the change; null if added.",

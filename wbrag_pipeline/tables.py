@@ -1,8 +1,8 @@
 """The tables that pass between stages: one Polars schema each, checked where a table is stored or loaded.
 
 A stage takes tables and gives a table; these schemas are the whole contract between stages. Gold answers
-(``golden_answers``) stand in SPLIT and QUESTIONS alone: no table downstream of scoring carries them, so the distiller
-cannot be given one.
+(``golden_answers``) stand in SPLIT, LABELLED and QUESTIONS alone: no table downstream of scoring carries them, so the
+distiller cannot be given one.
 """
 
 from __future__ import annotations
@@ -159,15 +159,20 @@ RETIRED_UNITS = Table(
     ("variant", "benchmark", "unit_id"),
 )
 
-# The questions of one split, as they are read from its file. The only tables with gold answers are this and QUESTIONS.
+# The questions of one split, as they are read from its file. Gold answers are here, in LABELLED and QUESTIONS alone.
 SPLIT = Table(
     "split",
     pl.Schema({"question_id": pl.String(), "question": pl.String(), "golden_answers": pl.List(pl.String())}),
     ("question_id",),
 )
 
+# What an answer in LABELLED is worth: "gold" is right; "weak" is an answer that somebody found good in a log, which
+# trains and never tests; "none" is no answer.
+GOLD, WEAK, UNLABELLED = "gold", "weak", "none"
+LABELLED = Table("labelled", pl.Schema({**SPLIT.schema, "label": pl.String()}), SPLIT.key)
+
 # All questions of a benchmark as a run uses them: "train", "validation" (kept from training) and "test".
-QUESTIONS = Table("questions", pl.Schema({"split": pl.String(), **SPLIT.schema}), ("split", "question_id"))
+QUESTIONS = Table("questions", pl.Schema({"split": pl.String(), **LABELLED.schema}), ("split", "question_id"))
 
 # Top-K of the training questions over the corpus alone; rank counts from 1, score is the inner product.
 RETRIEVALS = Table(
@@ -198,6 +203,7 @@ UTILITY_SCORES = Table(
             "answer_rag": pl.String(),
             "score_rag": pl.Float64(),
             "status_rag": pl.String(),
+            "label": pl.String(),  # what the answers were scored by: as in LABELLED; "none" by the generator's verdict
         }
     ),
     ("question_id",),
@@ -229,6 +235,7 @@ GATED_DOCS = Table(
             "score_rag": pl.Float64(),
             "retained": pl.Boolean(),
             "fallback": pl.Boolean(),  # the question had no passing passage and took its first n_min by rank
+            "label": pl.String(),  # of the question, as in UTILITY_SCORES
         }
     ),
     ("question_id", "rank"),

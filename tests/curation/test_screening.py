@@ -6,7 +6,7 @@ import pytest
 
 from tests.curation.conftest import World
 from wbrag_pipeline.curation.instructions import addressed_to_the_model
-from wbrag_pipeline.curation.private_data import EVERY_KIND, kinds_named, private_data
+from wbrag_pipeline.datasets.private_data import EVERY_KIND, kinds_named, private_data
 from wbrag_pipeline.errors import InputError
 
 ATTACKS = [

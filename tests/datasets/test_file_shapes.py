@@ -350,8 +350,8 @@ def test_columns_are_named_by_hand_and_stay_so(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     splits = Registry.load(home).splits("b")
-    assert splits.train.rows() == [("train_1", "who?", ["Ada"])] and splits.test.rows() == [
-        ("test_1", "when?", ["Ada"])
+    assert splits.train.rows() == [("train_1", "who?", ["Ada"], "gold")] and splits.test.rows() == [
+        ("test_1", "when?", ["Ada"], "gold")
     ]
     assert "map: " in (home / "corpora" / "c.yaml").read_text()
 

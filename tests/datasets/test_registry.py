@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
-from wbrag_pipeline.datasets.registry import Registry, read_splits
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError, WbragError
 

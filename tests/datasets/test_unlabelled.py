@@ -37,7 +37,7 @@ def test_questions_alone_are_enough_and_need_no_test_file(home: Path, tmp_path: 
         "overlap: refuse",
     ]
     registry = Registry.load(home)
-    assert registry.splits("b").train.rows() == [("train_1", "Who?", []), ("train_2", "When?", [])]
+    assert registry.splits("b").train.rows() == [("train_1", "Who?", [], "none"), ("train_2", "When?", [], "none")]
     assert registry.splits("b").train.head(1).height == 1
     assert registry.splits("b").test.is_empty()
     with pytest.raises(InputError, match="--scorer judge"):

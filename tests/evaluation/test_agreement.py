@@ -50,7 +50,7 @@ def no_engine(*_: object) -> Any:
 
 def test_both_gates_are_counted_and_what_could_not_be_judged_is_left_out(tmp_path: Path) -> None:
     names = ["q0", "q1", "q2", "q3", "q4"]
-    questions = pl.DataFrame([(q, q, ["right"]) for q in names], schema=tables.SPLIT.schema, orient="row")
+    questions = pl.DataFrame([(q, q, ["right"], "gold") for q in names], schema=tables.LABELLED.schema, orient="row")
     hits = pl.DataFrame(
         [(q, q, rank, f"p{rank}", 1.0 - rank / 10) for q in names for rank in (1, 2)],
         schema=tables.RETRIEVALS.schema,

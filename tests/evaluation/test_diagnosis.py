@@ -15,8 +15,8 @@ from wbrag_pipeline.evaluation.promotion import FEW_QUESTIONS
 
 def questions(count: int = FEW_QUESTIONS, **more: list[str]) -> pl.DataFrame:
     """``count`` training questions; ``more`` are further ones with the question's wording and their answers."""
-    rows = [("train", f"q{i}", f"Who built tower {i}?", [f"Builder {i}"]) for i in range(count)]
-    rows += [("train", name, "Who rang the bell?", answers) for name, answers in more.items()]
+    rows = [("train", f"q{i}", f"Who built tower {i}?", [f"Builder {i}"], "gold") for i in range(count)]
+    rows += [("train", name, "Who rang the bell?", answers, "gold") for name, answers in more.items()]
     return pl.DataFrame(rows, schema=tables.QUESTIONS.schema, orient="row")
 
 

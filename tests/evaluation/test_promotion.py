@@ -19,7 +19,7 @@ from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import Release, build_release, candidate, current, promote, rollback
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
-from wbrag_pipeline.tables import SPLIT
+from wbrag_pipeline.tables import LABELLED
 
 Decide = Callable[..., Decision]
 # Question n is the angle 2n°, the corpus has nothing near, and a unit "good" at an angle answers what is near to it.
@@ -27,8 +27,8 @@ ANGLES = [2.0 * n for n in range(40)]
 
 
 def questions(angles: list[float] = ANGLES) -> pl.DataFrame:
-    rows = [(f"v{angle}", str(angle), ["yes"]) for angle in angles]
-    return pl.DataFrame(rows, schema=SPLIT.schema, orient="row")
+    rows = [(f"v{angle}", str(angle), ["yes"], "gold") for angle in angles]
+    return pl.DataFrame(rows, schema=LABELLED.schema, orient="row")
 
 
 def units(**angles: float) -> pl.DataFrame:
@@ -195,8 +195,8 @@ def test_the_lineage_tells_who_served_what_when(folder: Path, decide: Decide, tm
 
 
 def many(count: int) -> pl.DataFrame:
-    rows = [(f"q{n}", f"What is number {n}?", ["a"]) for n in range(count)]
-    return pl.DataFrame(rows, schema=SPLIT.schema, orient="row")
+    rows = [(f"q{n}", f"What is number {n}?", ["a"], "gold") for n in range(count)]
+    return pl.DataFrame(rows, schema=LABELLED.schema, orient="row")
 
 
 def test_the_validation_part_is_stable_and_apart() -> None:

@@ -181,6 +181,8 @@ def test_construction_by_hand() -> None:
     assert construction_figures(utility, gated, units) == {
         "questions": 8.0,
         "kept": 2.0,
+        "weak_questions": 0.0,
+        "weak_taught": 0.0,
         "rescued": 0.0,
         "kept_share": 0.25,
         "fallback_rate": 0.5,

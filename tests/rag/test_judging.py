@@ -19,7 +19,9 @@ from wbrag_pipeline.training.scoring import score_passages, score_utility
 
 NAMES = ["p1", "p2"]
 # Unlabelled: the gold column is there, as its table wants, and empty.
-QUESTIONS = pl.DataFrame([(f"q{n}", f"question {n}", []) for n in range(3)], schema=tables.SPLIT.schema, orient="row")
+QUESTIONS = pl.DataFrame(
+    [(f"q{n}", f"question {n}", [], "none") for n in range(3)], schema=tables.LABELLED.schema, orient="row"
+)
 RETRIEVALS = pl.DataFrame(
     [(f"q{n}", f"question {n}", rank, name, 1 / rank) for n in range(3) for rank, name in enumerate(NAMES, 1)],
     schema=tables.RETRIEVALS.schema,

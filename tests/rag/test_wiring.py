@@ -25,7 +25,7 @@ from wbrag_pipeline.training.scoring import Scorer, score_passages, score_utilit
 __all__ = ["compass", "make_index"]  # fixtures
 
 CORPUS, UNITS = {"p0": 0.0, "p40": 40.0}, {"u80": 80.0}
-QUESTIONS = pl.DataFrame([("q", "0", ["p40"])], schema=tables.SPLIT.schema, orient="row")
+QUESTIONS = pl.DataFrame([("q", "0", ["p40"], "gold")], schema=tables.LABELLED.schema, orient="row")
 
 
 class Again:

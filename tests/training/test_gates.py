@@ -27,7 +27,7 @@ def scores(*rows: tuple[float | None, float | None]) -> pl.DataFrame:
         statuses = ["scored" if value is not None else "failed" for value in (nr, rag)]
         if (nr, rag) in ((1.0, None), (None, 0.0)):
             statuses = [status.replace("failed", "not_asked") for status in statuses]
-        made.append((f"q{i}", f"question {i}", "", nr, statuses[0], "", rag, statuses[1]))
+        made.append((f"q{i}", f"question {i}", "", nr, statuses[0], "", rag, statuses[1], "gold"))
     frame = pl.DataFrame(made, schema=tables.UTILITY_SCORES.schema, orient="row")
     return tables.UTILITY_SCORES.check(frame)
 
@@ -124,7 +124,7 @@ def worlds(
     """Random questions, retrievals and passages with a random answer to every call that could be made."""
     count, k = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     questions = pl.DataFrame(
-        [(f"q{i}", f"question {i}", [RIGHT]) for i in range(count)], schema=tables.SPLIT.schema, orient="row"
+        [(f"q{i}", f"question {i}", [RIGHT], "gold") for i in range(count)], schema=tables.LABELLED.schema, orient="row"
     )
     retrievals = pl.DataFrame(
         [(f"q{i}", f"question {i}", rank, f"p{i}{rank}", 1 / rank) for i in range(count) for rank in range(1, k + 1)],

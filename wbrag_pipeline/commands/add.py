@@ -15,7 +15,9 @@ from wbrag_pipeline.errors import InputError
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Add a corpus or a benchmark to the registry.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Add a corpus, a benchmark or a log to the registry."
+)
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
 Map = Annotated[
@@ -126,3 +128,61 @@ def benchmark(
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
     counts = f"{added.train_questions:,} training and {added.test_questions:,} test questions"
     say(f"benchmark {name}: {counts}{dropped} ({added.file})")
+
+
+@app.command()
+@with_settings("home")
+def log(
+    name: Annotated[str, typer.Argument(help="Name of the benchmark that is made of it.")],
+    path: Annotated[Path, typer.Argument(help="A file, or a folder of such files: JSONL, JSON, CSV or Parquet.")],
+    corpus: Annotated[str, typer.Option(help="Corpus that the questions are asked over.")],
+    format: Annotated[
+        str | None, typer.Option(help="jsonl, csv, langfuse, phoenix or otel; told by the rows if left out.")
+    ] = None,
+    task: Annotated[str, typer.Option(help=f"Kind of question: {', '.join(TASKS)}.")] = "open_qa",
+    metric: Annotated[str | None, typer.Option(help="Metric; f1 for free answers if left out.")] = None,
+    columns: Annotated[
+        str, typer.Option("--map", help="Names of columns, attributes or scores: question=…,feedback=…,correction=… …")
+    ] = "",
+    up_from: Annotated[
+        float | None, typer.Option("--up-from", help="Lowest score that means good, where scores are not 1, 0 and -1.")
+    ] = None,
+    keep_personal: Annotated[
+        bool, typer.Option("--keep-personal", help="Train on questions that hold personal data, too.")
+    ] = False,
+    look_into: Annotated[
+        Path | None, typer.Option("--look-into", help="Write the answers that were found bad into this JSONL file.")
+    ] = None,
+    replace: Replace = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Read a log of questions, answers and feedback whole, and register the benchmark that is made of it.
+
+    Corrections are gold answers, thumbs-up answers weak ones. Test questions are later than what trains.
+
+    Example: wbrag add log support langfuse.jsonl --corpus handbook
+    """
+    from wbrag_pipeline.datasets.adding_log import add_log, answers_to_look_into
+    from wbrag_pipeline.storage import write_text
+
+    added = add_log(
+        settings.home,
+        name,
+        path,
+        corpus=corpus,
+        format=format,
+        task=task,
+        metric=metric,
+        columns=columns,
+        up_from=up_from,
+        keep_personal=keep_personal,
+        replace=replace,
+    )
+    say(f"benchmark {name}: made of a log of the format {added.benchmark.log} ({added.file})")
+    for line in added.counts.lines():
+        say(line)
+    if look_into is not None:
+        found = answers_to_look_into(added.benchmark)
+        write_text(look_into, found.write_ndjson())
+        say(f"{found.height:,} answers to look into: {look_into}")

@@ -11,6 +11,7 @@ from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.settings import Settings
 
 
@@ -45,8 +46,31 @@ def status(settings: Settings) -> None:
     for name in registry.benchmarks:
         if told := held_back(settings, name):
             console.print(f"{name}: {told}", markup=False, highlight=False)
+    for told in _logs(settings, registry):
+        console.print(told, markup=False, highlight=False)
     for told in _published(settings):
         console.print(told, markup=False, highlight=False)
+
+
+def _logs(settings: Settings, registry: Registry) -> list[str]:
+    """What each log holds that a benchmark is made of, and what it taught."""
+    from wbrag_pipeline import tables
+
+    told = []
+    for entry in registry.benchmarks.values():
+        if entry.log is None:
+            continue
+        try:
+            counts = registry.splits(entry.name).log
+        except InputError as error:
+            told.append(f"{entry.name}: {error}")
+            continue
+        told += [f"{entry.name}: {line}" for line in (counts.lines() if counts else [])]
+        if (file := settings.table("gated_docs", entry.name)).is_file():
+            taught = tables.GATED_DOCS.read(file).unique("question_id")
+            weak = taught.filter(label=tables.WEAK).height
+            told.append(f"{entry.name}: units were made for {taught.height:,} questions, {weak:,} with a weak label")
+    return told
 
 
 def _published(settings: Settings) -> list[str]:

@@ -15,11 +15,11 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.curation.contradictions import resolve_contradictions
 from wbrag_pipeline.curation.duplicates import merge_duplicates
 from wbrag_pipeline.curation.form import faults_in, reject_unfit
-from wbrag_pipeline.curation.private_data import EVERY_KIND, kinds_named
 from wbrag_pipeline.curation.screening import objection, quarantine
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources, sources_of
 from wbrag_pipeline.curation.support import cut_unsupported, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
+from wbrag_pipeline.datasets.private_data import EVERY_KIND, kinds_named
 from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wbrag_pipeline.curation.instructions import addressed_to_the_model
-from wbrag_pipeline.curation.private_data import private_data
 from wbrag_pipeline.curation.unit import QUARANTINED, Unit
+from wbrag_pipeline.datasets.private_data import private_data
 
 
 def quarantine(units: Sequence[Unit], private_kinds: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ from wbrag_pipeline.datasets.registry import (
     Registry,
     absolute_path,
     check_name,
-    read_splits,
 )
+from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.storage import write_text
@@ -77,7 +77,7 @@ def add_corpus(
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
     ``read_corpus`` refuses the corpus.
     """
-    file = _free(home, "corpora", name, list(Registry.load(home).corpora), replace)
+    file = free_entry(home, "corpora", name, list(Registry.load(home).corpora), replace)
     corpus = Corpus(
         name,
         absolute_path(path),
@@ -92,7 +92,7 @@ def add_corpus(
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
     entry = {"path": str(corpus.path), "description": description}
-    _write(file, {**entry, "map": str(corpus.columns), "split": str(corpus.split or "")})
+    write_entry(file, {**entry, "map": str(corpus.columns), "split": str(corpus.split or "")})
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)
 
@@ -122,7 +122,7 @@ def add_benchmark(
     (see ``Benchmark.overlap``).
     """
     registry = Registry.load(home)
-    file = _free(home, "benchmarks", name, list(registry.benchmarks), replace)
+    file = free_entry(home, "benchmarks", name, list(registry.benchmarks), replace)
     benchmark = Benchmark(
         name=name,
         task=task_named(task).name,
@@ -149,11 +149,11 @@ def add_benchmark(
         "source": source,
         "map": str(benchmark.columns),
     }
-    _write(file, fields)
+    write_entry(file, fields)
     return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)
 
 
-def _free(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> Path:
+def free_entry(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> Path:
     """The YAML file for a new entry. Raises InputError when its name is bad, built in, or taken without ``replace``."""
     check_name(name)
     if (BUILT_IN / kind / f"{name}.yaml").exists():
@@ -167,6 +167,7 @@ def _free(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> 
     return file
 
 
-def _write(file: Path, fields: dict[str, str]) -> None:
+def write_entry(file: Path, fields: dict[str, str]) -> None:
+    """Write an entry of the registry, without the fields that are empty."""
     present = {key: value for key, value in fields.items() if value}
     write_text(file, yaml.safe_dump(present, sort_keys=False, allow_unicode=True, width=4096))

@@ -17,6 +17,9 @@
     answers: given                  # or none: the training questions are unlabelled, for scorer: judge
     map: question=input,answer=expected_output      # of both files
     overlap: refuse                 # or drop: training questions that are test questions too are left out
+    log: langfuse                   # train is a log of this format, a file or a folder; test is the same, or left out
+    up_from: "4"                    # the lowest score of that log that means good, where scores are not 1, 0 and -1
+    personal: keep                  # of that log also questions that hold personal data; they are left out otherwise
     source: ""                      # where the files came from, for the record
 
 The file's name is the entry's name. Entries are checked when the registry is loaded; the data files when they are
@@ -25,6 +28,7 @@ read, so that one file that moved does not take the others away.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -38,14 +42,14 @@ from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.column_map import AS_IN_FILE, PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.entry_file import fields_of
+from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.question_files import read_numbered_questions, shared_questions
 from wbrag_pipeline.datasets.quoting import name_of
-from wbrag_pipeline.datasets.tasks import TASKS, task_named
+from wbrag_pipeline.datasets.splits import Splits, read_splits
+from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import Home
-from wbrag_pipeline.tables import SPLIT
 
 Overlap = Literal["refuse", "drop"]
 Answers = Literal["given", "none"]
@@ -79,6 +83,9 @@ class Benchmark:
     overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
     source: where the files came from, empty when the user brought them.
     columns: which columns of both files are meant, where they have names of their own.
+    log: the format where ``train`` is a log, from which both splits are made; ``test`` is the same, or None where all
+        of it trains. up_from, keep_personal: see
+        ``logs.log_files.read_log`` and ``logs.log_benchmark.splits_of_log``.
     """
 
     name: str
@@ -92,15 +99,22 @@ class Benchmark:
     overlap: Overlap = "refuse"
     source: str = ""
     columns: ColumnMap = AS_IN_FILE
+    log: LogFormat | None = None
+    up_from: float | None = None
+    keep_personal: bool = False
 
     def require_answers(self) -> None:
         """Raise InputError where there are no gold answers to score training questions by."""
         if self.answers == "none":
-            raise InputError(
-                f"the training questions of {self.name} have no answers to score by",
-                field="scorer",
-                hint="let the generator judge: --scorer judge",
-            )
+            self.refuse_unanswered()
+
+    def refuse_unanswered(self) -> NoReturn:
+        """Raise InputError: there are no answers to score training questions by."""
+        raise InputError(
+            f"the training questions of {self.name} have no answers to score by",
+            field="scorer",
+            hint="let the generator judge: --scorer judge",
+        )
 
     def require_test(self) -> None:
         """Raise InputError where there are no test questions."""
@@ -173,51 +187,7 @@ class Registry:
         entry = self.benchmark(benchmark)
         for file in filter(None, (entry.train, entry.test)):
             _require(file, f"benchmarks/{benchmark}.yaml")
-        found = read_splits(entry)
-        left = self.forgotten.without_forgotten_questions
-        return Splits(left(found.train), left(found.test), found.dropped)
-
-
-@dataclass(frozen=True)
-class Splits:
-    """Both splits as SPLIT, with no question in common; ``dropped`` training questions were taken out for that."""
-
-    train: pl.DataFrame
-    test: pl.DataFrame
-    dropped: int
-
-
-def read_splits(entry: Benchmark) -> Splits:
-    """Read both splits whole. Raises InputError for a bad file, a shared question that is refused, or none left."""
-    task = task_named(entry.task)
-    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given", columns=entry.columns)
-    if entry.test is None:
-        return Splits(train.drop("number"), SPLIT.empty(), 0)
-    test = read_numbered_questions(entry.test, task, columns=entry.columns)
-    shared = shared_questions(train, test)
-    if shared.height and entry.overlap == "refuse":
-        _refuse_shared(entry, train, test, shared)
-    kept = train.filter(~pl.col("question_id").is_in(shared["train_id"].implode()))
-    if kept.is_empty():
-        raise InputError("every training question is a test question too", file=entry.train, field="question")
-    return Splits(kept.drop("number"), test.drop("number"), train.height - kept.height)
-
-
-def _refuse_shared(entry: Benchmark, train: pl.DataFrame, test: pl.DataFrame, shared: pl.DataFrame) -> NoReturn:
-    first = shared.row(0, named=True)
-
-    def number(frame: pl.DataFrame, question_id: str) -> int:
-        return int(frame.filter(pl.col("question_id") == question_id)["number"][0])
-
-    more = f"; {shared.height} training questions are" if shared.height > 1 else ""
-    raise InputError(
-        f"{first['question']!r} (id {first['train_id']}) is a test question too: {entry.test}, "
-        f"line {number(test, first['test_id'])}, id {first['test_id']}{more}",
-        file=entry.train,
-        line=number(train, first["train_id"]),
-        field="question",
-        hint="take shared questions out of one split, or leave them out of training: --overlap drop",
-    )
+        return read_splits(entry, self.forgotten)
 
 
 def _require(path: Path, entry: str) -> None:
@@ -252,18 +222,26 @@ def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
 
 
 def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
-    optional = ("test", "metric", "description", "answers", "overlap", "source", "map")
+    optional = ("test", "metric", "description", "answers", "overlap", "source", "map", "log", "up_from", "personal")
     fields = fields_of(file, required=("task", "corpus", "train"), optional=optional)
     checks = (
         ("task", fields["task"], list(TASKS)),
         ("corpus", fields["corpus"], list(corpora)),
         ("answers", fields.get("answers", "given"), list(get_args(Answers))),
         ("overlap", fields.get("overlap", "refuse"), list(get_args(Overlap))),
+        ("log", fields.get("log", ""), ["", *LOG_FORMATS]),
+        ("personal", fields.get("personal", "leave out"), ["leave out", "keep"]),
     )
     for field, value, known in checks:
         if value not in known:
-            hint = f"one of {', '.join(known)}"
+            hint = f"one of {', '.join(filter(None, known))}"
             raise InputError(f"there is no {field} {value!r}", file=file, field=field, hint=hint)
+    log = cast("LogFormat | None", fields.get("log") or None)
+    if log is None and (alone := next((name for name in ("up_from", "personal") if name in fields), None)):
+        raise InputError("is of a log alone", file=file, field=alone, hint="add the line `log: ...`, or take it out")
+    if log is not None and fields.get("test", fields["train"]) != fields["train"]:
+        hint = "name the log, or take the line out"
+        raise InputError("a log is parted into training and test", file=file, field="test", hint=hint)
     try:
         metric = metric_name(fields.get("metric") or TASKS[fields["task"]].metric)
     except InputError as error:
@@ -279,8 +257,27 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         answers=cast(Answers, fields.get("answers", "given")),
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
-        columns=_columns(file, fields, QUESTION_NAMES),
+        columns=_columns(file, fields, LOG_NAMES if log else QUESTION_NAMES),
+        log=log,
+        up_from=_number(file, fields),
+        keep_personal=fields.get("personal") == "keep",
     )
+
+
+def _number(file: Path, fields: dict[str, str]) -> float | None:
+    value = fields.get("up_from")
+    try:
+        return finite_number(value) if value else None
+    except ValueError:
+        raise InputError(f"{value!r} is no number", file=file, field="up_from", hint='for example "4"') from None
+
+
+def finite_number(text: str) -> float:
+    """The number in a text. Raises ValueError for none, and for what is not finite."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def _split(file: Path, value: str) -> int:

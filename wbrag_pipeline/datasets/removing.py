@@ -45,7 +45,7 @@ def plan_removal(home: Home, kind: Kind, name: str) -> Removal:
             raise InputError(f"the benchmarks {', '.join(over)} are over it", field="corpus", hint=f"first: {hint}")
     else:
         found = registry.benchmark(name)
-        yours = tuple(file for file in (found.train, found.test) if file is not None)
+        yours = tuple(dict.fromkeys(file for file in (found.train, found.test) if file is not None))
     if (BUILT_IN / _FOLDERS[kind] / f"{name}.yaml").exists():
         raise InputError(f"the {kind} {name!r} is built in, so its entry stays", field="name")
     files = tuple(file for file in _derived(home) if getattr(home.owner(file), kind) == path_name(name))

@@ -97,7 +97,7 @@ class RehearsedRun:
     def go_through(self, questions: pl.DataFrame, passages: pl.LazyFrame, *, tested: bool) -> dict[str, Usage]:
         """What each stage asks of the generator for these QUESTIONS. tested: there are test questions."""
         context, settings = self.context, self.context.settings
-        train = stages.of_split(questions, "train")
+        train = stages.training_questions(context, questions)
         with self._stage("retrievals"):
             found = stages.retrievals(context, questions).table
         hits = within(found, settings.top_k)

@@ -171,9 +171,11 @@ def _figure(chart: alt.LayerChart, name: str, height: int) -> dict[str, str]:
 
 def _construction_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     """Names and values for people; what is a mean over no unit stays a dash."""
-    kept, units = figures["kept"], figures["units"]
+    kept, units, weak = figures["kept"], figures["units"], figures["weak_questions"]
+    taught = f"{weak:,.0f}, of which {figures['weak_taught']:,.0f} taught"
     return [
         ("training questions", f"{figures['questions']:,.0f}"),
+        *([("… with a weak label: a logged answer that somebody found good", taught)] if weak else []),
         ("kept by the utility gate", f"{kept:,.0f} ({percent(figures['kept_share'])})"),
         ("rescued from below the top K", f"{figures['rescued']:,.0f}"),
         ("fallback: no passage passed alone", percent(figures["fallback_rate"]) if kept else "–"),

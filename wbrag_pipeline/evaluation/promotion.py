@@ -105,7 +105,11 @@ def validate_candidate(
     release: what this run built; None is the candidate, whoever built it. Raises as ``promote_or_hold_back``.
     """
     settings, corpus = context.settings, context.benchmark.corpus
-    off = "validation_share is 0" if not settings.validation_share else f"under {LEAST_TRAINING} training questions"
+    off = (
+        "validation_share is 0"
+        if not settings.validation_share
+        else f"under {LEAST_TRAINING} training questions with a gold answer"
+    )
     return promote_or_hold_back(
         settings.releases(context.benchmark.name),
         Comparison.of(context, questions),

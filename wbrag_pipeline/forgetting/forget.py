@@ -152,7 +152,7 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         tuple({"unit_id": unit, "sha256": sha256} for unit, sha256 in subject.units),
         tuple({"benchmark": name, "split": split, "question_id": asked} for name, split, asked in subject.questions),
         dict(sorted(journal.counts.items())),
-        tuple(yours),
+        tuple(dict.fromkeys(yours)),
         kept_out(subject),
         {"files": searched.files, "bytes": searched.bytes},
         searched.unread,

@@ -71,6 +71,7 @@ SCHEMAS: dict[str, pl.Schema] = {
             "score_no_retrieval": pl.Float64,
             "score_rag": pl.Float64,
             "gate": pl.String,  # "utility" or "rescue"; null in recordings of earlier versions
+            "label": pl.String,  # of its question, see GATED_DOCS; null in recordings of earlier versions
             "fallback": pl.Boolean,
             "source_tokens": pl.Int32,
             "unit_tokens": pl.Int32,
@@ -211,7 +212,7 @@ def unit_rows(units: pl.DataFrame, gated_docs: pl.DataFrame, benchmark: str) -> 
             "table knowledge_units",
             f"unit {bad['unit_id'][0]} is not of benchmark {benchmark}, or has not one hash for each source passage",
         )
-    scores = docs.unique("question_id", keep="first").select("question_id", "score_no_retrieval", "score_rag")
+    scores = docs.unique("question_id", keep="first").select("question_id", "score_no_retrieval", "score_rag", "label")
     found = docs.unique(["question_id", "passage_id"], keep="first").select(
         "question_id", "passage_id", "rank", "standalone_score", retrieval_score="score"
     )

@@ -130,6 +130,7 @@ def _unit(
             "benchmark": row["benchmark"],
             "made from": f"training question {row['question_id']}: {row['question']}",
             "score": change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
+            "scored by": "a weak label: a logged answer that somebody found good" if row["label"] == "weak" else None,
             "document gate": _gate(row),
             "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
             "made again": None if row["is_current"] else "no: the newest run did not make it",

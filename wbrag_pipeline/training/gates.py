@@ -25,7 +25,9 @@ def document_gate(kept: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.
     does, the first n_min by rank are retained and the question's rows are marked ``fallback``. A failed
     standalone call (null) does not pass.
     """
-    rows = scored.join(kept.select("question_id", "score_no_retrieval", "score_rag"), on="question_id", how="inner")
+    rows = scored.join(
+        kept.select("question_id", "score_no_retrieval", "score_rag", "label"), on="question_id", how="inner"
+    )
     passes = (pl.col("standalone_score") - pl.col("score_no_retrieval") > gates.tau_doc).fill_null(False)
     frame = (
         rows.with_columns(passes.alias("passes"))

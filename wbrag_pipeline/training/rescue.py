@@ -80,7 +80,9 @@ def rescue_gate(lost: pl.DataFrame, scored: pl.DataFrame, gates: Gates) -> pl.Da
     A passage passes as in the document gate, and its score must exceed tau_s as a kept question's does. The first
     ``MOST`` that pass are retained; questions without any have no rows.
     """
-    rows = scored.join(lost.select("question_id", "score_no_retrieval", "score_rag"), on="question_id", how="inner")
+    rows = scored.join(
+        lost.select("question_id", "score_no_retrieval", "score_rag", "label"), on="question_id", how="inner"
+    )
     score = pl.col("standalone_score")
     passes = ((score - pl.col("score_no_retrieval") > gates.tau_doc) & (score > gates.tau_s)).fill_null(False)
     frame = (

@@ -91,7 +91,7 @@ def score_utility(
     first: Literal["no_retrieval", "rag", "both"] = "no_retrieval",
     again: Retrieve | None = None,
 ) -> pl.DataFrame:
-    """SPLIT, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
+    """LABELLED, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
 
     Scores lie in [0, 1] and both thresholds are at least 0 and strict, so whatever the thresholds are, a question
     with ``s_nr`` = 1 can gain nothing (its RAG score is not asked), and one with ``s_rag`` = 0 is not kept (its
@@ -130,6 +130,7 @@ def score_utility(
         pl.Series("answer_rag", answers["rag"], pl.String),
         pl.Series("score_rag", scores["rag"], pl.Float64),
         pl.Series("status_rag", statuses["rag"], pl.String),
+        questions["label"],
     )
     return tables.UTILITY_SCORES.check(frame)
 

@@ -64,17 +64,33 @@ def questions(context: StageContext) -> Made:
     """
     settings, splits = context.settings, context.registry.splits(context.benchmark.name)
     train, validation = split_validation(_first(splits.train, settings.limit), settings.validation_share)
+    weak, unlabelled = (train.filter(label=label).height for label in (tables.WEAK, tables.UNLABELLED))
     parts = {"train": train, "validation": validation, "test": _first(splits.test, settings.limit)}
     frame = pl.concat([part.with_columns(split=pl.lit(name)) for name, part in parts.items()])
     frame = tables.QUESTIONS.check(frame.select(list(tables.QUESTIONS.schema)))
     counts: dict[str, Figure] = {name: part.height for name, part in parts.items()}
     fingerprint = sha256_of_text(frame.write_json())
+    counts |= {"train_weak": weak, "train_unlabelled": unlabelled}
     return Made(frame, {**counts, "left_out_as_test_questions": splits.dropped, "fingerprint": fingerprint})
 
 
 def of_split(questions: pl.DataFrame, split: str) -> pl.DataFrame:
-    """QUESTIONS to the SPLIT of that name: train, validation or test."""
-    return questions.filter(pl.col("split") == split).select(list(tables.SPLIT.schema))
+    """QUESTIONS to the LABELLED questions of that split: train, validation or test."""
+    return questions.filter(pl.col("split") == split).select(list(tables.LABELLED.schema))
+
+
+def training_questions(context: StageContext, questions: pl.DataFrame) -> pl.DataFrame:
+    """QUESTIONS to the LABELLED ones that train: those with an answer, or all where the generator's verdict decides.
+
+    The label says what they are scored by, so it is "none" under a verdict. Raises InputError where none has an answer.
+    """
+    train = of_split(questions, "train")
+    if context.settings.scorer == "judge":
+        return train.with_columns(label=pl.lit(tables.UNLABELLED))
+    answered = train.filter(pl.col("label") != tables.UNLABELLED)
+    if answered.is_empty() and not train.is_empty():
+        context.benchmark.refuse_unanswered()
+    return answered
 
 
 def retrievals(context: StageContext, questions: pl.DataFrame) -> Made:
@@ -98,11 +114,13 @@ def utility_scores(
     texts = select_passages(passages, hits)
     scorer = context.gate_scorer(hits, texts)
     with context.counted("utility_scores", context.generator) as calls:
-        frame = score_utility(of_split(questions, "train"), hits, texts, scorer, again=context.search_again())
+        train = training_questions(context, questions)
+        frame = score_utility(train, hits, texts, scorer, again=context.search_again())
     lost = frame.filter((pl.col("status_no_retrieval") == FAILED) | (pl.col("status_rag") == FAILED)).height
     figures: dict[str, Figure] = {
         "score_no_retrieval": mean(frame["score_no_retrieval"]),
         "score_rag_where_asked": mean(frame["score_rag"].drop_nulls()),
+        "scored_on_weak_labels": frame.filter(label=tables.WEAK).height,
         "rag_calls_spared": frame.filter(pl.col("status_rag") == NOT_ASKED).height,
         **({"questions_unscored": lost} if lost else {}),
         **_judged(scorer),
@@ -118,7 +136,7 @@ def passage_scores(
     passages: pl.LazyFrame,
 ) -> Made:
     """PASSAGE_SCORES: each passage of a kept question alone, and those that may rescue a lost one (section 3.3)."""
-    train = of_split(questions, "train")
+    train = training_questions(context, questions)
     kept, lost = kept_questions(context, utility_scores), questions_to_rescue(context, utility_scores)
     hits, asked, texts = to_read_alone(train, retrievals, passages, kept, lost, context.settings.top_k)
     scorer = context.gate_scorer(hits, texts)
@@ -132,11 +150,12 @@ def decide(context: StageContext, utility_scores: pl.DataFrame, passage_scores: 
     kept, lost = kept_questions(context, utility_scores), questions_to_rescue(context, utility_scores)
     frame = gated(kept, lost, passage_scores, context.settings)
     by_question = frame.group_by("question_id").agg(
-        pl.col("retained").sum(), pl.col("fallback").first(), pl.col("gate").first()
+        pl.col("retained").sum(), pl.col("fallback").first(), pl.col("gate").first(), pl.col("label").first()
     )
     figures: dict[str, Figure] = {
         "kept": kept.height,
         "kept_share": kept.height / max(1, utility_scores.height),
+        "taught_by_weak_labels": by_question.filter(label=tables.WEAK).height,
         "rescued": by_question.filter(pl.col("gate") == "rescue").height,
         "fallback_rate": mean(by_question["fallback"]),
         "retained_passages": mean(by_question["retained"]),
