@@ -136,6 +136,7 @@ def test_every_rival_has_a_row_and_plain_gains_nothing(world: World) -> None:
     assert (plain["gain"], plain["entries"], plain["calls"], plain["entries_in_top_k"]) == (0.0, 0, 0, 0.0)
     assert ours["entries"] == 2 and ours["entries_in_top_k"] > 0
     assert {row["score_without"] for row in rows.values()} == {plain["score_with"]}
+    assert (plain["ahead"], plain["ahead_low"], ours["ahead"]) == (ours["gain"], ours["ci_low"], 0.0)
     assert rows["random sentences"]["entries"] == rows["random kept sets"]["entries"] == ours["entries"]
     # The paper's form is not told apart here: nothing is rescued or curated.
     assert rows["write-back, paper"]["score_with"] == ours["score_with"]

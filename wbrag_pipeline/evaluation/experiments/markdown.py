@@ -12,7 +12,7 @@ from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
-from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVALS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVALS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
 
@@ -206,6 +206,7 @@ def rivals_table(table: pl.DataFrame) -> str:
         "95 % interval": lambda row: _interval(row) if row["rival"] != PLAIN else "–",
         "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p ") if row["rival"] != PLAIN else "–",
         "helped / hurt": lambda row: _changed(row) if row["rival"] != PLAIN else "–",
+        "write-back is ahead by": lambda row: _ahead(row) if row["rival"] != OURS else "–",
         "entries": lambda row: f"{row['entries']:,}",
         "tokens": lambda row: f"{row['tokens']:,}",
         "calls to build": lambda row: f"{row['calls']:,}",
@@ -263,6 +264,10 @@ def _change(row: MarkdownRow) -> str:
 
 def _interval(row: MarkdownRow) -> str:
     return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+
+
+def _ahead(row: MarkdownRow) -> str:
+    return f"{signed(row['ahead'])} ({signed(row['ahead_low'])} to {signed(row['ahead_high'])})"
 
 
 def _mean(values: pl.Series) -> str:

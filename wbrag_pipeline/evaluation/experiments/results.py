@@ -122,7 +122,8 @@ ORACLE = Table(
 
 # Write-back and what it has to beat, see rivals.RIVALS; without is always the corpus alone. `calls` are those of the
 # generator that building took. `entries_in_top_k` are passages that the corpus alone does not give, a question;
-# `changed_share` is the share of questions with others, or in another order.
+# `changed_share` is the share of questions with others, or in another order. `ahead` is what write-back
+# under the present settings scores more than the rival, with its interval.
 RIVALS = Table(
     "rivals",
     pl.Schema(
@@ -133,6 +134,9 @@ RIVALS = Table(
             "top_k": pl.Int64(),
             "questions": pl.Int64(),
             **_GAIN,
+            "ahead": pl.Float64(),
+            "ahead_low": pl.Float64(),
+            "ahead_high": pl.Float64(),
             "entries": pl.Int64(),
             "tokens": pl.Int64(),
             "calls": pl.Int64(),

@@ -74,8 +74,10 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
     """Build the rival and let it answer the test questions: a row of ``results.RIVALS``."""
     rival = build(bench, trial, name)
     test, plain = bench.questions(trial, "test"), bench.answers(trial).read()
-    evaluation = join_sides(test, plain, rival.answer(test))
+    answered, ours = rival.answer(test), bench.answers(trial, bench.published(trial)).read()
+    evaluation = join_sides(test, plain, answered)
     summary = summarise(evaluation, seed=trial.settings.seed)
+    ahead = summarise(join_sides(test, answered, ours), seed=trial.settings.seed)
     foreign = evaluation["passages_with"].list.set_difference(evaluation["passages_without"]).list.len()
     other = evaluation["passages_with"] != evaluation["passages_without"]
     benchmark, spent = bench.benchmark(trial), costs(trial.settings.layout.completions, partition=trial.benchmark)
@@ -86,6 +88,9 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
         "top_k": trial.settings.top_k,
         "questions": summary.questions,
         **gain_columns(summary),
+        "ahead": ahead.gain,
+        "ahead_low": ahead.ci_low,
+        "ahead_high": ahead.ci_high,
         "entries": rival.entries,
         "tokens": rival.tokens,
         "calls": usage_of(rival.made, spent).calls,
