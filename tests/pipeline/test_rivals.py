@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from tests.pipeline.conftest import PLACES, Place
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.evaluation.experiments.results import GAIN_SOURCES, RIVALS, Results
-from wbrag_pipeline.evaluation.experiments.rivals import RIVALS as NAMES
+from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
 
 
 def test_the_rivals_of_a_tiny_benchmark(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +17,7 @@ def test_the_rivals_of_a_tiny_benchmark(place: Place, monkeypatch: pytest.Monkey
     assert result.exit_code == 0, result.output
     found = Results(place.settings, "reader")
     rows = found.read(RIVALS, ["towns"])
-    assert rows["rival"].to_list() == [*NAMES] and set(rows["questions"]) == {2 * len(PLACES)}
+    assert rows["rival"].to_list() == [*RIVAL_MEANINGS] and set(rows["questions"]) == {2 * len(PLACES)}
     by_name = {row["rival"]: row for row in rows.iter_rows(named=True)}
     assert len({row["score_without"] for row in by_name.values()}) == 1 and by_name["plain"]["gain"] == 0.0
     # Gates and distilling were asked for; what takes text from anywhere asked nothing.

@@ -29,7 +29,7 @@ from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, GAIN_SOURCES, MATRIX, ORACLE, TRANSFER
-from wbrag_pipeline.evaluation.experiments.rivals import RIVALS
+from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import pairs
 
 BENCHMARKS = ("skerry", "nq")
@@ -91,7 +91,7 @@ def findings_of(made: Any) -> Findings:
         | {"ahead": 2.0 - n, "ahead_low": 1.0 - n, "ahead_high": 3.0 - n}
         | {"entries_in_top_k": 0.5, "changed_share": 0.4, "threshold": float("inf") if "cache" in name else None}
         for i, _ in places
-        for n, name in enumerate(RIVALS)
+        for n, name in enumerate(RIVAL_MEANINGS)
     ]  # fmt: skip
     groups = [
         rows(i, 1.0)
@@ -214,14 +214,14 @@ def test_from_a_study_to_its_page(world: World) -> None:
     lines: list[str] = []
     work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals")))
     conduct(work, lines.append)
-    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1) + (len(RIVALS) + 2)
+    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1) + (len(RIVAL_MEANINGS) + 2)
     asked = len(world.generator.asked)
     conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals"))), lines.append)
     assert len(world.generator.asked) == asked
     found = results_of(world.settings, ("scripted",), ("compass",))
     assert found.pop("gain_sources")["questions"].sum() == 3 * len(TEST)
     assert {name: table.height for name, table in found.items()} == {
-        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5, "rivals": len(RIVALS),
+        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5, "rivals": len(RIVAL_MEANINGS),
     }  # fmt: skip
     text = page(gather(world.settings, registry, ("scripted",), ("compass",)))
     assert "of 2</span>" in text and 'id="unit-u_' in text

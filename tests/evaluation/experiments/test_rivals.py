@@ -131,7 +131,7 @@ def test_random_kept_sets_are_as_many_and_as_large(world: World) -> None:
 
 def test_every_rival_has_a_row_and_plain_gains_nothing(world: World) -> None:
     bench = world.open()
-    rows = {name: rivals.row(bench, world.trial, name) for name in rivals.RIVALS}
+    rows = {name: rivals.row(bench, world.trial, name) for name in rivals.RIVAL_MEANINGS}
     plain, ours = rows["plain"], rows["write-back"]
     assert (plain["gain"], plain["entries"], plain["calls"], plain["entries_in_top_k"]) == (0.0, 0, 0, 0.0)
     assert ours["entries"] == 2 and ours["entries_in_top_k"] > 0
@@ -145,13 +145,13 @@ def test_every_rival_has_a_row_and_plain_gains_nothing(world: World) -> None:
 
 
 def test_a_rival_is_not_computed_again(world: World) -> None:
-    first = {name: rivals.row(world.open(), world.trial, name) for name in rivals.RIVALS}
+    first = {name: rivals.row(world.open(), world.trial, name) for name in rivals.RIVAL_MEANINGS}
     asked_before, distilled = len(world.generator.asked), len(world.generator.distilled)
-    assert {name: rivals.row(world.open(), world.trial, name) for name in rivals.RIVALS} == first
+    assert {name: rivals.row(world.open(), world.trial, name) for name in rivals.RIVAL_MEANINGS} == first
     assert (len(world.generator.asked), len(world.generator.distilled)) == (asked_before, distilled)
 
 
-@pytest.mark.parametrize("name", rivals.RIVALS)
+@pytest.mark.parametrize("name", rivals.RIVAL_MEANINGS)
 def test_no_test_question_reaches_what_builds_a_rival(
     world: World, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

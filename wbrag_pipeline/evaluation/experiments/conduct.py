@@ -166,7 +166,7 @@ def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
         grouped.extend(gain_sources.by_group(bench, trial))
         return f"{len(grouped)} groups"
 
-    for name in rivals.RIVALS:
+    for name in rivals.RIVAL_MEANINGS:
         weight = _questions(bench, trial, "test")
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)

@@ -27,7 +27,7 @@ from wbrag_pipeline.evaluation.experiments.markdown import (
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
-from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVALS
+from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
 from wbrag_pipeline.settings import Settings
@@ -160,7 +160,7 @@ def page(findings: Findings) -> str:
         transferred=transfer_in_words(findings.tables["transfer"]),
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
         rivals=findings.tables["rivals"].to_dicts(),
-        meanings=RIVALS,
+        meanings=RIVAL_MEANINGS,
         groups=findings.tables["gain_sources"].to_dicts(),
         groupings=GROUPINGS,
         likeness=likeness,

@@ -12,7 +12,7 @@ from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVALS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
 
@@ -221,7 +221,7 @@ def rivals_table(table: pl.DataFrame) -> str:
         head = part.row(0, named=True)
         measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
         parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", _table(part, columns)]
-    return "\n\n".join([*parts, _meanings(RIVALS)])
+    return "\n\n".join([*parts, _meanings(RIVAL_MEANINGS)])
 
 
 def gain_sources_table(table: pl.DataFrame) -> str:

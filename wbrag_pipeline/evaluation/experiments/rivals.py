@@ -41,7 +41,7 @@ from wbrag_pipeline.training.scoring import select_passages
 
 PLAIN, PAPER, OURS = "plain", "write-back, paper", "write-back"
 # Each rival, and what it is.
-RIVALS = {
+RIVAL_MEANINGS = {
     PLAIN: "the corpus alone",
     PAPER: "units in the paper's form: no rescue, no curation",
     OURS: "units under the present settings",
@@ -101,7 +101,7 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
 
 
 def build(bench: Workbench, trial: Trial, name: str) -> Rival:
-    """The rival of that name, of RIVALS, from everything but the test questions."""
+    """The rival of that name, of RIVAL_MEANINGS, from everything but the test questions."""
     return _BUILDERS[name](bench, trial)
 
 
