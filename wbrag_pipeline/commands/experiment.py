@@ -113,6 +113,24 @@ def run_oracle(
     _run(("oracle",), _study(settings, benchmarks, generator, methods=methods), yes=yes)
 
 
+@app.command("rivals")
+@_flags
+def run_rivals(
+    benchmarks: Benchmarks = None,
+    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    generator: Generators = None,
+    yes: Yes = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Write-back beside a query cache, copied passages and random text, and which questions it helps.
+
+    Example: wbrag experiment rivals sample_nq
+    """
+    methods = [method] if method else ["naive"]
+    _run(("rivals",), _study(settings, benchmarks, generator, methods=methods, answers=True), yes=yes)
+
+
 @app.command("all")
 @_flags
 def run_all(
@@ -155,6 +173,7 @@ def _study(
     methods: Sequence[str] | None = None,
     crossed: Sequence[str] | None = None,
     grid: Sequence[str] | None = None,
+    answers: bool = False,
 ) -> Study:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
@@ -166,7 +185,7 @@ def _study(
     tested = [name for name, entry in registry.benchmarks.items() if entry.test]
     names = list(dict.fromkeys(benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
     for name in names:
-        if settings.scorer != "judge":
+        if answers or settings.scorer != "judge":
             registry.benchmark(name).require_answers()
         registry.benchmark(name).require_test()
     engines = list(dict.fromkeys(generators or [settings.generator]))
@@ -220,13 +239,13 @@ def _conduct(
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+    from wbrag_pipeline.evaluation.experiments.results import MADE_WITH
     from wbrag_pipeline.run_locks import at_work
 
     with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=told):
         conduct(list(cells(workbench(study), study, kinds)), told)
         found = results_of(study.settings, study.generators, study.benchmarks)
-        asked = {*kinds, "cost"} if "matrix" in kinds else {*kinds}
-        say(results_as_markdown({name: table for name, table in found.items() if name in asked}))
+        say(results_as_markdown({name: table for name, table in found.items() if MADE_WITH.get(name, name) in kinds}))
         if len(kinds) > 1:
             _report(study.settings, registry, study.generators, study.benchmarks)
 

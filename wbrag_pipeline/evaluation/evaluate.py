@@ -67,9 +67,11 @@ def evaluate(questions: pl.DataFrame, system: RagSystem, metric: str, without: R
     return join_sides(questions, *sides)
 
 
-def answer_questions(questions: pl.DataFrame, system: RagSystem, metric: str) -> pl.DataFrame:
-    """SPLIT to ANSWERED by one system, scored by ``metric``."""
-    answered = system.answer(questions["question"].to_list())
+def answer_questions(
+    questions: pl.DataFrame, system: RagSystem, metric: str, hits: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """SPLIT to ANSWERED by one system, scored by ``metric``; ``hits`` as ``RagSystem.answer`` takes them."""
+    answered = system.answer(questions["question"].to_list(), hits=hits)
     scores = metrics.score(metric, answered.texts, questions["golden_answers"].to_list())
     failed = [answer.failed for answer in answered.answers]
     ids = (

@@ -13,6 +13,18 @@ def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.Da
     Answers are found as ``accuracy_unicode`` finds them. EVALUATION, PASSAGES and KNOWLEDGE_UNITS to two
     shares in [0, 1]. It says nothing for tasks whose answers are labels: "True" stands in few passages.
     """
+    found = answers_shown(evaluation, passages, units)
+    # Over all questions: one that was shown nothing has no row here, and was not answered.
+    held = dict(found.group_by("side").agg(pl.col("found").sum()).iter_rows())
+    asked = max(1, evaluation.height)
+    return held.get("without", 0.0) / asked, held.get("with", 0.0) / asked
+
+
+def answers_shown(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """Whether some passage of the top K holds a gold answer: question_id, side ("without", "with"), found (1 or 0).
+
+    A question that was shown nothing on a side has no row for it.
+    """
     shown = pl.concat(
         [
             evaluation.select("question_id", pl.lit(side).alias("side"), pl.col(f"passages_{side}").alias("tagged"))
@@ -30,8 +42,5 @@ def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.Da
         .agg(pl.col("seen").drop_nulls().str.join("\n"))
         .join(evaluation.select("question_id", "golden_answers"), on="question_id")
     )
-    found = read.select("side", score("accuracy_unicode", read["seen"], read["golden_answers"]).alias("found"))
-    # Over all questions: one that was shown nothing has no row here, and was not answered.
-    held = dict(found.group_by("side").agg(pl.col("found").sum()).iter_rows())
-    asked = max(1, evaluation.height)
-    return held.get("without", 0.0) / asked, held.get("with", 0.0) / asked
+    held = score("accuracy_unicode", read["seen"], read["golden_answers"]).alias("found")
+    return read.select("question_id", "side", held)

@@ -125,9 +125,14 @@ class RagSystem:
         """The passages of each question, best first, out of ``hits`` with texts."""
         return passages_by_query(hits, questions)
 
-    def answer(self, questions: Sequence[str], *, vectors: Vectors | None = None) -> Answered:
-        """Retrieve and answer; ``vectors`` as for ``retrieve``."""
-        hits = self.base.hits_with_text(self.retrieve(questions, vectors=vectors))
+    def answer(
+        self, questions: Sequence[str], *, vectors: Vectors | None = None, hits: pl.DataFrame | None = None
+    ) -> Answered:
+        """Retrieve and answer; ``vectors`` as for ``retrieve``.
+
+        hits: ``knowledge_base.HITS`` to answer from, where something else than the search has chosen the passages.
+        """
+        hits = self.base.hits_with_text(self.retrieve(questions, vectors=vectors) if hits is None else hits)
         answers = self.method.answer(
             self.generator, questions, self.passages(hits, len(questions)), self.task, self.search
         )

@@ -5,21 +5,41 @@ No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the dis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import compress
+from typing import Protocol
 
 import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, evidence_hashes, text_hashes
-from wbrag_pipeline.generation.generator import Generator
+from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.scoring import passages_of
+
+
+class WritesUnits(Protocol):
+    """What distilling needs of a generator."""
+
+    @property
+    def name(self) -> str:
+        """Recorded with every unit."""
+
+    @property
+    def prompt_version(self) -> str:
+        """Recorded with every unit."""
+
+    def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
+        """One unit a question, from its passages."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text."""
 
 
 def distil(
     gated_docs: pl.DataFrame,
     passages: pl.DataFrame,
-    generator: Generator,
+    generator: WritesUnits,
     *,
     benchmark: str,
     fuse_labels: bool = False,

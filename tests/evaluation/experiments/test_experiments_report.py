@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.evaluation.experiments.conftest import World
+from tests.evaluation.experiments.conftest import TEST, World
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.evaluation.experiments import results
 from wbrag_pipeline.evaluation.experiments.ablation import GRIDS
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.experiments_report import (
@@ -24,9 +25,11 @@ from wbrag_pipeline.evaluation.experiments.experiments_report import (
     results_of,
     write_experiments_report,
 )
+from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
-from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, MATRIX, ORACLE, TRANSFER
+from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, GAIN_SOURCES, MATRIX, ORACLE, TRANSFER
+from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import pairs
 
 BENCHMARKS = ("skerry", "nq")
@@ -83,6 +86,20 @@ def findings_of(made: Any) -> Findings:
         for i, _ in places
         for n, name in enumerate(CEILINGS)
     ]
+    rivals = [
+        rows(i, float(n)) | counts | {"method": "naive", "rival": name, "entries": 80, "tokens": 900, "calls": 70}
+        | {"ahead": 2.0 - n, "ahead_low": 1.0 - n, "ahead_high": 3.0 - n}
+        | {"entries_in_top_k": 0.5, "changed_share": 0.4, "threshold": float("inf") if "cache" in name else None}
+        for i, _ in places
+        for n, name in enumerate(RIVAL_MEANINGS)
+    ]  # fmt: skip
+    groups = [
+        rows(i, 1.0)
+        | {"method": "naive", "grouping": grouping, "group": group, "questions": 200, "units_in_top_k": 0.5}
+        for i, _ in places
+        for grouping in GROUPINGS
+        for group in ("yes", "no")
+    ]
     found = {
         table.name: pl.DataFrame([{c: row.get(c) for c in table.schema} for row in several], schema=table.schema)
         for table, several in (
@@ -91,6 +108,8 @@ def findings_of(made: Any) -> Findings:
             (TRANSFER, transfer),
             (ABLATION, ablation),
             (ORACLE, oracle),
+            (results.RIVALS, rivals),
+            (GAIN_SOURCES, groups),
         )
     }
     both: dict[str, Any] = dict.fromkeys(BENCHMARKS, made)
@@ -115,7 +134,17 @@ def written(findings: Findings, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_every_section_is_there(written: Path) -> None:
     text = written.read_text(encoding="utf-8")
-    for section in ("gain", "benchmarks", "ceilings", "transfer", "ablation", "construction", "cost", "units"):
+    for section in (
+        "gain",
+        "benchmarks",
+        "ceilings",
+        "transfer",
+        "ablation",
+        "rivals",
+        "construction",
+        "cost",
+        "units",
+    ):
         assert f'<section id="{section}">' in text and f'href="#{section}"' in text
     assert '>2</span><span class="was"> of 4<' in text and "+1.00</b> points on average" in text
 
@@ -139,8 +168,9 @@ def test_the_same_findings_give_the_same_bytes(findings: Findings, written: Path
 def test_what_was_not_found_out_has_no_section(findings: Findings) -> None:
     bare = {name: table if name in ("matrix", "cost") else table.clear() for name, table in findings.tables.items()}
     text = page(replace(findings, tables=bare))
-    for section in ("ceilings", "transfer", "ablation"):
+    for section in ("ceilings", "transfer", "ablation", "rivals"):
         assert f'id="{section}"' not in text and f'href="#{section}"' not in text
+    assert "## Rivals" not in results_as_markdown(bare)
     assert "## Transfer" not in results_as_markdown(bare) and "## Gain" in results_as_markdown(bare)
 
 
@@ -151,6 +181,16 @@ def test_the_twins_hold_the_figures(written: Path) -> None:
     with (written.parent / "matrix.csv").open(encoding="utf-8") as file:
         assert [float(row["gain"]) for row in csv.DictReader(file)] == [2.0, 3.0, -1.0, 0.0]
     assert pl.read_parquet(written.parent / "ablation.parquet").height == 2 * sum(map(len, GRIDS.values()))
+
+
+def test_rivals_are_told_with_their_size_and_cost(findings: Findings, written: Path) -> None:
+    markdown = written.with_suffix(".md").read_text(encoding="utf-8")
+    row = "| query cache, answers | 43.00 | +3.00 | +2.00 to +4.00 | 0.200 | 9 / 4 | −1.00 (−2.00 to 0.00) |"
+    assert row + " 80 | 900 | 70 | 0.50 | 40.0 % | never used |" in markdown
+    assert "| plain | 40.00 | – | – | – | – | +2.00 (+1.00 to +3.00) | 80 | 900 | 70 |" in markdown
+    assert "| nq | source | yes | 200 | 40.00 | 41.00 | +1.00 |" in markdown
+    assert "never used" in written.read_text(encoding="utf-8")
+    assert len(all_pictures(findings)["rivals"]) == len(BENCHMARKS)
 
 
 def test_pictures_say_what_the_tables_say(findings: Findings) -> None:
@@ -172,15 +212,16 @@ def test_from_a_study_to_its_page(world: World) -> None:
         gather(world.settings, registry, ("scripted",), ("compass",))
     study = Study(world.settings, ("compass",), ("scripted",), ("naive", "replug"), grids={"n_min": (1,)})
     lines: list[str] = []
-    work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle")))
+    work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals")))
     conduct(work, lines.append)
-    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1)
+    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1) + (len(RIVAL_MEANINGS) + 2)
     asked = len(world.generator.asked)
-    conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle"))), lines.append)
+    conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals"))), lines.append)
     assert len(world.generator.asked) == asked
     found = results_of(world.settings, ("scripted",), ("compass",))
+    assert found.pop("gain_sources")["questions"].sum() == 3 * len(TEST)
     assert {name: table.height for name, table in found.items()} == {
-        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5,
+        "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5, "rivals": len(RIVAL_MEANINGS),
     }  # fmt: skip
     text = page(gather(world.settings, registry, ("scripted",), ("compass",)))
     assert "of 2</span>" in text and 'id="unit-u_' in text

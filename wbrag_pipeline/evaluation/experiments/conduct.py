@@ -11,8 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wbrag_pipeline.evaluation.experiments import ablation, matrix, oracle, transfer
-from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, MATRIX, ORACLE, TRANSFER, Results
+from wbrag_pipeline.evaluation.experiments import ablation, gain_sources, matrix, oracle, rivals, transfer
+from wbrag_pipeline.evaluation.experiments.results import (
+    ABLATION,
+    COST,
+    GAIN_SOURCES,
+    MATRIX,
+    ORACLE,
+    RIVALS,
+    TRANSFER,
+    Results,
+)
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.formatting import duration
 from wbrag_pipeline.settings import Settings
@@ -50,11 +59,11 @@ class Cell:
 
 
 def cells(bench: Workbench, study: Study, kinds: Iterable[str]) -> Iterator[Cell]:
-    """The cells of these experiments (``matrix``, ``transfer``, ``ablation``, ``oracle``), in that order.
+    """The cells of these experiments (``matrix``, ``transfer``, ``ablation``, ``oracle``, ``rivals``), in that order.
 
     The last cell of each experiment on a benchmark stores its rows.
     """
-    makers = {"matrix": _matrix, "transfer": _transfer, "ablation": _ablation, "oracle": _oracle}
+    makers = {"matrix": _matrix, "transfer": _transfer, "ablation": _ablation, "oracle": _oracle, "rivals": _rivals}
     for kind in kinds:
         for generator in study.generators:
             for benchmark in study.benchmarks:
@@ -142,6 +151,26 @@ def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
 
     yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, one)
     yield _store(settings, benchmark, (ORACLE, rows))
+
+
+def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
+    rows: list[ResultRow] = []
+    grouped: list[ResultRow] = []
+
+    def one(name: str) -> str:
+        rows.append(rivals.row(bench, trial, name))
+        return _scores(rows[-1])
+
+    def groups() -> str:
+        grouped.extend(gain_sources.by_group(bench, trial))
+        return f"{len(grouped)} groups"
+
+    for name in rivals.RIVAL_MEANINGS:
+        weight = _questions(bench, trial, "test")
+        yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
+    yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
+    yield _store(settings, benchmark, (RIVALS, rows), (GAIN_SOURCES, grouped))
 
 
 def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[ResultRow]]) -> Cell:

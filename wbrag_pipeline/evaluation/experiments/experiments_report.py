@@ -16,15 +16,18 @@ from wbrag_pipeline.evaluation.evaluate import ANSWERED, join_sides
 from wbrag_pipeline.evaluation.evidence import UnitView, units_for_page
 from wbrag_pipeline.evaluation.experiments import paper, pictures
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
+from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import (
     beyond_chance,
     cost_by_setting,
+    likeness,
     results_as_markdown,
     transfer_in_words,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
+from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
 from wbrag_pipeline.settings import Settings
@@ -134,8 +137,10 @@ def page(findings: Findings) -> str:
         for group, several in drawn.items()
     }
     sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
-    sections |= {"ablation": "Thresholds", "construction": "Construction", "cost": "Cost", "units": "Units"}
+    sections |= {"ablation": "Thresholds", "rivals": "Rivals"}
+    sections |= {"construction": "Construction", "cost": "Cost", "units": "Units"}
     there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
+    there |= {"rivals": "rivals"}
     ablation = findings.tables["ablation"]
     return render_page(
         "experiments.html.j2",
@@ -154,6 +159,11 @@ def page(findings: Findings) -> str:
         ceilings=CEILINGS,
         transferred=transfer_in_words(findings.tables["transfer"]),
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
+        rivals=findings.tables["rivals"].to_dicts(),
+        meanings=RIVAL_MEANINGS,
+        groups=findings.tables["gain_sources"].to_dicts(),
+        groupings=GROUPINGS,
+        likeness=likeness,
         costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
         made_with=_made_with(matrix),
@@ -164,7 +174,7 @@ def all_pictures(findings: Findings) -> Pictures:
     """Every picture by section: (name, picture, height on a page)."""
     matrix = findings.matrix
     drawn: Pictures = {
-        name: [] for name in ("gain", "bars", "ceilings", "transfer", "ablation", "construction", "cost")
+        name: [] for name in ("gain", "bars", "ceilings", "transfer", "ablation", "rivals", "construction", "cost")
     }
     for number, part in enumerate(matrix.partition_by("generator", maintain_order=True)):
         drawn["gain"].append((f"heat-{number}", pictures.heat_map(part), 60 + _LINE * part["benchmark"].n_unique()))
@@ -185,6 +195,10 @@ def all_pictures(findings: Findings) -> Pictures:
     for place, part in enumerate(findings.tables["transfer"].partition_by(_PANEL, maintain_order=True)):
         chart = pictures.transfer_bars(part, pictures.reach_of(transfer))
         drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
+    beside = findings.tables["rivals"].filter(pl.col("rival") != PLAIN)
+    for place, part in enumerate(beside.partition_by(_PANEL, maintain_order=True)):
+        chart = pictures.rival_bars(part, pictures.reach_of(beside))
+        drawn["rivals"].append((str(place), chart, 64 + _LINE * part.height))
     for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
         name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
         drawn["ablation"].append((name, pictures.threshold_curve(part), _TALL))

@@ -9,8 +9,10 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
+from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
 
@@ -26,6 +28,8 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
         "transfer": (transfer,),
         "ablation": (ablation,),
         "oracle": (ceilings_table,),
+        "rivals": (rivals_table,),
+        "gain_sources": (gain_sources_table,),
     }
     return "\n\n".join(
         write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
@@ -190,8 +194,60 @@ def ceilings_table(table: pl.DataFrame) -> str:
     ).items():
         by_name = {row["ceiling"]: row["score"] for row in lines.iter_rows(named=True)}
         rows.append([benchmark, method, *(f"{by_name[name]:.2f}" for name in names)])
-    said = "\n".join(f"- {name}: {meaning}." for name, meaning in CEILINGS.items())
-    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + said
+    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + _meanings(CEILINGS)
+
+
+def rivals_table(table: pl.DataFrame) -> str:
+    """Write-back beside what it has to beat, a table a benchmark."""
+    columns: Columns = {
+        "rival": lambda row: row["rival"],
+        "score": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: signed(row["gain"]) if row["rival"] != PLAIN else "–",
+        "95 % interval": lambda row: _interval(row) if row["rival"] != PLAIN else "–",
+        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p ") if row["rival"] != PLAIN else "–",
+        "helped / hurt": lambda row: _changed(row) if row["rival"] != PLAIN else "–",
+        "write-back is ahead by": lambda row: _ahead(row) if row["rival"] != OURS else "–",
+        "entries": lambda row: f"{row['entries']:,}",
+        "tokens": lambda row: f"{row['tokens']:,}",
+        "calls to build": lambda row: f"{row['calls']:,}",
+        "in top K": lambda row: f"{row['entries_in_top_k']:.2f}",
+        "questions changed": lambda row: percent(row["changed_share"]),
+        "threshold": lambda row: likeness(row["threshold"]),
+    }
+    parts = ["## Rivals"]
+    for (generator, benchmark, method), part in table.partition_by(
+        ["generator", "benchmark", "method"], as_dict=True, maintain_order=True
+    ).items():
+        head = part.row(0, named=True)
+        measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
+        parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", _table(part, columns)]
+    return "\n\n".join([*parts, _meanings(RIVAL_MEANINGS)])
+
+
+def gain_sources_table(table: pl.DataFrame) -> str:
+    """Test questions in groups, without and with write-back."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "by": lambda row: row["grouping"],
+        "group": lambda row: row["group"],
+        "questions": lambda row: f"{row['questions']:,}",
+        "without": lambda row: f"{row['score_without']:.2f}",
+        "with": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: signed(row["gain"]),
+        "95 % interval": _interval,
+        "helped / hurt": _changed,
+        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
+    }
+    return f"## Where the gain comes from\n\n{_table(table, columns)}\n\n{_meanings(GROUPINGS)}"
+
+
+def likeness(threshold: float | None) -> str:
+    """The threshold of a query cache: a number, never, or a dash where the rival has none."""
+    return "–" if threshold is None else f"{threshold:.2f}" if threshold < float("inf") else "never used"
+
+
+def _meanings(of: Mapping[str, str]) -> str:
+    return "\n".join(f"- {name}: {meaning}." for name, meaning in of.items())
 
 
 def _table(frame: pl.DataFrame, columns: Columns) -> str:
@@ -208,6 +264,10 @@ def _change(row: MarkdownRow) -> str:
 
 def _interval(row: MarkdownRow) -> str:
     return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+
+
+def _ahead(row: MarkdownRow) -> str:
+    return f"{signed(row['ahead'])} ({signed(row['ahead_low'])} to {signed(row['ahead_high'])})"
 
 
 def _mean(values: pl.Series) -> str:

@@ -128,6 +128,12 @@ def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerCh
     return bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
 
 
+def rival_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
+    """One benchmark's gain by rival, over the corpus alone."""
+    plain = f"the corpus alone: {part['score_without'][0]:.2f}"
+    return bars(part, "rival", part["rival"].to_list(), reach, part["benchmark"][0], plain)
+
+
 def reach_of(rows: pl.DataFrame) -> tuple[float, float]:
     """A scale that holds every interval of ``rows`` and zero."""
     return min([0.0, *rows["ci_low"]]), max([0.0, *rows["ci_high"]])

@@ -120,7 +120,53 @@ ORACLE = Table(
     ("generator", "encoder", "benchmark", "method", "ceiling"),
 )
 
-RESULT_TABLES = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE)}
+# Write-back and what it has to beat, see rivals.RIVAL_MEANINGS; without is always the corpus alone. `ahead` is what
+# write-back under the present settings scores more than the rival, with its interval. `calls` are those of the
+# generator that building took. `entries_in_top_k` are passages that the corpus alone does not give, a question;
+# `changed_share` is the share of questions with others, or in another order.
+RIVALS = Table(
+    "rivals",
+    pl.Schema(
+        {
+            **_WHO,
+            "rival": pl.String(),
+            "metric": pl.String(),
+            "top_k": pl.Int64(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "ahead": pl.Float64(),
+            "ahead_low": pl.Float64(),
+            "ahead_high": pl.Float64(),
+            "entries": pl.Int64(),
+            "tokens": pl.Int64(),
+            "calls": pl.Int64(),
+            "entries_in_top_k": pl.Float64(),
+            "changed_share": pl.Float64(),
+            "threshold": pl.Float64(),  # of likeness; null where there is none, infinity where the cache is never used
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "rival"),
+)
+
+# Test questions in groups, without and with write-back; see gain_sources.GROUPINGS.
+GAIN_SOURCES = Table(
+    "gain_sources",
+    pl.Schema(
+        {
+            **_WHO,
+            "grouping": pl.String(),
+            "group": pl.String(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "units_in_top_k": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "grouping", "group"),
+)
+
+RESULT_TABLES = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, GAIN_SOURCES)}
+# Tables that the experiment of another one makes.
+MADE_WITH = {COST.name: MATRIX.name, GAIN_SOURCES.name: RIVALS.name}
 
 
 @dataclass(frozen=True)
@@ -156,6 +202,6 @@ class Results:
         try:
             return kind.read(path)
         except IntegrityError as error:
-            experiment = MATRIX.name if kind is COST else kind.name
+            experiment = MADE_WITH.get(kind.name, kind.name)
             again = f"make it again with: wbrag experiment {experiment} {benchmark}"
             raise IntegrityError(path, f"is damaged; {again}") from error

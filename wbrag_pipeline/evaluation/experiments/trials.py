@@ -131,9 +131,9 @@ class Workbench:
             lambda context: stages.decide(context, scores.read(), alone.read()),
         )
 
-    def units(self, trial: Trial) -> Artifact:
-        """KNOWLEDGE_UNITS as they were distilled."""
-        gated, model = self.gated_docs(trial), self.context(trial).generator
+    def units(self, trial: Trial, evidence: Artifact | None = None) -> Artifact:
+        """KNOWLEDGE_UNITS as distilled from what passed the gates, or from other ``evidence`` (GATED_DOCS)."""
+        gated, model = evidence or self.gated_docs(trial), self.context(trial).generator
         made_by = (model.fingerprint, model.prompt_version, _own(trial, "knowledge_units"), self._forgotten())
         return self._keep(
             trial,
@@ -143,9 +143,10 @@ class Workbench:
             lambda context: stages.knowledge_units(context, gated.read(), self.passages(trial)),
         )
 
-    def curated(self, trial: Trial) -> Artifact:
-        """CURATED_UNITS: every unit with what became of it, where the settings curate."""
-        units, gated, context = self.units(trial), self.gated_docs(trial), self.context(trial)
+    def curated(self, trial: Trial, evidence: Artifact | None = None) -> Artifact:
+        """CURATED_UNITS: every unit with what became of it, where the settings curate; evidence as for ``units``."""
+        gated = evidence or self.gated_docs(trial)
+        units, context = self.units(trial, gated), self.context(trial)
         model, encoder = context.generator.fingerprint, context.encoder.fingerprint
         made_by = (model, encoder, _own(trial, "curated_units"), self._forgotten())
 
@@ -155,23 +156,37 @@ class Workbench:
         parts = (units.content, gated.content, self._corpus(trial), *made_by)
         return self._keep(trial, "curated_units", tables.CURATED_UNITS, parts, make)
 
-    def published(self, trial: Trial) -> pl.DataFrame:
-        """KNOWLEDGE_UNITS that the trial would publish."""
-        return published(self.curated(trial).read())
+    def published(self, trial: Trial, evidence: Artifact | None = None) -> pl.DataFrame:
+        """KNOWLEDGE_UNITS that the trial would publish; ``evidence`` as for ``units``."""
+        return published(self.curated(trial, evidence).read())
 
     def answers(self, trial: Trial, units: pl.DataFrame | None = None) -> Artifact:
-        """ANSWERED: the test questions under the trial's method, over the corpus and these units, or the corpus alone.
+        """ANSWERED: the test questions, see ``answered``."""
+        return self.answered(trial, self.questions(trial, "test"), units=units)
+
+    def answered(
+        self,
+        trial: Trial,
+        questions: pl.DataFrame,
+        *,
+        units: pl.DataFrame | None = None,
+        hits: pl.DataFrame | None = None,
+    ) -> Artifact:
+        """ANSWERED: a SPLIT under the trial's method, over the corpus and these units, or the corpus alone.
 
         units: KNOWLEDGE_UNITS, made by whatever trial, or a part of them.
+        hits: ``knowledge_base.HITS`` to answer from, where something else than the search has chosen the passages.
         """
-        test, metric = self.questions(trial, "test"), self.benchmark(trial).metric
+        metric = self.benchmark(trial).metric
         content = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
-        parts = (self._corpus(trial), self.encoder(trial.settings).fingerprint, test.write_json(), content)
+        chosen = () if hits is None else (sha256_of_text(hits.write_json()),)
+        fingerprint = self.encoder(trial.settings).fingerprint
+        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *chosen)
 
         def make(context: StageContext) -> Made:
             system = context.system()
             with context.counted("answers", system.generator) as calls:
-                frame = answer_questions(test, _with_units(system, units), metric)
+                frame = answer_questions(questions, _with_units(system, units), metric, hits)
             return Made(frame, calls)
 
         return self._keep(trial, "answers", ANSWERED, (*parts, *self._reading(trial)), make)

@@ -1,0 +1,247 @@
+"""Write-back and its rivals at equal K, generator and method: does it beat remembering, copying, and chance?
+
+Each rival is built from the training questions alone and then answers the test questions. What it answers is compared
+with the corpus alone, question by question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.evaluation.evaluate import join_sides
+from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
+from wbrag_pipeline.evaluation.experiments.construction import usage_of
+from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
+from wbrag_pipeline.evaluation.experiments.query_cache import (
+    best_threshold,
+    given_answers,
+    hold_out,
+    in_front,
+    nearest,
+    remembered,
+)
+from wbrag_pipeline.evaluation.experiments.rival_entries import (
+    JoinsPassages,
+    TakesSentences,
+    random_kept_sets,
+    random_passages,
+)
+from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.retrieval.knowledge_base import HITS
+from wbrag_pipeline.training.distillation import WritesUnits, distil
+from wbrag_pipeline.training.scoring import select_passages
+
+PLAIN, PAPER, OURS = "plain", "write-back, paper", "write-back"
+# Each rival, and what it is.
+RIVAL_MEANINGS = {
+    PLAIN: "the corpus alone",
+    PAPER: "units in the paper's form: no rescue, no curation",
+    OURS: "units under the present settings",
+    "query cache, answers": "the gold answer of the most alike training question, where it is alike enough; else plain",
+    "query cache, passages": "the gated passages of the most alike kept question in front of the plain ones, where it "
+    "is alike enough",
+    "gated passages": "the gated passages of each kept question, joined and not distilled, in the second index",
+    "random sentences": "as many entries as there are units, each about as long, of sentences from anywhere in the "
+    "corpus",
+    "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
+}
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A rival that was built.
+
+    answer: SPLIT to ANSWERED. entries, tokens: what it keeps beside the corpus, tokens in the generator's vocabulary.
+    made: the tables whose making asked the generator. threshold: of likeness, where the rival has one.
+    """
+
+    answer: Callable[[pl.DataFrame], pl.DataFrame]
+    entries: int = 0
+    tokens: int = 0
+    made: tuple[Artifact, ...] = ()
+    threshold: float | None = None
+
+
+def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
+    """Build the rival and let it answer the test questions: a row of ``results.RIVALS``."""
+    rival = build(bench, trial, name)
+    test, plain = bench.questions(trial, "test"), bench.answers(trial).read()
+    answered, ours = rival.answer(test), bench.answers(trial, bench.published(trial)).read()
+    evaluation = join_sides(test, plain, answered)
+    summary = summarise(evaluation, seed=trial.settings.seed)
+    ahead = summarise(join_sides(test, answered, ours), seed=trial.settings.seed)
+    foreign = evaluation["passages_with"].list.set_difference(evaluation["passages_without"]).list.len()
+    other = evaluation["passages_with"] != evaluation["passages_without"]
+    benchmark, spent = bench.benchmark(trial), costs(trial.settings.layout.completions, partition=trial.benchmark)
+    return {
+        **who(trial),
+        "rival": name,
+        "metric": benchmark.metric,
+        "top_k": trial.settings.top_k,
+        "questions": summary.questions,
+        **gain_columns(summary),
+        "ahead": ahead.gain,
+        "ahead_low": ahead.ci_low,
+        "ahead_high": ahead.ci_high,
+        "entries": rival.entries,
+        "tokens": rival.tokens,
+        "calls": usage_of(rival.made, spent).calls,
+        "entries_in_top_k": float(foreign.sum()) / max(1, evaluation.height),
+        "changed_share": float(other.sum()) / max(1, evaluation.height),
+        "threshold": rival.threshold,
+    }
+
+
+def build(bench: Workbench, trial: Trial, name: str) -> Rival:
+    """The rival of that name, of RIVAL_MEANINGS, from everything but the test questions."""
+    return _BUILDERS[name](bench, trial)
+
+
+def _plain(bench: Workbench, trial: Trial) -> Rival:
+    return Rival(lambda asked: bench.answered(trial, asked).read())
+
+
+def _write_back(bench: Workbench, trial: Trial, *, paper: bool = False) -> Rival:
+    made_by = Trial(trial.benchmark, trial.settings.with_(rescue_depth=0, curate=False)) if paper else trial
+    made = (*_gated_by(bench, made_by), bench.units(made_by), bench.curated(made_by))
+    return _second_index(bench, trial, bench.published(made_by), made)
+
+
+def _cached_answers(bench: Workbench, trial: Trial) -> Rival:
+    train, encoder, context = bench.questions(trial, "train"), bench.encoder(trial.settings), bench.context(trial)
+    known, held_out = hold_out(train, trial.settings.seed)
+    plainly = bench.answered(trial, held_out)
+
+    def answer(asked: pl.DataFrame, plain: pl.DataFrame, cache: pl.DataFrame, threshold: float) -> pl.DataFrame:
+        near = nearest(asked, cache, encoder)
+        return given_answers(asked, near, cache, plain, threshold, context.task, context.benchmark.metric)
+
+    plain = plainly.read()
+    threshold = best_threshold(
+        nearest(held_out, known, encoder)["likeness"], _gains(answer(held_out, plain, known, -1.0), plain)
+    )
+    told = train.select(pl.format("{}\n{}", "question", pl.col("golden_answers").list.first().fill_null("")))
+    return Rival(
+        lambda asked: answer(asked, bench.answered(trial, asked).read(), train, threshold),
+        train.height,
+        sum(context.generator.count_tokens(told.to_series().to_list())),
+        (bench.retrievals(trial), plainly),
+        threshold,
+    )
+
+
+def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
+    encoder = bench.encoder(trial.settings)
+    retained = bench.gated_docs(trial).read().filter("retained").sort("question_id", "rank")
+    kept = retained.select("question_id", "question").unique(maintain_order=True)
+    known, held_out = hold_out(bench.questions(trial, "train"), trial.settings.seed)
+
+    def hits(asked: pl.DataFrame, cache: pl.DataFrame, threshold: float) -> pl.DataFrame:
+        plain = bench.context(trial).system().retrieve(asked["question"].to_list())
+        front = remembered(nearest(asked, cache, encoder), retained, threshold)
+        return in_front(plain, _scored(bench, trial, asked, front), trial.settings.top_k)
+
+    # A held-out question is not in the cache that it chooses the threshold of.
+    others = kept.join(known, on="question_id", how="semi", maintain_order="left")
+    plainly = bench.answered(trial, held_out)
+    always = bench.answered(trial, held_out, hits=hits(held_out, others, -1.0))
+    likeness = nearest(held_out, others, encoder)["likeness"]
+    threshold = best_threshold(likeness, _gains(always.read(), plainly.read()))
+    texts = select_passages(bench.passages(trial), retained)
+    told = [*kept["question"], *texts.select(pl.format("{}\n{}", "title", "text")).to_series()]
+    return Rival(
+        lambda asked: bench.answered(trial, asked, hits=hits(asked, kept, threshold)).read(),
+        kept.height,
+        sum(bench.context(trial).generator.count_tokens(told)),
+        (*_gated_by(bench, trial), plainly, always),
+        threshold,
+    )
+
+
+def _gated_passages(bench: Workbench, trial: Trial) -> Rival:
+    joined = _written(bench, trial, bench.gated_docs(trial).read(), JoinsPassages(bench.context(trial).generator))
+    # Two questions with the same evidence would fill the top K with one entry twice.
+    return _second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), _gated_by(bench, trial))
+
+
+def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
+    units = bench.published(trial).sort("unit_id")
+    words = dict(units.select("question", pl.col("text").str.split(" ").list.len()).iter_rows())
+    ids = bench.passages(trial).select("passage_id").collect()["passage_id"]
+    evidence = random_passages(units, ids, trial.settings.seed)
+    return _second_index(
+        bench, trial, _written(bench, trial, evidence, TakesSentences(bench.context(trial).generator, words)), ()
+    )
+
+
+def _random_kept_sets(bench: Workbench, trial: Trial) -> Rival:
+    found, gated, s = bench.retrievals(trial), bench.gated_docs(trial), trial.settings
+    parts = (found.content, gated.content, str(s.top_k), str(s.seed))
+
+    def draw() -> pl.DataFrame:
+        return random_kept_sets(found.read(), gated.read(), s.top_k, s.seed)
+
+    drawn = bench.keep(trial, "random_kept_sets", tables.GATED_DOCS, parts, draw)
+    units, curated = bench.units(trial, drawn), bench.curated(trial, drawn)
+    return _second_index(bench, trial, bench.published(trial, drawn), (found, units, curated))
+
+
+_BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
+    PLAIN: _plain,
+    PAPER: partial(_write_back, paper=True),
+    OURS: _write_back,
+    "query cache, answers": _cached_answers,
+    "query cache, passages": _cached_passages,
+    "gated passages": _gated_passages,
+    "random sentences": _random_sentences,
+    "random kept sets": _random_kept_sets,
+}
+
+
+def _second_index(bench: Workbench, trial: Trial, entries: pl.DataFrame, made: tuple[Artifact, ...]) -> Rival:
+    """Entries (KNOWLEDGE_UNITS) in the second index."""
+    return Rival(
+        lambda asked: bench.answered(trial, asked, units=entries).read(),
+        entries.height,
+        int(entries["unit_tokens"].sum()),
+        made,
+    )
+
+
+def _gated_by(bench: Workbench, trial: Trial) -> tuple[Artifact, ...]:
+    """The tables that the gates' decisions took."""
+    return bench.retrievals(trial), bench.utility_scores(trial), bench.passage_scores(trial)
+
+
+def _written(bench: Workbench, trial: Trial, evidence: pl.DataFrame, writer: WritesUnits) -> pl.DataFrame:
+    return distil(
+        evidence,
+        select_passages(bench.passages(trial), evidence),
+        writer,
+        benchmark=trial.benchmark,
+        fuse_labels=trial.settings.fuse_labels,
+        forgotten=bench.registry.forgotten,
+    )
+
+
+def _scored(bench: Workbench, trial: Trial, asked: pl.DataFrame, front: pl.DataFrame) -> pl.DataFrame:
+    """HITS with the retriever's score of each passage for its question."""
+    if front.is_empty():
+        return front
+    encoder, read = bench.encoder(trial.settings), bench.base(trial).hits_with_text(front)
+    queries = encoder.encode_queries(asked["question"].gather(front["query"]).to_list())
+    passages = encoder.encode_passages(read["title"].to_list(), read["text"].to_list())
+    return front.with_columns(pl.Series("score", (queries * passages).sum(axis=1))).cast(HITS)
+
+
+def _gains(ours: pl.DataFrame, plain: pl.DataFrame) -> pl.Series:
+    """What each question scored more; a failed answer scores 0."""
+    return ours["score"].fill_null(0.0) - plain["score"].fill_null(0.0)
