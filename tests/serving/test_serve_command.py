@@ -48,6 +48,8 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, list[
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # A shell lets what it starts in the background ignore Ctrl-C, these tests among it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         said: list[str] = []
