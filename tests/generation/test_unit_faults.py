@@ -421,6 +421,11 @@ def test_a_paragraph_without_a_title_gets_that_of_its_source_and_is_counted() ->
     assert model.usage.titles_lent == 1 and not model.usage.units_extractive
 
 
+def test_a_paragraph_whose_words_are_not_its_sources_gets_no_title() -> None:
+    invented = "The town was the president of a republic and salt was its first astronaut in a later century."
+    assert "a title line" in " ".join(read_unit(invented, QUESTION, PASSAGES).problems)
+
+
 def test_a_unit_in_a_script_without_blanks_is_long_enough() -> None:
     source = Passage("1", "盐镇", "盐镇自1640年以来靠盐业为生，盐业协会有自己的会馆。")
     read = read_unit("盐镇\n盐镇自1640年以来靠盐业为生，盐业协会有自己的会馆。", "盐镇靠什么为生？", [source])

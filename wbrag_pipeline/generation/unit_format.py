@@ -60,10 +60,10 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
     """A model's output for a question, held against the passages that it was written from.
 
     A paragraph alone, as small models write it whatever they are told, gets the title of the passage that it has most
-    words of.
+    words of, if most of its content words are the passages'.
     """
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    title_lent = bool(passages) and len(lines) == 1 and length_in_words(lines[0]) >= LEAST_WORDS
+    title_lent = len(lines) == 1 and length_in_words(lines[0]) >= LEAST_WORDS and _is_mostly_theirs(lines[0], passages)
     if title_lent:
         lines = [_title_of_source(lines[0], passages), *lines]
     title, body = (lines[0] if lines else ""), lines[1:]
@@ -91,6 +91,11 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
         problems.append("it speaks to the reader or to a model and not only of the topic")
     problems += [f"it {reason}" for reason in faults.values()]
     return Draft(unit, tuple(problems), tuple(faults), title_lent)
+
+
+def _is_mostly_theirs(text: str, passages: Sequence[Passage]) -> bool:
+    said = content_words(text)
+    return 2 * len(said & content_words(" ".join(f"{p.title} {p.text}" for p in passages))) > len(said)
 
 
 def _title_of_source(text: str, passages: Sequence[Passage]) -> str:
