@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.datasets.tasks import TASKS, YES_NO, Task
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation import examples, prompts
 from wbrag_pipeline.generation.chat_template import plain_prompt
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.prompts import PromptTemplate, as_data
 from wbrag_pipeline.generation.unit_format import read_unit, verbatim
+from wbrag_pipeline.settings import Settings
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867.", 0.9)
 RADIUM = Passage("2", "Radium", "Radium was discovered in 1898.", 0.8)
@@ -114,10 +116,12 @@ def test_ordinary_text_is_left_as_it_is() -> None:
 
 
 @each_task
-@pytest.mark.parametrize("count", [1, examples.MOST_EXAMPLES])
+@pytest.mark.parametrize("count", [1, 4])
 def test_examples_stand_before_the_question_and_alike_in_both_twins(task: Task, count: int) -> None:
     with_, without = (prompts.answer_prompt("Who?", row, task, count) for row in ([CURIE], []))
     assert with_[1:-1] == without[1:-1]
+    with pytest.raises(InputError):
+        Settings(num_fewshot=len(examples.ANSWERED_EXAMPLES[task.kind]) + 1)
     assert [turn.role for turn in without] == ["system", *["user", "assistant"] * count, "user"]
     assert (with_[0], with_[-1]) == prompts.answer_prompt("Who?", [CURIE], task)
     for turn in without[2:-1:2]:

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,7 +85,3 @@ def engines(folder: Path, llama_cpp: str) -> dict[str, Served]:
         "vllm": Served(f"vllm:{folder}", json.dumps(ENGINE | {"max_model_len": CONTEXT})),
         "llama.cpp": Served(llama_cpp, json.dumps({"in_flight": 1})),
     }
-
-
-def seconds_since(began: float) -> str:
-    return f"{time.monotonic() - began:.0f} s"

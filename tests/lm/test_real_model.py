@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tests.lm.conftest import Served, seconds_since
+from tests.lm.conftest import Served
 from tests.pipeline.conftest import PLACES, write_tiny
 from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
@@ -35,18 +33,14 @@ PASSAGES = [
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_answers_alike_on_all_engines(
-    engines: dict[str, Served], method: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_method_answers_alike_on_all_engines(engines: dict[str, Served], method: str) -> None:
     found = {}
     for name, served in engines.items():
-        began = time.monotonic()
         model = load_generator(served.generator, None, served.arguments, num_fewshot=FEWSHOT)
         made = method_named(method).answer(
             model, QUESTIONS, PASSAGES, OPEN_QA, lambda asked: [PASSAGES[0]] * len(asked)
         )
         found[name] = [answer.text for answer in made]
-        record_property(name, seconds_since(began))
     assert found["transformers"] == found["vllm"] == found["llama.cpp"], found
     assert any(PLACES[town][0] in text for town, text in zip(TOWNS, found["vllm"], strict=True)), found
 

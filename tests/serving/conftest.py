@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
+from tests.serving.web import Towns
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote, rollback
@@ -58,3 +59,11 @@ class Deployment:
 @pytest.fixture
 def deployment(wbrag_home: Path) -> Deployment:
     return Deployment(wbrag_home)
+
+
+@pytest.fixture
+def towns(wbrag_home: Path) -> Towns:
+    """What is served over HTTP, with one release of one unit."""
+    towns = Towns(wbrag_home)
+    towns.promote(towns.release("u1", "Velcro was the idea of a Swiss engineer."))
+    return towns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,13 +14,6 @@ from tests.scripted import Scripted
 from tests.serving.web import Running, Towns, error, running
 
 SECRET = "salary of the director"
-
-
-@pytest.fixture
-def towns(wbrag_home: Path) -> Towns:
-    towns = Towns(wbrag_home)
-    towns.promote(towns.release("u1", "Velcro was the idea of a Swiss engineer."))
-    return towns
 
 
 @pytest.fixture

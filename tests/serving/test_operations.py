@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +10,6 @@ import pytest
 from tests.serving.web import Running, Towns, error, running
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.serving.live import LiveRetriever
-
-
-@pytest.fixture
-def towns(wbrag_home: Path) -> Towns:
-    towns = Towns(wbrag_home)
-    towns.promote(towns.release("u1", "Velcro was the idea of a Swiss engineer."))
-    return towns
 
 
 @pytest.fixture

@@ -56,9 +56,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model with random weights, or the real one whose folder ``make test-lm`` names."""
-    if real := os.environ.get("TEST_MODEL"):
-        return Path(real)
     return make_model("llama", tmp_path_factory.mktemp("llama"))
 
 

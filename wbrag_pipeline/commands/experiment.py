@@ -29,8 +29,7 @@ Benchmarks = Annotated[
     typer.Argument(help="Benchmarks, see wbrag status; left out: your own, or the sample's where you have none."),
 ]
 Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
-
-
+OneMethod = Annotated[str | None, typer.Option("--method", help="RAG method.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Begin also where more is expected than the budget allows.")]
 Generators = Annotated[
     list[str] | None, typer.Option("--generator", help="What answers and distils; may be given several times.")
@@ -77,7 +76,7 @@ def run_transfer(
 @_flags
 def run_ablation(
     benchmarks: Benchmarks = None,
-    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    method: OneMethod = None,
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", help="Setting and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five."),
@@ -99,7 +98,7 @@ def run_ablation(
 @_flags
 def run_oracle(
     benchmarks: Benchmarks = None,
-    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    method: OneMethod = None,
     generator: Generators = None,
     yes: Yes = False,
     *,
@@ -117,7 +116,7 @@ def run_oracle(
 @_flags
 def run_rivals(
     benchmarks: Benchmarks = None,
-    method: Annotated[str | None, typer.Option("--method", help="RAG method.")] = None,
+    method: OneMethod = None,
     generator: Generators = None,
     yes: Yes = False,
     *,

@@ -93,14 +93,10 @@ def _to_the_last_verb(words: Sequence[_Word], least: int) -> int:
 
 
 def _with_its_mark(line: str, start: int, end: int) -> str:
-    """That part of the line, with the brackets and quotation marks that belong to it."""
+    """That part of the line, with the bracket that closes one in it."""
     kept = line[start:end]
-    if start and line[start - 1] in "\"'“(" and line[end : end + 1] in ("\"'”)"):
-        return kept
-    closing = line[end : end + 1]
-    if closing == ")" and kept.count("(") > kept.count(")"):
-        return kept + closing
-    return kept
+    opened = kept.count("(") > kept.count(")")
+    return f"{kept})" if opened and line.startswith(")", end) else kept
 
 
 def _stem(word: str) -> str:

@@ -30,7 +30,6 @@ ANSWERED_EXAMPLES: dict[TaskKind, tuple[tuple[str, str], ...]] = {
         ("April comes after March.", "SUPPORTS"),
     ),
 }
-MOST_EXAMPLES = min(map(len, ANSWERED_EXAMPLES.values()))
 
 # And one for the distiller: a question, its passages, the sentences that bear on it, and the unit made of these.
 DISTILLED_QUESTION = "Where does the lemon tree grow, and what is its fruit like?"
