@@ -14,14 +14,15 @@ from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.passage_cutting import WORDS_A_PASSAGE
 from wbrag_pipeline.datasets.registry import (
-    BUILT_IN,
     Answers,
     Benchmark,
     Corpus,
+    EntryKind,
     Overlap,
     Registry,
     absolute_path,
     check_name,
+    is_built_in,
 )
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
@@ -153,10 +154,10 @@ def add_benchmark(
     return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)
 
 
-def free_entry(home: Path, kind: str, name: str, taken: list[str], replace: bool) -> Path:
+def free_entry(home: Path, kind: EntryKind, name: str, taken: list[str], replace: bool) -> Path:
     """The YAML file for a new entry. Raises InputError when its name is bad, built in, or taken without ``replace``."""
     check_name(name)
-    if (BUILT_IN / kind / f"{name}.yaml").exists():
+    if is_built_in(kind, name):
         raise InputError(f"the name {name!r} is built in", field="name", hint="choose another name")
     file = home / kind / f"{name}.yaml"
     for other in taken:

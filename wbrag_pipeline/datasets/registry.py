@@ -51,6 +51,7 @@ from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, re
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import Home
 
+EntryKind = Literal["corpora", "benchmarks"]  # the folder that an entry lies in
 Overlap = Literal["refuse", "drop"]
 Answers = Literal["given", "none"]
 
@@ -195,6 +196,11 @@ def _require(path: Path, entry: str) -> None:
         raise InputError("there is no such file", file=path, hint=f"check the path in {entry}")
 
 
+def is_built_in(kind: EntryKind, name: str) -> bool:
+    """Whether an entry of that name comes with the package."""
+    return (BUILT_IN / kind / f"{name}.yaml").exists()
+
+
 def check_name(name: str, file: Path | None = None) -> None:
     """Refuse a name that cannot be a file name and a partition key. Raises InputError."""
     if not _NAME.fullmatch(name):
@@ -204,7 +210,7 @@ def check_name(name: str, file: Path | None = None) -> None:
         raise InputError(f"{name!r} is the name of a folder of the home", file=file, field="name", hint="use another")
 
 
-def _entries(kind: str, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
+def _entries(kind: EntryKind, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
     """YAML files of a kind, built-in ones first, each group by name; ``taken`` fills up while this is consumed."""
     for folder in (BUILT_IN / kind, home / kind):
         if not folder.is_dir():

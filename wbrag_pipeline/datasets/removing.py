@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
+from wbrag_pipeline.datasets.registry import EntryKind, Registry, is_built_in
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import Home, path_name
 
 Kind = Literal["corpus", "benchmark"]
-_FOLDERS = {"corpus": "corpora", "benchmark": "benchmarks"}
+_FOLDERS: dict[Kind, EntryKind] = {"corpus": "corpora", "benchmark": "benchmarks"}
 # Where what is made of corpora and benchmarks lies; the other folders of a home are nobody's alone.
 _DERIVED = ("tables", "indexes", "releases", "reports", "experiments")
 
@@ -46,7 +46,7 @@ def plan_removal(home: Home, kind: Kind, name: str) -> Removal:
     else:
         found = registry.benchmark(name)
         yours = tuple(dict.fromkeys(file for file in (found.train, found.test) if file is not None))
-    if (BUILT_IN / _FOLDERS[kind] / f"{name}.yaml").exists():
+    if is_built_in(_FOLDERS[kind], name):
         raise InputError(f"the {kind} {name!r} is built in, so its entry stays", field="name")
     files = tuple(file for file in _derived(home) if getattr(home.owner(file), kind) == path_name(name))
     entry = home.folder / _FOLDERS[kind] / f"{name}.yaml"
