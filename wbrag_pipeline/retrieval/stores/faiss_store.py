@@ -57,7 +57,13 @@ class FaissBackend:
 
     def open(self, folder: Path, name: str, dimension: int) -> FaissStore:
         """The file is believed: who opens it has compared its hash."""
-        return FaissStore(_read(folder / INDEX_FILE))
+        file = folder / INDEX_FILE
+        if not file.is_file():
+            raise IntegrityError(file, "is missing")
+        index = _read(file)
+        if index.d != dimension:
+            raise IntegrityError(file, f"holds vectors of {index.d} numbers, not {dimension}")
+        return FaissStore(index)
 
     def drop(self, name: str) -> None:
         """Nothing: the file goes with its folder."""
