@@ -43,6 +43,9 @@ class FaissBackend:
     def __init__(self, factory: str = "Flat") -> None:
         self._factory = factory
 
+    def check(self) -> None:
+        """Nothing has to be reached."""
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """Raises InputError for a factory that FAISS does not know."""
         faiss = load_faiss()

@@ -38,6 +38,12 @@ class LanceBackend:
             raise MissingPartError("lancedb", "pip install 'wbrag-pipeline[lancedb]'") from error
         self._lancedb, self._address = lancedb, address
 
+    def check(self) -> None:
+        """As the protocol says."""
+        if self._address.place:
+            with in_words_of(self._address):
+                self._database(Path()).list_tables(limit=1)
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """As the protocol says; the table appears whole."""
         schema = pa.schema(

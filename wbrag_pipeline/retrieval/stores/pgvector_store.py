@@ -49,6 +49,11 @@ class PgvectorBackend:
         self._pool: Any = None
         self._opening = threading.Lock()
 
+    def check(self) -> None:
+        """As the protocol says; also where the database has no pgvector and may not get it."""
+        with in_words_of(self._address):
+            self.connections()
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """As the protocol says; a build that is killed leaves nothing."""
         sql = self._psycopg.sql
