@@ -138,6 +138,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     rows["passage_id"],
                     new,
                     encoder,
+                    settings.index,
                     labels=rows["labels"],
                     store=collections.store,
                     collection=collection,
