@@ -33,6 +33,7 @@ from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 from wbrag_pipeline.store_address import FAISS, StoreAddress, parse_store
+from wbrag_pipeline.verified_files import known_sha256
 
 _FORMAT = 2
 _IDS = pl.Schema({"passage_id": pl.String(), "labels": pl.List(pl.String())})
@@ -240,5 +241,5 @@ class _Checked:
 def _verify(file: Path, sha256: str) -> None:
     if not file.is_file():
         raise IntegrityError(file, "is missing, though its manifest is there")
-    if sha256_of_file(file) != sha256:
+    if known_sha256(file) != sha256:
         raise IntegrityError(file, "does not have the sha256 that its manifest gives")
