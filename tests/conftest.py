@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
+os.environ["LANGSMITH_TRACING"] = "false"
+os.environ["DSPY_CACHEDIR"] = os.path.join(tempfile.gettempdir(), "wbrag-tests-dspy")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many processes as cores: more threads in each would only take turns.
     os.environ["OMP_NUM_THREADS"] = "1"
