@@ -54,6 +54,16 @@ def run_at_a_free_port(page: str, folder: Path) -> str:
                 r"^\['u_\w+', '\w+'\] \['writeback', 'corpus'\]$",  # DSPy
             ],
         ),
+        (
+            "usage.md",
+            [
+                r"queries recorded +│ 4, ",
+                r"… without a text: personal data +│ 1 ",
+                r"q_[0-9a-f]{16} │ How do I bake bread\?",
+                r"too little is recorded to say",
+                r"^sample_squad: 1 files of recorded queries are deleted$",
+            ],
+        ),
     ],
 )
 def test_the_clients_of_a_page_find_what_it_shows(tmp_path: Path, name: str, said: list[str]) -> None:

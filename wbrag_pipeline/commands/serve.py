@@ -58,6 +58,14 @@ def serve(
     waiting: Annotated[
         int, typer.Option(help="Further requests that wait; more are refused.", min=0)
     ] = _LIMITS.waiting,
+    usage_share: Annotated[
+        float, typer.Option(help="Share of the queries to record for wbrag usage; 0 is none.", min=0, max=1)
+    ] = 0.0,
+    usage_texts: Annotated[
+        bool, typer.Option(help="Record their text too, where it holds no personal data.", show_default=False)
+    ] = True,
+    usage_days: Annotated[int, typer.Option(help="Days that recorded queries are kept.", min=1)] = 30,
+    usage_most: Annotated[int, typer.Option(help="Recorded queries of a benchmark at most.", min=1)] = 10_000,
     log_requests: Annotated[
         bool, typer.Option(help="Log each request on standard error: no text, no token.", show_default=False)
     ] = True,
@@ -77,6 +85,7 @@ def serve(
     _check_parts()
     from wbrag_pipeline.serving.access_tokens import AccessTokens
     from wbrag_pipeline.serving.search_service import SearchService, retrievers_of
+    from wbrag_pipeline.serving.usage_recorder import UsageSample
 
     registry = Registry.load(settings.home)
     names = [registry.benchmark(name).name for name in benchmark or [last_trained(settings)]]
@@ -84,7 +93,8 @@ def serve(
         raise InputError("there is no such file", file=tokens, field="tokens", hint="make one with: wbrag token")
     known = AccessTokens(tokens or settings.layout.access_tokens)
     limits = ServiceLimits(max_body, max_queries, max_k, max_seconds, threads, waiting)
-    service = SearchService(names, retrievers_of(settings), limits=limits, answers=answer)
+    sampled = UsageSample(settings, usage_share, usage_texts, usage_days, usage_most) if usage_share else None
+    service = SearchService(names, retrievers_of(settings), limits=limits, answers=answer, sampled=sampled)
     try:
         if stdio:
             _serve_stdio(service, known)
@@ -148,7 +158,7 @@ def _serve_http(service: SearchService, tokens: AccessTokens, host: str, port: i
         say(f"listening at {address}; opening and verifying")
         threading.Thread(target=open_and_tell, daemon=True).start()
 
-    app = web_app(service, tokens, hosts=hosts, on_start=on_start)
+    app = web_app(service, tokens, hosts=hosts, on_start=on_start, on_stop=service.close)
     patience = round(service.limits.seconds) + 1
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=patience

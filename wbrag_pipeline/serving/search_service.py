@@ -10,7 +10,9 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.rag.system import Answered
@@ -22,8 +24,12 @@ from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.serving.service_metrics import ServiceMetrics
 from wbrag_pipeline.serving.textless_log import where
+from wbrag_pipeline.serving.usage_recorder import UsageRecorder, UsageSample
 from wbrag_pipeline.serving.worker_pool import Done, WorkerPool
 from wbrag_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _log = logging.getLogger("wbrag.serving")
 
@@ -35,7 +41,7 @@ class SearchService:
     """The benchmarks that are served; the first one where a request names none.
 
     open_retriever: how to open one of them. answers: whether questions are answered too, by the generator of what is
-    served.
+    served. sampled: what is recorded of the queries; None is nothing.
     """
 
     def __init__(
@@ -45,11 +51,15 @@ class SearchService:
         *,
         limits: ServiceLimits | None = None,
         answers: bool = False,
+        sampled: UsageSample | None = None,
     ) -> None:
         self.benchmarks = tuple(dict.fromkeys(benchmarks))
         self.limits, self.answers = limits or ServiceLimits(), answers
         self.metrics = ServiceMetrics(self.served)
         self.pool = WorkerPool(self.limits)
+        self._recorder: UsageRecorder | None = None
+        if sampled is not None:
+            self._recorder = UsageRecorder(sampled, self.benchmarks, self.metrics.count_usage)
         self._open_retriever = open_retriever
         self._retrievers: dict[str, LiveRetriever] = {}
 
@@ -66,8 +76,10 @@ class SearchService:
         self._retrievers = opened
 
     def close(self) -> None:
-        """Answer no more requests."""
+        """Answer no more requests; what was sampled is written."""
         self.pool.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     @property
     def is_ready(self) -> bool:
@@ -100,8 +112,9 @@ class SearchService:
         if top_k is not None and top_k > self.limits.top_k:
             problem = f"{top_k} passages a query, and this server gives at most {self.limits.top_k}; ask for fewer"
             raise RefusedRequest(400, "too_many_passages", problem, param=fields[1])
+        asked_at = datetime.now(UTC)
         found = await self.pool.run(_in_words(lambda: retriever.search(queries, top_k, labels=labels)))
-        self.metrics.count_hits(name, len(queries), found.hits)
+        self._note(name, asked_at, queries, found.release, found.hits)
         return found
 
     async def passage(self, benchmark: str | None, origin: str, passage_id: str, labels: Collection[str]) -> Found:
@@ -114,8 +127,9 @@ class SearchService:
     ) -> tuple[str, Answered]:
         """Answers for a reader with ``labels``, and the release that they came from. Raises RefusedRequest."""
         name, retriever = self._retriever(benchmark)
+        asked_at = datetime.now(UTC)
         release, answered = await self.pool.run(_in_words(lambda: retriever.answer(questions, labels=labels)))
-        self.metrics.count_hits(name, len(questions), answered.hits)
+        self._note(name, asked_at, questions, release, answered.hits)
         return release, answered
 
     def name_of(self, benchmark: str | None) -> str:
@@ -126,6 +140,11 @@ class SearchService:
             problem = f"this server has no such benchmark; it serves {served}"
             raise RefusedRequest(404, "unknown_benchmark", problem, param="benchmark")
         return name
+
+    def _note(self, name: str, asked_at: datetime, queries: Sequence[str], release: str, hits: pl.DataFrame) -> None:
+        self.metrics.count_hits(name, len(queries), hits)
+        if self._recorder is not None:
+            self._recorder.note(name, asked_at, queries, release, hits)
 
     def _retriever(self, benchmark: str | None) -> tuple[str, LiveRetriever]:
         name = self.name_of(benchmark)
