@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,14 @@ _LIMITS = ServiceLimits()
 # Addresses that only programs on this machine reach, and the names that these call it by.
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _TOKEN_VARIABLE = "WBRAG_TOKEN"
+
+
+class SpanContent(StrEnum):
+    """What spans tell."""
+
+    OFF = "off"
+    IDS = "ids"
+    TEXTS = "texts"
 
 
 @with_settings(*RELEASE_SETTINGS)
@@ -66,6 +75,10 @@ def serve(
     ] = True,
     usage_days: Annotated[int, typer.Option(help="Days that recorded queries are kept.", min=1)] = 30,
     usage_most: Annotated[int, typer.Option(help="Recorded queries of a benchmark at most.", min=1)] = 10_000,
+    spans: Annotated[
+        SpanContent,
+        typer.Option(help="OpenTelemetry spans: off, with ids and scores, or with questions and passages too."),
+    ] = SpanContent.OFF,
     log_requests: Annotated[
         bool, typer.Option(help="Log each request on standard error: no text, no token.", show_default=False)
     ] = True,
@@ -85,6 +98,7 @@ def serve(
     _check_parts()
     from wbrag_pipeline.serving.access_tokens import AccessTokens
     from wbrag_pipeline.serving.search_service import SearchService, retrievers_of
+    from wbrag_pipeline.serving.service_spans import spans_of_environment
     from wbrag_pipeline.serving.usage_recorder import UsageSample
 
     registry = Registry.load(settings.home)
@@ -94,7 +108,10 @@ def serve(
     known = AccessTokens(tokens or settings.layout.access_tokens)
     limits = ServiceLimits(max_body, max_queries, max_k, max_seconds, threads, waiting)
     sampled = UsageSample(settings, usage_share, usage_texts, usage_days, usage_most) if usage_share else None
-    service = SearchService(names, retrievers_of(settings), limits=limits, answers=answer, sampled=sampled)
+    traced = None if spans is SpanContent.OFF else spans_of_environment(texts=spans is SpanContent.TEXTS)
+    service = SearchService(
+        names, retrievers_of(settings), limits=limits, answers=answer, sampled=sampled, spans=traced
+    )
     try:
         if stdio:
             _serve_stdio(service, known)

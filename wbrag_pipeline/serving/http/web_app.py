@@ -77,6 +77,7 @@ def web_app(
         metrics=service.metrics,
         paths=[route.path for route in routes],
         hosts=hosts,
+        spans=service.spans,
     )
     app = Starlette(
         routes=routes, middleware=[gate], exception_handlers={HTTPException: _nothing_here}, lifespan=lifespan
