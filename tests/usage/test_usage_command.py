@@ -74,7 +74,7 @@ def test_the_command_shows_figures_units_and_questions(home: Settings, tmp_path:
     assert "towns: 2 served queries are recorded; see wbrag usage towns" in run("status")
     found = json.loads((tmp_path / "usage.json").read_text())
     assert found["queries"] == 2 and found["without_hit"] == 1 and found["shown"][0]["question_id"].startswith("q_")
-    assert run("usage", "towns", "--delete") == "towns: 2 files of recorded queries are deleted\n"
+    assert run("usage", "towns", "--delete") == "towns: 2 recorded queries are deleted\n"
     assert "no query is recorded" in run("usage", "towns")
 
 

@@ -43,8 +43,9 @@ def usage(
     recorded = RecordedQueries(settings.usage(name))
     if delete:
         with at_work(settings.layout, "wbrag usage", tell=partial(say, err=True)):
-            count = recorded.delete()
-        say(f"{name}: {count:,} files of recorded queries are deleted")
+            count = recorded.count()
+            recorded.delete()
+        say(f"{name}: {count:,} recorded queries are deleted")
         return
     if not recorded.segments():
         say(f"{name}: no query is recorded; record some with: wbrag serve {name} --usage-share 0.01")

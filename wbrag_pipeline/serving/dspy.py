@@ -44,9 +44,11 @@ class DSPyRetriever(dspy.Module):
     ) -> None:
         super().__init__()
         self.k = k
-        self._source = source or passage_source(
-            benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
-        )
+        if source is None:
+            source = passage_source(
+                benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
+            )
+        self._source = source
 
     def forward(self, query: str, k: int | None = None) -> dspy.Prediction:
         """Search."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, SecretStr
 
 from wbrag_pipeline.errors import MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import SECONDS, PassageSource, RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import SECONDS, RetrievedPassage, passage_source
 
 try:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -42,28 +42,28 @@ class LangChainRetriever(BaseRetriever):
     timeout: float = SECONDS
     k: int | None = Field(None, ge=1)
     source: Any = Field(None, exclude=True, repr=False)
-    _source: PassageSource = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """Open the source."""
-        self._source = self.source or passage_source(
-            benchmark=self.benchmark,
-            home=self.home,
-            labels=self.labels,
-            url=self.url,
-            token=self.token.get_secret_value() if self.token else None,
-            timeout=self.timeout,
-        )
+        """Open the source. It is a field, so what LangChain makes of this retriever's fields shares it."""
+        if self.source is None:
+            self.source = passage_source(
+                benchmark=self.benchmark,
+                home=self.home,
+                labels=self.labels,
+                url=self.url,
+                token=self.token.get_secret_value() if self.token else None,
+                timeout=self.timeout,
+            )
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        return [_document(found) for found in self._source.search(query, self.k if k is None else k)]
+        return [_document(found) for found in self.source.search(query, self.k if k is None else k)]
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        return [_document(found) for found in await self._source.asearch(query, self.k if k is None else k)]
+        return [_document(found) for found in await self.source.asearch(query, self.k if k is None else k)]
 
 
 def _document(found: RetrievedPassage) -> Document:

@@ -51,9 +51,11 @@ class LlamaIndexRetriever(BaseRetriever):
     ) -> None:
         super().__init__(callback_manager=callback_manager, **more)
         self.similarity_top_k = similarity_top_k
-        self._source = source or passage_source(
-            benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
-        )
+        if source is None:
+            source = passage_source(
+                benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
+            )
+        self._source = source
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [_node(found) for found in self._source.search(query_bundle.query_str, self.similarity_top_k)]

@@ -99,11 +99,9 @@ class RecordedQueries:
         parts = [RECORDED.read(file) for file in self.segments()]
         return pl.concat([RECORDED.empty(), *parts]).sort("asked_at", maintain_order=True)
 
-    def delete(self) -> int:
-        """Take away everything that was recorded; gives the number of segments."""
-        count = len(self.segments())
+    def delete(self) -> None:
+        """Take away everything that was recorded."""
         remove_directory(self.folder)
-        return count
 
 
 def question_ids(questions: Sequence[str]) -> list[str]:

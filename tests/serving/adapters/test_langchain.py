@@ -9,7 +9,7 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnablePassthrough
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
@@ -99,6 +99,14 @@ def test_a_chain_answers_from_what_was_found(opening: Opening) -> None:
     assert asyncio.run(chain.ainvoke(QUESTION)).content == "Gideon Sundback"
     expected = f"Human: Zipper\nThe zipper was made by Gideon Sundback.\n\nQuestion: {QUESTION}"
     assert prompts == [expected, expected]
+
+
+def test_a_retriever_with_another_k_shares_the_source(opening: Opening) -> None:
+    retriever = LangChainRetriever(**opening(), k=1)
+    chosen = retriever.configurable_fields(k=ConfigurableField(id="k"))
+    assert [len(chosen.with_config(configurable={"k": k}).invoke(QUESTION)) for k in (1, 3)] == [1, 3]
+    assert retriever.model_copy(update={"k": 2}).source is retriever.source
+    assert "source" not in retriever.model_dump()
 
 
 def test_wrong_arguments_are_refused(server: Running) -> None:

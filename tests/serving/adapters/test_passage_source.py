@@ -223,6 +223,16 @@ def test_a_server_that_is_not_there_or_says_nothing_is_told() -> None:
         asyncio.run(ServerPassages(url).asearch(QUESTION))
 
 
+def test_a_server_that_was_restarted_is_asked_on_a_new_connection(towns: Towns) -> None:
+    with running(towns.app()) as first:
+        source = ServerPassages(first.url)
+        found = source.search(QUESTION)
+    with pytest.raises(ServerError, match="cannot be reached"):
+        source.search(QUESTION)
+    with running(towns.app(), int(first.url.rsplit(":", 1)[1])):
+        assert source.search(QUESTION) == found == asyncio.run(source.asearch(QUESTION))
+
+
 def test_many_searches_at_once_and_loop_after_loop(server: Running) -> None:
     source = ServerPassages(server.url)
 
