@@ -15,7 +15,7 @@ from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.scoring import select_passages
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
-from wbrag_pipeline.usage.usage_reading import usage_of
+from wbrag_pipeline.usage.usage_reading import read_usage
 
 
 @dg.asset(
@@ -72,7 +72,7 @@ def _usage(settings: Settings, benchmark: str, encoder: EncoderResource) -> list
     """What served queries tell, where some were recorded."""
     if not RecordedQueries(settings.usage(benchmark)).segments():
         return []
-    return usage_of(settings, benchmark, encoder.load(settings)).lines()
+    return read_usage(settings, benchmark, encoder.load(settings)).lines()
 
 
 def _seconds(stage: Stage) -> dict[str, float]:

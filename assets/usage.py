@@ -8,7 +8,7 @@ from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
-from wbrag_pipeline.usage.usage_reading import usage_of
+from wbrag_pipeline.usage.usage_reading import read_usage
 
 NOT_YET = "training_again_is_not_worth_it_yet"
 
@@ -29,7 +29,7 @@ NOT_YET = "training_again_is_not_worth_it_yet"
 def usage(context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource) -> dg.MaterializeResult:
     """Whether units are retrieved, which questions find nothing good, and how far the questions have moved."""
     stage = Stage(context, deployment, encoder)
-    found = usage_of(stage.settings, stage.partition, encoder.load(stage.settings))
+    found = read_usage(stage.settings, stage.partition, encoder.load(stage.settings))
     figures: dict[str, float | int | str] = {
         "served": found.served,
         "with_units": found.with_units,

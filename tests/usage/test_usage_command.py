@@ -20,7 +20,7 @@ from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
-from wbrag_pipeline.usage.usage_reading import usage_of
+from wbrag_pipeline.usage.usage_reading import read_usage
 
 NOW = datetime.now(UTC)
 
@@ -82,7 +82,7 @@ def test_a_question_is_compared_with_those_that_trained(home: Settings, monkeypa
     """There are some twelve training questions, which is few: the border is asked for all the same."""
     monkeypatch.setattr("wbrag_pipeline.usage.question_drift.FEWEST_TRAINING", 5)
     record(home, recorded("Who founded Eskmere ?", "How do I bake a loaf of bread?"))
-    found = usage_of(home, "towns", load_encoder())
+    found = read_usage(home, "towns", load_encoder())
     assert found.far_border is not None and 0.3 < found.far_border < 1 and found.questions == 2
     assert found.shown.filter("far")["question"].to_list() == ["How do I bake a loaf of bread?"]
     assert found.good_score is not None and found.test_share is not None

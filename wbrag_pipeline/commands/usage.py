@@ -14,7 +14,7 @@ from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
-    from wbrag_pipeline.usage.usage_figures import UsageFigures
+    from wbrag_pipeline.usage.sample_figures import UsageFigures
 
 
 @with_settings(*RELEASE_SETTINGS)
@@ -37,7 +37,7 @@ def usage(
     from wbrag_pipeline.run_locks import at_work
     from wbrag_pipeline.storage import write_json
     from wbrag_pipeline.usage.recorded_queries import RecordedQueries
-    from wbrag_pipeline.usage.usage_reading import usage_of
+    from wbrag_pipeline.usage.usage_reading import read_usage
 
     name = Registry.load(settings.home).benchmark(benchmark).name
     recorded = RecordedQueries(settings.usage(name))
@@ -50,7 +50,7 @@ def usage(
     if not recorded.segments():
         say(f"{name}: no query is recorded; record some with: wbrag serve {name} --usage-share 0.01")
         return
-    figures = usage_of(settings, name, load_encoder(settings.encoder))
+    figures = read_usage(settings, name, load_encoder(settings.encoder))
     _print(name, figures, show)
     if json is not None:
         found = asdict(figures) | {"shown": figures.shown.to_dicts(), "verdict": figures.verdict}

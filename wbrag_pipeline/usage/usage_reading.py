@@ -15,7 +15,7 @@ from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.question_drift import USUAL, QuestionDrift, question_drift
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
-from wbrag_pipeline.usage.usage_figures import UsageFigures, different_questions, usage_figures
+from wbrag_pipeline.usage.sample_figures import UsageFigures, different_questions, sample_figures
 
 # Training questions that are compared at most; of more, as many are taken at even distances.
 _MOST_TRAINING = 20_000
@@ -23,7 +23,7 @@ _ANSWERED = 0.5  # score with retrieval of a question that counts as answered
 _FEWEST_ANSWERED = 20
 
 
-def usage_of(settings: Settings, benchmark: str, encoder: Encoder) -> UsageFigures:
+def read_usage(settings: Settings, benchmark: str, encoder: Encoder) -> UsageFigures:
     """What the recorded queries of a benchmark tell, beside its served release and the questions that trained last.
 
     Raises IntegrityError for a damaged file.
@@ -36,7 +36,7 @@ def usage_of(settings: Settings, benchmark: str, encoder: Encoder) -> UsageFigur
         opened = open_release(folder, release)
         units, trained = opened.units()["unit_id"], opened.settings(settings)
     questions = different_questions(recorded)
-    return usage_figures(
+    return sample_figures(
         recorded,
         release=release,
         unit_ids=units,

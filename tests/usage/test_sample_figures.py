@@ -10,7 +10,7 @@ import pytest
 
 from tests.usage.rows import numbered, recorded
 from wbrag_pipeline.usage.question_drift import QuestionDrift
-from wbrag_pipeline.usage.usage_figures import UsageFigures, different_questions, usage_figures
+from wbrag_pipeline.usage.sample_figures import UsageFigures, different_questions, sample_figures
 
 
 def figures(rows: pl.DataFrame, similarities: list[float] | None = None, **change: Any) -> UsageFigures:
@@ -18,7 +18,7 @@ def figures(rows: pl.DataFrame, similarities: list[float] | None = None, **chang
     given = {} if similarities is None else {"drift": QuestionDrift(np.array(similarities, dtype=np.float32), 0.5)}
     known: dict[str, Any] = {"release": "r000001", "unit_ids": pl.Series(["u_1", "u_2", "u_3"])}
     more: dict[str, Any] = {"good_score": 0.4, "test_share": 0.5, "drift": None, **given, **change}
-    return usage_figures(rows, questions=questions, **known, **more)
+    return sample_figures(rows, questions=questions, **known, **more)
 
 
 def test_every_figure_of_a_small_sample() -> None:

@@ -100,7 +100,7 @@ class UsageFigures:
         return [*told, ("training again", self.verdict)]
 
 
-def usage_figures(
+def sample_figures(
     recorded: pl.DataFrame,
     *,
     release: str,
