@@ -140,6 +140,17 @@ def test_memory_is_bounded_and_what_does_not_fit_is_counted(
     assert rows(towns).height == 5
 
 
+def test_no_more_of_a_large_request_is_kept_than_what_was_chosen(towns: Towns, start: Start) -> None:
+    chances = iter([0.9] * 99 + [0.1])
+    recorder = start(chance=lambda: next(chances))
+    ask(towns, recorder, *["zipper"] * 99, "velcro " * 100_000)
+    (noted,) = recorder._noted
+    assert noted.hits.height == 2 and "text" not in noted.hits.columns
+    assert sum(map(len, noted.questions)) <= usage_recorder._LONGEST + 1
+    recorder.write()
+    assert rows(towns).select("left_out", "found").rows() == [("long", 2)]
+
+
 def test_what_was_noted_when_something_was_forgotten_is_dropped(
     towns: Towns, start: Start, outcomes: Counter[str]
 ) -> None:

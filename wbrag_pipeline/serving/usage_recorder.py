@@ -107,8 +107,10 @@ class UsageRecorder:
         places = [place for place in range(len(questions)) if self._chance() < self._sample.share]
         if not places:
             return
-        bare = hits.select("query", "rank", "origin", "passage_id", "score")
-        noted = _Noted(benchmark, asked_at, release, [questions[place] for place in places], places, bare)
+        # No more of a large request is kept than what was chosen, and of a long text enough to see that it is.
+        bare = hits.filter(pl.col("query").is_in(places)).select("query", "rank", "origin", "passage_id", "score")
+        asked = [questions[place][: _LONGEST + 1] for place in places]
+        noted = _Noted(benchmark, asked_at, release, asked, places, bare)
         with self._noting:
             fits = self._waiting + len(places) <= _MOST_WAITING
             if fits:
