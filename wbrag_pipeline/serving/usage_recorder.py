@@ -35,6 +35,16 @@ _MOST_WAITING = 2_000  # queries in memory
 _LONGEST = 2_000  # characters of a text
 _KINDS = kinds_named(EVERY_KIND)
 
+_ASKED = pl.Schema(
+    {
+        "request": pl.Int32,
+        "query": pl.Int32,
+        "asked_at": pl.Datetime("us", "UTC"),
+        "release": pl.String,
+        "question": pl.String,
+    }
+)
+
 # Counts queries of the sample by what became of them.
 CountUsage = Callable[[str, int], None]
 
@@ -174,19 +184,24 @@ class UsageRecorder:
 
 def recorded_rows(noted: Sequence[_Noted], *, texts: bool) -> pl.DataFrame:
     """RECORDED rows of what was noted."""
-    return pl.concat([RECORDED.empty(), *(_rows(each, texts=texts) for each in noted)])
-
-
-def _rows(noted: _Noted, *, texts: bool) -> pl.DataFrame:
-    reasons = [_why_left_out(question, texts=texts) for question in noted.questions]
-    shown = ["" if reason else question for question, reason in zip(noted.questions, reasons, strict=True)]
-    asked = pl.DataFrame(
-        {"query": noted.places, "question_id": question_ids(shown), "question": shown, "left_out": reasons},
-        schema={"query": pl.Int32, "question_id": pl.String, "question": pl.String, "left_out": pl.String},
+    if not noted:
+        return RECORDED.empty()
+    asked = [
+        (request, place, each.asked_at, each.release, question)
+        for request, each in enumerate(noted)
+        for place, question in zip(each.places, each.questions, strict=True)
+    ]
+    reasons = [_why_left_out(question, texts=texts) for *_, question in asked]
+    shown = ["" if reason else question for (*_, question), reason in zip(asked, reasons, strict=True)]
+    queries = pl.DataFrame(asked, schema=_ASKED, orient="row").with_columns(
+        pl.Series("question_id", question_ids(shown), pl.String),
+        pl.Series("question", shown, pl.String),
+        pl.Series("left_out", reasons, pl.String),
     )
+    hits = pl.concat([each.hits.with_columns(request=pl.lit(at, pl.Int32)) for at, each in enumerate(noted)])
     found = (
-        noted.hits.sort("query", "rank")
-        .group_by("query", maintain_order=True)
+        hits.sort("request", "query", "rank")
+        .group_by("request", "query", maintain_order=True)
         .agg(
             found=pl.len().cast(pl.Int32),
             units=(pl.col("origin") == WRITEBACK).sum().cast(pl.Int32),
@@ -194,14 +209,10 @@ def _rows(noted: _Noted, *, texts: bool) -> pl.DataFrame:
             passages=pl.concat_str("origin", pl.lit(":"), "passage_id"),
         )
     )
-    none = pl.lit([], pl.List(pl.String))
     return (
-        asked.join(found, on="query", how="left", maintain_order="left")
+        queries.join(found, on=["request", "query"], how="left", maintain_order="left")
         .with_columns(
-            pl.col("found", "units").fill_null(0),
-            pl.col("passages").fill_null(none),
-            asked_at=pl.lit(noted.asked_at, pl.Datetime("us", "UTC")),
-            release=pl.lit(noted.release),
+            pl.col("found", "units").fill_null(0), pl.col("passages").fill_null(pl.lit([], pl.List(pl.String)))
         )
         .select(list(RECORDED.schema))
     )
