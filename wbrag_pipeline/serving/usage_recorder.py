@@ -37,11 +37,11 @@ _KINDS = kinds_named(EVERY_KIND)
 
 _ASKED = pl.Schema(
     {
-        "request": pl.Int32,
-        "query": pl.Int32,
+        "request": pl.Int32(),
+        "query": pl.Int32(),
         "asked_at": pl.Datetime("us", "UTC"),
-        "release": pl.String,
-        "question": pl.String,
+        "release": pl.String(),
+        "question": pl.String(),
     }
 )
 
