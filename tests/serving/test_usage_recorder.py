@@ -10,14 +10,18 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.serving.web import Towns, running
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.forget import forget
+from wbrag_pipeline.retrieval.knowledge_base import HITS
 from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 from wbrag_pipeline.serving import usage_recorder
 from wbrag_pipeline.serving.search_service import SearchService
 from wbrag_pipeline.serving.usage_recorder import UsageRecorder, UsageSample
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 
 Start = Callable[..., UsageRecorder]
@@ -149,6 +153,28 @@ def test_no_more_of_a_large_request_is_kept_than_what_was_chosen(towns: Towns, s
     assert sum(map(len, noted.questions)) <= usage_recorder._LONGEST + 1
     recorder.write()
     assert rows(towns).select("left_out", "found").rows() == [("long", 2)]
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
+
+
+@given(requests=st.lists(st.lists(st.tuples(ANY_TEXT, st.integers(0, 3)), min_size=1, max_size=4), max_size=4))
+def test_any_texts_and_hits_become_one_row_a_query(
+    tmp_path_factory: pytest.TempPathFactory, requests: list[list[tuple[str, int]]]
+) -> None:
+    sample = UsageSample(Settings(home=tmp_path_factory.mktemp("home")), share=1.0)
+    recorder = UsageRecorder(sample, ("b",), lambda outcome, queries: None, seconds=3600)
+    for queries in requests:
+        hits = [
+            (at, rank + 1, "writeback" if rank else "corpus", "p", 0.5)
+            for at, (_, count) in enumerate(queries)
+            for rank in range(count)
+        ]
+        found = pl.DataFrame(hits, schema=HITS, orient="row")
+        recorder.note("b", datetime.now(UTC), [question for question, _ in queries], "", found)
+    recorder.close()
+    expected = [(count, max(count - 1, 0)) for queries in requests for _, count in queries]
+    assert sample.of("b").read().select("found", "units").rows() == expected
 
 
 def test_what_was_noted_when_something_was_forgotten_is_dropped(

@@ -119,7 +119,8 @@ class UsageRecorder:
             return
         # No more of a large request is kept than what was chosen, and of a long text enough to see that it is.
         bare = hits.filter(pl.col("query").is_in(places)).select("query", "rank", "origin", "passage_id", "score")
-        asked = [questions[place][: _LONGEST + 1] for place in places]
+        # Half a character, which JSON can hold and no file can, is replaced.
+        asked = [questions[place][: _LONGEST + 1].encode("utf-8", "replace").decode() for place in places]
         noted = _Noted(benchmark, asked_at, release, asked, places, bare)
         with self._noting:
             fits = self._waiting + len(places) <= _MOST_WAITING
