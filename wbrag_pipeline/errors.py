@@ -11,6 +11,7 @@
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
+    ├── ServerError       (1)  a server that is asked for passages cannot be reached, or refuses
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -130,6 +131,17 @@ class VectorStoreError(WbragError):
     def __init__(self, store: str, reason: str) -> None:
         self.store, self.reason = store, reason
         super().__init__(f"{store}: {reason} (when that is put right, give the same command again)")
+
+
+class ServerError(WbragError):
+    """A server that is asked for passages cannot be reached, or refuses; ``status`` is that of HTTP, where it has one.
+
+    A search may be tried again where that is None, 429 or 503.
+    """
+
+    def __init__(self, address: str, problem: str, *, status: int | None = None) -> None:
+        self.address, self.problem, self.status = address, problem, status
+        super().__init__(f"{address}: {problem}")
 
 
 class TooManyFailedError(WbragError):
