@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
+from assets.pools import ENCODER
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
@@ -16,8 +17,9 @@ from wbrag_pipeline.tables import PASSAGES
     partitions_def=CORPORA,
     group_name="corpus",
     kinds={"faiss", "huggingface"},
+    pool=ENCODER,
     deps=["corpus_changes"],
-    freshness_policy=REFRESHED_NIGHTLY,
+    freshness_policy=REFRESHED_NIGHTLY.policy,
 )
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource

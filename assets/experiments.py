@@ -10,6 +10,8 @@ import polars as pl
 from pydantic import Field
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.pools import GENERATOR
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
@@ -51,8 +53,10 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         partitions_def=BENCHMARKS,
         group_name="experiments",
         kinds={"polars", "parquet"},
+        pool=GENERATOR,
         deps=[dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK), *after],
     )
+    @retried_on_the_network
     def experiment(
         context: dg.AssetExecutionContext,
         config: Methods,

@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.checks import warning_check
 from assets.partitions import CORPORA
+from assets.pools import ENCODER
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
@@ -19,6 +20,7 @@ SERVED_ARE_WHOLE = "served_releases_are_whole"
     partitions_def=CORPORA,
     group_name="corpus",
     kinds={"polars", "faiss"},
+    pool=ENCODER,
     io_manager_key="tables",
     dagster_type=TABLE,
     deps=["corpus_index"],

@@ -10,6 +10,7 @@
     ├── BusyError         (2)  something else is at work that must end first: names it
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
+    ├── EndpointError     (1)  a server that answers for the generator cannot be reached, or stops answering
     ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
@@ -122,6 +123,10 @@ class IntegrityError(WbragError):
     def __init__(self, file: Path | str, problem: str) -> None:
         self.file, self.problem = file, problem
         super().__init__(f"{file}: {problem}")
+
+
+class EndpointError(WbragError):
+    """A server that answers for the generator cannot be reached, or stopped; what it did answer is in the cache."""
 
 
 class TargetError(WbragError):
