@@ -4,10 +4,10 @@ import dagster as dg
 
 from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
-from assets.pools import ENCODER
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.reading_limit import TokenLimit, unread
 from wbrag_pipeline.tables import PASSAGES

@@ -5,11 +5,11 @@ import polars as pl
 
 from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 
 FIT_TO_SEARCH = "published_units_are_fit_to_search"

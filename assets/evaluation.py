@@ -6,11 +6,11 @@ import polars as pl
 from assets.checks import warning_check
 from assets.diagnosis import EVALUATION_IS_PLAUSIBLE, plausible
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.diagnosis import diagnose_evaluation
 from wbrag_pipeline.evaluation.drawing import chart_markdown

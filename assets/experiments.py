@@ -10,11 +10,11 @@ import polars as pl
 from pydantic import Field
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.experiments import pictures

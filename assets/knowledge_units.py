@@ -5,11 +5,11 @@ import polars as pl
 
 from assets.checks import blocking_check, in_preview, warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation import charts

@@ -5,11 +5,11 @@ import polars as pl
 
 from assets.checks import warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
 
 SERVES_THE_NEWEST = "newest_release_is_served"

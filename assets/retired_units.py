@@ -5,10 +5,10 @@ import polars as pl
 
 from assets.checks import warning_check
 from assets.partitions import CORPORA
-from assets.pools import ENCODER
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders
 from wbrag_pipeline.refresh.source_validity import KEPT, RELABELLED, RETIRED

@@ -6,11 +6,11 @@ import polars as pl
 from assets.checks import blocking_check
 from assets.freshness import TRAINED_NOW_AND_THEN
 from assets.partitions import BENCHMARKS
-from assets.pools import GENERATOR
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.recording import record_release
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.api import evaluate as evaluate
     from wbrag_pipeline.api import open_knowledge_base as open_knowledge_base
     from wbrag_pipeline.api import train as train
-    from wbrag_pipeline.component import KnowledgeBaseComponent as KnowledgeBase
+    from wbrag_pipeline.component import KnowledgeBaseComponent as KnowledgeBase  # noqa: F401
     from wbrag_pipeline.errors import WbragError as WbragError
     from wbrag_pipeline.releases.store import Release as Release
     from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase as OpenedKnowledgeBase  # noqa: F401

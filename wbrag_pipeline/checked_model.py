@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from wbrag_pipeline.errors import InputError
 
 
-def setting(
+def setting_field(
     default: Any,
     description: str,
     *,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
 from wbrag_pipeline.checked_model import CheckedModel
-from wbrag_pipeline.checked_model import setting as _setting
+from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -279,3 +280,51 @@ def test_the_job_rolls_back_and_the_asset_and_the_run_say_to_what(
     tagged = instance.get_run_by_id(done.run_id)
     assert tagged and tagged.tags["wbrag/release"] == first
     assert json.dumps(tagged.tags).count("wbrag/variant") == 1
+
+
+# The pools are there before the first run is in the queue.
+
+
+def queued_after_a_look(instance: dg.DagsterInstance, runs: list[dg.DagsterRun]) -> list[str]:
+    """Of runs that wait for the generator, those that a new instance's daemon would leave in the queue."""
+    from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+
+    storage, pools = instance.event_log_storage, instance.get_concurrency_config().pool_config
+    counter = GlobalOpConcurrencyLimitsCounter(
+        instance,
+        runs,
+        [],
+        concurrency_keys=storage.get_concurrency_keys(),
+        pool_limits=storage.get_pool_limits(),
+        pool_granularity=pools.pool_granularity,
+    )
+    left = []
+    for run in runs:
+        if counter.is_blocked(run):
+            left.append(run.run_id)
+        else:
+            counter.update_counters_with_launched_item(run)
+    return left
+
+
+def test_a_backfill_over_several_partitions_has_one_run_in_the_generators_pool_from_the_first_on(
+    place: Place, tmp_path: Path
+) -> None:
+    import yaml
+
+    from resources.pools import make_pools_known
+    from wbrag_pipeline.commands.pipeline import INSTANCE
+
+    job = place.definitions.defs.resolve_job_def("train_knowledge_base")
+    with dg.instance_for_test(overrides=yaml.safe_load(INSTANCE), temp_dir=str(tmp_path)) as instance:
+        runs = [instance.create_run_for_job(job, tags={"dagster/partition": f"b{n}"}) for n in range(4)]
+        assert {frozenset(run.run_op_concurrency.all_pools) for run in runs if run.run_op_concurrency} == {
+            frozenset({"generator", "encoder"})
+        }
+        make_pools_known(instance)
+        assert queued_after_a_look(instance, runs) == [run.run_id for run in runs[1:]]
+        # What somebody allowed stays.
+        instance.event_log_storage.set_concurrency_slots("generator", 3)
+        instance.event_log_storage.set_concurrency_slots("encoder", 3)
+        make_pools_known(instance)
+        assert queued_after_a_look(instance, runs) == [run.run_id for run in runs[3:]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.code_location import reload_code_location
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
@@ -79,3 +80,4 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
     with at_work(settings.layout, "wbrag remove", alone=[WHOLE_HOME], tell=partial(say, err=True)):
         remove(settings.layout, plan_removal(settings.layout, kind, name))
     say(f"{kind} {name} is removed")
+    reload_code_location(settings)
