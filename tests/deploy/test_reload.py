@@ -14,6 +14,7 @@ from dagster_graphql.schema import create_schema
 from graphql import parse, validate
 from typer.testing import CliRunner
 
+from deploy import check
 from tests.pipeline.conftest import write_tiny
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands import code_location
@@ -80,7 +81,10 @@ def add(tmp_path: Path, *, replace: bool = False) -> str:
 
 def test_the_queries_are_those_of_the_installed_dagster() -> None:
     schema = create_schema().graphql_schema
-    for query in (code_location._LOCATIONS, code_location._RELOAD):
+    found = [text for module in (code_location, check) for text in vars(module).values() if isinstance(text, str)]
+    queries = [text for text in found if text.lstrip().startswith(("query", "mutation", "{"))]
+    assert len(queries) == 10
+    for query in queries:
         assert validate(schema, parse(query)) == []
 
 
