@@ -30,7 +30,7 @@ VLLM_QUIET := VLLM_ENABLE_V1_MULTIPROCESSING=0 VLLM_NO_USAGE_STATS=1 VLLM_LOGGIN
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help demo test test-fp32 test-vllm test-lm docs lint format bench setup constraints clean
+.PHONY: help demo test test-deployment test-fp32 test-vllm test-lm docs lint format bench setup constraints clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -59,6 +59,9 @@ test-lm: ## A real small language model, on transformers, vLLM and llama.cpp's s
 	scripts/setup-vllm .venv-vllm
 	scripts/get-smollm2 .venv-vllm/smollm2 .venv-vllm
 	TEST_MODEL=.venv-vllm/smollm2 .venv-vllm/bin/python -m pytest tests/lm -p no:cacheprovider --durations 10
+
+test-deployment: $(STAMP) ## The deployment of deploy/ as processes: Postgres, code server, daemon, webserver, serve; no container
+	PYTHON=$(BIN)/python scripts/deployment-check
 
 docs: $(STAMP) ## The documentation site, into build/site: a warning, a broken link or a file from another host is an error
 	$(BIN)/python -m docs_reference

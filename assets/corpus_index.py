@@ -8,6 +8,7 @@ from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.reading_limit import TokenLimit, unread
 from wbrag_pipeline.retrieval.stores.recall import LEAST_RECALL
@@ -20,6 +21,7 @@ NEAREST_FOUND = "nearest_passages_found"
     partitions_def=CORPORA,
     group_name="corpus",
     kinds={"faiss", "huggingface"},
+    pool=ENCODER,
     deps=["corpus_changes"],
     check_specs=[
         warning_check(
@@ -29,7 +31,7 @@ NEAREST_FOUND = "nearest_passages_found"
             description=f"A search finds {LEAST_RECALL:.0%} of the nearest passages or more, measured at the build.",
         )
     ],
-    freshness_policy=REFRESHED_NIGHTLY,
+    freshness_policy=REFRESHED_NIGHTLY.policy,
 )
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource

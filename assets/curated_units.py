@@ -5,9 +5,11 @@ import polars as pl
 
 from assets.checks import blocking_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 
 FIT_TO_SEARCH = "published_units_are_fit_to_search"
@@ -17,6 +19,7 @@ FIT_TO_SEARCH = "published_units_are_fit_to_search"
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"polars"},
+    pool=GENERATOR,
     io_manager_key="tables",
     dagster_type=TABLE,
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
@@ -28,6 +31,7 @@ FIT_TO_SEARCH = "published_units_are_fit_to_search"
         )
     ],
 )
+@retried_on_the_network
 def curated_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

@@ -6,9 +6,11 @@ import polars as pl
 from assets.checks import warning_check
 from assets.diagnosis import EVALUATION_IS_PLAUSIBLE, plausible
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.diagnosis import diagnose_evaluation
 from wbrag_pipeline.evaluation.drawing import chart_markdown
@@ -20,6 +22,7 @@ from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
     partitions_def=BENCHMARKS,
     group_name="evaluation",
     kinds={"polars", "faiss"},
+    pool=GENERATOR,
     io_manager_key="tables",
     deps=["writeback_index", dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
     dagster_type=TABLE,
@@ -32,6 +35,7 @@ from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
         )
     ],
 )
+@retried_on_the_network
 def evaluation(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

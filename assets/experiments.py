@@ -10,9 +10,11 @@ import polars as pl
 from pydantic import Field
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.experiments import pictures
@@ -51,8 +53,10 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         partitions_def=BENCHMARKS,
         group_name="experiments",
         kinds={"polars", "parquet"},
+        pool=GENERATOR,
         deps=[dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK), *after],
     )
+    @retried_on_the_network
     def experiment(
         context: dg.AssetExecutionContext,
         config: Methods,

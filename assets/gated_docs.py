@@ -4,9 +4,11 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.training import stages
@@ -16,9 +18,11 @@ from wbrag_pipeline.training import stages
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"polars"},
+    pool=GENERATOR,
     io_manager_key="tables",
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
 )
+@retried_on_the_network
 def gated_docs(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

@@ -5,9 +5,11 @@ import polars as pl
 
 from assets.checks import blocking_check, in_preview, warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation import charts
@@ -30,6 +32,7 @@ MOST_EXTRACTIVE = 0.2
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"polars"},
+    pool=GENERATOR,
     io_manager_key="tables",
     dagster_type=TABLE,
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
@@ -48,6 +51,7 @@ MOST_EXTRACTIVE = 0.2
         ),
     ],
 )
+@retried_on_the_network
 def knowledge_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

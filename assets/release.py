@@ -5,9 +5,11 @@ import polars as pl
 
 from assets.checks import warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
 
 SERVES_THE_NEWEST = "newest_release_is_served"
@@ -17,6 +19,7 @@ SERVES_THE_NEWEST = "newest_release_is_served"
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"faiss"},
+    pool=GENERATOR,
     deps=["writeback_index", dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
     check_specs=[
         warning_check(
@@ -26,6 +29,7 @@ SERVES_THE_NEWEST = "newest_release_is_served"
         )
     ],
 )
+@retried_on_the_network
 def release(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

@@ -8,6 +8,7 @@ from assets.partitions import CORPORA
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders
 from wbrag_pipeline.refresh.source_validity import KEPT, RELABELLED, RETIRED
@@ -19,6 +20,7 @@ SERVED_ARE_WHOLE = "served_releases_are_whole"
     partitions_def=CORPORA,
     group_name="corpus",
     kinds={"polars", "faiss"},
+    pool=ENCODER,
     io_manager_key="tables",
     dagster_type=TABLE,
     deps=["corpus_index"],

@@ -4,9 +4,11 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import ENCODER
 from wbrag_pipeline.training import stages
 
 
@@ -14,9 +16,11 @@ from wbrag_pipeline.training import stages
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"faiss", "polars"},
+    pool=ENCODER,
     io_manager_key="tables",
     deps=[dg.AssetDep("corpus_index", partition_mapping=CORPUS_OF_BENCHMARK)],
 )
+@retried_on_the_network
 def retrievals(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

@@ -11,28 +11,46 @@ from typing import Any
 
 import dagster as dg
 
+from assets.partitions import BENCHMARKS, CORPORA
 from resources.deployment import Deployment
 from resources.last_training import last_training
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 
 REFRESH, LOOK_AT_USAGE = "index_corpus", "look_at_usage"
+# A refresh takes units out that lost their sources: it does not wait behind a backfill over all benchmarks.
+_BEFORE_BACKFILLS = {"dagster/priority": "1"}
 _LOOKED_AT = 100  # refreshes of a corpus between two looks, newest first
 
 
 def _indexed(settings: Settings) -> list[str]:
+    """Corpora with an index. One that was added since the code location loaded is no partition yet: a run of it would
+    end the whole tick, and the other corpora would not be refreshed.
+    """
     corpora = Registry.load(settings.home).corpora
-    return [name for name in corpora if is_indexed(settings, name)]
+    return [name for name in CORPORA.get_partition_keys() if name in corpora and is_indexed(settings, name)]
 
 
-@dg.schedule(job_name=REFRESH, cron_schedule="0 2 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+def _cron() -> str:
+    setting = Settings.from_environment().refresh_cron
+    try:
+        dg.ScheduleDefinition(job_name=REFRESH, cron_schedule=setting)
+    except dg.DagsterInvalidDefinitionError as error:
+        hint = "for example 0 2 * * *, every night at two"
+        raise InputError(f"{setting!r} is no cron line", field="WBRAG_REFRESH_CRON", hint=hint) from error
+    return setting
+
+
+@dg.schedule(job_name=REFRESH, cron_schedule=_cron(), default_status=dg.DefaultScheduleStatus.RUNNING)
 def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    """Every night at two: one run a corpus that has an index. On unless switched off in the UI."""
+    """Every night at two (WBRAG_REFRESH_CRON): one run a corpus that has an index. On unless switched off in the UI."""
     corpora = _indexed(Deployment().settings)
-    return [dg.RunRequest(partition_key=corpus) for corpus in corpora] or dg.SkipReason("no corpus was indexed yet")
+    # Dagster refuses several runs without keys. A key is looked up among those of the same tick.
+    requests = [dg.RunRequest(run_key=corpus, partition_key=corpus, tags=_BEFORE_BACKFILLS) for corpus in corpora]
+    return requests or dg.SkipReason("no corpus was indexed yet")
 
 
 @dg.schedule(job_name=LOOK_AT_USAGE, cron_schedule="0 4 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
@@ -63,7 +81,9 @@ def corpus_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             state = None
         if (state is None or state.source != now[corpus]) and seen.get(corpus) == now[corpus]:
             # The key keeps a source that is refused (most of it is gone) from being tried every minute.
-            requests.append(dg.RunRequest(partition_key=corpus, run_key=f"{corpus} {now[corpus]}"))
+            requests.append(
+                dg.RunRequest(partition_key=corpus, tags=_BEFORE_BACKFILLS, run_key=f"{corpus} {now[corpus]}")
+            )
     if not requests and seen == now:
         return dg.SkipReason("no corpus' files changed")
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(now, sort_keys=True))
@@ -85,12 +105,17 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
                 seen[corpus] = refreshes[0][0]
             changed = [at for _, at, something in refreshes if something]
             if changed:
-                requests += _trainings(context.instance, settings, registry.benchmarks_of(corpus), max(changed))
+                requests += _trainings(context.instance, settings, _known(registry.benchmarks_of(corpus)), max(changed))
         if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
             return dg.SkipReason("no corpus was refreshed")
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
 
     return benchmarks_after_refresh
+
+
+def _known(benchmarks: Sequence[str]) -> list[str]:
+    """Those that were there when the code location loaded."""
+    return [name for name in BENCHMARKS.get_partition_keys() if name in benchmarks]
 
 
 def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, float, bool]]:

@@ -16,6 +16,7 @@ import polars as pl
 from resources.corpus import open_corpus
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.run_tags import RELEASE, tag_run
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.formatting import markdown_table, unlinked
 from wbrag_pipeline.lineage import Lineage
@@ -74,11 +75,20 @@ class Stage:
         Dagster's own record of this run, since a refresh or a promotion by hand may name another candidate meanwhile.
         """
         folder = self.settings.releases(self.partition)
+        found = self._built_here(folder) or candidate(folder)
+        self.tag_release(found)
+        return found
+
+    def tag_release(self, release: Release) -> None:
+        """Let the run be found by the release that it makes or looks at."""
+        tag_run(self.dagster.instance, self.dagster.run, RELEASE, release.name)
+
+    def _built_here(self, folder: Path) -> Release | None:
         made = dg.AssetRecordsFilter(dg.AssetKey("writeback_index"), asset_partitions=[self.partition])
         for record in self.dagster.instance.fetch_materializations(made, limit=_LOOKED_AT).records:
             if record.run_id == self.run_id and (found := record.asset_materialization):
                 return open_release(folder, str(found.metadata["release"].value))
-        return candidate(folder)
+        return None
 
     def result(
         self,

@@ -6,9 +6,11 @@ import polars as pl
 from assets.checks import blocking_check
 from assets.freshness import TRAINED_NOW_AND_THEN
 from assets.partitions import BENCHMARKS
+from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
+from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.recording import record_release
 
@@ -19,7 +21,8 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
     partitions_def=BENCHMARKS,
     group_name="training",
     kinds={"faiss"},
-    freshness_policy=TRAINED_NOW_AND_THEN,
+    pool=GENERATOR,
+    freshness_policy=TRAINED_NOW_AND_THEN.policy,
     check_specs=[
         blocking_check(
             UNITS_AND_INDEX_AGREE,
@@ -28,6 +31,7 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
         )
     ],
 )
+@retried_on_the_network
 def writeback_index(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
@@ -38,6 +42,7 @@ def writeback_index(
     """An immutable release of the published units; `release` decides whether it is served."""
     stage = Stage(context, deployment, encoder, generator)
     release = stages.candidate_release(stage.context, curated_units)
+    stage.tag_release(release)
     record_release(stage.context, stage.lineage, release)
     released, indexed = release.units()["unit_id"], release.index(stage.context.encoder).ids
     published = curated_units.filter(state="published")["unit_id"]

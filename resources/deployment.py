@@ -7,12 +7,16 @@ from typing import Any, Optional
 import dagster as dg
 from pydantic import Field, create_model
 
+from resources.run_tags import VARIANT, tag_run
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.budget import budget_of, spending
 from wbrag_pipeline.home import CORPUS_TABLES
 from wbrag_pipeline.rag.methods import with_canonical_method
 from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
 from wbrag_pipeline.settings import Setting, Settings, all_settings
+
+# The op that moves the pointer back to the release before.
+PREVIOUS_RELEASE = "previous_release"
 
 
 class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -33,6 +37,8 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             return
         partition = run.tags.get("dagster/partition", "")
         alone, shared = _locks(settings, partition, run.step_keys_to_execute or ())
+        if context.instance:
+            tag_run(context.instance, run, VARIANT, settings.variant)
         doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
         tell = context.log.warning if context.log else print
         with (
@@ -46,6 +52,8 @@ def _locks(settings: Settings, partition: str, steps: Sequence[str]) -> tuple[li
     """What a run has alone, and what it shares."""
     if any(step in CORPUS_TABLES or step == "corpus_index" for step in steps):
         return [corpus_lock(partition)], []
+    if set(steps) == {PREVIOUS_RELEASE}:
+        return [], []  # only the pointer moves, and at once
     entry = Registry.load(settings.home).benchmarks.get(partition)
     if entry is None:
         return [], []

@@ -26,6 +26,7 @@ def test_the_names_are_these() -> None:
         "Evaluation",
         "KnowledgeBase",
         "LiveRetriever",
+        "OpenedKnowledgeBase",
         "Release",
         "Reply",
         "Settings",

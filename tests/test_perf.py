@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import curation, encode, generate, load, read, refresh, scale, serve
+from perf import backfill, curation, encode, generate, load, read, refresh, scale, serve
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -104,6 +104,16 @@ def test_refresh(run: Run) -> None:
     assert "120 passages" in shown
     assert "1 deleted" in shown
     assert "same state, byte for byte: yes" in shown
+
+
+@pytest.mark.slow
+def test_backfill(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WBRAG_HOME", "put back at the end")
+    shown = run(backfill, "--datasets", 3, "--trained", 2)
+    assert "3 datasets of 10 questions" in shown
+    assert re.search(rf"definitions:{NUMBER} CPU-seconds", shown)
+    assert re.search(rf"a run:{NUMBER} CPU-seconds, of these{NUMBER} in the assets", shown)
+    assert re.search(rf"wbrag status{NUMBER}, wbrag lineage{NUMBER} CPU-seconds", shown)
 
 
 @pytest.mark.slow

@@ -34,11 +34,16 @@ CHANGES_NO_TABLE = {
     "prices": "it says what calls cost, and is a file of the user's",
     "max_tokens": "it says when a run stops, and a stage that stops stores nothing",
     "max_cost": "it says when a run stops, and a stage that stops stores nothing",
+    "webserver": "it says who is told of new entries of the registry",
+    "refresh_cron": "it says when a refresh runs, not what it does",
+    "owners": "they are shown, and decide nothing",
 }
 # A release tells how it was made, not where, nor what it might have cost.
-NOT_RECORDED = ("home", "prices", "max_tokens", "max_cost")
+NOT_RECORDED = ("home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners")
 # Texts of any wording are taken; a method is looked up where it is used.
 TAKES_ANYTHING = ("home", "prices", "encoder", "generator", "engine_arguments", "method", "private", "index")
+# Dagster reads these when it loads the code location.
+TAKES_ANYTHING += ("webserver", "refresh_cron", "owners")
 
 SETTINGS = all_settings()
 each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -28,19 +28,21 @@ if TYPE_CHECKING:
     from wbrag_pipeline.api import evaluate as evaluate
     from wbrag_pipeline.api import open_knowledge_base as open_knowledge_base
     from wbrag_pipeline.api import train as train
+    from wbrag_pipeline.component import KnowledgeBaseComponent as KnowledgeBase  # noqa: F401
     from wbrag_pipeline.errors import WbragError as WbragError
     from wbrag_pipeline.releases.store import Release as Release
-    from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase as KnowledgeBase
+    from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase as OpenedKnowledgeBase  # noqa: F401
     from wbrag_pipeline.serving.live import LiveRetriever as LiveRetriever
     from wbrag_pipeline.settings import Settings as Settings
 
 __version__ = "0.1.0"
 
-# Loaded when they are first asked for, so that importing the package costs nothing.
+# Loaded when they are first asked for, so that importing the package costs nothing; the name there, where it differs.
 _WHERE = {
     "Evaluation": "api",
-    "KnowledgeBase": "retrieval.knowledge_base",
+    "KnowledgeBase": "component:KnowledgeBaseComponent",
     "LiveRetriever": "serving.live",
+    "OpenedKnowledgeBase": "retrieval.knowledge_base:KnowledgeBase",
     "Release": "releases.store",
     "Reply": "api",
     "Settings": "settings",
@@ -58,7 +60,8 @@ __all__ = [*_WHERE]  # noqa: PLE0604 - names, from the table above
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    module, _, other_name = _WHERE[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), other_name or name)
 
 
 def __dir__() -> list[str]:

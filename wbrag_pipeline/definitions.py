@@ -2,12 +2,14 @@
 
 import dagster as dg
 
+from assets.code_versions import code_version
 from assets.corpus_changes import corpus_changes
 from assets.corpus_index import corpus_index
 from assets.curated_units import curated_units
 from assets.diagnosis import training_is_plausible
 from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
+from assets.freshness import AGE_CHECKS, ages_by_partition, check_ages
 from assets.gated_docs import gated_docs
 from assets.knowledge_units import knowledge_units, no_gold_answer
 from assets.passages import passages
@@ -16,6 +18,7 @@ from assets.release import release
 from assets.report import report
 from assets.retired_units import retired_units
 from assets.retrievals import retrievals
+from assets.rolling_back import roll_back
 from assets.schedules import LOOK_AT_USAGE, REFRESH, corpora_at_night, corpus_files, training_sensor, usage_at_night
 from assets.stored_tables import SCHEMA_CHECKS
 from assets.usage import usage
@@ -25,6 +28,7 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from resources.run_log import run_log
 from resources.table_io import table_io_manager
+from wbrag_pipeline.settings import Settings
 
 CORPUS_ASSETS = [passages, corpus_changes, corpus_index, retired_units]
 BENCHMARK_ASSETS = [
@@ -72,9 +76,23 @@ report_experiments = dg.define_asset_job(
 )
 
 
+_settings = Settings.from_environment()
+# The one home of this code location: partitions and schedules are those of its registry.
+HOME = _settings.home
+OWNERS = [name.strip() for name in _settings.owners.split(",") if name.strip()]
+
+
+def _answered_for(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """What every asset has and none says by itself: who answers for it, and the version of the code it is made by."""
+    return spec.replace_attributes(owners=OWNERS, code_version=code_version(spec.group_name or ""))
+
+
 defs = dg.Definitions(
-    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, usage, *EXPERIMENTS, experiments_report],
-    asset_checks=[*SCHEMA_CHECKS, no_gold_answer, training_is_plausible],
+    assets=[
+        asset.map_asset_specs(_answered_for)
+        for asset in (*CORPUS_ASSETS, *BENCHMARK_ASSETS, usage, *EXPERIMENTS, experiments_report)
+    ],
+    asset_checks=[*SCHEMA_CHECKS, *AGE_CHECKS, no_gold_answer, training_is_plausible],
     jobs=[
         index_corpus,
         train_knowledge_base,
@@ -82,9 +100,11 @@ defs = dg.Definitions(
         look_at_usage,
         run_experiments,
         report_experiments,
+        roll_back,
+        check_ages,
     ],
     schedules=[corpora_at_night, usage_at_night],
-    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test])],
+    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition],
     resources={
         "deployment": Deployment(),
         "encoder": EncoderResource(),

@@ -12,6 +12,7 @@
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
     ├── ServerError       (1)  a server that is asked for passages cannot be reached, or refuses
+    ├── EndpointError     (1)  a server that answers for the generator cannot be reached, or stops answering
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -123,6 +124,10 @@ class IntegrityError(WbragError):
     def __init__(self, file: Path | str, problem: str) -> None:
         self.file, self.problem = file, problem
         super().__init__(f"{file}: {problem}")
+
+
+class EndpointError(WbragError):
+    """A server that answers for the generator cannot be reached, or stopped; what it did answer is in the cache."""
 
 
 class VectorStoreError(WbragError):

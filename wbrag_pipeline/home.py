@@ -14,6 +14,7 @@
     usage/VARIANT/BENCHMARK/*.parquet        queries that wbrag serve recorded, where it was asked to
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
     published.json                           where units were published to, and this home's id there
+    webserver.json                           where wbrag ui listens, for wbrag add
     dagster-elsewhere.json                   folders outside the home where Dagster kept records of this home
 
 A name becomes a path component by ``path_name``. No other module joins these parts by itself.
@@ -121,6 +122,11 @@ class Home:
     def withdrawals(self) -> Path:
         """JSON file: forgotten units that must still leave collections which could not be reached."""
         return self.folder / "forgotten" / "withdrawals.json"
+
+    @property
+    def webserver(self) -> Path:
+        """JSON file: the address of the newest ``wbrag ui`` over this home, which may have ended."""
+        return self.folder / "webserver.json"
 
     def note_dagster(self, folder: Path) -> None:
         """Note where Dagster keeps its records if that is outside the home: forgetting must look there too."""

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import field_validator
 
+from wbrag_pipeline.checked_model import CheckedModel
+from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
@@ -40,43 +42,12 @@ TABLES_IN_ORDER = (
 _ENGINES = ("encoder", "generator", "method")
 # Those that name what is searched; together they are one part of a path.
 _SPACE = ("encoder", "store", "index")
-# What decides nothing of what is made: where it is, and what it may cost.
-_NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost"}
+# What decides nothing of what is made: where it is, what it may cost, and how Dagster runs and shows it.
+_NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
 _LONGEST = 160  # characters of a variant in a path
 
 
-def _setting(
-    default: Any,
-    description: str,
-    *,
-    changes: str = "",
-    short: str = "",
-    no_flag: str = "",
-    **limits: Any,
-) -> Any:
-    extra: dict[str, Any] = {"changes": changes, "short": short, "no_flag": no_flag}
-    return Field(default, description=description, json_schema_extra=extra, **limits)
-
-
-class _Checked(BaseModel):
-    """A frozen model whose errors are ``InputError``, named by field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else ""
-            if first["type"] == "extra_forbidden":
-                known = ", ".join(type(self).model_fields)
-                raise InputError("is no setting", field=name, hint=f"one of {known}") from None
-            problem = first["msg"][:1].lower() + first["msg"][1:]
-            raise InputError(f"{problem}, not {first['input']!r}", field=name) from None
-
-
-class Gates(_Checked):
+class Gates(CheckedModel):
     """Thresholds of both gates (paper, sections 3.2 and 3.3; defaults of its section 4.1). All compare strictly."""
 
     tau_s: float = _setting(0.1, "Least score with retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1)
@@ -197,6 +168,22 @@ class Settings(Gates):
     )
     max_cost: float | None = _setting(
         None, "Money that one command may spend, in the currency of the prices; it stops before it is more", gt=0
+    )
+
+    webserver: str = _setting(
+        "",
+        "Address of the Dagster webserver over this home; wbrag add and wbrag remove make it load the new entries",
+        no_flag="no flag: it is the deployment's, and wbrag ui notes its own",
+    )
+    refresh_cron: str = _setting(
+        "0 2 * * *",
+        "When Dagster refreshes the indexed corpora, as a cron line, in UTC",
+        no_flag="no flag: read when the code location loads",
+    )
+    owners: str = _setting(
+        "team:knowledge-base",
+        "Who answers for the assets in Dagster: mail addresses and team:NAME, with commas between",
+        no_flag="no flag: read when the code location loads",
     )
 
     @classmethod

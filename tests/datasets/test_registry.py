@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -285,3 +286,24 @@ def test_an_entry_whose_data_moved_leaves_the_others_alone(home: Path, data: Pat
     with pytest.raises(InputError, match=r"corpus\.jsonl: there is no such file"):
         registry.passages("mine")
     assert registry.benchmark("sample_nq").corpus == "sample"
+
+
+def test_loading_grows_with_the_number_of_entries_and_not_with_its_square(home: Path, data: Path) -> None:
+    def calls_with(entries: int) -> int:
+        for number in range(entries):
+            entry(home, "corpora", f"c{number:04d}", f"path: {data}/corpus.jsonl\n")
+        made = 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal made
+            made += event in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            Registry.load(home)
+        finally:
+            sys.setprofile(None)
+        return made
+
+    few, many, most = calls_with(0), calls_with(60), calls_with(120)
+    assert most - many < 1.3 * (many - few)

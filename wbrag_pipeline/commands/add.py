@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.code_location import reload_code_location
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.datasets.tasks import TASKS
@@ -71,6 +72,7 @@ def corpus(
     if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
         is_cut = split or added.corpus.path.is_dir()
         say(f"{found}" + ("" if is_cut else "; --replace --split cuts long rows into parts"))
+    reload_code_location(settings)
 
 
 @app.command()
@@ -128,6 +130,7 @@ def benchmark(
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
     counts = f"{added.train_questions:,} training and {added.test_questions:,} test questions"
     say(f"benchmark {name}: {counts}{dropped} ({added.file})")
+    reload_code_location(settings)
 
 
 @app.command()
@@ -186,3 +189,4 @@ def log(
         found = answers_to_look_into(added.benchmark)
         write_text(look_into, found.write_ndjson())
         say(f"{found.height:,} answers to look into: {look_into}")
+    reload_code_location(settings)

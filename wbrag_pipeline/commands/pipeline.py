@@ -20,18 +20,34 @@ if TYPE_CHECKING:
     from wbrag_pipeline.datasets.registry import Benchmark
 
 
+# Dagster's instance of a home, unless there is one already. deploy/dagster.yaml is that of a deployment, and says why.
+INSTANCE = """\
+concurrency:
+  pools:
+    granularity: run
+    default_limit: 1
+  runs:
+    max_concurrent_runs: 10
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+_OF_EARLIER_VERSIONS = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+
+
 def dagster_folder(settings: Settings) -> Path:
     """Dagster's own folder: $DAGSTER_HOME where set, else one under WBRAG_HOME; nothing is made."""
     return Path(os.environ.get("DAGSTER_HOME") or settings.home / "dagster").absolute()
 
 
 def dagster_home(settings: Settings) -> Path:
-    """``dagster_folder``, made where it is missing, with Dagster's telemetry off."""
+    """``dagster_folder``, made where it is missing, with an instance that loads one model at a time."""
     folder = dagster_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
-    if not configuration.exists():
-        write_text(configuration, "telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
+    if not configuration.exists() or configuration.read_text(encoding="utf-8") == _OF_EARLIER_VERSIONS:
+        write_text(configuration, INSTANCE)
     return folder
 
 
@@ -44,11 +60,14 @@ def dagster_instance(settings: Settings) -> Iterator[DagsterInstance]:
     """
     import dagster as dg
 
+    from resources.pools import make_pools_known
+
     prepare_environment(settings)
     with locked(dagster_home(settings)):
         instance = dg.DagsterInstance.get()
         for made_when_asked_for in ("run_storage", "event_log_storage", "schedule_storage"):
             getattr(instance, made_when_asked_for)
+        make_pools_known(instance)
     with instance:
         yield instance
 

@@ -159,19 +159,19 @@ def rollback(
 
     Example: wbrag release rollback sample_nq --reason "wrong answers on opening hours"
     """
-    from wbrag_pipeline.releases import pointer
-    from wbrag_pipeline.releases import store as releases
-    from wbrag_pipeline.run_locks import at_work
+    from wbrag_pipeline.refresh.rolling_back import roll_back
 
-    _require(settings, benchmark)
-    with at_work(settings.layout, "wbrag release rollback", tell=partial(say, err=True)):
-        folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
-        left = pointer.served_name(folder)
-        move = releases.rollback(folder, actor=_actor(), reason=reason, instead=instead)
-        served = _record(settings, benchmark)
-    target = move.release if move.action == "rollback" else move.previous
-    say(f"{benchmark} is served {served}{' again' if served == target else ''}, instead of {left}")
-    _say_what_follows(settings, benchmark, target, served)
+    done = roll_back(
+        settings,
+        benchmark,
+        actor=_actor(),
+        reason=reason,
+        doing="wbrag release rollback",
+        tell=partial(say, err=True),
+    )
+    again = " again" if done.served == done.target else ""
+    say(f"{benchmark} is served {done.served}{again}, instead of {done.left}")
+    _say_what_follows(settings, benchmark, done.target, done.served)
 
 
 def held_back(settings: Settings, benchmark: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wbrag_pipeline.commands.code_location import reload_code_location
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
@@ -85,3 +86,4 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
     for other in dropped.others:
         say(f"stays: {other}, made when this home lay there; drop it in its store")
     say(f"{kind} {name} is removed")
+    reload_code_location(settings)

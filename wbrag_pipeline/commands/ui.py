@@ -24,9 +24,11 @@ def ui(
 
     Example: wbrag ui --port 3000
     """
+    from wbrag_pipeline.commands.code_location import note_webserver
     from wbrag_pipeline.commands.pipeline import dagster_instance
 
     with dagster_instance(settings):
         pass  # made before Dagster's several processes ask for it at once
+    note_webserver(settings, f"http://127.0.0.1:{port}")
     arguments = [sys.executable, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions", "-p", str(port)]
     os.execv(sys.executable, arguments)

@@ -34,7 +34,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn, cast, get_args
+from typing import Literal, NoReturn, cast, get_args
 
 import polars as pl
 
@@ -141,13 +141,13 @@ class Registry:
         """
         Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
-        for file in _entries("corpora", home, corpora):
+        for file in _entries("corpora", home):
             fields = fields_of(file, required=("path",), optional=("description", "map", "split"))
             path, split = _path(file, fields["path"]), _split(file, fields.get("split", ""))
             columns = _columns(file, fields, PASSAGE_NAMES)
             corpora[file.stem] = Corpus(file.stem, path, fields.get("description", ""), split, columns)
         benchmarks: dict[str, Benchmark] = {}
-        for file in _entries("benchmarks", home, benchmarks):
+        for file in _entries("benchmarks", home):
             benchmarks[file.stem] = _benchmark(file, corpora)
         return cls(corpora, benchmarks, read_tombstones(home))
 
@@ -210,8 +210,9 @@ def check_name(name: str, file: Path | None = None) -> None:
         raise InputError(f"{name!r} is the name of a folder of the home", file=file, field="name", hint="use another")
 
 
-def _entries(kind: EntryKind, home: Path, taken: dict[str, Any]) -> Iterator[Path]:
-    """YAML files of a kind, built-in ones first, each group by name; ``taken`` fills up while this is consumed."""
+def _entries(kind: EntryKind, home: Path) -> Iterator[Path]:
+    """YAML files of a kind, built-in ones first, each group by name. No two have names that differ in case alone."""
+    taken: dict[str, str] = {}
     for folder in (BUILT_IN / kind, home / kind):
         if not folder.is_dir():
             continue
@@ -221,9 +222,10 @@ def _entries(kind: EntryKind, home: Path, taken: dict[str, Any]) -> Iterator[Pat
             check_name(file.stem, file)
             if file.suffix == ".yml":
                 raise InputError("would not be read", file=file, hint=f"name it {file.stem}.yaml")
-            clash = next((name for name in taken if name.casefold() == file.stem.casefold()), None)
+            clash = taken.get(file.stem.casefold())
             if clash is not None:
                 raise InputError(f"the name {clash!r} is taken", file=file, field="name", hint="rename the file")
+            taken[file.stem.casefold()] = file.stem
             yield file
 
 

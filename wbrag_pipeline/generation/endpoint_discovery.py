@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.errors import EndpointError, InputError
 from wbrag_pipeline.generation.endpoint_abilities import with_abilities
 from wbrag_pipeline.generation.endpoint_address import with_version
 from wbrag_pipeline.generation.endpoint_probes import PROBE, Heard, Prober
@@ -49,7 +49,7 @@ def find_out(
 ) -> Discovery:
     """Ask the endpoint for its models, for one plain answer, and then for each ability by itself.
 
-    A probe whose reply cannot be used is as one that was refused: the ability is not there. Raises WbragError where
+    A probe whose reply cannot be used is as one that was refused: the ability is not there. Raises EndpointError where
     nothing answers, InputError where the endpoint does not serve the model.
     """
     told = _located(replicas, model)
@@ -113,7 +113,7 @@ def _entries(prober: Prober, model: str) -> Mapping[str, ListedModel]:
     entries = prober.ask("/models", None, parse_models)
     if isinstance(entries, Unanswered) and entries.status != 200:
         hint = f"is the server running? (for example: vllm serve {model})"
-        raise WbragError(f"{prober.name} does not answer: {entries}; {hint}")
+        raise EndpointError(f"{prober.name} does not answer: {entries}; {hint}")
     return entries if isinstance(entries, Mapping) else {}
 
 
@@ -176,7 +176,7 @@ def _settled(
     if isinstance(problem, Refused) and not problem.too_long:
         hint = _names(entries, prober.model)
         raise InputError(f"{prober.name} refuses a chat completion ({problem})", field="generator", hint=hint)
-    raise WbragError(f"{prober.name} gives no chat completion: {problem}")
+    raise EndpointError(f"{prober.name} gives no chat completion: {problem}")
 
 
 def _of_the_model(refusal: Refused, dialect: Dialect) -> bool:

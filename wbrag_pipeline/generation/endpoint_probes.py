@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from wbrag_pipeline.errors import WbragError
+from wbrag_pipeline.errors import EndpointError
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.openai_dialect import Dialect
 from wbrag_pipeline.generation.openai_format import Signs, chat_body, parse_chat, signs_in
@@ -45,7 +45,7 @@ class Prober:
     def ask(self, path: str, body: Any, read: Callable[[Any], Told]) -> Told | Refused | Unanswered:
         """What ``read`` makes of the reply, or the Refused or Unanswered that came instead of it.
 
-        Raises KeyRefused, and WbragError where the server is not well while it is asked what it can do.
+        Raises KeyRefused, and EndpointError where the server is not well while it is asked what it can do.
         """
         outcomes: list[Told | Refused | Unanswered] = []
 
@@ -67,7 +67,7 @@ class Prober:
         if isinstance(outcome, Unanswered) and outcome.status in (0, *_NOT_NOW):
             if path != "/chat/completions":  # a route that not every server has: some cut the connection over it
                 return outcome
-            raise WbragError(f"{self.name} stopped answering while it was asked what it can do: {outcome}")
+            raise EndpointError(f"{self.name} stopped answering while it was asked what it can do: {outcome}")
         return outcome
 
     def chat(self, request: Request, dialect: Dialect) -> Heard | Refused | Unanswered:

@@ -133,6 +133,15 @@ ENGINES: ExtensionPoint[Callable[[str, Mapping[str, Any]], Engine]] = ExtensionP
 )
 
 
+# Engines that ask no server; of those that other packages bring nothing is known.
+_IN_THIS_PROCESS = ("reader", "transformers", "vllm")
+
+
+def runs_in_this_process(name: str) -> bool:
+    """Whether the generator of that name asks nobody over a network: what failed once would fail again."""
+    return name.partition(":")[0] in _IN_THIS_PROCESS
+
+
 def _object(arguments: str) -> dict[str, Any]:
     try:
         value = json.loads(arguments or "{}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.errors import EndpointError, InputError, WbragError
 from wbrag_pipeline.generation.batch_api import BatchApi, HostedBatch, LineOutcome, request_line
 from wbrag_pipeline.generation.batch_records import BatchRecord, BatchRecords
 from wbrag_pipeline.generation.endpoint_address import PREFIX
@@ -92,8 +92,8 @@ class OpenAIBatch(OpenAIEndpoint):
     def complete(self, requests: Sequence[Request], arrived: Callable[[int, Completion], None]) -> None:
         """See the protocol. Batches that an earlier run has sent, and that hold some of these requests, are waited for.
 
-        Raises WbragError where a batch was cancelled or cannot be reached, InputError where the service refuses it;
-        what it answered has arrived by then.
+        Raises EndpointError where the service cannot be reached, WbragError where a batch was cancelled, InputError
+        where the service refuses it; what it answered has arrived by then.
         """
         waiting, before = list(range(len(requests))), None
         for number in range(1, self.batching.rounds + 1):
@@ -128,7 +128,7 @@ class OpenAIBatch(OpenAIEndpoint):
             for record in under_way:
                 self._collect(record, going)
         except (Refused, Unanswered) as error:
-            raise WbragError(
+            raise EndpointError(
                 f"{self.name}: {error}; what was answered is kept, and a rerun goes on from here"
             ) from None
         for custom_id in list(going.places):  # in a batch that the service does not know any more, say

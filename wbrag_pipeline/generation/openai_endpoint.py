@@ -14,7 +14,7 @@ from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.errors import EndpointError, InputError
 from wbrag_pipeline.generation.api_key import KEY_VARIABLES
 from wbrag_pipeline.generation.endpoint_address import PREFIX, parse_name
 from wbrag_pipeline.generation.endpoint_discovery import Discovery, find_out, say_what_is_lacking
@@ -261,7 +261,7 @@ class OpenAIEndpoint:
     ) -> list[Any]:
         """What ``read`` makes of each reply, None for what could not be had.
 
-        needed: raise WbragError in place of a None, but for what does not fit. Token ids and texts are of that kind:
+        needed: raise EndpointError in place of a None, but for what does not fit. Token ids and texts are of that kind:
         without them a prompt would be taken for too long, or a cut answer for a whole one that is stored for good.
         """
         results: list[Any] = [None] * len(bodies)
@@ -276,7 +276,7 @@ class OpenAIEndpoint:
 
         self._replicas.send(len(bodies), lambda i: (path, bodies[i]), lambda _, reply: read(reply), done)
         if lost and needed:
-            raise WbragError(f"{self.name} fails at {path.removeprefix('/')}: {lost[0]}; a rerun goes on from here")
+            raise EndpointError(f"{self.name} fails at {path.removeprefix('/')}: {lost[0]}; a rerun goes on from here")
         return results
 
     def _not_had(self, outcome: Refused | Unanswered) -> Completion:

@@ -6,15 +6,15 @@ the code that makes it. What is there is therefore never stale: another threshol
 
 from __future__ import annotations
 
-import importlib.resources
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.source_code import hash_of_source
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
 from wbrag_pipeline.tables import Table, write_parquet
 from wbrag_pipeline.training.stages import Made
@@ -89,13 +89,6 @@ def _is_whole(file: Path, kind: Table) -> bool:
     return True
 
 
-@cache
 def code_of_the_stages() -> str:
     """Hex SHA-256 over the source of everything that decides what a stage makes."""
-    package = importlib.resources.files("wbrag_pipeline")
-    sources = []
-    folders = [Path(str(package / name)) for name in _PACKAGES]
-    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
-    for file in [*files, *(Path(str(package / f"{name}.py")) for name in _MODULES)]:
-        sources += [file.name, file.read_text("utf-8")]
-    return sha256_of_text(*sources)
+    return hash_of_source(_PACKAGES, _MODULES)

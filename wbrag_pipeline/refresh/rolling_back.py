@@ -1,0 +1,40 @@
+"""Back to the release that was served before, over the corpus as it is now: from the command and from Dagster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
+from wbrag_pipeline.releases import pointer, store
+from wbrag_pipeline.run_locks import at_work
+from wbrag_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Names of releases: that which is left, the earlier one, and what is served in its place."""
+
+    left: str
+    target: str
+    served: str
+
+
+def roll_back(
+    settings: Settings, benchmark: str, *, actor: str, reason: str, doing: str, tell: Callable[[str], object]
+) -> RolledBack:
+    """Serve again what was served before, without units whose sources the corpus has lost since, and record it.
+
+    doing, tell: as ``run_locks.at_work`` takes them. Raises as ``releases.store.rollback``.
+    """
+    corpus, folder = Registry.load(settings.home).benchmark(benchmark).corpus, settings.releases(benchmark)
+    with at_work(settings.layout, doing, tell=tell):
+        left = pointer.served_name(folder)
+        move = store.rollback(
+            folder, actor=actor, reason=reason, instead=revalidated_release(settings, corpus, actor=actor)
+        )
+        record_served(Lineage(settings.layout.lineage), folder, "by-hand", settings.variant, benchmark)
+        target = move.release if move.action == "rollback" else move.previous
+        return RolledBack(left, target, pointer.served_name(folder))
