@@ -11,7 +11,7 @@ from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.reading_limit import TokenLimit, unread
-from wbrag_pipeline.retrieval.stores.recall import LEAST_RECALL
+from wbrag_pipeline.retrieval.stores.index_recall import LEAST_RECALL
 from wbrag_pipeline.tables import PASSAGES
 
 NEAREST_FOUND = "nearest_passages_found"

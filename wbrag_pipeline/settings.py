@@ -16,9 +16,9 @@ from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import field_validator
 
-from wbrag_pipeline.checked_model import CheckedModel
 from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.gate_thresholds import Gates
 from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.store_address import parse_store
@@ -45,24 +45,6 @@ _SPACE = ("encoder", "store", "index")
 # What decides nothing of what is made: where it is, what it may cost, and how Dagster runs and shows it.
 _NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
 _LONGEST = 160  # characters of a variant in a path
-
-
-class Gates(CheckedModel):
-    """Thresholds of both gates (paper, sections 3.2 and 3.3; defaults of its section 4.1). All compare strictly."""
-
-    tau_s: float = _setting(0.1, "Least score with retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1)
-    tau_delta: float = _setting(
-        0.01, "Least gain of retrieval over no retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1
-    )
-    tau_doc: float = _setting(
-        0.01, "Least gain of one passage alone over no retrieval, in [0, 1]", changes="gated_docs", ge=0, le=1
-    )
-    n_min: int = _setting(2, "Passages kept by rank where none passes the document gate", changes="gated_docs", ge=1)
-
-    @property
-    def thresholds(self) -> dict[str, float | int]:
-        """The four by name, for the record."""
-        return {name: getattr(self, name) for name in Gates.model_fields}
 
 
 class Settings(Gates):

@@ -14,7 +14,8 @@ from tests.generation.scripted_server import ScriptedServer
 from tests.pipeline.conftest import Place
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, TooManyFailedError
-from wbrag_pipeline.settings import Gates, Settings
+from wbrag_pipeline.gate_thresholds import Gates
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.gates import utility_gate
 
 LOST = "Question: Who founded Eskmere?"

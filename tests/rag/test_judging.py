@@ -10,8 +10,8 @@ from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.gate_thresholds import Gates
 from wbrag_pipeline.rag.naive import NaiveRag
-from wbrag_pipeline.settings import Gates
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.gates import document_gate, utility_gate
 from wbrag_pipeline.training.judging import Judged, JudgingScorer

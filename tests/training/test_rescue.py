@@ -11,8 +11,9 @@ from tests.scripted import Scripted
 from tests.training.test_gates import scored, scores
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA
+from wbrag_pipeline.gate_thresholds import Gates
 from wbrag_pipeline.rag.naive import NaiveRag
-from wbrag_pipeline.settings import Gates, Settings
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.gates import document_gate, utility_gate
 from wbrag_pipeline.training.rescue import below, gated, lost_questions, rescue_gate, rescuers, rescues, within

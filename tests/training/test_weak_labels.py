@@ -12,7 +12,8 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING, split_validation
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.settings import Gates, Settings
+from wbrag_pipeline.gate_thresholds import Gates
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.gates import document_gate, utility_gate
 from wbrag_pipeline.training.stages import training_questions

@@ -20,7 +20,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Visible
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
-from wbrag_pipeline.retrieval.stores.protocols import VectorStore
+from wbrag_pipeline.retrieval.stores.vector_store import VectorStore
 
 # Candidates beyond the wanted ones: enough that equal scores at the border are rarely cut.
 _MARGIN = 16

@@ -1,4 +1,4 @@
-"""What every store of vectors keeps to, see ``retrieval.stores.protocols``."""
+"""What every store of vectors keeps to, see ``retrieval.stores.vector_store``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import polars as pl
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Unrestricted
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
-from wbrag_pipeline.retrieval.stores.protocols import StoreBackend, VectorStore
+from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend, VectorStore
 from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.testing.conformance import Conformance, made_once

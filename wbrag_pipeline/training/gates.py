@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.settings import Gates
+from wbrag_pipeline.gate_thresholds import Gates
 
 
 def utility_gate(scores: pl.DataFrame, gates: Gates) -> pl.DataFrame:

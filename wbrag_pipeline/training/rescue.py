@@ -13,7 +13,8 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets import metrics
 from wbrag_pipeline.datasets.tasks import Task
-from wbrag_pipeline.settings import Gates, Settings
+from wbrag_pipeline.gate_thresholds import Gates
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.gates import document_gate
 from wbrag_pipeline.training.scoring import select_passages
 

@@ -10,7 +10,7 @@ import pytest
 
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.faiss_store import FaissBackend
-from wbrag_pipeline.retrieval.stores.protocols import StoreBackend
+from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend
 from wbrag_pipeline.store_address import parse_store
 from wbrag_pipeline.testing import StoreConformance
 

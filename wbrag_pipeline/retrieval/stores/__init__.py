@@ -2,9 +2,11 @@
 
 ::
 
-    protocols           VectorStore and StoreBackend: what a store must be able to do
+    vector_store        VectorStore and StoreBackend: what a store must be able to do
     backends            from an address to its backend
     collections         collections outside of the home: their names, and how those go that nothing needs
+    written             vectors on their way into a store
+    index_kinds         kinds of index, and index_recall what they find
     exact_scores        scores of the vectors themselves, whatever the store's own arithmetic
     faiss_store, lancedb_store, pgvector_store, qdrant_store     one store each
     store_errors        what clients raise, in words and without passwords

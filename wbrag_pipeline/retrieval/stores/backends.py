@@ -6,7 +6,7 @@ import atexit
 import threading
 
 from wbrag_pipeline.retrieval.stores.faiss_store import FaissBackend
-from wbrag_pipeline.retrieval.stores.protocols import StoreBackend
+from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend
 from wbrag_pipeline.store_address import FAISS, StoreAddress
 
 _opened: dict[StoreAddress, StoreBackend] = {}

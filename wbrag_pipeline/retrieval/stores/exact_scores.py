@@ -16,7 +16,7 @@ from wbrag_pipeline.errors import VectorStoreError
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 
 # A position and its vector.
-Found = tuple[int, npt.ArrayLike]
+Neighbour = tuple[int, npt.ArrayLike]
 
 
 def exact_scores(queries: Vectors, candidates: Vectors) -> Vectors:
@@ -27,7 +27,7 @@ def exact_scores(queries: Vectors, candidates: Vectors) -> Vectors:
     return products
 
 
-def candidate_arrays(queries: Vectors, width: int, found: Sequence[Sequence[Found]]) -> tuple[Vectors, Positions]:
+def candidate_arrays(queries: Vectors, width: int, found: Sequence[Sequence[Neighbour]]) -> tuple[Vectors, Positions]:
     """What a store found for each query, as ``VectorStore.nearest`` gives it."""
     positions = np.full((len(queries), width), -1, dtype=np.int64)
     candidates = np.zeros((len(queries), width, queries.shape[1]), dtype=np.float32)
@@ -40,7 +40,7 @@ def candidate_arrays(queries: Vectors, width: int, found: Sequence[Sequence[Foun
     return scores, positions
 
 
-def in_order(positions: Positions, found: Sequence[Found], dimension: int, store: str) -> Vectors:
+def in_order(positions: Positions, found: Sequence[Neighbour], dimension: int, store: str) -> Vectors:
     """Vectors [positions, dimension] of what a store found by position, in any order.
 
     Raises VectorStoreError where it lacks one.

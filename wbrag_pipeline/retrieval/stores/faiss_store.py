@@ -17,7 +17,7 @@ from wbrag_pipeline.retrieval.access import Visible
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import exact_scores
-from wbrag_pipeline.retrieval.stores.recall import spread
+from wbrag_pipeline.retrieval.stores.index_recall import spread
 from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.storage import replacing
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.retrieval.stores.recall import RecallSample, recall_sample
+from wbrag_pipeline.retrieval.stores.index_recall import RecallSample, recall_sample
 
 LabelSetNumbers: TypeAlias = npt.NDArray[np.int32]
 

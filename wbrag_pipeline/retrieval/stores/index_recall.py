@@ -15,7 +15,7 @@ import numpy as np
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.retrieval.stores.protocols import VectorStore
+    from wbrag_pipeline.retrieval.stores.vector_store import VectorStore
 
 # A check warns where less is found.
 LEAST_RECALL = 0.95
