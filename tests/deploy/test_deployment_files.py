@@ -135,8 +135,8 @@ def test_no_password_is_written_down(compose: Any) -> None:
 
 def test_docker_compose_takes_the_file() -> None:
     """Where it is installed; read by Docker Compose 2.40.3 on 26 November 2026."""
-    docker = next(([program, *rest] for program, *rest in _COMPOSE if shutil.which(program)), None)
-    if docker is None or subprocess.run([*docker, "version"], capture_output=True, check=False).returncode:
+    docker = next(filter(_works, (("docker", "compose"), ("docker-compose",))), None)
+    if docker is None:
         pytest.skip("docker compose is not installed")
     command = [*docker, "-f", str(DEPLOY / "compose.yaml"), "--profile", "vllm", "config", "--quiet"]
     done = subprocess.run(
@@ -145,7 +145,11 @@ def test_docker_compose_takes_the_file() -> None:
     assert done.returncode == 0, done.stderr
 
 
-_COMPOSE = (("docker", "compose"), ("docker-compose",))
+def _works(command: tuple[str, ...]) -> bool:
+    """A docker without the compose plugin is there and does not."""
+    found = shutil.which(command[0]) is not None
+    return found and not subprocess.run([*command, "version"], capture_output=True, check=False).returncode
+
 
 # The image.
 
