@@ -29,6 +29,7 @@ from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, GAIN_SOURCES, MATRIX, ORACLE, TRANSFER
+from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS
 from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import pairs
 
@@ -90,9 +91,13 @@ def findings_of(made: Any) -> Findings:
         rows(i, float(n)) | counts | {"method": "naive", "rival": name, "entries": 80, "tokens": 900, "calls": 70}
         | {"ahead": 2.0 - n, "ahead_low": 1.0 - n, "ahead_high": 3.0 - n}
         | {"entries_in_top_k": 0.5, "changed_share": 0.4, "threshold": float("inf") if "cache" in name else None}
+        | {"megabytes": 1.5, "calls_a_question": 20 * (name == "generator as reranker")}
         for i, _ in places
         for n, name in enumerate(RIVAL_MEANINGS)
     ]  # fmt: skip
+    stacked = [
+        rows(i, 1.0) | counts | {"method": "naive", "retriever": name} for i, _ in places for name in RETRIEVER_MEANINGS
+    ]
     groups = [
         rows(i, 1.0)
         | {"method": "naive", "grouping": grouping, "group": group, "questions": 200, "units_in_top_k": 0.5}
@@ -109,6 +114,7 @@ def findings_of(made: Any) -> Findings:
             (ABLATION, ablation),
             (ORACLE, oracle),
             (results.RIVALS, rivals),
+            (results.ON_TOP, stacked),
             (GAIN_SOURCES, groups),
         )
     }
@@ -171,6 +177,7 @@ def test_what_was_not_found_out_has_no_section(findings: Findings) -> None:
     for section in ("ceilings", "transfer", "ablation", "rivals"):
         assert f'id="{section}"' not in text and f'href="#{section}"' not in text
     assert "## Rivals" not in results_as_markdown(bare)
+    assert "Write-back on top of retrievers" in page(findings)
     assert "## Transfer" not in results_as_markdown(bare) and "## Gain" in results_as_markdown(bare)
 
 

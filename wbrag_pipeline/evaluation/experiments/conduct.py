@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wbrag_pipeline.evaluation.experiments import ablation, gain_sources, matrix, oracle, rivals, transfer
+from wbrag_pipeline.evaluation.experiments import ablation, gain_sources, matrix, oracle, retrievers, rivals, transfer
 from wbrag_pipeline.evaluation.experiments.results import (
     ABLATION,
     COST,
     GAIN_SOURCES,
     MATRIX,
+    ON_TOP,
     ORACLE,
     RIVALS,
     TRANSFER,
@@ -156,21 +157,29 @@ def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
 def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
     trial = Trial(benchmark, settings.with_(method=study.methods[0]))
     rows: list[ResultRow] = []
+    stacked: list[ResultRow] = []
     grouped: list[ResultRow] = []
 
     def one(name: str) -> str:
         rows.append(rivals.row(bench, trial, name))
         return _scores(rows[-1])
 
+    def on_top(name: str) -> str:
+        stacked.append(retrievers.on_top(bench, trial, name))
+        return _scores(stacked[-1])
+
     def groups() -> str:
         grouped.extend(gain_sources.by_group(bench, trial))
         return f"{len(grouped)} groups"
 
+    weight = _questions(bench, trial, "test")
     for name in rivals.RIVAL_MEANINGS:
-        weight = _questions(bench, trial, "test")
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
+    for name in retrievers.RETRIEVER_MEANINGS:
+        label = f"rivals {_name(trial)} write-back on top of {name}"
+        yield Cell(label, weight, lambda name=name: on_top(name))  # type: ignore[misc]
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
-    yield _store(settings, benchmark, (RIVALS, rows), (GAIN_SOURCES, grouped))
+    yield _store(settings, benchmark, (RIVALS, rows), (ON_TOP, stacked), (GAIN_SOURCES, grouped))
 
 
 def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[ResultRow]]) -> Cell:

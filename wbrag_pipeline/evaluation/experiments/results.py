@@ -142,10 +142,32 @@ RIVALS = Table(
             "calls": pl.Int64(),
             "entries_in_top_k": pl.Float64(),
             "changed_share": pl.Float64(),
-            "threshold": pl.Float64(),  # of likeness; null where there is none, infinity where the cache is never used
+            # What held-out questions chose: a likeness (infinity where the cache is never used), how far keys move.
+            "threshold": pl.Float64(),
+            "megabytes": pl.Float64(),
+            "train_seconds": pl.Float64(),  # null where nothing is indexed or trained but by the generator's calls
+            "calls_a_question": pl.Int64(),
+            "search_ms": pl.Float64(),  # null where the generator is asked
         }
     ),
     ("generator", "encoder", "benchmark", "method", "rival"),
+)
+
+# Retrievers without and with the units of the present settings, see retrievers.RETRIEVER_MEANINGS.
+ON_TOP = Table(
+    "on_top",
+    pl.Schema(
+        {
+            **_WHO,
+            "retriever": pl.String(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "units_in_top_k": pl.Float64(),
+            "recall_without": pl.Float64(),  # null where answers are labels
+            "recall_with": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "retriever"),
 )
 
 # Test questions in groups, without and with write-back; see gain_sources.GROUPINGS.
@@ -164,9 +186,11 @@ GAIN_SOURCES = Table(
     ("generator", "encoder", "benchmark", "method", "grouping", "group"),
 )
 
-RESULT_TABLES = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, GAIN_SOURCES)}
+RESULT_TABLES = {
+    table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, ON_TOP, GAIN_SOURCES)
+}
 # Tables that the experiment of another one makes.
-MADE_WITH = {COST.name: MATRIX.name, GAIN_SOURCES.name: RIVALS.name}
+MADE_WITH = {COST.name: MATRIX.name, ON_TOP.name: RIVALS.name, GAIN_SOURCES.name: RIVALS.name}
 
 
 @dataclass(frozen=True)

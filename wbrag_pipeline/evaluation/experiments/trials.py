@@ -184,9 +184,8 @@ class Workbench:
         parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *chosen)
 
         def make(context: StageContext) -> Made:
-            system = context.system()
-            with context.counted("answers", system.generator) as calls:
-                frame = answer_questions(questions, _with_units(system, units), metric, hits)
+            with context.counted("answers", context.generator) as calls:
+                frame = answer_questions(questions, self.system(trial, units), metric, hits)
             return Made(frame, calls)
 
         return self._keep(trial, "answers", ANSWERED, (*parts, *self._reading(trial)), make)
@@ -195,6 +194,10 @@ class Workbench:
         """EVALUATION of these units under the trial's method; with None both sides are the corpus alone."""
         sides = (self.answers(trial).read(), self.answers(trial, units).read())
         return join_sides(self.questions(trial, "test"), *sides)
+
+    def system(self, trial: Trial, units: pl.DataFrame | None = None) -> RagSystem:
+        """The trial's RAG system over the corpus and these units (KNOWLEDGE_UNITS), or the corpus alone."""
+        return _with_units(self.context(trial).system(), units)
 
     def benchmark(self, trial: Trial) -> Benchmark:
         """The registry's entry."""
