@@ -42,7 +42,7 @@ def test_the_commands_are_the_documented_ones() -> None:
 
 GROUPS = {
     "add": ["corpus", "benchmark"],
-    "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "rivals", "report"],
+    "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "rivals", "labels", "splits", "report"],
     "remove": ["corpus", "benchmark"],
     "release": ["list", "show", "diff", "promote", "rollback"],
 }

@@ -115,7 +115,7 @@ def write_experiments_report(folder: Path, findings: Findings) -> Path:
         if table.is_empty():
             continue
         with storage.replacing(folder / f"{name}.csv") as temporary:
-            table.write_csv(temporary)
+            table.select(pl.exclude(pl.List)).write_csv(temporary)  # a CSV file has no lists
         with storage.replacing(folder / f"{name}.parquet") as temporary:
             table.write_parquet(temporary)
     return folder / "report.html"

@@ -11,6 +11,7 @@ from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
+from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.experiments.table_cells import (
     Columns,
     change,
@@ -36,6 +37,8 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
         "rivals": (rivals_table,),
         "on_top": (on_top_table,),
         "gain_sources": (gain_sources_table,),
+        "labels": (labels_table,),
+        "splits": (splits_table,),
     }
     return "\n\n".join(
         write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))

@@ -170,6 +170,45 @@ ON_TOP = Table(
     ("generator", "encoder", "benchmark", "method", "retriever"),
 )
 
+# The gain by the number of training questions. Scores and gain are means over the draws, with the interval over
+# questions; `lowest` and `highest` are single draws. kept, units, calls: means.
+LABELS = Table(
+    "labels",
+    pl.Schema(
+        {
+            **_WHO,
+            "labels": pl.Int64(),
+            "draws": pl.Int64(),
+            **{name: kind for name, kind in _GAIN.items() if name not in ("helped", "hurt")},
+            "lowest": pl.Float64(),
+            "highest": pl.Float64(),
+            "kept": pl.Float64(),
+            "units": pl.Float64(),
+            "calls": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "labels"),
+)
+
+# Variants of the settings on several splits, see splits.VARIANT_MEANINGS. `differences`: what each test question scores
+# more with write-back, in the order of their ids, so that variants can be compared question by question.
+SPLITS = Table(
+    "splits",
+    pl.Schema(
+        {
+            **_WHO,
+            "variant": pl.String(),
+            "split": pl.Int64(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "trained_on": pl.Int64(),
+            "units": pl.Int64(),
+            "differences": pl.List(pl.Float64()),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "variant", "split"),
+)
+
 # Test questions in groups, without and with write-back; see gain_sources.GROUPINGS.
 GAIN_SOURCES = Table(
     "gain_sources",

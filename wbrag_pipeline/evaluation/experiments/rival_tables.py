@@ -17,6 +17,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     rows_table,
 )
 from wbrag_pipeline.evaluation.formatting import duration, p_value, percent, signed
+from wbrag_pipeline.evaluation.statistics import holm
 
 
 def rivals_table(table: pl.DataFrame) -> str:
@@ -26,7 +27,8 @@ def rivals_table(table: pl.DataFrame) -> str:
         "score": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]) if row["rival"] != PLAIN else "–",
         "95 % interval": lambda row: interval(row) if row["rival"] != PLAIN else "–",
-        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p ") if row["rival"] != PLAIN else "–",
+        "p": lambda row: _bare(row["p"]) if row["rival"] != PLAIN else "–",
+        "p (Holm)": lambda row: _bare(row["corrected"]) if row["rival"] != PLAIN else "–",
         "helped / hurt": lambda row: changed(row) if row["rival"] != PLAIN else "–",
         "write-back is ahead by": lambda row: _ahead(row) if row["rival"] != OURS else "–",
         "entries": lambda row: f"{row['entries']:,}",
@@ -45,6 +47,9 @@ def rivals_table(table: pl.DataFrame) -> str:
         ["generator", "benchmark", "method"], as_dict=True, maintain_order=True
     ).items():
         head = part.row(0, named=True)
+        tested = part["rival"] != PLAIN
+        adjusted = iter(holm(part.filter(tested)["p"].to_list()))
+        part = part.with_columns(corrected=pl.Series([next(adjusted) if asked else 1.0 for asked in tested]))
         measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
         parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", rows_table(part, columns)]
     return "\n\n".join([*parts, meanings(RIVAL_MEANINGS)])
@@ -59,7 +64,7 @@ def on_top_table(table: pl.DataFrame) -> str:
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),
         "95 % interval": interval,
-        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p "),
+        "p": lambda row: _bare(row["p"]),
         "helped / hurt": changed,
         "recall without": lambda row: percent_or_dash(row["recall_without"]),
         "recall with": lambda row: percent_or_dash(row["recall_with"]),
@@ -92,3 +97,7 @@ def likeness(threshold: float | None) -> str:
 
 def _ahead(row: MarkdownRow) -> str:
     return f"{signed(row['ahead'])} ({signed(row['ahead_low'])} to {signed(row['ahead_high'])})"
+
+
+def _bare(p: float) -> str:
+    return p_value(p).removeprefix("p = ").removeprefix("p ")

@@ -155,7 +155,7 @@ def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
 
 
 def _write_back(bench: Workbench, trial: Trial, *, paper: bool = False) -> Rival:
-    made_by = Trial(trial.benchmark, trial.settings.with_(rescue_depth=0, curate=False)) if paper else trial
+    made_by = trial.with_(rescue_depth=0, curate=False) if paper else trial
     made = (*gated_by(bench, made_by), bench.units(made_by), bench.curated(made_by))
     return _second_index(bench, trial, bench.published(made_by), made)
 

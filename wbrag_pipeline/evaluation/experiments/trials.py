@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
+from wbrag_pipeline.evaluation.experiments.sampling import AS_GIVEN, Sampling, sampled
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
@@ -40,10 +42,15 @@ Make = Callable[[StageContext], Made]
 
 @dataclass(frozen=True)
 class Trial:
-    """A benchmark under some settings."""
+    """A benchmark under some settings; ``sampling`` says which of its questions train and test."""
 
     benchmark: str
     settings: Settings
+    sampling: Sampling = AS_GIVEN
+
+    def with_(self, **change: Any) -> Trial:
+        """The same questions under other settings."""
+        return replace(self, settings=self.settings.with_(**change))
 
 
 @dataclass
@@ -61,7 +68,7 @@ class Workbench:
     load_encoder: Callable[[Settings], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str], Artifact] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, Sampling], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
 
@@ -72,10 +79,13 @@ class Workbench:
 
     def asked(self, trial: Trial) -> Artifact:
         """QUESTIONS, read from the benchmark's files once in a workbench's life."""
-        where = (trial.benchmark, _own(trial, "questions"))
+        where = (trial.benchmark, _own(trial, "questions"), trial.sampling)
         if where not in self._questions:
-            made = stages.questions(self.context(trial))
-            fingerprint = str(made.figures["fingerprint"])
+            if trial.sampling == AS_GIVEN:
+                made = stages.questions(self.context(trial))
+            else:
+                made = Made(sampled(self.asked(replace(trial, sampling=AS_GIVEN)).read(), trial.sampling))
+            fingerprint = sha256_of_text(made.table.write_json())
             self._questions[where] = self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: made)
         return self._questions[where]
 
