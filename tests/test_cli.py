@@ -31,8 +31,8 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 def test_the_commands_are_the_documented_ones() -> None:
     commands = (
-        "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run serve"
-        " status token"
+        "add advise ask cost demo doctor experiment export forget judge lineage publish refresh release remove run"
+        " serve status token"
     )
     assert [*commands.split(), "ui", "upgrade"] == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
