@@ -111,6 +111,7 @@ def test_the_adapter_learns_what_turns_questions_to_their_passages() -> None:
     turn, _ = np.linalg.qr(np.eye(8) + 0.15 * np.random.default_rng(2).normal(size=(8, 8)))
     queries = (passages @ (turn * np.sign(np.diag(turn)))).astype(np.float32)  # all wrong by one rotation
     held_out = np.arange(300) % 5 == 0
+    queries.flags.writeable = passages.flags.writeable = False  # as vectors that are remembered may be
     adapter = trained_adapter(queries, passages, np.arange(300), held_out)
 
     def likeness(vectors: Vectors) -> float:

@@ -14,7 +14,7 @@ from wbrag_pipeline.retrieval.protocols import Vectors
 SCALE = 20.0  # of the inner products, as sentence-transformers has it
 BATCH = 64
 MOST_EPOCHS = 40
-LEARNING_RATE = 1e-3
+LEARNING_RATES = (1e-3, 1e-4, 1e-5)
 
 
 def trained_adapter(
@@ -24,8 +24,8 @@ def trained_adapter(
 
     queries, passages: vectors [pairs, dimension], each row a question and a passage that the gates retained for it.
     same: [pairs] a number a passage: a batch's other pairs with the same passage are no negatives.
-    held_out: [pairs] whether a pair is kept from training; the epoch with the least loss on these is taken, the
-        identity among them.
+    held_out: [pairs] whether a pair is kept from training; the learning rate and epoch with the least loss on these
+        are taken, the identity among them.
     """
     import torch
 
@@ -34,32 +34,32 @@ def trained_adapter(
     train, check = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     if len(train) < 2 or len(check) < 2:
         return identity
-    q, p, ids = torch.from_numpy(queries), torch.from_numpy(passages), torch.from_numpy(same)
-    weights = torch.eye(dimension, requires_grad=True)
-    optimizer = torch.optim.Adam([weights], lr=LEARNING_RATE)
+    q, p, ids = torch.tensor(queries), torch.tensor(passages), torch.tensor(same)
 
-    def loss(rows: np.ndarray) -> torch.Tensor:
-        at = torch.from_numpy(rows)
+    def loss(weights: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        at = torch.tensor(rows)
         ours = torch.nn.functional.normalize(q[at] @ weights, dim=1)
         scores = SCALE * ours @ p[at].T
         twins = (ids[at][:, None] == ids[at][None, :]) & ~torch.eye(len(rows), dtype=torch.bool)
         return torch.nn.functional.cross_entropy(scores.masked_fill(twins, -torch.inf), torch.arange(len(rows)))
 
-    def checked() -> float:
+    def checked(weights: torch.Tensor) -> float:
         with torch.no_grad():
-            parts = [loss(check[start : start + BATCH]).item() for start in range(0, len(check), BATCH)]
+            parts = [loss(weights, check[start : start + BATCH]).item() for start in range(0, len(check), BATCH)]
         return float(np.mean(parts))
 
-    best, least = identity, checked()
-    draws = np.random.default_rng(seed)
-    for _ in range(MOST_EPOCHS):
-        order = draws.permutation(train)
-        for start in range(0, len(order), BATCH):
-            optimizer.zero_grad()
-            loss(order[start : start + BATCH]).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        if (now := checked()) < least:
-            best, least = weights.detach().numpy().copy(), now
+    best, least = identity, checked(torch.eye(dimension))
+    for rate in LEARNING_RATES:
+        weights = torch.eye(dimension, requires_grad=True)
+        optimizer, draws = torch.optim.Adam([weights], lr=rate), np.random.default_rng(seed)
+        for _ in range(MOST_EPOCHS):
+            order = draws.permutation(train)
+            for start in range(0, len(order), BATCH):
+                optimizer.zero_grad()
+                loss(weights, order[start : start + BATCH]).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            if (now := checked(weights)) < least:
+                best, least = weights.detach().numpy().copy(), now
     return best
 
 
