@@ -14,20 +14,20 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation.advice import (
     Borders,
     Point,
+    advice_lines,
     borders_of,
-    in_words,
     keep_points,
     left_out,
+    outlook,
     points_of,
     shipped_points,
-    verdict,
 )
 from wbrag_pipeline.evaluation.signs import Signs, signs_of
 from wbrag_pipeline.tables import SPLIT
 
 
 def point(name: str, returns: float, low: float, missed: float | None = 0.3) -> Point:
-    return Point(name, "reader", "naive", returns, missed, low + 1, low, low + 2)
+    return Point(name, "reader", "naive", returns, missed, low + 0.5, low, low + 1)
 
 
 def read(*rows: tuple[int, int, str, str]) -> pl.DataFrame:
@@ -65,31 +65,40 @@ def test_labels_have_no_answers_to_find() -> None:
 
 
 def test_borders_lie_between_what_paid_and_what_did_not() -> None:
-    points = [point("a", 0.9, 0.2), point("b", 0.8, 0.1), point("c", 0.2, -1.0), point("d", 0.5, 0.0, missed=0.02)]
+    points = [point("a", 0.9, 0.2), point("b", 0.8, 0.1), point("c", 0.2, -1.0), point("d", 0.5, -0.5, missed=0.02)]
     assert borders_of(points) == Borders(0.2, 0.8)  # d had nothing to gain, so it says nothing of returning
-    said = [verdict(share, 0.3, borders_of(points)) for share in (0.1, 0.2, 0.5, 0.8, 1.0)]
+    said = [outlook(share, 0.3, borders_of(points)) for share in (0.1, 0.2, 0.5, 0.8, 1.0)]
     assert said == ["unlikely", "unlikely", "open", "likely", "likely"]
-    assert verdict(1.0, 0.02, borders_of(points)) == "unlikely" and verdict(1.0, None, borders_of(points)) == "likely"
+    assert outlook(1.0, 0.02, borders_of(points)) == "unlikely" and outlook(1.0, None, borders_of(points)) == "likely"
+
+
+def test_a_gain_that_few_questions_leave_open_moves_no_border() -> None:
+    unclear = point("x", 0.5, 0.0)
+    assert unclear.pays is None and point("y", 0.5, -0.1).pays is False and point("z", 0.5, 0.01).pays
+    points = [point("a", 0.9, 0.2), point("c", 0.2, -1.0)]
+    assert borders_of([*points, unclear]) == borders_of(points)
+    assert [truth for _, _, truth in left_out([*points, unclear])][-1] is None
 
 
 def test_where_the_kinds_overlap_the_rule_does_not_know() -> None:
     borders = borders_of([point("a", 0.3, 0.2), point("b", 0.9, 0.2), point("c", 0.6, -1.0), point("d", 0.1, -1.0)])
     assert borders == Borders(0.1, 0.9)
     assert borders_of([]) == Borders(-math.inf, math.inf)
-    assert {verdict(share, None, borders_of([])) for share in (0.0, 0.5, 1.0)} == {"open"}
+    assert {outlook(share, None, borders_of([])) for share in (0.0, 0.5, 1.0)} == {"open"}
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 1), st.sampled_from([-1.0, 0.5]), st.sampled_from([None, 0.02, 0.5])), max_size=7)
-)
+ROWS = st.tuples(st.floats(0, 1), st.sampled_from([-1.0, 0.0, 0.5]), st.sampled_from([None, 0.02, 0.5]))
+
+
+@given(st.lists(ROWS, max_size=7))
 def test_of_its_own_points_the_rule_is_never_wrong_where_it_speaks(
     rows: list[tuple[float, float, float | None]],
 ) -> None:
     points = [point(str(n), *row) for n, row in enumerate(rows)]
     borders = borders_of(points)
     for one in points:
-        said = verdict(one.returns, one.missed, borders)
-        assert not one.has_room or said == "open" or (said == "likely") == one.pays
+        said = outlook(one.returns, one.missed, borders)
+        assert not one.has_room or one.pays is None or said == "open" or (said == "likely") == one.pays
 
 
 def test_each_point_is_judged_by_the_others() -> None:
@@ -117,7 +126,7 @@ def test_a_damaged_calibration_is_named_with_what_makes_it_again(tmp_path: Path,
 
 
 def test_it_says_how_often_it_was_right_and_that_few_questions_say_little() -> None:
-    text = "\n".join(in_words("log", Signs(300, 40, 0.8, 0.9, 0.95, 0.3, 0.1, 0.02, 0.28), shipped_points()))
+    text = "\n".join(advice_lines("log", Signs(300, 40, 0.8, 0.9, 0.95, 0.3, 0.1, 0.02, 0.28), shipped_points()))
     assert "likely to pay" in text and "few questions" in text and "left out in turn" in text
-    unknown = "\n".join(in_words("log", Signs(300, 400, 0.8, 0.9, 0.5), shipped_points()))
+    unknown = "\n".join(advice_lines("log", Signs(300, 400, 0.8, 0.9, 0.3), shipped_points()))
     assert "no measured benchmark is near" in unknown and "labels or not known" in unknown and "few" not in unknown

@@ -35,7 +35,7 @@ def advise(
     """
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.evaluation.advice import Point, in_words, keep_points, left_out, points_of
+    from wbrag_pipeline.evaluation.advice import Point, advice_lines, keep_points, left_out, points_of
     from wbrag_pipeline.evaluation.signs import signs_of_benchmark
     from wbrag_pipeline.run_locks import at_work, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -55,7 +55,7 @@ def advise(
                 shares = (signs.returns, signs.missed)
                 points.append(Point(entry.name, settings.generator, settings.method, *shares, gain, low, high))
             else:
-                for line in in_words(entry.name, signs, points):
+                for line in advice_lines(entry.name, signs, points):
                     say(line)
         if calibrate:
             keep_points(file, points)
@@ -78,11 +78,12 @@ def _measured(settings: Settings, benchmarks: list[str]) -> dict[str, tuple[floa
 def _tell(judged: Sequence[tuple[Point, str, bool | None]]) -> None:
     from wbrag_pipeline.evaluation.formatting import markdown_table, percent, signed
 
-    truths = {True: "right", False: "wrong", None: "does not know"}
+    pays = {True: "yes", False: "no", None: "not clear"}
+    truths = {True: "right", False: "wrong", None: "–"}
     head = ["benchmark", "returns", "missed", "gain", "95 % interval", "pays", "said without it", "that is"]
     rows = []
     for p, said, truth in judged:
         missed = "–" if p.missed is None else percent(p.missed)
-        gain = (signed(p.gain), f"{signed(p.low)} to {signed(p.high)}", "yes" if p.pays else "no")
+        gain = (signed(p.gain), f"{signed(p.low)} to {signed(p.high)}", pays[p.pays])
         rows.append((p.benchmark, percent(p.returns), missed, *gain, said, truths[truth]))
     say(markdown_table(head, rows))

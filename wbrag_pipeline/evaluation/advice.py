@@ -20,9 +20,10 @@ from wbrag_pipeline.storage import write_text
 
 # With fewer questions whose answer is missing, there is nothing that units could bring. Set by hand, not fitted.
 LEAST_MISSED = 0.1
-FEW_QUESTIONS = 50  # later questions under which shares say little
+NO_GAIN = 1.0  # points; a gain that is surely smaller is none to train for
+FEW_LATER_QUESTIONS = 50  # later questions under which shares say little
 
-Verdict = Literal["likely", "unlikely", "open"]
+Outlook = Literal["likely", "unlikely", "open"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Point:
     high: float
 
     @property
-    def pays(self) -> bool:
-        """Whether the whole interval is above zero."""
-        return self.low > 0
+    def pays(self) -> bool | None:
+        """True where the whole interval is above zero, False where it is below a point; None leaves it open."""
+        return True if self.low > 0 else False if self.high < NO_GAIN else None
 
     @property
     def has_room(self) -> bool:
@@ -63,7 +64,7 @@ class Borders:
 def borders_of(points: Sequence[Point]) -> Borders:
     """The borders that these points leave."""
     paid = [point.returns for point in points if point.has_room and point.pays]
-    lost = [point.returns for point in points if point.has_room and not point.pays]
+    lost = [point.returns for point in points if point.has_room and point.pays is False]
     least, most = min(paid, default=math.inf), max(lost, default=-math.inf)
     if most < least:
         return Borders(most, least)
@@ -72,7 +73,7 @@ def borders_of(points: Sequence[Point]) -> Borders:
     )
 
 
-def verdict(returns: float, missed: float | None, borders: Borders) -> Verdict:
+def outlook(returns: float, missed: float | None, borders: Borders) -> Outlook:
     """What the rule says of such shares."""
     if missed is not None and missed < LEAST_MISSED:
         return "unlikely"
@@ -81,12 +82,15 @@ def verdict(returns: float, missed: float | None, borders: Borders) -> Verdict:
     return "unlikely" if returns <= borders.unlikely else "open"
 
 
-def left_out(points: Sequence[Point]) -> list[tuple[Point, Verdict, bool | None]]:
-    """Each point, what the rule says of it with borders from the others, and whether that is right (None: open)."""
-    found: list[tuple[Point, Verdict, bool | None]] = []
+def left_out(points: Sequence[Point]) -> list[tuple[Point, Outlook, bool | None]]:
+    """Each point, what the rule says of it with borders from the others, and whether that is right.
+
+    None where the rule does not know, or the measured gain does not tell.
+    """
+    found: list[tuple[Point, Outlook, bool | None]] = []
     for at, point in enumerate(points):
-        said = verdict(point.returns, point.missed, borders_of([*points[:at], *points[at + 1 :]]))
-        found.append((point, said, None if said == "open" else (said == "likely") == point.pays))
+        said = outlook(point.returns, point.missed, borders_of([*points[:at], *points[at + 1 :]]))
+        found.append((point, said, None if said == "open" or point.pays is None else (said == "likely") == point.pays))
     return found
 
 
@@ -118,9 +122,9 @@ def _points(rows: Any) -> list[Point]:
     return [Point(**row) for row in rows]
 
 
-def in_words(benchmark: str, signs: Signs, points: Sequence[Point]) -> list[str]:
+def advice_lines(benchmark: str, signs: Signs, points: Sequence[Point]) -> list[str]:
     """The advice as lines: what was seen, what it means, and how often the rule was right."""
-    said = verdict(signs.returns, signs.missed, borders_of(points))
+    said = outlook(signs.returns, signs.missed, borders_of(points))
     lines = [
         f"{benchmark}: {signs.later:,} later questions beside {signs.training:,} that would train",
         f"  subjects return: {signs.returns:.0%} of the later questions have their best passage on a page that a "
@@ -137,19 +141,19 @@ def in_words(benchmark: str, signs: Signs, points: Sequence[Point]) -> list[str]
             f"  both: {signs.reachable:.0%} return and miss their answer; these are what units can help most",
         ]
     lines.append(f"Write-back is {_MEANINGS[said]}")
-    if signs.later < FEW_QUESTIONS:
+    if signs.later < FEW_LATER_QUESTIONS:
         lines.append(f"These are few questions: shares of {signs.later} say little.")
-    judged = left_out(points)
-    right, wrong = (sum(truth is value for _, _, truth in judged) for value in (True, False))
+    judged = [(said, truth) for point, said, truth in left_out(points) if point.pays is not None]
+    right, wrong = (sum(truth is value for _, truth in judged) for value in (True, False))
     lines.append(
-        f"This rule is from {len(points)} measured benchmarks. With each of them left out in turn it was right "
-        f"{right} times, wrong {wrong} times, and did not know {len(judged) - right - wrong} times."
+        f"This rule is from {len(judged)} benchmarks with a clear gain or none. With each of them left out in turn it "
+        f"was right {right} times, wrong {wrong} times, and did not know {len(judged) - right - wrong} times."
     )
     return lines
 
 
-_MEANINGS: dict[Verdict, str] = {
-    "likely": "likely to pay here: every measured benchmark whose questions return this often gained.",
+_MEANINGS: dict[Outlook, str] = {
+    "likely": "likely to pay here: measured benchmarks whose questions return this often gained.",
     "unlikely": "unlikely to pay here: no measured benchmark like this gained beyond chance.",
     "open": "neither likely nor unlikely to pay: no measured benchmark is near. Try wbrag run; it validates before it "
     "serves.",

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.evaluation.experiments.conftest import TEST, TRAIN, World
+from tests.evaluation.experiments.conftest import CORPUS, TEST, TRAIN, World
 from wbrag_pipeline.errors import MissingPartError
-from wbrag_pipeline.evaluation.experiments import retrievers
+from wbrag_pipeline.evaluation.experiments import on_top, retrievers
 from wbrag_pipeline.evaluation.experiments.key_updates import moved_keys, search_moved
 from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
@@ -151,7 +151,7 @@ def test_every_retriever_finds_k_passages_that_the_generator_reads_with_the_enco
 
 def test_units_on_top_of_every_retriever(world: World) -> None:
     bench = world.open()
-    rows = {name: retrievers.on_top(bench, world.trial, name) for name in RETRIEVER_MEANINGS}
+    rows = {name: on_top.on_top_row(bench, world.trial, name) for name in RETRIEVER_MEANINGS}
     assert rows["dense"]["score_without"] == rows["dense"]["score_with"] - rows["dense"]["gain"]
     assert rows["dense"]["units_in_top_k"] > 0
     assert all(row["questions"] == len(TEST) for row in rows.values())
@@ -163,3 +163,17 @@ def test_keys_of_gated_passages_alone_move(world: World) -> None:
     assert set(pairs["question"]) <= set(TRAIN) and pairs.height
     gated = bench.gated_docs(world.trial).read().filter("retained")
     assert set(pairs["passage_id"]) == set(gated["passage_id"])
+
+
+@pytest.mark.parametrize("name", on_top.TRAINED_WITH)
+def test_units_are_trained_with_the_retriever_that_they_are_put_on_top_of(world: World, name: str) -> None:
+    bench = world.open()
+    found = on_top.found_by(bench, world.trial, name)
+    assert found.read()["rank"].max() == len(CORPUS) or name == "BM25"  # a word may be in few passages
+    # Four passages are all found by the encoder's half, in its own order where no word is in common.
+    assert (found.content == bench.retrievals(world.trial).content) == (name == "hybrid")
+    assert set(found.read()["question"]) <= set(TRAIN)
+    row = on_top.on_top_row(bench, world.trial, name, name)
+    assert (row["units_of"], row["questions"]) == (name, len(TEST))
+    gated = bench.gated_docs(world.trial, found).read()
+    assert gated["question_id"].is_in(found.read()["question_id"].implode()).all()

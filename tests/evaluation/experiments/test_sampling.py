@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.evaluation.experiments.conftest import TEST, TRAIN, World
 from wbrag_pipeline.datasets.wording import wording
-from wbrag_pipeline.evaluation.experiments import labels, splits
+from wbrag_pipeline.evaluation.experiments import drawn_splits, labels
 from wbrag_pipeline.evaluation.experiments.results import LABELS, SPLITS
 from wbrag_pipeline.evaluation.experiments.sampling import Sampling, resplit, sampled, with_labels
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
@@ -99,30 +99,32 @@ def test_a_learning_curve(world: World) -> None:
 
 def test_variants_on_drawn_splits(world: World) -> None:
     bench = world.open()
-    names = list(splits.variants_of(world.settings))
+    names = list(drawn_splits.variants_of(world.settings))
     assert "each vote counts" not in names
-    assert "each vote counts" in splits.variants_of(world.settings.with_(method="replug"))
-    rows = [splits.split_row(bench, world.trial, name, split) for split in (1, 2) for name in names]
+    assert "each vote counts" in drawn_splits.variants_of(world.settings.with_(method="replug"))
+    rows = [drawn_splits.split_row(bench, world.trial, name, split) for split in (1, 2) for name in names]
     frame = SPLITS.check(pl.DataFrame(rows, schema=SPLITS.schema))
-    told = splits.over_splits(frame)
+    told = drawn_splits.over_splits(frame)
     assert [row["variant"] for row in told] == names and all(len(row["by_split"]) == 2 for row in told)
     ours = told[0]
     assert (ours["behind"], ours["behind_low"], ours["behind_high"]) == (0.0, 0.0, 0.0)
     assert ours["gain"] == pytest.approx(np.mean(ours["by_split"]))
-    assert set(splits.VARIANT_MEANINGS) >= set(names) and "| no rescue |" in splits_table(frame)
+    assert set(drawn_splits.VARIANT_MEANINGS) >= set(names) and "| no rescue |" in splits_table(frame)
 
 
 def test_the_mean_over_benchmarks_counts_each_once() -> None:
-    def row(benchmark: str, variant: str, split: int, differences: list[float]) -> dict[str, object]:
+    def made(benchmark: str, variant: str, split: int, differences: list[float]) -> dict[str, object]:
         who = {"generator": "g", "encoder": "e", "benchmark": benchmark, "method": "naive", "variant": variant}
         return dict.fromkeys(SPLITS.schema) | who | {"split": split, "differences": differences}
 
     rows = [
-        row("a", "write-back", 1, [1.0, 0.0]), row("a", "write-back", 2, [0.0, 0.0]),
-        row("b", "write-back", 1, [0.0] * 8), row("b", "write-back", 2, [0.0] * 8),
-        row("a", "no rescue", 1, [0.0, 0.0]), row("a", "no rescue", 2, [0.0, 0.0]),
+        made("a", "write-back", 1, [1.0, 0.0]), made("a", "write-back", 2, [0.0, 0.0]),
+        made("b", "write-back", 1, [0.0] * 8), made("b", "write-back", 2, [0.0] * 8),
+        made("a", "no rescue", 1, [0.0, 0.0]), made("a", "no rescue", 2, [0.0, 0.0]),
     ]  # fmt: skip
-    told = {(r["benchmark"], r["variant"]): r for r in splits.over_splits(pl.DataFrame(rows, schema=SPLITS.schema))}
+    told = {
+        (r["benchmark"], r["variant"]): r for r in drawn_splits.over_splits(pl.DataFrame(rows, schema=SPLITS.schema))
+    }
     assert told["a", "write-back"]["gain"] == 25.0 and told["mean", "write-back"]["gain"] == 12.5
     assert told["a", "no rescue"]["behind"] == 25.0 and ("b", "no rescue") not in told
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from wbrag_pipeline.evaluation.experiments import (
     ablation,
+    drawn_splits,
     gain_sources,
     labels,
     matrix,
+    on_top,
     oracle,
-    retrievers,
     rivals,
-    splits,
     transfer,
 )
 from wbrag_pipeline.evaluation.experiments.results import (
@@ -63,7 +63,7 @@ class Study:
     grids: Mapping[str, Sequence[float]] = field(default_factory=lambda: ablation.GRIDS)
     label_numbers: Sequence[int] = labels.NUMBERS
     draws: int = labels.DRAWS
-    splits_drawn: int = splits.SPLITS_DRAWN
+    splits_drawn: int = drawn_splits.SPLITS_DRAWN
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,8 @@ def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
         rows.append(rivals.row(bench, trial, name))
         return _scores(rows[-1])
 
-    def on_top(name: str) -> str:
-        stacked.append(retrievers.on_top(bench, trial, name))
+    def one_on_top(name: str, units_of: str) -> str:
+        stacked.append(on_top.on_top_row(bench, trial, name, units_of))
         return _scores(stacked[-1])
 
     def groups() -> str:
@@ -192,9 +192,9 @@ def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
     weight = _questions(bench, trial, "test")
     for name in rivals.RIVAL_MEANINGS:
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
-    for name in retrievers.RETRIEVER_MEANINGS:
-        label = f"rivals {_name(trial)} write-back on top of {name}"
-        yield Cell(label, weight, lambda name=name: on_top(name))  # type: ignore[misc]
+    for name, units_of in on_top.PAIRS:
+        label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
+        yield Cell(label, weight, lambda name=name, units_of=units_of: one_on_top(name, units_of))  # type: ignore[misc]
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
     yield _store(settings, benchmark, (RIVALS, rows), (ON_TOP, stacked), (GAIN_SOURCES, grouped))
 
@@ -218,12 +218,12 @@ def _splits(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
     rows: list[ResultRow] = []
 
     def one(variant: str, split: int) -> str:
-        rows.append(splits.split_row(bench, trial, variant, split))
+        rows.append(drawn_splits.split_row(bench, trial, variant, split))
         return _scores(rows[-1])
 
     weight = _questions(bench, trial, "train") + _questions(bench, trial, "test")
     for split in range(1, study.splits_drawn + 1):
-        for variant in splits.variants_of(trial.settings):
+        for variant in drawn_splits.variants_of(trial.settings):
             label = f"splits {_name(trial)} split {split} {variant}"
             yield Cell(label, weight, lambda variant=variant, split=split: one(variant, split))  # type: ignore[misc]
     yield _store(settings, benchmark, (SPLITS, rows))

@@ -153,21 +153,24 @@ RIVALS = Table(
     ("generator", "encoder", "benchmark", "method", "rival"),
 )
 
-# Retrievers without and with the units of the present settings, see retrievers.RETRIEVER_MEANINGS.
+# Retrievers without and with units of the present settings, see retrievers.RETRIEVER_MEANINGS. `units_of`: the
+# retriever that these units were trained with.
 ON_TOP = Table(
     "on_top",
     pl.Schema(
         {
             **_WHO,
             "retriever": pl.String(),
+            "units_of": pl.String(),
             "questions": pl.Int64(),
             **_GAIN,
+            "units": pl.Int64(),
             "units_in_top_k": pl.Float64(),
             "recall_without": pl.Float64(),  # null where answers are labels
             "recall_with": pl.Float64(),
         }
     ),
-    ("generator", "encoder", "benchmark", "method", "retriever"),
+    ("generator", "encoder", "benchmark", "method", "retriever", "units_of"),
 )
 
 # The gain by the number of training questions. Scores and gain are means over the draws, with the interval over
@@ -190,8 +193,8 @@ LABELS = Table(
     ("generator", "encoder", "benchmark", "method", "labels"),
 )
 
-# Variants of the settings on several splits, see splits.VARIANT_MEANINGS. `differences`: what each test question scores
-# more with write-back, in the order of their ids, so that variants can be compared question by question.
+# Variants of the settings on several splits, see drawn_splits.VARIANT_MEANINGS. `differences`: what each test question
+# scores more with write-back, in the order of their ids, so that variants can be compared question by question.
 SPLITS = Table(
     "splits",
     pl.Schema(
@@ -226,7 +229,8 @@ GAIN_SOURCES = Table(
 )
 
 RESULT_TABLES = {
-    table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, ON_TOP, GAIN_SOURCES)
+    table.name: table
+    for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, ON_TOP, GAIN_SOURCES, LABELS, SPLITS)
 }
 # Tables that the experiment of another one makes.
 MADE_WITH = {COST.name: MATRIX.name, ON_TOP.name: RIVALS.name, GAIN_SOURCES.name: RIVALS.name}

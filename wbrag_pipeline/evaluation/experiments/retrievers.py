@@ -11,21 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.evaluation.evaluate import join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.key_updates import STEPS, moved_keys, search_moved
 from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
-from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
 from wbrag_pipeline.evaluation.experiments.query_cache import hold_out
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.recall import answer_recall
-from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.rag.searching import passages_by_query
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, HITS, WRITEBACK
 from wbrag_pipeline.retrieval.protocols import Vectors
@@ -75,29 +70,6 @@ class Retriever:
 def build_retriever(bench: Workbench, trial: Trial, name: str) -> Retriever:
     """The retriever of that name, of RETRIEVER_MEANINGS, from everything but the test questions."""
     return _BUILDERS[name](bench, trial)
-
-
-def on_top(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
-    """The units of the present settings on top of a retriever: a row of ``results.ON_TOP``."""
-    built, units, test = build_retriever(bench, trial, name), bench.published(trial), bench.questions(trial, "test")
-    sides = []
-    for beside in (None, units):
-        hits = scored(bench, trial, test, built.find(test, beside), beside)
-        sides.append(bench.answered(trial, test, units=beside, hits=hits).read())
-    evaluation = join_sides(test, *sides)
-    summary = summarise(evaluation, seed=trial.settings.seed)
-    recall: tuple[float | None, float | None] = (None, None)
-    if not bench.context(trial).task.choices:
-        recall = answer_recall(evaluation, bench.passages(trial), units)
-    return {
-        **who(trial),
-        "retriever": name,
-        "questions": summary.questions,
-        **gain_columns(summary),
-        "units_in_top_k": summary.units_in_top_k,
-        "recall_without": recall[0],
-        "recall_with": recall[1],
-    }
 
 
 def _dense(bench: Workbench, trial: Trial) -> Retriever:

@@ -60,6 +60,7 @@ def on_top_table(table: pl.DataFrame) -> str:
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
         "retriever": lambda row: row["retriever"],
+        "units trained with": lambda row: row["units_of"],
         "without": lambda row: f"{row['score_without']:.2f}",
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),

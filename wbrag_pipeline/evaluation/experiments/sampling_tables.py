@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.experiments.splits import OURS, VARIANT_MEANINGS, over_splits
+from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS, over_splits
+from wbrag_pipeline.evaluation.experiments.rivals import OURS
 from wbrag_pipeline.evaluation.experiments.table_cells import Columns, MarkdownRow, interval, meanings, rows_table
 from wbrag_pipeline.evaluation.formatting import markdown_table, p_value, signed
 

@@ -106,9 +106,12 @@ class Workbench:
             lambda context: stages.retrievals(context, asked.read()),
         )
 
-    def utility_scores(self, trial: Trial) -> Artifact:
-        """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
-        asked, found = self.asked(trial), self.retrievals(trial)
+    def utility_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
+        """UTILITY_SCORES of all training questions; thresholds do not matter to it.
+
+        found: RETRIEVALS by something else than the trial's own retriever, here and in what follows.
+        """
+        asked, found = self.asked(trial), found or self.retrievals(trial)
         parts = (found.content, self._train(trial), *self._reading(trial))
 
         def make(context: StageContext) -> Made:
@@ -116,9 +119,10 @@ class Workbench:
 
         return self._keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
-    def passage_scores(self, trial: Trial) -> Artifact:
+    def passage_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
         """PASSAGE_SCORES; thresholds that keep and lose the same questions share it."""
-        asked, found, scores = self.asked(trial), self.retrievals(trial), self.utility_scores(trial)
+        asked, found = self.asked(trial), found or self.retrievals(trial)
+        scores = self.utility_scores(trial, found)
         context, scored = self.context(trial), scores.read()
         kept, lost = stages.kept_questions(context, scored), stages.questions_to_rescue(context, scored)
         decided = [frame.select("question_id").sort("question_id").write_json() for frame in (kept, lost)]
@@ -129,9 +133,9 @@ class Workbench:
 
         return self._keep(trial, "passage_scores", tables.PASSAGE_SCORES, parts, make)
 
-    def gated_docs(self, trial: Trial) -> Artifact:
+    def gated_docs(self, trial: Trial, found: Artifact | None = None) -> Artifact:
         """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
-        scores, alone = self.utility_scores(trial), self.passage_scores(trial)
+        scores, alone = self.utility_scores(trial, found), self.passage_scores(trial, found)
         parts = (alone.content, scores.content, _own(trial, "gated_docs"))
         return self._keep(
             trial,

@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
+from wbrag_pipeline.evaluation.experiments.rivals import OURS
 from wbrag_pipeline.evaluation.experiments.sampling import Sampling
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import Floats, hierarchical_interval, summarise
 from wbrag_pipeline.settings import Settings
 
 SPLITS_DRAWN = 3  # so many test parts without a question in common there are in each of the six benchmarks
-OURS = "write-back"
 # Each variant, what it is, and the settings that it changes.
 _CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     OURS: ("the present settings", {}),
