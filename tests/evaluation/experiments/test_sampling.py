@@ -21,12 +21,13 @@ from wbrag_pipeline.tables import QUESTIONS
 
 
 def questions(train: int, validation: int, test: int, *, weak: int = 0, twins: bool = False) -> pl.DataFrame:
-    """Ids are the same in every part; with twins, each two questions have one wording."""
+    """Test ids are training ids too; with twins, each two questions have one wording."""
     rows = []
     for split, count in (("train", train), ("validation", validation), ("test", test)):
         for n in range(count):
             told = f"{split} question {n // 2 if twins else n}"
-            rows.append((split, f"{n}", told.upper() if twins and n % 2 else told, ["a"], "gold"))
+            name = f"v{n}" if split == "validation" else f"{n}"
+            rows.append((split, name, told.upper() if twins and n % 2 else told, ["a"], "gold"))
     rows += [("train", f"w{n}", f"weak {n}", ["a"], "weak") for n in range(weak)]
     return pl.DataFrame(rows, schema=QUESTIONS.schema, orient="row")
 
@@ -66,6 +67,14 @@ def test_fewer_training_questions_are_among_more_of_the_same_draw(number: int, d
     assert len(trained[0]) == number and trained[0] < trained[1]
     assert few.filter(pl.col("split") != "train").equals(asked.filter(pl.col("split") != "train"))
     assert set(few["label"]) == {"gold"}
+
+
+def test_test_parts_are_the_same_in_the_same_order_whatever_is_kept_for_validation() -> None:
+    asked = questions(60, 10, 30)
+    without = asked.with_columns(split=pl.col("split").replace("validation", "train"))
+    for number in (1, 2, 3):
+        parts = [resplit(frame, number).filter(split="test").sort("question_id") for frame in (asked, without)]
+        assert parts[0].equals(parts[1])
 
 
 def test_draws_differ() -> None:

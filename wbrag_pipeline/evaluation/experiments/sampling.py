@@ -28,6 +28,8 @@ class Sampling:
 
 
 AS_GIVEN = Sampling()
+# The validation part is from the file of the training questions.
+_NAMED = pl.col("split").replace("validation", "train") + ":" + pl.col("question_id")
 
 
 def sampled(questions: pl.DataFrame, sampling: Sampling) -> pl.DataFrame:
@@ -40,8 +42,8 @@ def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
     """QUESTIONS with parts as large as before, as far as wordings allow, drawn anew.
 
     All questions stand in one order. The n-th split tests the n-th stretch of it, so the test parts of different splits
-    share no question until the order is used up; then they begin anew. A question's id has its old part before it:
-    ids are only unique within a part.
+    share no question until the order is used up; then they begin anew. A question's id has the file it is from before
+    it, "train" or "test": ids are only unique within a file.
     """
     gold = questions["label"] == GOLD
     sizes = dict(questions.filter(gold).group_by("split").len().iter_rows())
@@ -51,10 +53,8 @@ def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
         return questions
     place = (pool["place"] - (number - 1) * tested) % pool.height
     part = pl.when(place < tested).then(pl.lit("test")).when(place < tested + validated).then(pl.lit("validation"))
-    moved = pool.with_columns(
-        question_id=pl.col("split") + ":" + pl.col("question_id"), split=part.otherwise(pl.lit("train"))
-    )
-    stays = questions.filter(~gold).with_columns(question_id=pl.col("split") + ":" + pl.col("question_id"))
+    moved = pool.with_columns(question_id=_NAMED, split=part.otherwise(pl.lit("train")))
+    stays = questions.filter(~gold).with_columns(question_id=_NAMED)
     return QUESTIONS.check(pl.concat([moved.select(list(QUESTIONS.schema)), stays]))
 
 
