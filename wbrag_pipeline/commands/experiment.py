@@ -150,7 +150,7 @@ def run_labels(
     Example: wbrag experiment labels sample_nq --labels 20,50
     """
     study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
-    numbers = _numbers(labels) if labels else study.label_numbers
+    numbers = study.label_numbers if labels is None else _numbers(labels)
     _run(("labels",), replace(study, label_numbers=numbers, draws=draws), yes=yes)
 
 
