@@ -22,7 +22,7 @@ from wbrag_pipeline.evaluation.advice import (
     points_of,
     shipped_points,
 )
-from wbrag_pipeline.evaluation.signs import Signs, signs_of
+from wbrag_pipeline.evaluation.signs import EarlySigns, signs_of
 from wbrag_pipeline.tables import SPLIT
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_calibration_is_named_with_what_makes_it_again(tmp_path: Path,
 
 
 def test_it_says_how_often_it_was_right_and_that_few_questions_say_little() -> None:
-    text = "\n".join(advice_lines("log", Signs(300, 40, 0.8, 0.9, 0.95, 0.3, 0.1, 0.02, 0.28), shipped_points()))
+    text = "\n".join(advice_lines("log", EarlySigns(300, 40, 0.8, 0.9, 0.95, 0.3, 0.1, 0.02, 0.28), shipped_points()))
     assert "likely to pay" in text and "few questions" in text and "left out in turn" in text
-    unknown = "\n".join(advice_lines("log", Signs(300, 400, 0.8, 0.9, 0.3), shipped_points()))
+    unknown = "\n".join(advice_lines("log", EarlySigns(300, 400, 0.8, 0.9, 0.3), shipped_points()))
     assert "no measured benchmark is near" in unknown and "labels or not known" in unknown and "few" not in unknown

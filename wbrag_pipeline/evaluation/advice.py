@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.evaluation.signs import Signs
+from wbrag_pipeline.evaluation.signs import EarlySigns
 from wbrag_pipeline.storage import write_text
 
 # With fewer questions whose answer is missing, there is nothing that units could bring. Set by hand, not fitted.
@@ -122,7 +122,7 @@ def _points(rows: Any) -> list[Point]:
     return [Point(**row) for row in rows]
 
 
-def advice_lines(benchmark: str, signs: Signs, points: Sequence[Point]) -> list[str]:
+def advice_lines(benchmark: str, signs: EarlySigns, points: Sequence[Point]) -> list[str]:
     """The advice as lines: what was seen, what it means, and how often the rule was right."""
     said = outlook(signs.returns, signs.missed, borders_of(points))
     lines = [

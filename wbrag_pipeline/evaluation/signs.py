@@ -21,7 +21,7 @@ ALIKE = 0.7  # inner product from which on two questions count as alike
 
 
 @dataclass(frozen=True)
-class Signs:
+class EarlySigns:
     """Shares lie in 0 to 1, of the later questions. None where answers are labels, or are not known.
 
     training, later: questions. likeness: median inner product of a later question and its most alike training question;
@@ -52,7 +52,7 @@ def signs_of(
     top_k: int,
     *,
     answers: bool,
-) -> Signs:
+) -> EarlySigns:
     """The signs of some later questions.
 
     later: SPLIT. training_hits, later_hits: ``KnowledgeBase.hits_with_text`` of the training questions (the first one
@@ -75,11 +75,11 @@ def signs_of(
         "returns": _mean(rows["returns"].mean()),
     }
     if not answers:
-        return Signs(**common)  # type: ignore[arg-type]
+        return EarlySigns(**common)  # type: ignore[arg-type]
     gold = later["golden_answers"]
     shallow, deep = (_held(later_hits.filter(pl.col("rank") <= depth), gold) for depth in (top_k, later_hits.height))
     together = _words_together(later_hits.filter(pl.col("rank") <= top_k), gold)
-    return Signs(
+    return EarlySigns(
         **common,  # type: ignore[arg-type]
         missed=_mean((~shallow).mean()),
         deeper=_mean((~shallow & deep).mean()),
@@ -88,7 +88,7 @@ def signs_of(
     )
 
 
-def signs_of_benchmark(context: StageContext) -> Signs:
+def signs_of_benchmark(context: StageContext) -> EarlySigns:
     """The signs of a benchmark or log: its test questions, or without any a fifth of the training questions.
 
     Reads wordings and, where answers are no labels, gold answers; no score. Raises InputError where there are no

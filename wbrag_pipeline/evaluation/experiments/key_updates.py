@@ -17,7 +17,7 @@ from wbrag_pipeline.retrieval.protocols import Vectors
 STEPS = (0.0, 0.1, 0.2, 0.35, 0.5)  # how far a key may move: 0 leaves it, 0.5 is half way to its questions
 _DEPTH = 100
 
-Search = Callable[[int], pl.DataFrame]
+SearchToDepth = Callable[[int], pl.DataFrame]
 
 
 def moved_keys(keys: Vectors, questions: Vectors, of: np.ndarray, step: float) -> Vectors:
@@ -34,7 +34,7 @@ def moved_keys(keys: Vectors, questions: Vectors, of: np.ndarray, step: float) -
     return unit
 
 
-def search_moved(search: Search, queries: Vectors, ids: pl.Series, keys: Vectors, top_k: int) -> pl.DataFrame:
+def search_moved(search: SearchToDepth, queries: Vectors, ids: pl.Series, keys: Vectors, top_k: int) -> pl.DataFrame:
     """HITS as if the index held ``keys`` in place of the vectors of those passages of the corpus.
 
     search: gives HITS of the unmoved index down to a depth. ids, keys: the moved passages. It goes as deep as it takes

@@ -14,13 +14,13 @@ from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_tabl
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.experiments.table_cells import (
     Columns,
-    change,
     changed,
     interval,
-    mean,
+    mean_gain,
     meanings,
     percent_or_dash,
     rows_table,
+    score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
@@ -72,11 +72,13 @@ def gains_table(matrix: pl.DataFrame) -> str:
         rows = []
         for (benchmark,), lines in part.partition_by("benchmark", as_dict=True, maintain_order=True).items():
             by_method = {row["method"]: row for row in lines.iter_rows(named=True)}
-            cells = [change(by_method[m]) if m in by_method else "–" for m in methods]
+            cells = [score_change(by_method[m]) if m in by_method else "–" for m in methods]
             theirs = paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(benchmark))
-            rows.append([benchmark, *cells, mean(lines["gain"]), signed(theirs) if theirs is not None else "–"])
+            rows.append([benchmark, *cells, mean_gain(lines["gain"]), signed(theirs) if theirs is not None else "–"])
         by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
-        rows.append(["mean gain", *(signed(by_name[m]) for m in methods), mean(part["gain"]), signed(paper.MEAN_GAIN)])
+        rows.append(
+            ["mean gain", *(signed(by_name[m]) for m in methods), mean_gain(part["gain"]), signed(paper.MEAN_GAIN)]
+        )
         papers = paper.gain_by_method(methods)
         shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])

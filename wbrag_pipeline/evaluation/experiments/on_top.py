@@ -9,7 +9,7 @@ import polars as pl
 from wbrag_pipeline.evaluation.evaluate import join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
-from wbrag_pipeline.evaluation.experiments.retrievers import DENSE, RETRIEVER_MEANINGS, build_retriever, scored
+from wbrag_pipeline.evaluation.experiments.retrievers import ENCODER_ALONE, RETRIEVER_MEANINGS, build_retriever, scored
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import summarise
@@ -19,16 +19,16 @@ from wbrag_pipeline.tables import RETRIEVALS
 # Those that need no training questions themselves, so that units can be trained with them.
 TRAINED_WITH = ("BM25", "hybrid")
 # Retriever and the one that its units were trained with: the dense one's units everywhere, then a retriever's own.
-PAIRS = (*((name, DENSE) for name in RETRIEVER_MEANINGS), *((name, name) for name in TRAINED_WITH))
+PAIRS = (*((name, ENCODER_ALONE) for name in RETRIEVER_MEANINGS), *((name, name) for name in TRAINED_WITH))
 
 
-def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = DENSE) -> dict[str, Any]:
+def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODER_ALONE) -> dict[str, Any]:
     """Units of the present settings on top of a retriever: a row of ``results.ON_TOP``.
 
     units_of: the retriever that training searched with, of TRAINED_WITH or the dense one.
     """
     built, test = build_retriever(bench, trial, name), bench.questions(trial, "test")
-    evidence = None if units_of == DENSE else bench.gated_docs(trial, found_by(bench, trial, units_of))
+    evidence = None if units_of == ENCODER_ALONE else bench.gated_docs(trial, found_by(bench, trial, units_of))
     units = bench.published(trial, evidence)
     sides = []
     for beside in (None, units):

@@ -28,10 +28,10 @@ from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training.scoring import select_passages
 
-DENSE = "dense"
+ENCODER_ALONE = "dense"
 # Each retriever, and what it is.
 RETRIEVER_MEANINGS = {
-    DENSE: "the encoder and the exact index that everything else here uses",
+    ENCODER_ALONE: "the encoder and the exact index that everything else here uses",
     "BM25": "search by words, in one index of passages and units",
     "hybrid": "BM25 and the encoder, the first 100 of each fused by reciprocal rank",
     "generator as reranker": "the encoder's first 20 (--rescue-depth), those first that the generator finds most "
@@ -50,7 +50,7 @@ Find = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
 
 
 @dataclass(frozen=True)
-class Retriever:
+class BuiltRetriever:
     """A retriever that was built.
 
     find: its own scores; what a generator is shown has passed ``scored``.
@@ -67,16 +67,16 @@ class Retriever:
     calls_a_question: int = 0
 
 
-def build_retriever(bench: Workbench, trial: Trial, name: str) -> Retriever:
+def build_retriever(bench: Workbench, trial: Trial, name: str) -> BuiltRetriever:
     """The retriever of that name, of RETRIEVER_MEANINGS, from everything but the test questions."""
     return _BUILDERS[name](bench, trial)
 
 
-def _dense(bench: Workbench, trial: Trial) -> Retriever:
-    return Retriever(lambda asked, units: bench.system(trial, units).retrieve(asked["question"].to_list()))
+def _dense(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    return BuiltRetriever(lambda asked, units: bench.system(trial, units).retrieve(asked["question"].to_list()))
 
 
-def _bm25(bench: Workbench, trial: Trial) -> Retriever:
+def _bm25(bench: Workbench, trial: Trial) -> BuiltRetriever:
     index = _Bm25s(bench, trial)
     began = time.perf_counter()
     alone = index.over(None)
@@ -84,10 +84,10 @@ def _bm25(bench: Workbench, trial: Trial) -> Retriever:
     def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
         return index.over(units).search(asked["question"].to_list(), trial.settings.top_k)
 
-    return Retriever(find, alone.megabytes, time.perf_counter() - began)
+    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
 
 
-def _hybrid(bench: Workbench, trial: Trial) -> Retriever:
+def _hybrid(bench: Workbench, trial: Trial) -> BuiltRetriever:
     index = _Bm25s(bench, trial)
     began = time.perf_counter()
     alone = index.over(None)
@@ -100,10 +100,10 @@ def _hybrid(bench: Workbench, trial: Trial) -> Retriever:
         )
         return fused(rankings, trial.settings.top_k)
 
-    return Retriever(find, alone.megabytes, time.perf_counter() - began)
+    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
 
 
-def _reranker(bench: Workbench, trial: Trial) -> Retriever:
+def _reranker(bench: Workbench, trial: Trial) -> BuiltRetriever:
     depth, context = trial.settings.search_depth, bench.context(trial)
 
     def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
@@ -131,10 +131,10 @@ def _reranker(bench: Workbench, trial: Trial) -> Retriever:
         first = bench.keep(trial, "reranked", RERANKED, parts, rerank).read()
         return first.filter(pl.col("rank") <= trial.settings.top_k)
 
-    return Retriever(find, calls_a_question=depth)
+    return BuiltRetriever(find, calls_a_question=depth)
 
 
-def _adapter(bench: Workbench, trial: Trial) -> Retriever:
+def _adapter(bench: Workbench, trial: Trial) -> BuiltRetriever:
     pairs = gated_pairs(bench, trial)
     encoder, passages = bench.encoder(trial.settings), _passage_vectors(bench, trial, pairs)
     queries = encoder.encode_queries(pairs["question"].to_list())
@@ -149,10 +149,10 @@ def _adapter(bench: Workbench, trial: Trial) -> Retriever:
         system, questions = bench.system(trial, units), asked["question"].to_list()
         return system.retrieve(questions, vectors=adapted(encoder.encode_queries(questions), adapter))
 
-    return Retriever(find, adapter.nbytes / 1e6, seconds, gated_by(bench, trial))
+    return BuiltRetriever(find, adapter.nbytes / 1e6, seconds, gated_by(bench, trial))
 
 
-def _updated_keys(bench: Workbench, trial: Trial) -> Retriever:
+def _updated_keys(bench: Workbench, trial: Trial) -> BuiltRetriever:
     pairs, train = gated_pairs(bench, trial), bench.questions(trial, "train")
     # The step is chosen on held-out questions, with keys that only the others have moved.
     known, held_out = hold_out(train, trial.settings.seed)
@@ -162,7 +162,7 @@ def _updated_keys(bench: Workbench, trial: Trial) -> Retriever:
     sums = [float(answers.read()["score"].fill_null(0.0).sum()) for answers in tried]
     step = STEPS[int(np.argmax(sums))]  # of equal sums the shortest
     moved = pairs["passage_id"].n_unique()
-    return Retriever(
+    return BuiltRetriever(
         partial(_find_moved, bench, trial, pairs, step),
         megabytes(bench, trial, moved),
         made=(*gated_by(bench, trial), *tried),
@@ -170,8 +170,8 @@ def _updated_keys(bench: Workbench, trial: Trial) -> Retriever:
     )
 
 
-_BUILDERS: dict[str, Callable[[Workbench, Trial], Retriever]] = {
-    DENSE: _dense,
+_BUILDERS: dict[str, Callable[[Workbench, Trial], BuiltRetriever]] = {
+    ENCODER_ALONE: _dense,
     "BM25": _bm25,
     "hybrid": _hybrid,
     "generator as reranker": _reranker,

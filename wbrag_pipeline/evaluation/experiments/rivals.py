@@ -28,7 +28,7 @@ from wbrag_pipeline.evaluation.experiments.query_cache import (
     remembered,
 )
 from wbrag_pipeline.evaluation.experiments.retrievers import (
-    DENSE,
+    ENCODER_ALONE,
     RETRIEVER_MEANINGS,
     build_retriever,
     gated_by,
@@ -60,7 +60,7 @@ RIVAL_MEANINGS = {
     "random sentences": "as many entries as there are units, each about as long, of sentences from anywhere in the "
     "corpus",
     "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
-    **{name: meaning for name, meaning in RETRIEVER_MEANINGS.items() if name != DENSE},
+    **{name: meaning for name, meaning in RETRIEVER_MEANINGS.items() if name != ENCODER_ALONE},
 }
 
 
@@ -71,7 +71,7 @@ class Rival:
     answer: SPLIT to ANSWERED. find: SPLIT to HITS, or whatever finding a question's passages or answer takes; timed.
     entries, tokens: what it keeps beside the corpus, tokens in the generator's vocabulary. megabytes: of vectors and
     other arrays that searching it takes. made: the tables whose making asked the generator. threshold: of likeness, or
-    what else held-out questions chose. train_seconds, calls_a_question: as a Retriever has them.
+    what else held-out questions chose. train_seconds, calls_a_question: as a BuiltRetriever has them.
     """
 
     answer: Callable[[pl.DataFrame], pl.DataFrame]
@@ -257,7 +257,7 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
     "gated passages": _gated_passages,
     "random sentences": _random_sentences,
     "random kept sets": _random_kept_sets,
-    **{name: partial(_retriever, name=name) for name in RETRIEVER_MEANINGS if name != DENSE},
+    **{name: partial(_retriever, name=name) for name in RETRIEVER_MEANINGS if name != ENCODER_ALONE},
 }
 
 

@@ -28,7 +28,7 @@ def changed(row: MarkdownRow) -> str:
     return f"{row['helped']} / {row['hurt']}"
 
 
-def change(row: MarkdownRow) -> str:
+def score_change(row: MarkdownRow) -> str:
     """Both scores and the gain."""
     return f"{row['score_without']:.2f} → {row['score_with']:.2f} ({signed(row['gain'])})"
 
@@ -38,7 +38,7 @@ def interval(row: MarkdownRow) -> str:
     return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
 
 
-def mean(values: pl.Series) -> str:
+def mean_gain(values: pl.Series) -> str:
     """The mean of gains."""
     return signed(sum(values.to_list()) / max(1, len(values)))
 
