@@ -31,8 +31,8 @@ def wbrag(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 def test_the_commands_are_the_documented_ones() -> None:
     commands = (
-        "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run serve"
-        " status token"
+        "add advise ask cost demo doctor experiment export forget judge lineage publish refresh release remove run"
+        " serve status token"
     )
     assert [*commands.split(), "ui", "upgrade", "usage"] == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_the_commands_are_the_documented_ones() -> None:
 
 GROUPS = {
     "add": ["corpus", "benchmark"],
-    "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "rivals", "report"],
+    "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "rivals", "labels", "splits", "report"],
     "remove": ["corpus", "benchmark"],
     "release": ["list", "show", "diff", "promote", "rollback"],
 }

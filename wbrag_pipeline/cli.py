@@ -10,6 +10,7 @@ import typer
 from wbrag_pipeline import __version__
 from wbrag_pipeline.commands import (
     add,
+    advise,
     ask,
     cost,
     demo,
@@ -51,6 +52,7 @@ for command in (
     demo.demo,
     run.run,
     refresh.refresh,
+    advise.advise,
     ask.ask,
     serve.serve,
     token.token,

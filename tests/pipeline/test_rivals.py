@@ -1,4 +1,4 @@
-"""``wbrag experiment rivals`` with the real encoder and the embedded reader, from corpus to tables."""
+"""``wbrag experiment rivals``, ``labels`` and ``splits`` with the real encoder and the embedded reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typer.testing import CliRunner
 
 from tests.pipeline.conftest import PLACES, Place
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.evaluation.experiments.results import GAIN_SOURCES, RIVALS, Results
+from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.evaluation.experiments.on_top import PAIRS
+from wbrag_pipeline.evaluation.experiments.results import GAIN_SOURCES, LABELS, ON_TOP, RIVALS, SPLITS, Results
 from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
 
 
@@ -26,3 +28,30 @@ def test_the_rivals_of_a_tiny_benchmark(place: Place, monkeypatch: pytest.Monkey
     assert by_name["random sentences"]["entries"] == by_name["write-back"]["entries"] > 0
     assert set(found.read(GAIN_SOURCES, ["towns"])["grouping"]) == {"likeness", "source", "answer"}
     assert "### towns" in result.stdout and "## Where the gain comes from" in result.stdout
+    assert found.read(ON_TOP, ["towns"]).select("retriever", "units_of").rows() == list(PAIRS)
+    assert by_name["generator as reranker"]["search_ms"] is None and by_name["BM25"]["search_ms"] > 0
+    assert by_name["BM25"]["megabytes"] > 0 and by_name["query adapter"]["train_seconds"] is not None
+
+
+def test_fewer_labels_and_other_splits_of_a_tiny_benchmark(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WBRAG_HOME", str(place.settings.home))
+    found = Results(place.settings, "reader")
+    curve = CliRunner().invoke(app, ["experiment", "labels", "towns", "--labels", "3", "--draws", "2"])
+    assert curve.exit_code == 0, curve.output
+    rows = found.read(LABELS, ["towns"])
+    assert rows["draws"].to_list() == [2, 1] and rows["labels"][0] == 3
+    assert "## Gain by the number of training questions" in curve.stdout
+    drawn = CliRunner().invoke(app, ["experiment", "splits", "towns", "--splits", "2"])
+    assert drawn.exit_code == 0, drawn.output
+    splits = found.read(SPLITS, ["towns"])
+    assert set(splits["split"]) == {1, 2} and set(splits["questions"]) == {2 * len(PLACES)}
+    assert "## Several splits" in drawn.stdout and "| no rescue |" in drawn.stdout
+
+
+@pytest.mark.parametrize("given", ["", "a,b", "5,,9", "0", "-3,50", "1.5"])
+def test_numbers_of_labels_that_cannot_be_read_are_refused(
+    place: Place, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WBRAG_HOME", str(place.settings.home))
+    refused = CliRunner().invoke(app, ["experiment", "labels", "towns", "--labels", given])
+    assert isinstance(refused.exception, InputError) and "--labels" in str(refused.exception)

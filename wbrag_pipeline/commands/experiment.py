@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,6 +131,48 @@ def run_rivals(
     _run(("rivals",), _study(settings, benchmarks, generator, methods=methods, answers=True), yes=yes)
 
 
+@app.command("labels")
+@_flags
+def run_labels(
+    benchmarks: Benchmarks = None,
+    method: OneMethod = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Numbers of training questions, as 50,100,200,500,1000; all are tried too.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="How often each number is drawn.")] = 3,
+    generator: Generators = None,
+    yes: Yes = False,
+    *,
+    settings: Settings,
+) -> None:
+    """How many labelled questions it takes: the gain by the number of training questions.
+
+    Example: wbrag experiment labels sample_nq --labels 20,50
+    """
+    study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
+    numbers = study.label_numbers if labels is None else _numbers(labels)
+    _run(("labels",), replace(study, label_numbers=numbers, draws=draws), yes=yes)
+
+
+@app.command("splits")
+@_flags
+def run_splits(
+    benchmarks: Benchmarks = None,
+    method: OneMethod = None,
+    splits: Annotated[int, typer.Option(min=1, help="How many splits are drawn.")] = 3,
+    generator: Generators = None,
+    yes: Yes = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Gains over several splits into training and test, with what the defaults add to the paper's form.
+
+    Example: wbrag experiment splits sample_nq --splits 2
+    """
+    study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
+    _run(("splits",), replace(study, splits_drawn=splits), yes=yes)
+
+
 @app.command("all")
 @_flags
 def run_all(
@@ -207,6 +250,16 @@ def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
         except ValueError:
             raise InputError(f"cannot be read: {text!r}", field="grid", hint="write it as tau_s=0,0.1,0.2") from None
     return grids
+
+
+def _numbers(given: str) -> list[int]:
+    try:
+        numbers = [int(number) for number in given.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise InputError(f"cannot be read: {given!r}", field="--labels", hint="write it as 50,100,200") from None
+    return numbers
 
 
 def _run(kinds: Sequence[str], study: Study, *, yes: bool) -> None:

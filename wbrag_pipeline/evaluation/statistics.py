@@ -7,6 +7,7 @@ Both tests are paired: a question is compared with itself, so what makes questio
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +107,49 @@ def bootstrap_interval(
     means = np.concatenate(drawn)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low) + 0.0, float(high) + 0.0  # "+ 0.0" makes a negative zero positive
+
+
+def hierarchical_interval(
+    groups: Sequence[Sequence[Floats]], *, seed: int = 0, resamples: int = 10_000, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the mean over groups of the mean over their parts, in the differences' own unit.
+
+    groups: benchmarks, each its splits, each the differences of its questions (shape (n,)). Benchmarks, the splits of
+    each drawn one, and the questions of each drawn split are drawn with replacement, so the interval allows for other
+    benchmarks than these, as far as so few can tell. Of one group only the parts and the questions are drawn.
+    """
+    generator = np.random.default_rng(seed)
+    # Means of resampled questions, some for each part; the draws above them take any of these.
+    drawn = [[_resampled_means(part, generator, min(resamples, 2_000)) for part in parts] for parts in groups]
+    chosen = generator.integers(0, len(groups), size=(resamples, len(groups)))
+    sums = np.zeros(resamples)
+    for slot in range(len(groups)):
+        for number, means in enumerate(drawn):
+            here = np.flatnonzero(chosen[:, slot] == number)
+            parts = generator.integers(0, len(means), size=(len(here), len(means)))
+            at = generator.integers(0, len(means[0]), size=parts.shape)
+            sums[here] += np.stack(means)[parts, at].mean(axis=1)
+    low, high = np.quantile(sums / len(groups), [(1 - level) / 2, (1 + level) / 2])
+    return float(low) + 0.0, float(high) + 0.0
+
+
+def _resampled_means(differences: Floats, generator: np.random.Generator, resamples: int) -> Floats:
+    values, counts = _distinct(differences)
+    total = int(counts.sum())
+    means = [
+        generator.multinomial(total, counts / total, size=rows) @ values / total
+        for rows in _blocks(resamples, len(values))
+    ]
+    return np.concatenate(means)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Holm's correction: p values of several tests to p values of which the least of n was multiplied by n."""
+    adjusted, highest = [0.0] * len(ps), 0.0
+    for place, at in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        highest = max(highest, min(1.0, ps[at] * (len(ps) - place)))
+        adjusted[at] = highest
+    return adjusted
 
 
 def sign_flip_p(differences: Floats, *, seed: int = 0, resamples: int = 10_000) -> float:

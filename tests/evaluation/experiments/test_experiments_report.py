@@ -27,6 +27,7 @@ from wbrag_pipeline.evaluation.experiments.experiments_report import (
 )
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+from wbrag_pipeline.evaluation.experiments.on_top import PAIRS
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, GAIN_SOURCES, MATRIX, ORACLE, TRANSFER
 from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
@@ -90,9 +91,15 @@ def findings_of(made: Any) -> Findings:
         rows(i, float(n)) | counts | {"method": "naive", "rival": name, "entries": 80, "tokens": 900, "calls": 70}
         | {"ahead": 2.0 - n, "ahead_low": 1.0 - n, "ahead_high": 3.0 - n}
         | {"entries_in_top_k": 0.5, "changed_share": 0.4, "threshold": float("inf") if "cache" in name else None}
+        | {"megabytes": 1.5, "calls_a_question": 20 * (name == "generator as reranker")}
         for i, _ in places
         for n, name in enumerate(RIVAL_MEANINGS)
     ]  # fmt: skip
+    stacked = [
+        rows(i, 1.0) | counts | {"method": "naive", "retriever": name, "units_of": trained}
+        for i, _ in places
+        for name, trained in PAIRS
+    ]
     groups = [
         rows(i, 1.0)
         | {"method": "naive", "grouping": grouping, "group": group, "questions": 200, "units_in_top_k": 0.5}
@@ -109,6 +116,7 @@ def findings_of(made: Any) -> Findings:
             (ABLATION, ablation),
             (ORACLE, oracle),
             (results.RIVALS, rivals),
+            (results.ON_TOP, stacked),
             (GAIN_SOURCES, groups),
         )
     }
@@ -171,6 +179,7 @@ def test_what_was_not_found_out_has_no_section(findings: Findings) -> None:
     for section in ("ceilings", "transfer", "ablation", "rivals"):
         assert f'id="{section}"' not in text and f'href="#{section}"' not in text
     assert "## Rivals" not in results_as_markdown(bare)
+    assert "Write-back on top of retrievers" in page(findings)
     assert "## Transfer" not in results_as_markdown(bare) and "## Gain" in results_as_markdown(bare)
 
 
@@ -185,9 +194,10 @@ def test_the_twins_hold_the_figures(written: Path) -> None:
 
 def test_rivals_are_told_with_their_size_and_cost(findings: Findings, written: Path) -> None:
     markdown = written.with_suffix(".md").read_text(encoding="utf-8")
-    row = "| query cache, answers | 43.00 | +3.00 | +2.00 to +4.00 | 0.200 | 9 / 4 | −1.00 (−2.00 to 0.00) |"
-    assert row + " 80 | 900 | 70 | 0.50 | 40.0 % | never used |" in markdown
-    assert "| plain | 40.00 | – | – | – | – | +2.00 (+1.00 to +3.00) | 80 | 900 | 70 |" in markdown
+    # Of twelve rivals with a p of 0.2 Holm leaves none under 1.
+    row = "| query cache, answers | 43.00 | +3.00 | +2.00 to +4.00 | 0.200 | 1.000 | 9 / 4 | −1.00 (−2.00 to 0.00) |"
+    assert row + " 80 | 900 | 70 | 0.50 | 40.0 % | never used | 1.5 | – | – | 0 |" in markdown
+    assert "| plain | 40.00 | – | – | – | – | – | +2.00 (+1.00 to +3.00) | 80 | 900 | 70 |" in markdown
     assert "| nq | source | yes | 200 | 40.00 | 41.00 | +1.00 |" in markdown
     assert "never used" in written.read_text(encoding="utf-8")
     assert len(all_pictures(findings)["rivals"]) == len(BENCHMARKS)
@@ -214,7 +224,8 @@ def test_from_a_study_to_its_page(world: World) -> None:
     lines: list[str] = []
     work = list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals")))
     conduct(work, lines.append)
-    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1) + (len(RIVAL_MEANINGS) + 2)
+    beside = len(RIVAL_MEANINGS) + len(PAIRS) + 2
+    assert len(lines) == len(work) == (2 + 1) + (6 + 1) + (2 + 1) + (1 + 1) + beside
     asked = len(world.generator.asked)
     conduct(list(cells(world.open(), study, ("matrix", "transfer", "ablation", "oracle", "rivals"))), lines.append)
     assert len(world.generator.asked) == asked
@@ -222,6 +233,7 @@ def test_from_a_study_to_its_page(world: World) -> None:
     assert found.pop("gain_sources")["questions"].sum() == 3 * len(TEST)
     assert {name: table.height for name, table in found.items()} == {
         "matrix": 2, "cost": 10, "transfer": 6, "ablation": 2, "oracle": 5, "rivals": len(RIVAL_MEANINGS),
+        "on_top": len(PAIRS), "labels": 0, "splits": 0,
     }  # fmt: skip
     text = page(gather(world.settings, registry, ("scripted",), ("compass",)))
     assert "of 2</span>" in text and 'id="unit-u_' in text

@@ -7,6 +7,7 @@ that was never distilled costs calls. K changes what is read, and so costs readi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wbrag_pipeline.errors import InputError
@@ -58,7 +59,7 @@ def default_of(settings: Settings, parameter: str) -> float:
 
 def point(bench: Workbench, default: Trial, parameter: str, value: float) -> dict[str, Any]:
     """Train and evaluate with one setting changed: a row of ``results.ABLATION``."""
-    trial = Trial(default.benchmark, moved(default.settings, parameter, value))
+    trial = replace(default, settings=moved(default.settings, parameter, value))
     scores, alone, gated, units = _training(bench, trial)
     summary = summarise(bench.evaluation(trial, bench.published(trial)), seed=trial.settings.seed)
     built = construction_row(scores.read(), gated.read(), units.read())

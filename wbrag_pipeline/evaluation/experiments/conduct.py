@@ -11,14 +11,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wbrag_pipeline.evaluation.experiments import ablation, gain_sources, matrix, oracle, rivals, transfer
+from wbrag_pipeline.evaluation.experiments import (
+    ablation,
+    drawn_splits,
+    gain_sources,
+    labels,
+    matrix,
+    on_top,
+    oracle,
+    rivals,
+    transfer,
+)
 from wbrag_pipeline.evaluation.experiments.results import (
     ABLATION,
     COST,
     GAIN_SOURCES,
+    LABELS,
     MATRIX,
+    ON_TOP,
     ORACLE,
     RIVALS,
+    SPLITS,
     TRANSFER,
     Results,
 )
@@ -38,7 +51,8 @@ class Study:
     settings: encoder, K, thresholds, limit and seed of all settings that are tried.
     methods: of the matrix; ``crossed`` are those that exchange their units. The first method is the one whose
         thresholds are moved and whose ceilings are measured.
-    grids: values by setting, for the ablation.
+    grids: values by setting, for the ablation. label_numbers, draws: numbers of training questions, and how
+        often each is drawn. splits_drawn: how many splits are drawn.
     """
 
     settings: Settings
@@ -47,6 +61,9 @@ class Study:
     methods: tuple[str, ...] = PAPER_METHODS
     crossed: tuple[str, ...] = PAPER_METHODS[:2]
     grids: Mapping[str, Sequence[float]] = field(default_factory=lambda: ablation.GRIDS)
+    label_numbers: Sequence[int] = labels.NUMBERS
+    draws: int = labels.DRAWS
+    splits_drawn: int = drawn_splits.SPLITS_DRAWN
 
 
 @dataclass(frozen=True)
@@ -59,11 +76,12 @@ class Cell:
 
 
 def cells(bench: Workbench, study: Study, kinds: Iterable[str]) -> Iterator[Cell]:
-    """The cells of these experiments (``matrix``, ``transfer``, ``ablation``, ``oracle``, ``rivals``), in that order.
+    """The cells of these experiments (``matrix``, ``transfer``, ``ablation`` …), in that order.
 
     The last cell of each experiment on a benchmark stores its rows.
     """
     makers = {"matrix": _matrix, "transfer": _transfer, "ablation": _ablation, "oracle": _oracle, "rivals": _rivals}
+    makers |= {"labels": _labels, "splits": _splits}
     for kind in kinds:
         for generator in study.generators:
             for benchmark in study.benchmarks:
@@ -156,21 +174,59 @@ def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
 def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
     trial = Trial(benchmark, settings.with_(method=study.methods[0]))
     rows: list[ResultRow] = []
+    stacked: list[ResultRow] = []
     grouped: list[ResultRow] = []
 
     def one(name: str) -> str:
         rows.append(rivals.row(bench, trial, name))
         return _scores(rows[-1])
 
+    def one_on_top(name: str, units_of: str) -> str:
+        stacked.append(on_top.on_top_row(bench, trial, name, units_of))
+        return _scores(stacked[-1])
+
     def groups() -> str:
         grouped.extend(gain_sources.by_group(bench, trial))
         return f"{len(grouped)} groups"
 
+    weight = _questions(bench, trial, "test")
     for name in rivals.RIVAL_MEANINGS:
-        weight = _questions(bench, trial, "test")
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
+    for name, units_of in on_top.PAIRS:
+        label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
+        yield Cell(label, weight, lambda name=name, units_of=units_of: one_on_top(name, units_of))  # type: ignore[misc]
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
-    yield _store(settings, benchmark, (RIVALS, rows), (GAIN_SOURCES, grouped))
+    yield _store(settings, benchmark, (RIVALS, rows), (ON_TOP, stacked), (GAIN_SOURCES, grouped))
+
+
+def _labels(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
+    rows: list[ResultRow] = []
+
+    def one(number: int) -> str:
+        rows.append(labels.curve_point(bench, trial, number, study.draws))
+        return _scores(rows[-1])
+
+    for number in labels.numbers_of(study.label_numbers, _questions(bench, trial, "train")):
+        weight = study.draws * (_questions(bench, trial, "test") + number)
+        yield Cell(f"labels {_name(trial)} {number:,}", weight, lambda number=number: one(number))  # type: ignore[misc]
+    yield _store(settings, benchmark, (LABELS, rows))
+
+
+def _splits(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
+    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
+    rows: list[ResultRow] = []
+
+    def one(variant: str, split: int) -> str:
+        rows.append(drawn_splits.split_row(bench, trial, variant, split))
+        return _scores(rows[-1])
+
+    weight = _questions(bench, trial, "train") + _questions(bench, trial, "test")
+    for split in range(1, study.splits_drawn + 1):
+        for variant in drawn_splits.variants_of(trial.settings):
+            label = f"splits {_name(trial)} split {split} {variant}"
+            yield Cell(label, weight, lambda variant=variant, split=split: one(variant, split))  # type: ignore[misc]
+    yield _store(settings, benchmark, (SPLITS, rows))
 
 
 def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[ResultRow]]) -> Cell:

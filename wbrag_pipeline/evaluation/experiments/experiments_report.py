@@ -20,13 +20,13 @@ from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.markdown import (
     beyond_chance,
     cost_by_setting,
-    likeness,
     results_as_markdown,
     transfer_in_words,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
+from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
 from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
@@ -115,7 +115,7 @@ def write_experiments_report(folder: Path, findings: Findings) -> Path:
         if table.is_empty():
             continue
         with storage.replacing(folder / f"{name}.csv") as temporary:
-            table.write_csv(temporary)
+            table.select(pl.exclude(pl.List)).write_csv(temporary)  # a CSV file has no lists
         with storage.replacing(folder / f"{name}.parquet") as temporary:
             table.write_parquet(temporary)
     return folder / "report.html"
@@ -161,6 +161,7 @@ def page(findings: Findings) -> str:
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
         rivals=findings.tables["rivals"].to_dicts(),
         meanings=RIVAL_MEANINGS,
+        stacked=findings.tables["on_top"].to_dicts(),
         groups=findings.tables["gain_sources"].to_dicts(),
         groupings=GROUPINGS,
         likeness=likeness,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import polars as pl
 
 from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
-from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
+from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
+from wbrag_pipeline.evaluation.experiments.table_cells import (
+    Columns,
+    changed,
+    interval,
+    mean_gain,
+    meanings,
+    percent_or_dash,
+    rows_table,
+    score_change,
+)
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
 from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
-
-MarkdownRow = Mapping[str, Any]
-Columns = dict[str, Callable[[MarkdownRow], str]]  # heading and cell, in order
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
@@ -29,7 +35,10 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
         "ablation": (ablation,),
         "oracle": (ceilings_table,),
         "rivals": (rivals_table,),
+        "on_top": (on_top_table,),
         "gain_sources": (gain_sources_table,),
+        "labels": (labels_table,),
+        "splits": (splits_table,),
     }
     return "\n\n".join(
         write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
@@ -63,11 +72,13 @@ def gains_table(matrix: pl.DataFrame) -> str:
         rows = []
         for (benchmark,), lines in part.partition_by("benchmark", as_dict=True, maintain_order=True).items():
             by_method = {row["method"]: row for row in lines.iter_rows(named=True)}
-            cells = [_change(by_method[m]) if m in by_method else "–" for m in methods]
+            cells = [score_change(by_method[m]) if m in by_method else "–" for m in methods]
             theirs = paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(benchmark))
-            rows.append([benchmark, *cells, _mean(lines["gain"]), signed(theirs) if theirs is not None else "–"])
+            rows.append([benchmark, *cells, mean_gain(lines["gain"]), signed(theirs) if theirs is not None else "–"])
         by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
-        rows.append(["mean gain", *(signed(by_name[m]) for m in methods), _mean(part["gain"]), signed(paper.MEAN_GAIN)])
+        rows.append(
+            ["mean gain", *(signed(by_name[m]) for m in methods), mean_gain(part["gain"]), signed(paper.MEAN_GAIN)]
+        )
         papers = paper.gain_by_method(methods)
         shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
@@ -87,14 +98,14 @@ def every_setting(matrix: pl.DataFrame) -> str:
         "without": lambda row: f"{row['score_without']:.2f}",
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),
-        "95 % interval": _interval,
+        "95 % interval": interval,
         "p": lambda row: p_value(row["p"]).removeprefix("p ").removeprefix("= "),
-        "helped / hurt": _changed,
-        "recall without": lambda row: _percent_or_dash(row["recall_without"]),
-        "recall with": lambda row: _percent_or_dash(row["recall_with"]),
+        "helped / hurt": changed,
+        "recall without": lambda row: percent_or_dash(row["recall_without"]),
+        "recall with": lambda row: percent_or_dash(row["recall_with"]),
         "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
     }
-    return f"## Every setting\n\n{_table(matrix, columns)}"
+    return f"## Every setting\n\n{rows_table(matrix, columns)}"
 
 
 def construction_table(matrix: pl.DataFrame) -> str:
@@ -113,7 +124,7 @@ def construction_table(matrix: pl.DataFrame) -> str:
         "compression": lambda row: f"{row['compression']:.2f}×",
         "extractive": lambda row: percent(row["extractive_share"]),
     }
-    return f"## Construction\n\n{_table(matrix, columns)}"
+    return f"## Construction\n\n{rows_table(matrix, columns)}"
 
 
 def cost_table(table: pl.DataFrame) -> str:
@@ -129,7 +140,7 @@ def cost_table(table: pl.DataFrame) -> str:
         "waiting": lambda row: duration(row["seconds"]),
         "sent to answer the test": lambda row: f"{row['answering'] or 0:,}",
     }
-    return f"## Cost of training\n\n{_table(cost_by_setting(table), columns)}"
+    return f"## Cost of training\n\n{rows_table(cost_by_setting(table), columns)}"
 
 
 def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
@@ -149,11 +160,11 @@ def transfer(table: pl.DataFrame) -> str:
         "units of": lambda row: "own" if row["made_by"] == row["method"] else row["made_by"],
         "score": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: "–" if row["made_by"] == NONE else signed(row["gain"]),
-        "95 % interval": lambda row: "–" if row["made_by"] == NONE else _interval(row),
-        "helped / hurt": lambda row: "–" if row["made_by"] == NONE else _changed(row),
+        "95 % interval": lambda row: "–" if row["made_by"] == NONE else interval(row),
+        "helped / hurt": lambda row: "–" if row["made_by"] == NONE else changed(row),
     }
     said = transfer_in_words(table)
-    return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{_table(table, columns)}"
+    return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{rows_table(table, columns)}"
 
 
 def transfer_in_words(table: pl.DataFrame) -> str:
@@ -176,13 +187,13 @@ def ablation(table: pl.DataFrame) -> str:
         "without": lambda row: f"{row['score_without']:.2f}",
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),
-        "95 % interval": _interval,
+        "95 % interval": interval,
         "kept": lambda row: f"{row['kept']:,}",
         "units": lambda row: f"{row['units']:,}",
         "scoring calls sent": lambda row: f"{row['scoring_sent']:,}",
         "distilling calls sent": lambda row: f"{row['distilling_sent']:,}",
     }
-    return f"## Ablation\n\n{_table(table, columns)}"
+    return f"## Ablation\n\n{rows_table(table, columns)}"
 
 
 def ceilings_table(table: pl.DataFrame) -> str:
@@ -194,85 +205,4 @@ def ceilings_table(table: pl.DataFrame) -> str:
     ).items():
         by_name = {row["ceiling"]: row["score"] for row in lines.iter_rows(named=True)}
         rows.append([benchmark, method, *(f"{by_name[name]:.2f}" for name in names)])
-    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + _meanings(CEILINGS)
-
-
-def rivals_table(table: pl.DataFrame) -> str:
-    """Write-back beside what it has to beat, a table a benchmark."""
-    columns: Columns = {
-        "rival": lambda row: row["rival"],
-        "score": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]) if row["rival"] != PLAIN else "–",
-        "95 % interval": lambda row: _interval(row) if row["rival"] != PLAIN else "–",
-        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p ") if row["rival"] != PLAIN else "–",
-        "helped / hurt": lambda row: _changed(row) if row["rival"] != PLAIN else "–",
-        "write-back is ahead by": lambda row: _ahead(row) if row["rival"] != OURS else "–",
-        "entries": lambda row: f"{row['entries']:,}",
-        "tokens": lambda row: f"{row['tokens']:,}",
-        "calls to build": lambda row: f"{row['calls']:,}",
-        "in top K": lambda row: f"{row['entries_in_top_k']:.2f}",
-        "questions changed": lambda row: percent(row["changed_share"]),
-        "threshold": lambda row: likeness(row["threshold"]),
-    }
-    parts = ["## Rivals"]
-    for (generator, benchmark, method), part in table.partition_by(
-        ["generator", "benchmark", "method"], as_dict=True, maintain_order=True
-    ).items():
-        head = part.row(0, named=True)
-        measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
-        parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", _table(part, columns)]
-    return "\n\n".join([*parts, _meanings(RIVAL_MEANINGS)])
-
-
-def gain_sources_table(table: pl.DataFrame) -> str:
-    """Test questions in groups, without and with write-back."""
-    columns: Columns = {
-        "benchmark": lambda row: row["benchmark"],
-        "by": lambda row: row["grouping"],
-        "group": lambda row: row["group"],
-        "questions": lambda row: f"{row['questions']:,}",
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": _interval,
-        "helped / hurt": _changed,
-        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
-    }
-    return f"## Where the gain comes from\n\n{_table(table, columns)}\n\n{_meanings(GROUPINGS)}"
-
-
-def likeness(threshold: float | None) -> str:
-    """The threshold of a query cache: a number, never, or a dash where the rival has none."""
-    return "–" if threshold is None else f"{threshold:.2f}" if threshold < float("inf") else "never used"
-
-
-def _meanings(of: Mapping[str, str]) -> str:
-    return "\n".join(f"- {name}: {meaning}." for name, meaning in of.items())
-
-
-def _table(frame: pl.DataFrame, columns: Columns) -> str:
-    return markdown_table(list(columns), [[cell(row) for cell in columns.values()] for row in frame.to_dicts()])
-
-
-def _changed(row: MarkdownRow) -> str:
-    return f"{row['helped']} / {row['hurt']}"
-
-
-def _change(row: MarkdownRow) -> str:
-    return f"{row['score_without']:.2f} → {row['score_with']:.2f} ({signed(row['gain'])})"
-
-
-def _interval(row: MarkdownRow) -> str:
-    return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
-
-
-def _ahead(row: MarkdownRow) -> str:
-    return f"{signed(row['ahead'])} ({signed(row['ahead_low'])} to {signed(row['ahead_high'])})"
-
-
-def _mean(values: pl.Series) -> str:
-    return signed(sum(values.to_list()) / max(1, len(values)))
-
-
-def _percent_or_dash(share: float | None) -> str:
-    return "–" if share is None else percent(share)
+    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + meanings(CEILINGS)

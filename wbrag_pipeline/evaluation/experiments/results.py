@@ -142,10 +142,74 @@ RIVALS = Table(
             "calls": pl.Int64(),
             "entries_in_top_k": pl.Float64(),
             "changed_share": pl.Float64(),
-            "threshold": pl.Float64(),  # of likeness; null where there is none, infinity where the cache is never used
+            # What held-out questions chose: a likeness (infinity where the cache is never used), how far keys move.
+            "threshold": pl.Float64(),
+            "megabytes": pl.Float64(),
+            "train_seconds": pl.Float64(),  # null where nothing is indexed or trained but by the generator's calls
+            "calls_a_question": pl.Int64(),
+            "search_ms": pl.Float64(),  # null where the generator is asked
         }
     ),
     ("generator", "encoder", "benchmark", "method", "rival"),
+)
+
+# Retrievers without and with units of the present settings, see retrievers.RETRIEVER_MEANINGS. `units_of`: the
+# retriever that these units were trained with.
+ON_TOP = Table(
+    "on_top",
+    pl.Schema(
+        {
+            **_WHO,
+            "retriever": pl.String(),
+            "units_of": pl.String(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "units": pl.Int64(),
+            "units_in_top_k": pl.Float64(),
+            "recall_without": pl.Float64(),  # null where answers are labels
+            "recall_with": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "retriever", "units_of"),
+)
+
+# The gain by the number of training questions. Scores and gain are means over the draws, with the interval over
+# questions; `lowest` and `highest` are single draws. kept, units, calls: means.
+LABELS = Table(
+    "labels",
+    pl.Schema(
+        {
+            **_WHO,
+            "labels": pl.Int64(),
+            "draws": pl.Int64(),
+            **{name: kind for name, kind in _GAIN.items() if name not in ("helped", "hurt")},
+            "lowest": pl.Float64(),
+            "highest": pl.Float64(),
+            "kept": pl.Float64(),
+            "units": pl.Float64(),
+            "calls": pl.Float64(),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "labels"),
+)
+
+# Variants of the settings on several splits, see drawn_splits.VARIANT_MEANINGS. `differences`: what each test question
+# scores more with write-back, in the order of their ids, so that variants can be compared question by question.
+SPLITS = Table(
+    "splits",
+    pl.Schema(
+        {
+            **_WHO,
+            "variant": pl.String(),
+            "split": pl.Int64(),
+            "questions": pl.Int64(),
+            **_GAIN,
+            "trained_on": pl.Int64(),
+            "units": pl.Int64(),
+            "differences": pl.List(pl.Float64()),
+        }
+    ),
+    ("generator", "encoder", "benchmark", "method", "variant", "split"),
 )
 
 # Test questions in groups, without and with write-back; see gain_sources.GROUPINGS.
@@ -164,9 +228,12 @@ GAIN_SOURCES = Table(
     ("generator", "encoder", "benchmark", "method", "grouping", "group"),
 )
 
-RESULT_TABLES = {table.name: table for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, GAIN_SOURCES)}
+RESULT_TABLES = {
+    table.name: table
+    for table in (MATRIX, COST, TRANSFER, ABLATION, ORACLE, RIVALS, ON_TOP, GAIN_SOURCES, LABELS, SPLITS)
+}
 # Tables that the experiment of another one makes.
-MADE_WITH = {COST.name: MATRIX.name, GAIN_SOURCES.name: RIVALS.name}
+MADE_WITH = {COST.name: MATRIX.name, ON_TOP.name: RIVALS.name, GAIN_SOURCES.name: RIVALS.name}
 
 
 @dataclass(frozen=True)

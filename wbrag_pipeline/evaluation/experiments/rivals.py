@@ -6,9 +6,10 @@ with the corpus alone, question by question.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -26,6 +27,14 @@ from wbrag_pipeline.evaluation.experiments.query_cache import (
     nearest,
     remembered,
 )
+from wbrag_pipeline.evaluation.experiments.retrievers import (
+    ENCODER_ALONE,
+    RETRIEVER_MEANINGS,
+    build_retriever,
+    gated_by,
+    megabytes,
+    scored,
+)
 from wbrag_pipeline.evaluation.experiments.rival_entries import (
     JoinsPassages,
     TakesSentences,
@@ -35,7 +44,6 @@ from wbrag_pipeline.evaluation.experiments.rival_entries import (
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.generation.ledger import costs
-from wbrag_pipeline.retrieval.knowledge_base import HITS
 from wbrag_pipeline.training.distillation import WritesUnits, distil
 from wbrag_pipeline.training.scoring import select_passages
 
@@ -52,6 +60,7 @@ RIVAL_MEANINGS = {
     "random sentences": "as many entries as there are units, each about as long, of sentences from anywhere in the "
     "corpus",
     "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
+    **{name: meaning for name, meaning in RETRIEVER_MEANINGS.items() if name != ENCODER_ALONE},
 }
 
 
@@ -59,15 +68,21 @@ RIVAL_MEANINGS = {
 class Rival:
     """A rival that was built.
 
-    answer: SPLIT to ANSWERED. entries, tokens: what it keeps beside the corpus, tokens in the generator's vocabulary.
-    made: the tables whose making asked the generator. threshold: of likeness, where the rival has one.
+    answer: SPLIT to ANSWERED. find: SPLIT to HITS, or whatever finding a question's passages or answer takes; timed.
+    entries, tokens: what it keeps beside the corpus, tokens in the generator's vocabulary. megabytes: of vectors and
+    other arrays that searching it takes. made: the tables whose making asked the generator. threshold: of likeness, or
+    what else held-out questions chose. train_seconds, calls_a_question: as a BuiltRetriever has them.
     """
 
     answer: Callable[[pl.DataFrame], pl.DataFrame]
+    find: Callable[[pl.DataFrame], pl.DataFrame]
     entries: int = 0
     tokens: int = 0
+    megabytes: float = 0.0
     made: tuple[Artifact, ...] = ()
     threshold: float | None = None
+    train_seconds: float | None = None
+    calls_a_question: int = 0
 
 
 def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
@@ -97,6 +112,11 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
         "entries_in_top_k": float(foreign.sum()) / max(1, evaluation.height),
         "changed_share": float(other.sum()) / max(1, evaluation.height),
         "threshold": rival.threshold,
+        "megabytes": rival.megabytes,
+        "train_seconds": rival.train_seconds,
+        "calls_a_question": rival.calls_a_question,
+        # A table of earlier calls is read in no time, which says nothing about the calls.
+        "search_ms": None if rival.calls_a_question else _milliseconds(rival, test),
     }
 
 
@@ -105,13 +125,38 @@ def build(bench: Workbench, trial: Trial, name: str) -> Rival:
     return _BUILDERS[name](bench, trial)
 
 
+def _milliseconds(rival: Rival, asked: pl.DataFrame) -> float:
+    """Wall time a question of a second search of all, when every vector is known: encoding is the same for all."""
+    rival.find(asked)
+    began = time.perf_counter()
+    rival.find(asked)
+    return (time.perf_counter() - began) * 1000 / max(1, asked.height)
+
+
 def _plain(bench: Workbench, trial: Trial) -> Rival:
-    return Rival(lambda asked: bench.answered(trial, asked).read())
+    return Rival(lambda asked: bench.answered(trial, asked).read(), lambda asked: _plain_hits(bench, trial, asked))
+
+
+def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
+    built = build_retriever(bench, trial, name)
+
+    def answer(asked: pl.DataFrame) -> pl.DataFrame:
+        return bench.answered(trial, asked, hits=scored(bench, trial, asked, built.find(asked, None))).read()
+
+    return Rival(
+        answer,
+        lambda asked: built.find(asked, None),
+        megabytes=built.megabytes,
+        made=built.made,
+        threshold=built.chosen,
+        train_seconds=built.train_seconds,
+        calls_a_question=built.calls_a_question,
+    )
 
 
 def _write_back(bench: Workbench, trial: Trial, *, paper: bool = False) -> Rival:
-    made_by = Trial(trial.benchmark, trial.settings.with_(rescue_depth=0, curate=False)) if paper else trial
-    made = (*_gated_by(bench, made_by), bench.units(made_by), bench.curated(made_by))
+    made_by = trial.with_(rescue_depth=0, curate=False) if paper else trial
+    made = (*gated_by(bench, made_by), bench.units(made_by), bench.curated(made_by))
     return _second_index(bench, trial, bench.published(made_by), made)
 
 
@@ -129,10 +174,17 @@ def _cached_answers(bench: Workbench, trial: Trial) -> Rival:
         nearest(held_out, known, encoder)["likeness"], _gains(answer(held_out, plain, known, -1.0), plain)
     )
     told = train.select(pl.format("{}\n{}", "question", pl.col("golden_answers").list.first().fill_null("")))
+
+    def find(asked: pl.DataFrame) -> pl.DataFrame:
+        nearest(asked, train, encoder)
+        return _plain_hits(bench, trial, asked)
+
     return Rival(
         lambda asked: answer(asked, bench.answered(trial, asked).read(), train, threshold),
+        find,
         train.height,
         sum(context.generator.count_tokens(told.to_series().to_list())),
+        megabytes(bench, trial, train.height),
         (bench.retrievals(trial), plainly),
         threshold,
     )
@@ -145,9 +197,9 @@ def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
     known, held_out = hold_out(bench.questions(trial, "train"), trial.settings.seed)
 
     def hits(asked: pl.DataFrame, cache: pl.DataFrame, threshold: float) -> pl.DataFrame:
-        plain = bench.context(trial).system().retrieve(asked["question"].to_list())
         front = remembered(nearest(asked, cache, encoder), retained, threshold)
-        return in_front(plain, _scored(bench, trial, asked, front), trial.settings.top_k)
+        in_place = scored(bench, trial, asked, front)
+        return in_front(_plain_hits(bench, trial, asked), in_place, trial.settings.top_k)
 
     # A held-out question is not in the cache that it chooses the threshold of.
     others = kept.join(known, on="question_id", how="semi", maintain_order="left")
@@ -159,9 +211,11 @@ def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
     told = [*kept["question"], *texts.select(pl.format("{}\n{}", "title", "text")).to_series()]
     return Rival(
         lambda asked: bench.answered(trial, asked, hits=hits(asked, kept, threshold)).read(),
+        lambda asked: hits(asked, kept, threshold),
         kept.height,
         sum(bench.context(trial).generator.count_tokens(told)),
-        (*_gated_by(bench, trial), plainly, always),
+        megabytes(bench, trial, kept.height),
+        (*gated_by(bench, trial), plainly, always),
         threshold,
     )
 
@@ -169,7 +223,7 @@ def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
 def _gated_passages(bench: Workbench, trial: Trial) -> Rival:
     joined = _written(bench, trial, bench.gated_docs(trial).read(), JoinsPassages(bench.context(trial).generator))
     # Two questions with the same evidence would fill the top K with one entry twice.
-    return _second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), _gated_by(bench, trial))
+    return _second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), gated_by(bench, trial))
 
 
 def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
@@ -203,22 +257,21 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
     "gated passages": _gated_passages,
     "random sentences": _random_sentences,
     "random kept sets": _random_kept_sets,
+    **{name: partial(_retriever, name=name) for name in RETRIEVER_MEANINGS if name != ENCODER_ALONE},
 }
 
 
 def _second_index(bench: Workbench, trial: Trial, entries: pl.DataFrame, made: tuple[Artifact, ...]) -> Rival:
     """Entries (KNOWLEDGE_UNITS) in the second index."""
+    system = cache(lambda: bench.system(trial, entries))  # built once, when it is first searched
     return Rival(
         lambda asked: bench.answered(trial, asked, units=entries).read(),
+        lambda asked: system().retrieve(asked["question"].to_list()),
         entries.height,
         int(entries["unit_tokens"].sum()),
+        megabytes(bench, trial, entries.height),
         made,
     )
-
-
-def _gated_by(bench: Workbench, trial: Trial) -> tuple[Artifact, ...]:
-    """The tables that the gates' decisions took."""
-    return bench.retrievals(trial), bench.utility_scores(trial), bench.passage_scores(trial)
 
 
 def _written(bench: Workbench, trial: Trial, evidence: pl.DataFrame, writer: WritesUnits) -> pl.DataFrame:
@@ -232,14 +285,8 @@ def _written(bench: Workbench, trial: Trial, evidence: pl.DataFrame, writer: Wri
     )
 
 
-def _scored(bench: Workbench, trial: Trial, asked: pl.DataFrame, front: pl.DataFrame) -> pl.DataFrame:
-    """HITS with the retriever's score of each passage for its question."""
-    if front.is_empty():
-        return front
-    encoder, read = bench.encoder(trial.settings), bench.base(trial).hits_with_text(front)
-    queries = encoder.encode_queries(asked["question"].gather(front["query"]).to_list())
-    passages = encoder.encode_passages(read["title"].to_list(), read["text"].to_list())
-    return front.with_columns(pl.Series("score", (queries * passages).sum(axis=1))).cast(HITS)
+def _plain_hits(bench: Workbench, trial: Trial, asked: pl.DataFrame) -> pl.DataFrame:
+    return bench.system(trial).retrieve(asked["question"].to_list())
 
 
 def _gains(ours: pl.DataFrame, plain: pl.DataFrame) -> pl.Series:

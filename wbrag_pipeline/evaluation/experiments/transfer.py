@@ -25,7 +25,7 @@ def transferred(bench: Workbench, trial: Trial, made_by: str) -> dict[str, Any]:
         frame = bench.evaluation(trial, None)
         units = 0
     else:
-        maker = Trial(trial.benchmark, trial.settings.with_(method=made_by))
+        maker = trial.with_(method=made_by)
         written = bench.published(maker)
         frame, units = bench.evaluation(trial, written), written.height
     summary = summarise(frame, seed=trial.settings.seed)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,6 +21,7 @@ from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
+from wbrag_pipeline.evaluation.experiments.sampling import AS_GIVEN, Sampling, sampled
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
@@ -40,10 +42,15 @@ Make = Callable[[StageContext], Made]
 
 @dataclass(frozen=True)
 class Trial:
-    """A benchmark under some settings."""
+    """A benchmark under some settings; ``sampling`` says which of its questions train and test."""
 
     benchmark: str
     settings: Settings
+    sampling: Sampling = AS_GIVEN
+
+    def with_(self, **change: Any) -> Trial:
+        """The same questions under other settings."""
+        return replace(self, settings=self.settings.with_(**change))
 
 
 @dataclass
@@ -61,7 +68,7 @@ class Workbench:
     load_encoder: Callable[[Settings], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str], Artifact] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, Sampling], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
 
@@ -72,10 +79,13 @@ class Workbench:
 
     def asked(self, trial: Trial) -> Artifact:
         """QUESTIONS, read from the benchmark's files once in a workbench's life."""
-        where = (trial.benchmark, _own(trial, "questions"))
+        where = (trial.benchmark, _own(trial, "questions"), trial.sampling)
         if where not in self._questions:
-            made = stages.questions(self.context(trial))
-            fingerprint = str(made.figures["fingerprint"])
+            if trial.sampling == AS_GIVEN:
+                made = stages.questions(self.context(trial))
+            else:
+                made = Made(sampled(self.asked(replace(trial, sampling=AS_GIVEN)).read(), trial.sampling))
+            fingerprint = sha256_of_text(made.table.write_json())
             self._questions[where] = self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: made)
         return self._questions[where]
 
@@ -96,9 +106,12 @@ class Workbench:
             lambda context: stages.retrievals(context, asked.read()),
         )
 
-    def utility_scores(self, trial: Trial) -> Artifact:
-        """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
-        asked, found = self.asked(trial), self.retrievals(trial)
+    def utility_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
+        """UTILITY_SCORES of all training questions; thresholds do not matter to it.
+
+        found: RETRIEVALS by something else than the trial's own retriever, here and in what follows.
+        """
+        asked, found = self.asked(trial), found or self.retrievals(trial)
         parts = (found.content, self._train(trial), *self._reading(trial))
 
         def make(context: StageContext) -> Made:
@@ -106,9 +119,10 @@ class Workbench:
 
         return self._keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
-    def passage_scores(self, trial: Trial) -> Artifact:
+    def passage_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
         """PASSAGE_SCORES; thresholds that keep and lose the same questions share it."""
-        asked, found, scores = self.asked(trial), self.retrievals(trial), self.utility_scores(trial)
+        asked, found = self.asked(trial), found or self.retrievals(trial)
+        scores = self.utility_scores(trial, found)
         context, scored = self.context(trial), scores.read()
         kept, lost = stages.kept_questions(context, scored), stages.questions_to_rescue(context, scored)
         decided = [frame.select("question_id").sort("question_id").write_json() for frame in (kept, lost)]
@@ -119,9 +133,9 @@ class Workbench:
 
         return self._keep(trial, "passage_scores", tables.PASSAGE_SCORES, parts, make)
 
-    def gated_docs(self, trial: Trial) -> Artifact:
+    def gated_docs(self, trial: Trial, found: Artifact | None = None) -> Artifact:
         """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
-        scores, alone = self.utility_scores(trial), self.passage_scores(trial)
+        scores, alone = self.utility_scores(trial, found), self.passage_scores(trial, found)
         parts = (alone.content, scores.content, _own(trial, "gated_docs"))
         return self._keep(
             trial,
@@ -184,9 +198,8 @@ class Workbench:
         parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *chosen)
 
         def make(context: StageContext) -> Made:
-            system = context.system()
-            with context.counted("answers", system.generator) as calls:
-                frame = answer_questions(questions, _with_units(system, units), metric, hits)
+            with context.counted("answers", context.generator) as calls:
+                frame = answer_questions(questions, self.system(trial, units), metric, hits)
             return Made(frame, calls)
 
         return self._keep(trial, "answers", ANSWERED, (*parts, *self._reading(trial)), make)
@@ -195,6 +208,10 @@ class Workbench:
         """EVALUATION of these units under the trial's method; with None both sides are the corpus alone."""
         sides = (self.answers(trial).read(), self.answers(trial, units).read())
         return join_sides(self.questions(trial, "test"), *sides)
+
+    def system(self, trial: Trial, units: pl.DataFrame | None = None) -> RagSystem:
+        """The trial's RAG system over the corpus and these units (KNOWLEDGE_UNITS), or the corpus alone."""
+        return _with_units(self.context(trial).system(), units)
 
     def benchmark(self, trial: Trial) -> Benchmark:
         """The registry's entry."""

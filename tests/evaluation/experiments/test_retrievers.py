@@ -1,0 +1,179 @@
+"""Retrievers beside the dense one: each rule by hand, and what stays equal whatever chose the passages."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.evaluation.experiments.conftest import CORPUS, TEST, TRAIN, World
+from wbrag_pipeline.errors import MissingPartError
+from wbrag_pipeline.evaluation.experiments import on_top, retrievers
+from wbrag_pipeline.evaluation.experiments.key_updates import moved_keys, search_moved
+from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
+from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
+from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS
+from wbrag_pipeline.retrieval.knowledge_base import HITS, merge_by_score
+from wbrag_pipeline.retrieval.protocols import Vectors
+
+
+def hits(*rows: tuple[int, int, str]) -> pl.DataFrame:
+    told = [(query, rank, "corpus", passage, 1.0 / rank) for query, rank, passage in rows]
+    return pl.DataFrame(told, schema=HITS, orient="row")
+
+
+def entries(**texts: str) -> pl.DataFrame:
+    rows = [{"origin": "corpus", "passage_id": name, "title": "", "text": text} for name, text in texts.items()]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("origin", "passage_id", "title", "text"), pl.String))
+
+
+def test_bm25_finds_rare_words_first_and_nothing_without_a_word_in_common() -> None:
+    index = Bm25Index(entries(a="the harbour of Skerry", b="the harbour", c="the hill of C 5"))
+    found = index.search(["harbour Skerry", "weather", "5"], 3)
+    assert found.filter(pl.col("query") == 0)["passage_id"].to_list() == ["a", "b"]
+    assert found.filter(pl.col("query") == 1).is_empty()
+    assert found.filter(pl.col("query") == 2)["passage_id"].to_list() == ["c"]  # words of one character count
+    assert found["rank"].to_list() == [1, 2, 1] and index.megabytes > 0
+
+
+def test_bm25_over_nothing_and_for_nobody() -> None:
+    assert Bm25Index(entries()).search(["anything"], 5).is_empty()
+    assert Bm25Index(entries(a="word")).search([], 5).is_empty()
+    assert Bm25Index(entries(a="", b="")).search(["word"], 5).is_empty()
+
+
+def test_equal_bm25_scores_are_ranked_in_order() -> None:
+    index = Bm25Index(entries(**dict.fromkeys("abcdef", "the same text")))
+    assert index.search(["same text"], 6)["passage_id"].to_list() == list("abcdef")
+
+
+def test_without_bm25s_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bm25s", None)
+    with pytest.raises(MissingPartError, match=r"wbrag-pipeline\[bm25\]"):
+        Bm25Index(entries(a="word"))
+
+
+def test_rank_fusion_by_hand() -> None:
+    one, other = hits((0, 1, "a"), (0, 2, "b"), (1, 1, "x")), hits((0, 1, "c"), (0, 2, "a"), (0, 3, "b"))
+    found = fused([one, other], 3)
+    # a: 1/61 + 1/62; b: 1/62 + 1/63; c: 1/61
+    assert found.filter(pl.col("query") == 0)["passage_id"].to_list() == ["a", "b", "c"]
+    assert found["score"].to_list() == pytest.approx([1 / 61 + 1 / 62, 1 / 62 + 1 / 63, 1 / 61, 1 / 61])
+    assert fused([one, hits((0, 1, "b"), (0, 2, "a"))], 1)["passage_id"].to_list() == ["a", "x"]  # the first's order
+
+
+def test_an_id_of_a_passage_and_of_a_unit_are_fused_apart() -> None:
+    unit = hits((0, 1, "a")).with_columns(origin=pl.lit("writeback"))
+    assert fused([hits((0, 1, "a")), unit], 5).height == 2
+
+
+def unit_vectors(rows: int, seed: int, dimension: int = 8) -> Vectors:
+    drawn = np.random.default_rng(seed).normal(size=(rows, dimension)).astype(np.float32)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
+
+
+def test_keys_move_towards_the_mean_of_their_questions() -> None:
+    keys = np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32)
+    questions = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
+    half = moved_keys(keys, questions, np.array([0, 0, 1]), 0.5)
+    assert half == pytest.approx(np.full((2, 2), math.sqrt(0.5)))
+    assert moved_keys(keys, questions, np.array([0, 0, 1]), 0.0) == pytest.approx(keys)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_searching_moved_keys_is_searching_an_index_of_them(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wbrag_pipeline.evaluation.experiments.key_updates._DEPTH", 1)  # so that it has to go deeper
+    corpus, queries = unit_vectors(40, seed), unit_vectors(6, seed + 100)
+    ids = pl.Series([f"p{n}" for n in range(40)])
+    moved = np.random.default_rng(seed).permutation(40)[: 30 if seed else 40]
+
+    def over(vectors: Vectors, depth: int) -> pl.DataFrame:
+        rows = [
+            {"query": q, "origin": "corpus", "passage_id": ids[int(p)], "score": float(queries[q] @ vectors[p])}
+            for q in range(6)
+            for p in np.argsort(-(vectors @ queries[q]))[:depth]
+        ]
+        return merge_by_score(pl.DataFrame(rows, schema_overrides={"query": pl.Int32, "score": pl.Float32}), depth)
+
+    keys = moved_keys(corpus[moved], unit_vectors(len(moved), seed + 200), np.arange(len(moved)), 0.3)
+    whole = corpus.copy()
+    whole[moved] = keys
+    found = search_moved(lambda depth: over(corpus, depth), queries, ids.gather(moved), keys, 5)
+    expected = over(whole, 5)
+    assert found.select("query", "rank", "passage_id").equals(expected.select("query", "rank", "passage_id"))
+
+
+def test_the_adapter_learns_what_turns_questions_to_their_passages() -> None:
+    passages = unit_vectors(300, 1)
+    turn, _ = np.linalg.qr(np.eye(8) + 0.15 * np.random.default_rng(2).normal(size=(8, 8)))
+    queries = (passages @ (turn * np.sign(np.diag(turn)))).astype(np.float32)  # all wrong by one rotation
+    held_out = np.arange(300) % 5 == 0
+    queries.flags.writeable = passages.flags.writeable = False  # as vectors that are remembered may be
+    adapter = trained_adapter(queries, passages, np.arange(300), held_out)
+
+    def likeness(vectors: Vectors) -> float:
+        return float((vectors * passages)[held_out].sum(axis=1).mean())
+
+    assert likeness(adapted(queries, adapter)) > likeness(queries) + 0.02
+    assert np.array_equal(adapter, trained_adapter(queries, passages, np.arange(300), held_out))
+    assert np.linalg.norm(adapted(queries, adapter), axis=1) == pytest.approx(np.ones(300), abs=1e-5)
+
+
+def test_an_adapter_that_would_not_help_stays_the_identity() -> None:
+    passages = unit_vectors(40, 3)
+    none_apart = trained_adapter(passages, passages, np.arange(40), np.zeros(40, dtype=bool))
+    assert np.array_equal(none_apart, np.eye(8, dtype=np.float32))  # nothing was held out to choose by
+    one_passage = trained_adapter(passages, passages, np.zeros(40, dtype=np.int64), np.arange(40) % 5 == 0)
+    assert np.isfinite(one_passage).all()  # all negatives are twins
+
+
+@pytest.mark.parametrize("name", RETRIEVER_MEANINGS)
+def test_every_retriever_finds_k_passages_that_the_generator_reads_with_the_encoders_scores(
+    world: World, name: str
+) -> None:
+    bench = world.open()
+    built, units = retrievers.build_retriever(bench, world.trial, name), bench.published(world.trial)
+    test = bench.questions(world.trial, "test")
+    for beside in (None, units):
+        found = built.find(test, beside)
+        shown = retrievers.scored(bench, world.trial, test, found, beside)
+        assert shown.drop("score").equals(found.drop("score"))
+        assert shown.filter(pl.col("rank") > world.settings.top_k).is_empty()
+        texts = bench.system(world.trial, beside).base.hits_with_text(shown)
+        angles = zip(shown["query"], texts["text"], strict=True)
+        cosines = [math.cos(math.radians(float(TEST[query]) - float(text))) for query, text in angles]
+        assert shown["score"].to_list() == pytest.approx(cosines, abs=1e-5)
+        assert (beside is not None) or set(shown["origin"]) <= {"corpus"}
+
+
+def test_units_on_top_of_every_retriever(world: World) -> None:
+    bench = world.open()
+    rows = {name: on_top.on_top_row(bench, world.trial, name) for name in RETRIEVER_MEANINGS}
+    assert rows["dense"]["score_without"] == rows["dense"]["score_with"] - rows["dense"]["gain"]
+    assert rows["dense"]["units_in_top_k"] > 0
+    assert all(row["questions"] == len(TEST) for row in rows.values())
+
+
+def test_keys_of_gated_passages_alone_move(world: World) -> None:
+    bench = world.open()
+    pairs = retrievers.gated_pairs(bench, world.trial)
+    assert set(pairs["question"]) <= set(TRAIN) and pairs.height
+    gated = bench.gated_docs(world.trial).read().filter("retained")
+    assert set(pairs["passage_id"]) == set(gated["passage_id"])
+
+
+@pytest.mark.parametrize("name", on_top.TRAINED_WITH)
+def test_units_are_trained_with_the_retriever_that_they_are_put_on_top_of(world: World, name: str) -> None:
+    bench = world.open()
+    found = on_top.found_by(bench, world.trial, name)
+    assert found.read()["rank"].max() == len(CORPUS) or name == "BM25"  # a word may be in few passages
+    # Four passages are all found by the encoder's half, in its own order where no word is in common.
+    assert (found.content == bench.retrievals(world.trial).content) == (name == "hybrid")
+    assert set(found.read()["question"]) <= set(TRAIN)
+    row = on_top.on_top_row(bench, world.trial, name, name)
+    assert (row["units_of"], row["questions"]) == (name, len(TEST))
+    gated = bench.gated_docs(world.trial, found).read()
+    assert gated["question_id"].is_in(found.read()["question_id"].implode()).all()

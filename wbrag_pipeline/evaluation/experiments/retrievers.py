@@ -1,0 +1,264 @@
+"""Retrievers beside the one that a knowledge base has: rivals by themselves, and what write-back is put on top of.
+
+Each finds the passages of a question in the corpus, or in the corpus and units. The generator is then shown these
+passages with the present encoder's score of each, whatever chose them: the embedded reader weighs passages by score,
+and scores of different retrievers do not compare.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
+from wbrag_pipeline.evaluation.experiments.key_updates import STEPS, moved_keys, search_moved
+from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
+from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
+from wbrag_pipeline.evaluation.experiments.query_cache import hold_out
+from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.rag.searching import passages_by_query
+from wbrag_pipeline.retrieval.knowledge_base import CORPUS, HITS, WRITEBACK
+from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.tables import Table
+from wbrag_pipeline.training.scoring import select_passages
+
+ENCODER_ALONE = "dense"
+# Each retriever, and what it is.
+RETRIEVER_MEANINGS = {
+    ENCODER_ALONE: "the encoder and the exact index that everything else here uses",
+    "BM25": "search by words, in one index of passages and units",
+    "hybrid": "BM25 and the encoder, the first 100 of each fused by reciprocal rank",
+    "generator as reranker": "the encoder's first 20 (--rescue-depth), those first that the generator finds most "
+    "relevant when it reads them alone, as Self-RAG asks for it",
+    "query adapter": "a matrix for the questions' vectors, trained on the gated pairs with "
+    "MultipleNegativesRankingLoss; the encoder's weights and the passages' vectors stay",
+    "updated keys": "gated passages found by their vectors moved towards the questions whose answers they carried",
+}
+_FUSED_DEPTH = 100
+
+# Hits of a reranker in their new order; the score is the relevance.
+RERANKED = Table("reranked", HITS, ("query", "origin", "passage_id"))
+
+# SPLIT and KNOWLEDGE_UNITS, or None, to HITS: the top K of each question.
+Find = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class BuiltRetriever:
+    """A retriever that was built.
+
+    find: its own scores; what a generator is shown has passed ``scored``.
+    megabytes: what it keeps beside the corpus' dense index. train_seconds: what indexing words or training a matrix
+    took. made: the tables whose making asked the generator. chosen: what held-out questions chose, if anything.
+    calls_a_question: of the generator, to find a question's passages.
+    """
+
+    find: Find
+    megabytes: float = 0.0
+    train_seconds: float | None = None
+    made: tuple[Artifact, ...] = ()
+    chosen: float | None = None
+    calls_a_question: int = 0
+
+
+def build_retriever(bench: Workbench, trial: Trial, name: str) -> BuiltRetriever:
+    """The retriever of that name, of RETRIEVER_MEANINGS, from everything but the test questions."""
+    return _BUILDERS[name](bench, trial)
+
+
+def _dense(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    return BuiltRetriever(lambda asked, units: bench.system(trial, units).retrieve(asked["question"].to_list()))
+
+
+def _bm25(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    index = _Bm25s(bench, trial)
+    began = time.perf_counter()
+    alone = index.over(None)
+
+    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
+        return index.over(units).search(asked["question"].to_list(), trial.settings.top_k)
+
+    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
+
+
+def _hybrid(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    index = _Bm25s(bench, trial)
+    began = time.perf_counter()
+    alone = index.over(None)
+
+    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
+        questions = asked["question"].to_list()
+        rankings = (
+            bench.system(trial, units).retrieve(questions, top_k=_FUSED_DEPTH),
+            index.over(units).search(questions, _FUSED_DEPTH),
+        )
+        return fused(rankings, trial.settings.top_k)
+
+    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
+
+
+def _reranker(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    depth, context = trial.settings.search_depth, bench.context(trial)
+
+    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
+        questions, system = asked["question"].to_list(), bench.system(trial, units)
+        hits = system.retrieve(questions, top_k=depth)
+
+        def rerank() -> pl.DataFrame:
+            rows = passages_by_query(system.base.hits_with_text(hits), len(questions))
+            pairs = [(question, passage) for question, row in zip(questions, rows, strict=True) for passage in row]
+            asked_again, passages = [question for question, _ in pairs], [passage for _, passage in pairs]
+            alone = context.generator.answer(asked_again, [[passage] for passage in passages], context.task)
+            texts = [answer.text for answer in alone]
+            judged = context.generator.assess(asked_again, passages, texts, context.task)
+            relevance = pl.Series([0.0 if a.failed else a.relevant for a in judged], dtype=pl.Float32)
+            ranked = hits.sort("query", "rank").with_columns(score=relevance)
+            return (
+                ranked.sort(["query", "score", "rank"], descending=[False, True, False])
+                .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
+                .cast(HITS)
+            )
+
+        written = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
+        by = (context.generator.fingerprint, context.generator.prompt_version, context.benchmark.task)
+        parts = (sha256_of_text(hits.write_json()), asked.write_json(), written, *by)
+        first = bench.keep(trial, "reranked", RERANKED, parts, rerank).read()
+        return first.filter(pl.col("rank") <= trial.settings.top_k)
+
+    return BuiltRetriever(find, calls_a_question=depth)
+
+
+def _adapter(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    pairs = gated_pairs(bench, trial)
+    encoder, passages = bench.encoder(trial.settings), _passage_vectors(bench, trial, pairs)
+    queries = encoder.encode_queries(pairs["question"].to_list())
+    _, held_out = hold_out(bench.questions(trial, "train"), trial.settings.seed)
+    kept_out = pairs["question_id"].is_in(held_out["question_id"].implode()).to_numpy()
+    same = pairs["passage_id"].rank("dense").cast(pl.Int64).to_numpy()
+    began = time.perf_counter()
+    adapter = trained_adapter(queries, passages, same, kept_out, seed=trial.settings.seed)
+    seconds = time.perf_counter() - began
+
+    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
+        system, questions = bench.system(trial, units), asked["question"].to_list()
+        return system.retrieve(questions, vectors=adapted(encoder.encode_queries(questions), adapter))
+
+    return BuiltRetriever(find, adapter.nbytes / 1e6, seconds, gated_by(bench, trial))
+
+
+def _updated_keys(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    pairs, train = gated_pairs(bench, trial), bench.questions(trial, "train")
+    # The step is chosen on held-out questions, with keys that only the others have moved.
+    known, held_out = hold_out(train, trial.settings.seed)
+    others = pairs.join(known, on="question_id", how="semi", maintain_order="left")
+    found = [_find_moved(bench, trial, others, step, held_out, None) for step in STEPS]
+    tried = [bench.answered(trial, held_out, hits=scored(bench, trial, held_out, hits)) for hits in found]
+    sums = [float(answers.read()["score"].fill_null(0.0).sum()) for answers in tried]
+    step = STEPS[int(np.argmax(sums))]  # of equal sums the shortest
+    moved = pairs["passage_id"].n_unique()
+    return BuiltRetriever(
+        partial(_find_moved, bench, trial, pairs, step),
+        megabytes(bench, trial, moved),
+        made=(*gated_by(bench, trial), *tried),
+        chosen=step,
+    )
+
+
+_BUILDERS: dict[str, Callable[[Workbench, Trial], BuiltRetriever]] = {
+    ENCODER_ALONE: _dense,
+    "BM25": _bm25,
+    "hybrid": _hybrid,
+    "generator as reranker": _reranker,
+    "query adapter": _adapter,
+    "updated keys": _updated_keys,
+}
+
+_KEY = ["query", "origin", "passage_id"]
+
+
+def scored(
+    bench: Workbench, trial: Trial, asked: pl.DataFrame, hits: pl.DataFrame, units: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """HITS with the present encoder's score of each passage or unit for its question, in the order they have."""
+    if hits.is_empty():
+        return hits
+    system, encoder, questions = bench.system(trial, units), bench.encoder(trial.settings), asked["question"].to_list()
+    near = system.retrieve(questions, top_k=_FUSED_DEPTH).select(*_KEY, pl.col("score").alias("known"))
+    rows = hits.drop("score").join(near, on=_KEY, how="left", maintain_order="left")
+    far = system.base.hits_with_text(rows.filter(pl.col("known").is_null()).drop("known"))
+    queries = encoder.encode_queries([questions[query] for query in far["query"]])
+    passages = encoder.encode_passages(far["title"].to_list(), far["text"].to_list())
+    told = far.select(_KEY).with_columns(pl.Series("told", (queries * passages).sum(axis=1), pl.Float32))
+    rows = rows.join(told, on=_KEY, how="left", maintain_order="left")
+    return rows.with_columns(score=pl.coalesce("known", "told")).select(HITS.names()).cast(HITS)
+
+
+def gated_pairs(bench: Workbench, trial: Trial) -> pl.DataFrame:
+    """question_id, question and passage_id of every passage that the gates retained for a training question."""
+    retained = bench.gated_docs(trial).read().filter("retained").sort("question_id", "rank")
+    return retained.select("question_id", "question", "passage_id")
+
+
+def gated_by(bench: Workbench, trial: Trial) -> tuple[Artifact, ...]:
+    """The tables that the gates' decisions took."""
+    return bench.retrievals(trial), bench.utility_scores(trial), bench.passage_scores(trial)
+
+
+def megabytes(bench: Workbench, trial: Trial, vectors: int) -> float:
+    """Size of so many vectors of the trial's encoder."""
+    return vectors * bench.encoder(trial.settings).dimension * 4 / 1e6
+
+
+def _find_moved(
+    bench: Workbench,
+    trial: Trial,
+    pairs: pl.DataFrame,
+    step: float,
+    asked: pl.DataFrame,
+    units: pl.DataFrame | None,
+) -> pl.DataFrame:
+    system, questions = bench.system(trial, units), asked["question"].to_list()
+    if pairs.is_empty() or not step:
+        return system.retrieve(questions)
+    ids = pairs["passage_id"].unique(maintain_order=True)
+    place = {name: at for at, name in enumerate(ids)}
+    of = np.array([place[name] for name in pairs["passage_id"]], dtype=np.int64)
+    unmoved = _passage_vectors(bench, trial, pairs.unique("passage_id", maintain_order=True))
+    keys = moved_keys(unmoved, bench.encoder(trial.settings).encode_queries(pairs["question"].to_list()), of, step)
+    vectors = system.query_vectors(questions)
+    return search_moved(
+        lambda depth: system.retrieve(questions, top_k=depth, vectors=vectors), vectors, ids, keys, trial.settings.top_k
+    )
+
+
+def _passage_vectors(bench: Workbench, trial: Trial, rows: pl.DataFrame) -> Vectors:
+    """Vectors [rows, dimension] of the passages of a column passage_id."""
+    texts = select_passages(bench.passages(trial), rows).select("passage_id", "title", "text")
+    read = rows.select("passage_id").join(texts, on="passage_id", how="left", maintain_order="left")
+    return bench.encoder(trial.settings).encode_passages(read["title"].to_list(), read["text"].to_list())
+
+
+class _Bm25s:
+    """BM25 over a corpus and units: one index of both, so that a word weighs the same in each."""
+
+    def __init__(self, bench: Workbench, trial: Trial) -> None:
+        passages = bench.passages(trial).select(pl.lit(CORPUS).alias("origin"), "passage_id", "title", "text")
+        self._passages = passages.collect()
+        self._built: dict[str, Bm25Index] = {}
+
+    def over(self, units: pl.DataFrame | None) -> Bm25Index:
+        """The index of the corpus and these units; the last one is kept."""
+        key = "" if units is None else sha256_of_text(units.write_json())
+        if key not in self._built:
+            entries = [self._passages]
+            if units is not None:
+                named = units.select(pl.lit(WRITEBACK).alias("origin"), pl.col("unit_id").alias("passage_id"))
+                entries.append(pl.concat([named, units.select("title", "text")], how="horizontal"))
+            self._built = {key: Bm25Index(pl.concat(entries))}
+        return self._built[key]

@@ -1,0 +1,74 @@
+"""Which questions of a benchmark train and which test: as its files say, another split, or fewer training questions.
+
+Questions of one wording are never parted, so no training question is a test question in other letters. Only questions
+with gold answers change their part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from wbrag_pipeline.datasets.wording import wording
+from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.tables import GOLD, QUESTIONS
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """split: 0 for the files' split, n for the n-th drawn one. labels: training questions, all when None.
+
+    draw: which training questions; of one draw, fewer are always among more.
+    """
+
+    split: int = 0
+    labels: int | None = None
+    draw: int = 0
+
+
+AS_GIVEN = Sampling()
+# The validation part is from the file of the training questions.
+_NAMED = pl.col("split").replace("validation", "train") + ":" + pl.col("question_id")
+
+
+def sampled(questions: pl.DataFrame, sampling: Sampling) -> pl.DataFrame:
+    """QUESTIONS in other parts, or with fewer training questions."""
+    frame = resplit(questions, sampling.split) if sampling.split else questions
+    return frame if sampling.labels is None else with_labels(frame, sampling.labels, sampling.draw)
+
+
+def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
+    """QUESTIONS with parts as large as before, as far as wordings allow, drawn anew.
+
+    All questions stand in one order. The n-th split tests the n-th stretch of it, so the test parts of different splits
+    share no question until the order is used up; then they begin anew. A question's id has the file it is from before
+    it, "train" or "test": ids are only unique within a file.
+    """
+    gold = questions["label"] == GOLD
+    sizes = dict(questions.filter(gold).group_by("split").len().iter_rows())
+    tested, validated = sizes.get("test", 0), sizes.get("validation", 0)
+    pool = _in_order(questions.filter(gold), "split")
+    if pool.is_empty():
+        return questions
+    place = (pool["place"] - (number - 1) * tested) % pool.height
+    part = pl.when(place < tested).then(pl.lit("test")).when(place < tested + validated).then(pl.lit("validation"))
+    moved = pool.with_columns(question_id=_NAMED, split=part.otherwise(pl.lit("train")))
+    stays = questions.filter(~gold).with_columns(question_id=_NAMED)
+    return QUESTIONS.check(pl.concat([moved.select(list(QUESTIONS.schema)), stays]))
+
+
+def with_labels(questions: pl.DataFrame, labels: int, draw: int) -> pl.DataFrame:
+    """QUESTIONS whose training part has at most about so many gold questions, and no others."""
+    train = _in_order(questions.filter((pl.col("split") == "train") & (pl.col("label") == GOLD)), f"labels {draw}")
+    taken = train.filter(pl.col("place") < labels).select(list(QUESTIONS.schema))
+    return QUESTIONS.check(pl.concat([taken, questions.filter(pl.col("split") != "train")]))
+
+
+def _in_order(questions: pl.DataFrame, drawn: str) -> pl.DataFrame:
+    """Rows in an order drawn by their wording, with ``place``: rows before the first one of the same wording."""
+    told = wording(questions["question"])
+    order = pl.Series([sha256_of_text(drawn, text)[:16] for text in told], dtype=pl.String)
+    rows = questions.with_columns(order=order, told=told).sort("order", "told", "split", "question_id")
+    at = pl.int_range(pl.len(), dtype=pl.Int64)
+    return rows.with_columns(place=at).with_columns(pl.col("place").min().over("told"))

@@ -1,0 +1,60 @@
+"""Learning curves and gains over several splits as Markdown tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS, over_splits
+from wbrag_pipeline.evaluation.experiments.rivals import OURS
+from wbrag_pipeline.evaluation.experiments.table_cells import Columns, MarkdownRow, interval, meanings, rows_table
+from wbrag_pipeline.evaluation.formatting import markdown_table, p_value, signed
+
+
+def labels_table(table: pl.DataFrame) -> str:
+    """A line a number of training questions."""
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "training questions": lambda row: f"{row['labels']:,}",
+        "draws": lambda row: f"{row['draws']}",
+        "without": lambda row: f"{row['score_without']:.2f}",
+        "with": lambda row: f"{row['score_with']:.2f}",
+        "gain": lambda row: signed(row["gain"]),
+        "95 % interval": interval,
+        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p "),
+        "single draws": lambda row: f"{signed(row['lowest'])} to {signed(row['highest'])}",
+        "kept": lambda row: f"{row['kept']:,.0f}",
+        "units": lambda row: f"{row['units']:,.0f}",
+        "calls": lambda row: f"{row['calls']:,.0f}",
+    }
+    return f"## Gain by the number of training questions\n\n{rows_table(table, columns)}"
+
+
+def splits_table(table: pl.DataFrame) -> str:
+    """A line a benchmark and variant, and the mean over benchmarks."""
+    parts = ["## Several splits"]
+    for (generator, method), part in table.partition_by(
+        ["generator", "method"], as_dict=True, maintain_order=True
+    ).items():
+        head = ["benchmark", "variant", "gain", "95 % interval", "split by split", "write-back is ahead by"]
+        rows = [
+            [row["benchmark"], row["variant"], signed(row["gain"]), _between(row, "gain"), _each(row), _behind(row)]
+            for row in over_splits(part)
+        ]
+        parts += [f"{method}, {generator}.", markdown_table(head, rows)]
+    return "\n\n".join(
+        [*parts, meanings({name: VARIANT_MEANINGS[name] for name in table["variant"].unique(maintain_order=True)})]
+    )
+
+
+def _each(row: MarkdownRow) -> str:
+    return ", ".join(map(signed, row["by_split"])) or "–"
+
+
+def _behind(row: MarkdownRow) -> str:
+    if row["variant"] == OURS or row["behind"] is None:
+        return "–"
+    return f"{signed(row['behind'])} ({_between(row, 'behind')})"
+
+
+def _between(row: MarkdownRow, name: str) -> str:
+    return f"{signed(row[f'{name}_low'])} to {signed(row[f'{name}_high'])}"

@@ -1,0 +1,48 @@
+"""The cells that tables of results share: headings and columns, intervals, means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from wbrag_pipeline.evaluation.formatting import markdown_table, percent, signed
+
+MarkdownRow = Mapping[str, Any]
+Columns = dict[str, Callable[[MarkdownRow], str]]  # heading and cell, in order
+
+
+def meanings(of: Mapping[str, str]) -> str:
+    """A line a name: what it means."""
+    return "\n".join(f"- {name}: {meaning}." for name, meaning in of.items())
+
+
+def rows_table(frame: pl.DataFrame, columns: Columns) -> str:
+    """A Markdown table of one line a row."""
+    return markdown_table(list(columns), [[cell(row) for cell in columns.values()] for row in frame.to_dicts()])
+
+
+def changed(row: MarkdownRow) -> str:
+    """Questions helped and hurt."""
+    return f"{row['helped']} / {row['hurt']}"
+
+
+def score_change(row: MarkdownRow) -> str:
+    """Both scores and the gain."""
+    return f"{row['score_without']:.2f} → {row['score_with']:.2f} ({signed(row['gain'])})"
+
+
+def interval(row: MarkdownRow) -> str:
+    """The interval of the gain."""
+    return f"{signed(row['ci_low'])} to {signed(row['ci_high'])}"
+
+
+def mean_gain(values: pl.Series) -> str:
+    """The mean of gains."""
+    return signed(sum(values.to_list()) / max(1, len(values)))
+
+
+def percent_or_dash(share: float | None) -> str:
+    """A share, or a dash where there is none."""
+    return "–" if share is None else percent(share)
