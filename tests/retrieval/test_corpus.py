@@ -10,7 +10,7 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
 from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, ColumnMap
-from wbrag_pipeline.datasets.registry import Corpus
+from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,

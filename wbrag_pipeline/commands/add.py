@@ -69,7 +69,7 @@ def corpus(
     for line in added.bad.told():
         say(line)
     if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
-        is_cut = split or added.corpus.path.is_dir()
+        is_cut = split or path.expanduser().is_dir()
         say(f"{found}" + ("" if is_cut else "; --replace --split cuts long rows into parts"))
 
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.document_kinds import reading_of_folders
-from wbrag_pipeline.datasets.registry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
@@ -80,8 +80,11 @@ class CorpusState:
 def source_fingerprint(corpus: Corpus) -> str:
     """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder.
 
-    How they are read is part of it: the same files give other passages where that changes.
+    How they are read is part of it: the same files give other passages where that changes. A retriever has no files,
+    and what it says is not looked at here.
     """
+    if corpus.path is None:
+        return corpus.retriever.fingerprint if corpus.retriever else ""
     source = corpus.path
     facts = [f"split {corpus.split}"] if corpus.split else []
     if named := str(corpus.columns):
