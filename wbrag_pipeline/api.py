@@ -128,8 +128,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
     from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-    from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.refresh.corpus_stages import is_fresh, refresh_corpus
     from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -141,7 +140,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     check_before_a_run(settings, [entry])
     with at_work(settings.layout, f"indexing of {entry.corpus}", run=run, alone=[corpus_lock(entry.corpus)]):
         registry = Registry.load(settings.home)
-        if not is_fresh(settings, registry.corpus(entry.corpus)):
+        if not is_fresh(settings, registry, entry.corpus):
             refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
     mine = [benchmark_lock(settings.variant, benchmark)]
     with (

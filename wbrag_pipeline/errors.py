@@ -11,6 +11,7 @@
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
+    ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -130,6 +131,14 @@ class TargetError(WbragError):
     def __init__(self, target: str, reason: str) -> None:
         self.target, self.reason = target, reason
         super().__init__(f"{target}: {reason} (when that is put right, give the same command again)")
+
+
+class RetrieverError(WbragError):
+    """A retriever of the user's own cannot be reached, refuses, or answers what cannot be used; nothing was changed."""
+
+    def __init__(self, retriever: str, reason: str) -> None:
+        self.retriever, self.reason = retriever, reason
+        super().__init__(f"{retriever}: {reason} (nothing was changed; when that is put right, give the command again)")
 
 
 class TooManyFailedError(WbragError):

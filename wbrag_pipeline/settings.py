@@ -240,7 +240,7 @@ class Settings(Gates):
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
         if table in CORPUS_TABLES:
-            return "" if table == "passages" else path_name(self.encoder)
+            return "" if table in ("passages", "shown") else path_name(self.encoder)
         place = TABLES_IN_ORDER.index(table)
         facts = [
             (setting, getattr(self, setting.name))

@@ -53,7 +53,7 @@ class RetrieverEntry:
         kind, ids = fields.get("format", "search-r1"), fields.get("ids", "given")
         if kind not in RETRIEVER_FORMATS:
             raise InputError(
-                f"there is no format {kind!r}", field="format", hint=f"one of {_listed(RETRIEVER_FORMATS)}"
+                f"there is no format {kind!r}", field="format", hint=f"one of {', '.join(RETRIEVER_FORMATS)}"
             )
         if ids not in ("given", "text"):
             raise InputError(f"{ids!r} is no kind of ids", field="ids", hint="given or text")
@@ -65,7 +65,8 @@ class RetrieverEntry:
             _check_entry_point(entry_point, fields)
         else:
             _check_url(url)
-        return cls(url, kind, token_env, entry_point, "text" if url and kind == "openai" else ids)
+        made: PassageIds = "text" if ids == "text" or (url and kind == "openai") else "given"
+        return cls(url, kind, token_env, entry_point, made)
 
     @property
     def fields(self) -> dict[str, str]:

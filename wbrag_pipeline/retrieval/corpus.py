@@ -179,15 +179,15 @@ def commit_state(settings: Settings, corpus: str) -> None:
                 remove_directory(folder)
 
 
-def is_fresh(settings: Settings, corpus: Corpus) -> bool:
-    """Whether table, index and units are in step with each other and with the corpus' files as they are now."""
+def is_in_step(settings: Settings, corpus: str, source: str) -> bool:
+    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint."""
     try:
-        state = current_state(settings, corpus.name)
+        state = current_state(settings, corpus)
         return (
             state is not None
-            and state.source == source_fingerprint(corpus)
-            and _same(settings.table("passages", corpus.name), state.passages)
-            and (committed := committed_state(settings, corpus.name)) is not None
+            and state.source == source
+            and _same(settings.table("passages", corpus), state.passages)
+            and (committed := committed_state(settings, corpus)) is not None
             and committed.name == state.name
         )
     except (OSError, IntegrityError):
