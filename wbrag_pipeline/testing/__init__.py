@@ -15,5 +15,6 @@ from wbrag_pipeline.testing.encoder_conformance import EncoderConformance
 from wbrag_pipeline.testing.engine_conformance import EngineConformance
 from wbrag_pipeline.testing.hash_engine import HashEngine
 from wbrag_pipeline.testing.method_conformance import MethodConformance
+from wbrag_pipeline.testing.retriever_conformance import RetrieverConformance
 
-__all__ = ["EncoderConformance", "EngineConformance", "HashEngine", "MethodConformance"]
+__all__ = ["EncoderConformance", "EngineConformance", "HashEngine", "MethodConformance", "RetrieverConformance"]
