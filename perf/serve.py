@@ -27,8 +27,9 @@ from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.index import open_index
+from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE
 from wbrag_pipeline.settings import Settings
 
 BENCHMARK, TOP_K = "perf", 5
@@ -107,7 +108,7 @@ def main() -> None:
         settings, questions = prepared(Path(folder), options.passages, encoder)
         state = current_state(settings, BENCHMARK)
         assert state is not None
-        index = open_index(state.folder, encoder).stored
+        index = load_faiss().read_index(str(state.folder / INDEX_FILE))
         known = encoder.encode_queries(questions[:100])
         print(f"{index.ntotal:,} passages, K {TOP_K}, one question a request")
 

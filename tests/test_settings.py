@@ -51,7 +51,7 @@ def another_value(setting: Setting) -> Any:
     """A value that is not the default."""
     if setting.name == "home":
         return Path("/srv/elsewhere")
-    if found := {"method": "hyde+replug", "private": "email", "validation_share": 0.5}.get(setting.name):
+    if found := {"method": "hyde+replug", "private": "email", "validation_share": 0.5, "store": "lancedb"}.get(setting.name):
         return found
     if setting.choices:
         return next(choice for choice in setting.choices if choice != setting.default)
@@ -67,6 +67,8 @@ def another_value(setting: Setting) -> Any:
 
 def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     """All values that a setting can take."""
+    if setting.name == "store":
+        return st.sampled_from(["faiss", "lancedb", "lancedb:/v", "lancedb:s3://b/v", "qdrant:/v", "qdrant:http://h:1"])
     text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
     kinds: dict[type, st.SearchStrategy[Any]] = {
         bool: st.booleans(),

@@ -10,8 +10,12 @@
     ├── BusyError         (2)  something else is at work that must end first: names it
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
+<<<<<<< HEAD
     ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
     ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
+=======
+    ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
+>>>>>>> main
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -125,12 +129,12 @@ class IntegrityError(WbragError):
         super().__init__(f"{file}: {problem}")
 
 
-class TargetError(WbragError):
-    """A store that units are published to cannot be reached, or refuses; ``reason`` is its own words."""
+class VectorStoreError(WbragError):
+    """A store of vectors cannot be reached, or refuses; ``reason`` is its own words."""
 
-    def __init__(self, target: str, reason: str) -> None:
-        self.target, self.reason = target, reason
-        super().__init__(f"{target}: {reason} (when that is put right, give the same command again)")
+    def __init__(self, store: str, reason: str) -> None:
+        self.store, self.reason = store, reason
+        super().__init__(f"{store}: {reason} (when that is put right, give the same command again)")
 
 
 class RetrieverError(WbragError):

@@ -6,7 +6,8 @@
     tokens.jsonl                             hashes of bearer tokens and their access labels, for wbrag serve
     corpora/*.yaml benchmarks/*.yaml         the registry
     tables/TABLE/[VARIANT/]PARTITION.parquet
-    indexes/CORPUS/ENCODER/3f9a…/            a state of the corpus; current.json and committed.json name states
+    indexes/CORPUS/SPACE/3f9a…/              a state of the corpus; current.json and committed.json name states
+    collections/*.json                       which collections this home has in stores outside of it
     indexes/embeddings/                      vectors by content hash
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
@@ -59,9 +60,14 @@ class Home:
         """Small JSON file: which source files the passages' table was read from."""
         return self.table("passages", "", corpus).with_suffix(".source.json")
 
-    def corpus_index(self, corpus: str, encoder: str) -> Path:
-        """Folder of a corpus' states under one encoder."""
-        return self.folder / "indexes" / path_name(corpus) / path_name(encoder)
+    def corpus_index(self, corpus: str, space: str) -> Path:
+        """Folder of a corpus' states under one encoder in one store; ``space`` is one path component."""
+        return self.folder / "indexes" / path_name(corpus) / space
+
+    @property
+    def collections(self) -> Path:
+        """Folder of notes on the collections that this home has in other stores, see ``retrieval.stores``."""
+        return self.folder / "collections"
 
     @property
     def embeddings(self) -> Path:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.store_address import parse_store
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "reader"
@@ -37,6 +38,8 @@ TABLES_IN_ORDER = (
 )
 # Settings that name the engines. They are in every path from where they matter on, whatever their value.
 _ENGINES = ("encoder", "generator", "method")
+# Those that name where is searched; together they are one part of a path.
+_SPACE = ("encoder", "store")
 # What decides nothing of what is made: where it is, and what it may cost.
 _NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost"}
 _LONGEST = 160  # characters of a variant in a path
@@ -98,6 +101,12 @@ class Settings(Gates):
     encoder: str = _setting(
         DEFAULT_ENCODER,
         "Sentence encoder of both indexes: a sentence-transformers name or a folder",
+        changes="retrievals",
+    )
+    store: str = _setting(
+        "faiss",
+        "Where the vectors of both indexes lie: faiss or lancedb (in the home), lancedb:FOLDER, pgvector:DSN or "
+        "qdrant:URL",
         changes="retrievals",
     )
     generator: str = _setting(
@@ -217,7 +226,17 @@ class Settings(Gates):
         """These settings with what a release recorded; settings that it does not know stay as they are."""
         return self.with_(**{name: value for name, value in record.items() if name in type(self).model_fields})
 
+    @field_validator("store")
+    @classmethod
+    def _store_without_password(cls, store: str) -> str:
+        return str(parse_store(store))
+
     # What a stage sees of several settings together.
+
+    @property
+    def search_space(self) -> str:
+        """Encoder and store as one path component: whose vectors are searched."""
+        return path_name(self.encoder if self.store == "faiss" else f"{self.encoder}\n{self.store}")
 
     @property
     def search_depth(self) -> int:
@@ -234,21 +253,24 @@ class Settings(Gates):
 
     @property
     def variant(self) -> str:
-        """Encoder, generator and method as one path component: what a release is searched and answered with."""
-        return _joined([path_name(getattr(self, name)) for name in _ENGINES])
+        """Search space, generator and method as one path component: what a release is searched and answered with."""
+        return _joined([self.search_space, path_name(self.generator), path_name(self.method)])
 
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
         if table in CORPUS_TABLES:
-            return "" if table in ("passages", "shown") else path_name(self.encoder)
+            return "" if table in ("passages", "shown") else self.search_space
         place = TABLES_IN_ORDER.index(table)
         facts = [
             (setting, getattr(self, setting.name))
             for setting in all_settings()
             if setting.changes and TABLES_IN_ORDER.index(setting.changes) <= place
         ]
-        parts = [path_name(value) for name in _ENGINES for setting, value in facts if setting.name == name]
-        others = {s.name: value for s, value in facts if s.name not in _ENGINES and value != s.default}
+        named = {setting.name: path_name(value) for setting, value in facts if setting.name in _ENGINES}
+        if "encoder" in named:
+            named["encoder"] = self.search_space
+        parts = [named[name] for name in _ENGINES if name in named]
+        others = {s.name: value for s, value in facts if s.name not in (*_ENGINES, *_SPACE) and value != s.default}
         if table == "retrievals":
             usual = type(self)()
             names = ("search_depth", "query_transform")
@@ -267,7 +289,7 @@ class Settings(Gates):
 
     def corpus_index(self, corpus: str) -> Path:
         """Folder of the corpus' states, each its passages and their FAISS index."""
-        return self.layout.corpus_index(corpus, self.encoder)
+        return self.layout.corpus_index(corpus, self.search_space)
 
     def releases(self, benchmark: str) -> Path:
         """Folder of the releases of one benchmark: r000001/ …, CANDIDATE and CURRENT."""

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tests.publishing.conftest import KINDS, MakeStore, Releases, unit_id
 from tests.publishing.stores import ODD, Store
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.errors import InputError, TargetError
+from wbrag_pipeline.errors import InputError, VectorStoreError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.publishing import publish as publishing
 from wbrag_pipeline.publishing.publications import Publications
@@ -223,7 +223,7 @@ def test_old_units_stay_where_the_new_ones_did_not_arrive(
     with publishing.opened_target(parse_target(store.address), publishing.columns_of(None, None)) as target:
         kind = type(target)
     monkeypatch.setattr(kind, "write", lambda *_: None)
-    with pytest.raises(TargetError, match="nothing was removed"):
+    with pytest.raises(VectorStoreError, match="nothing was removed"):
         to(releases, store)
     assert held(store) == {("b", first, unit_id("one"))}
 

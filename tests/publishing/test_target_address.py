@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.publishing.conftest import MakeStore, Releases
 from tests.publishing.test_publish import to, wbrag
-from wbrag_pipeline.errors import InputError, TargetError
+from wbrag_pipeline.errors import InputError, VectorStoreError
 from wbrag_pipeline.publishing.publish import publish
 from wbrag_pipeline.publishing.target_address import parse_target
 
@@ -112,7 +112,7 @@ def test_a_store_that_cannot_be_reached_is_told_without_the_password(
     monkeypatch.setenv("PGPASSWORD", SECRET)
     monkeypatch.setenv("no_proxy", "*")
     releases.release({"one": "The first unit."})
-    with pytest.raises(TargetError) as raised:
+    with pytest.raises(VectorStoreError) as raised:
         publish(releases.settings, "b", "c", parse_target(given))
     assert given in str(raised.value) and "refused" in str(raised.value).lower() and SECRET not in str(raised.value)
     assert raised.value.exit_code == 1
@@ -132,7 +132,7 @@ def test_what_a_store_says_is_shown_less_the_password(
     monkeypatch.setenv("QDRANT_API_KEY", SECRET)
     monkeypatch.setattr(QdrantTarget, "held", fail)
     releases.release({"one": "The first unit."})
-    with pytest.raises(TargetError, match="the key … is wrong") as raised:
+    with pytest.raises(VectorStoreError, match="the key … is wrong") as raised:
         to(releases, make_store("qdrant"))
     assert SECRET not in str(raised.value) and "a text" not in str(raised.value)
 
@@ -179,10 +179,10 @@ def test_what_a_damaged_or_locked_store_says_names_the_target(releases: Releases
     folder = Path(lance.address.removeprefix("lancedb:").rpartition("#")[0])
     for file in folder.rglob("*.manifest"):
         file.write_bytes(b"no manifest")
-    with pytest.raises(TargetError) as raised:
+    with pytest.raises(VectorStoreError) as raised:
         to(releases, lance)
     assert lance.address in str(raised.value)
-    with qdrant.client(), pytest.raises(TargetError, match="already accessed"):  # type: ignore[attr-defined]
+    with qdrant.client(), pytest.raises(VectorStoreError, match="already accessed"):  # type: ignore[attr-defined]
         to(releases, qdrant)
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.rows import rows_of
 from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.protocols import Advance, Vectors
+from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS, PASSAGES
 

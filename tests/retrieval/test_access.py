@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, principal_with
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.vector_search import Index
 
 LABELS = ["hr", "it", "legal"]
 Marks = dict[str, tuple[float, set[str]]]
@@ -73,24 +73,23 @@ def test_a_search_gives_the_exact_best_of_what_is_visible(
 def test_as_many_come_back_as_are_visible(
     tmp_path: Path, factory: str, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wbrag_pipeline.retrieval.faiss_search._FEW_VISIBLE", few)
+    monkeypatch.setattr("wbrag_pipeline.retrieval.stores.faiss_store._FEW_VISIBLE", few)
     wide = CompassEncoder()
     wide.dimension = 16
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(1500, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     rare = rng.choice(1500, size=12, replace=False)
-    labels = [["hr"] if i in rare else ["it"] if i % 2 else [] for i in range(1500)]
+    labels = [["hr"] if i in rare else ["it", "ops"][: 1 + i % 2] for i in range(1500)]
     ids = [str(i) for i in range(1500)]
     build_index(vectors, ids, tmp_path / "i", wide, factory, labels=pl.Series(labels, dtype=pl.List(pl.String)))
     index = open_index(tmp_path / "i", wide)
-    only = np.isin(np.arange(1500), rare)
-    scores, positions = index.search(vectors[:20], 10, only)
+    scores, positions = index.search(vectors[:20], 10, frozenset({"hr"}))
     assert positions.shape == (20, 10) and set(positions.ravel()) <= set(rare)
     assert all(len(set(row)) == 10 for row in positions)
     assert (np.diff(scores, axis=1) <= 0).all()
-    assert index.search(vectors[:3], 50, only)[1].shape == (3, 12)
-    assert index.search(vectors[:3], 5, np.zeros(1500, dtype=np.bool_))[1].shape == (3, 0)
+    assert index.search(vectors[:3], 50, frozenset({"hr"}))[1].shape == (3, 12)
+    assert index.search(vectors[:3], 5, frozenset())[1].shape == (3, 0)
     if factory == "Flat" or (few and factory in ("IVF16,Flat", "HNSW8")):
         best = np.sort(vectors[:20] @ vectors[rare].T, axis=1)[:, ::-1][:, :10]
         assert np.allclose(scores, best, atol=1e-5)
@@ -100,10 +99,11 @@ def test_a_kind_of_index_that_cannot_be_filtered_is_refused(tmp_path: Path) -> N
     wide = CompassEncoder()
     wide.dimension = 16
     vectors = np.eye(16, dtype=np.float32)
-    build_index(vectors, [str(i) for i in range(16)], tmp_path / "i", wide, "PQ4x4np")
+    labels = pl.Series([["hr"] if i < 4 else [] for i in range(16)], dtype=pl.List(pl.String))
+    build_index(vectors, [str(i) for i in range(16)], tmp_path / "i", wide, "PQ4x4np", labels=labels)
     index = open_index(tmp_path / "i", wide)
     with pytest.raises(InputError, match="cannot search IndexPQ by labels"):
-        index.search(vectors, 2, np.arange(16) < 4)
+        index.search(vectors, 2, frozenset())
 
 
 CORPUS: Marks = {"open": (0.0, set()), "hr": (10.0, {"hr"}), "both": (20.0, {"hr", "it"})}
@@ -151,6 +151,7 @@ def test_units_whose_labels_are_not_those_of_their_index_are_refused(tmp_path: P
 def test_label_sets_are_told_apart() -> None:
     sets = LabelSets(pl.Series([[], ["a"], ["b", "a"], ["a", "b"], ["ab"]], dtype=pl.List(pl.String)))
     seen = sets.visible_to(frozenset({"a", "b"}))
-    assert seen is not None and seen.tolist() == [True, True, True, True, False]
+    assert seen is not None and seen.mask.tolist() == [True, True, True, True, False]
+    assert (seen.count, seen.sets) == (4, sorted({*sets.numbers.tolist()} - {sets.numbers[4]}))
     assert sets.visible_to(frozenset({"a", "b", "ab"})) is None and sets.visible_to(UNRESTRICTED) is None
     assert sets.any and not LabelSets(pl.Series([[]], dtype=pl.List(pl.String))).any

@@ -11,8 +11,8 @@ import pytest
 from wbrag_pipeline.errors import InputError, IntegrityError, MissingPartError, NotBuiltError
 from wbrag_pipeline.retrieval import faiss_library
 from wbrag_pipeline.retrieval.faiss_library import installed_builds, load_faiss
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest
+from wbrag_pipeline.retrieval.vector_search import Index
 
 FILES = ("index.faiss", "ids.parquet", "manifest.json")
 
@@ -126,9 +126,10 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, built: Path, compas
         assert (built / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def test_building_again_replaces(built: Path, compass: Any) -> None:
-    build_index(compass.encode_queries(["5"]), ["z"], built, compass)
-    assert open_index(built, compass).ids.to_list() == ["z"]
+def test_an_index_never_changes(built: Path, compass: Any) -> None:
+    with pytest.raises(FileExistsError):
+        build_index(compass.encode_queries(["5"]), ["z"], built, compass)
+    assert open_index(built, compass).ids.to_list() == ["a", "b", "c"]
     assert sorted(file.name for file in built.iterdir()) == sorted(FILES)
 
 
@@ -140,10 +141,11 @@ def broken_parts(compass: Any) -> Callable[[], Any]:
     return parts
 
 
-def test_a_failed_build_leaves_the_old_index(built: Path, compass: Any) -> None:
+def test_a_failed_build_leaves_no_index(tmp_path: Path, compass: Any) -> None:
     with pytest.raises(OSError, match="disk full"):
-        build_index(broken_parts(compass)(), ["y", "z"], built, compass)
-    assert open_index(built, compass).ids.to_list() == ["a", "b", "c"]
+        build_index(broken_parts(compass)(), ["y", "z"], tmp_path / "index", compass)
+    with pytest.raises(NotBuiltError):
+        open_index(tmp_path / "index", compass)
 
 
 @pytest.mark.parametrize(

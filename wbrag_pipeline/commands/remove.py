@@ -63,6 +63,7 @@ def remove_benchmark(
 def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bool) -> None:
     from wbrag_pipeline.datasets.removing import plan_removal, remove
     from wbrag_pipeline.publishing.publications import Publications
+    from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
     from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 
     plan = plan_removal(settings.layout, kind, name)
@@ -78,4 +79,9 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
         raise InputError("nothing was changed", hint="--yes removes without asking")
     with at_work(settings.layout, "wbrag remove", alone=[WHOLE_HOME], tell=partial(say, err=True)):
         remove(settings.layout, plan_removal(settings.layout, kind, name))
+        dropped = drop_unneeded(settings.layout)
+    for store, count in dropped.counts.items():
+        say(f"dropped: {count} collections in {store}")
+    for other in dropped.others:
+        say(f"stays: {other}, made when this home lay there; drop it in its store")
     say(f"{kind} {name} is removed")

@@ -19,7 +19,8 @@ class Certificate:
     by place. yours: the user's own files, which may still hold the text. kept_out: what is not read from them again,
     and what is. searched: files and bytes read at the end. unread: what was not, with the reason. targets: collections
     that units were published to (target, benchmark), with what keeps it from being known that none is left there
-    (problem, "" for nothing) and where the store may keep what was removed (keeps).
+    (problem, "" for nothing) and where the store may keep what was removed (keeps). stores: those that held vectors of
+    it (store), and where they may keep what was dropped (keeps).
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Certificate:
     searched: dict[str, int]
     unread: tuple[str, ...]
     targets: tuple[dict[str, str], ...] = ()
+    stores: tuple[dict[str, str], ...] = ()
 
     @property
     def not_withdrawn(self) -> tuple[dict[str, str], ...]:
@@ -75,6 +77,7 @@ class Certificate:
                 if self.unread
                 else []
             ),
+            *(f"Made again without it in {one['store']}: {one['keeps']}." for one in self.stores if one["keeps"]),
             *(f"Withdrawn from {target['target']}: {target['keeps']}." for target in self.targets if target["keeps"]),
             *(
                 [

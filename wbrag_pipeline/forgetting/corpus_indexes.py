@@ -14,7 +14,9 @@ from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
 from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE, CURRENT_STATE
+from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
+from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.storage import (
     in_plain_words,
     locked,
@@ -46,7 +48,7 @@ def forget_in_corpus_indexes(home: StoredFiles, subject: Subject) -> dict[str, i
         with locked(place):
             for left_over in place.glob(".*.tmp*"):
                 remove_directory(left_over) if left_over.is_dir() else left_over.unlink()
-            renamed = {state.name: _made_again(state, subject) for state in sorted(place.glob("[0-9a-f]*"))}
+            renamed = {state.name: _made_again(state, subject, home) for state in sorted(place.glob("[0-9a-f]*"))}
             moved = {old: found for old, found in renamed.items() if found is not None}
             _move_pointers(place, {old: new for old, (new, _) in moved.items()})
             for old in moved:
@@ -66,10 +68,10 @@ def forget_embeddings(home: StoredFiles, subject: Subject) -> int:
     )
 
 
-def _made_again(state: Path, subject: Subject) -> tuple[str, int] | None:
+def _made_again(state: Path, subject: Subject, home: StoredFiles) -> tuple[str, int] | None:
     try:
         with in_plain_words(state):  # a full disk damages nothing
-            return _forget_in_state(state, subject)
+            return _forget_in_state(state, subject, home)
     except (ValueError, pl.exceptions.PolarsError, IntegrityError, NotBuiltError) as error:
         raise IntegrityError(
             state,
@@ -78,7 +80,7 @@ def _made_again(state: Path, subject: Subject) -> tuple[str, int] | None:
         ) from error
 
 
-def _forget_in_state(state: Path, subject: Subject) -> tuple[str, int] | None:
+def _forget_in_state(state: Path, subject: Subject, home: StoredFiles) -> tuple[str, int] | None:
     """The name of the state without the passages, and how many went; None where it holds none of them."""
     table = state / "passages.parquet"
     if not table.is_file():
@@ -94,8 +96,9 @@ def _forget_in_state(state: Path, subject: Subject) -> tuple[str, int] | None:
     sha256 = sha256_of_file(waiting)
     target = state.with_name(sha256[:_DIGITS])
     if not target.exists():
-        with replacing_directory(target) as new:
-            without_ids(state, passages.filter(gone)["passage_id"].to_list(), new)
+        collections = Collections(home.settings.layout, read_manifest(state).address)
+        with collections.making() as collection, replacing_directory(target) as new:
+            without_ids(state, passages.filter(gone)["passage_id"].to_list(), new, collection)
             write_json(new / "origin.json", {"passages_sha256": sha256})
             os.replace(waiting, new / "passages.parquet")
     waiting.unlink(missing_ok=True)

@@ -33,10 +33,15 @@ from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
 from wbrag_pipeline.forgetting.trace_search import Searched, search_home
 from wbrag_pipeline.forgetting.unfinished import finish_withdrawals, note_unfinished, with_withdrawals
 from wbrag_pipeline.publishing.withdrawals import withdraw
+from wbrag_pipeline.retrieval.stores.backends import backend_at
+from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
 from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.store_address import parse_store
 
 _log = logging.getLogger("wbrag.forgetting")
+# How places in other stores begin: the store's address follows.
+_COLLECTIONS = "collections in "
 
 
 def forget(
@@ -107,6 +112,9 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     journal.add("indexes/embeddings", forget_embeddings(home, subject))
     for place, count in forget_in_releases(home, subject).items():
         journal.add(f"releases/{place}", count)
+    dropped = drop_unneeded(settings.layout)
+    for store, count in dropped.counts.items():
+        journal.add(f"{_COLLECTIONS}{store}", count)
     # The units' events tell which benchmarks are concerned, so reports go before tables.
     journal.add("reports", remove_reports(home, _benchmarks(home, subject)))
     for file in home.parquet():
@@ -130,6 +138,8 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
             f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
             "(stop what is running, fix these files, then: wbrag forget --resume)"
         )
+    elsewhere = [f"{other}: was made when this home lay there; drop it in its store" for other in dropped.others]
+    searched = replace(searched, unread=(*searched.unread, *elsewhere))
     certificate = with_withdrawals(_certificate(home, journal, searched), [replace(one, units=0) for one in withdrawn])
     if certificate.not_withdrawn:
         note_unfinished(settings.layout, certificate, subject.unit_ids)
@@ -156,6 +166,11 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         kept_out(subject),
         {"files": searched.files, "bytes": searched.bytes},
         searched.unread,
+        stores=tuple(
+            {"store": store, "keeps": backend_at(parse_store(store)).keeps}
+            for place in sorted(journal.counts)
+            if (store := place.removeprefix(_COLLECTIONS)) != place
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.releases.store import content_of
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
+from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.storage import (
     exchange,
     in_plain_words,
@@ -69,15 +70,17 @@ def _forget_in_release(release: Path, subject: Subject, home: StoredFiles) -> in
         return 0
     release = release.resolve()  # a link would change places with what is to go
     fresh = release.with_name(f".{release.name}{_NEW}")
-    with replacing_directory(fresh) as new:
-        (new / "units.parquet").write_bytes((release / "units.parquet").read_bytes())
-        forget_in_table(new / "units.parquet", subject, home)
-        without_ids(release / "index", ids, new / "index")
-        for other in sorted(release.glob("*.json")):
-            if other.name != "release.json":
-                (new / other.name).write_text(subject.phrases.redact(other.read_text(encoding="utf-8")), "utf-8")
-        write_json(new / "release.json", _manifest(release, new))
-    exchange(fresh, release)
+    collections = Collections(home.settings.layout, read_manifest(release / "index").address)
+    with collections.making() as collection:
+        with replacing_directory(fresh) as new:
+            (new / "units.parquet").write_bytes((release / "units.parquet").read_bytes())
+            forget_in_table(new / "units.parquet", subject, home)
+            without_ids(release / "index", ids, new / "index", collection)
+            for other in sorted(release.glob("*.json")):
+                if other.name != "release.json":
+                    (new / other.name).write_text(subject.phrases.redact(other.read_text(encoding="utf-8")), "utf-8")
+            write_json(new / "release.json", _manifest(release, new))
+        exchange(fresh, release)
     remove_directory(fresh)
     return len(ids)
 

@@ -7,7 +7,7 @@
     published_rows      the units of a release as they are written: texts, vectors, and the marks that tell them apart
     unit_target         what a store must be able to do, and how one is opened
     qdrant_target, pgvector_target, lancedb_target      one store each
-    pgvector_table, library_shapes, pgvector_driver     how tables and payloads of other libraries are made up
+    pgvector_table, library_shapes     how tables and payloads of other libraries are made up
     publications        the record in the home: which benchmark was published where
     publish             a release in the place of the one before, and taking all out again
     withdrawals         forgotten units leave every target

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.publishing.published_rows import RecordedSpace, units_with_vectors
+from wbrag_pipeline.publishing.published_rows import units_with_vectors
 from wbrag_pipeline.releases.store import Release
+from wbrag_pipeline.retrieval.index import RecordedSpace
 from wbrag_pipeline.retrieval.protocols import Vectors
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,13 +15,12 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, NotBuiltError
 from wbrag_pipeline.publishing.exported_units import ExportedUnits
-from wbrag_pipeline.publishing.published_rows import RecordedSpace
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
-from wbrag_pipeline.retrieval.index import open_index, read_manifest
+from wbrag_pipeline.retrieval.index import RecordedSpace, open_index, read_manifest
+from wbrag_pipeline.retrieval.stores.protocols import Positions
+from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
-
-_ROWS_AT_ONCE = 50_000
 
 
 def write_flashrag(
@@ -38,7 +36,7 @@ def write_flashrag(
     if state is None:
         raise NotBuiltError(f"the index of corpus {corpus}", f"wbrag run {units.benchmark}")
     state.check()
-    space = RecordedSpace.of(read_manifest(state.folder))
+    space = read_manifest(state.folder).space
     if space.fingerprint != units.encoder.fingerprint:
         raise InputError(
             f"the corpus is encoded by {space.name} and the units by {units.encoder.name}, or by other weights of it",
@@ -48,7 +46,7 @@ def write_flashrag(
     index = open_index(state.folder, space)
     kept = pl.Series([True] * len(index)) if with_labels else index.labels.list.len() == 0
     places = np.flatnonzero(kept.to_numpy())
-    _write_index(index.stored, places, units, folder / f"{_short(space.name)}_Flat.index")
+    _write_index(index, places, units, folder / f"{_short(space.name)}_Flat.index")
     # The table is in the order of the index, which was made from it.
     passages = tables.PASSAGES.scan(state.passages).select("title", "text", id="passage_id", labels="labels")
     if not with_labels:
@@ -60,12 +58,12 @@ def write_flashrag(
     return len(places), len(index) - len(places)
 
 
-def _write_index(stored: Any, places: np.ndarray[Any, Any], units: ExportedUnits, file: Path) -> None:
+def _write_index(index: Index, places: Positions, units: ExportedUnits, file: Path) -> None:
     """An exact index of the passages at these places and of the units, by the inner product."""
     faiss = load_faiss()
     merged = faiss.index_factory(units.encoder.dimension, "Flat", faiss.METRIC_INNER_PRODUCT)
-    for start in range(0, len(places), _ROWS_AT_ONCE):
-        merged.add(stored.reconstruct_batch(places[start : start + _ROWS_AT_ONCE]))
+    for vectors in index.vectors_at(places):
+        merged.add(np.ascontiguousarray(vectors))
     if len(units.vectors):
         merged.add(np.ascontiguousarray(units.vectors))
     faiss.write_index(merged, str(file))

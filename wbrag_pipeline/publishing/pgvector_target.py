@@ -13,7 +13,6 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.library_shapes import LANGCHAIN, LLAMA_INDEX, llama_index_node
-from wbrag_pipeline.publishing.pgvector_driver import load_psycopg
 from wbrag_pipeline.publishing.pgvector_table import (
     MARKS_COLUMN,
     Column,
@@ -33,6 +32,7 @@ from wbrag_pipeline.publishing.published_rows import (
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
 from wbrag_pipeline.publishing.unit_target import other_dimensions
+from wbrag_pipeline.store_address import load_psycopg
 
 _TABLES = """
 SELECT c.oid, n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

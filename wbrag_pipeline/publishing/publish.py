@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from wbrag_pipeline.errors import InputError, TargetError
+from wbrag_pipeline.errors import InputError, VectorStoreError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.publishing.publications import (
     Publication,
@@ -77,7 +77,7 @@ def publish(
     the table, or the columns for marks, where they are missing. take_over: remove units of this benchmark that other
     homes published. dry_run: change nothing.
 
-    Raises InputError where the target does not fit, TargetError where it cannot be reached or refuses.
+    Raises InputError where the target does not fit, VectorStoreError where it cannot be reached or refuses.
     """
     _require_outside(settings, address)
     noted = Publications.load(settings.layout) if dry_run else Publications.begin(settings.layout)
@@ -146,21 +146,21 @@ def unpublish(
 
 
 def remove_and_verify(target: UnitTarget, gone: pl.DataFrame, address: TargetAddress) -> None:
-    """Take rows (HELD) out, and look whether they are gone. Raises TargetError where they are not."""
+    """Take rows (HELD) out, and look whether they are gone. Raises VectorStoreError where they are not."""
     if gone.is_empty():
         return
     target.remove(gone)
     for benchmark in gone["wbrag_benchmark"].unique():
         left = target.held(benchmark).join(gone, on=IDENTITY, how="semi").height
         if left:
-            raise TargetError(str(address), f"says that it removed units, and {left} of them are there still")
+            raise VectorStoreError(str(address), f"says that it removed units, and {left} of them are there still")
 
 
 def _replace(target: UnitTarget, rows: UnitRows, old: pl.DataFrame, address: TargetAddress) -> None:
     target.write(rows)
     there = target.held(rows.benchmark).join(rows.held, on=IDENTITY, how="semi").height
     if there != len(rows):
-        raise TargetError(str(address), f"took {len(rows)} units and holds {there} of them; nothing was removed")
+        raise VectorStoreError(str(address), f"took {len(rows)} units and holds {there} of them; nothing was removed")
     remove_and_verify(target, old, address)
 
 

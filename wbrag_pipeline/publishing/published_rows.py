@@ -11,7 +11,7 @@ import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.releases.store import Release
-from wbrag_pipeline.retrieval.index import Manifest, open_index, read_manifest
+from wbrag_pipeline.retrieval.index import RecordedSpace, open_index, read_manifest
 from wbrag_pipeline.retrieval.protocols import Vectors
 
 HOME, BENCHMARK, RELEASE, UNIT = "wbrag_home", "wbrag_benchmark", "wbrag_release", "wbrag_unit"
@@ -21,20 +21,6 @@ IDENTITY = (HOME, BENCHMARK, RELEASE, UNIT)
 # What a target holds of ours.
 HELD = pl.Schema(dict.fromkeys(IDENTITY, pl.String()))
 _ROWS_ARE = uuid.UUID("6d1b2c0e-5a0f-5a63-9d0e-2b6b1d3c7f41")
-
-
-@dataclass(frozen=True)
-class RecordedSpace:
-    """Name, dimension and fingerprint of an encoder as an index recorded them: enough to open it, without a model."""
-
-    name: str
-    dimension: int
-    fingerprint: str
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> RecordedSpace:
-        """The encoder that the index was made with."""
-        return cls(manifest.encoder, manifest.dimension, manifest.encoder_fingerprint)
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,7 @@ def units_with_vectors(release: Release) -> tuple[pl.DataFrame, RecordedSpace, V
     """KNOWLEDGE_UNITS of a release, its encoder, and its stored vectors [units, dimension] in the same order."""
     release.verify()
     folder = release.folder / "index"
-    encoder = RecordedSpace.of(read_manifest(folder))
+    encoder = read_manifest(folder).space
     index = open_index(folder, encoder)
     vectors, units = index.vectors(), release.units()
     if vectors is None or not index.ids.equals(units["unit_id"].alias(index.ids.name)):

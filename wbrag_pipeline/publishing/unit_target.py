@@ -8,10 +8,11 @@ from typing import Protocol
 
 import polars as pl
 
-from wbrag_pipeline.errors import InputError, TargetError, WbragError
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.published_rows import UnitRows
-from wbrag_pipeline.publishing.target_address import TargetAddress, without_secrets
+from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
+from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
 
 
 class UnitTarget(Protocol):
@@ -51,8 +52,8 @@ class UnitTarget(Protocol):
 def opened_target(address: TargetAddress, columns: TargetColumns) -> Iterator[UnitTarget]:
     """Open a target for the block; nothing is made, no folder either, before ``UnitTarget.make``.
 
-    Raises TargetError where the store cannot be reached or refuses, MissingPartError where its client is not installed,
-    InputError where the columns do not fit.
+    Raises VectorStoreError where the store cannot be reached or refuses, MissingPartError where its client is not
+    installed, InputError where the columns do not fit.
     """
     with in_words_of(address):
         target = _open(address, columns)
@@ -61,21 +62,6 @@ def opened_target(address: TargetAddress, columns: TargetColumns) -> Iterator[Un
             yield target
     finally:
         target.close()
-
-
-@contextmanager
-def in_words_of(address: TargetAddress) -> Iterator[None]:
-    """Turn what a store or its client raises into a TargetError without passwords."""
-    try:
-        yield
-    except WbragError:
-        raise
-    except Exception as error:
-        if not _is_of_a_store(error):
-            raise
-        # The first line: the others may repeat a row.
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise TargetError(str(address), without_secrets(said)[:300]) from None
 
 
 def other_dimensions(rows: UnitRows, name: str, dimension: int) -> InputError:
@@ -101,16 +87,3 @@ def _open(address: TargetAddress, columns: TargetColumns) -> UnitTarget:
     from wbrag_pipeline.publishing.lancedb_target import LanceTarget
 
     return LanceTarget(address, columns)
-
-
-def _is_of_a_store(error: Exception) -> bool:
-    """Whether a client library raised it, or the system did: the others are faults of this program."""
-    kinds = {kind.__module__.split(".")[0] for kind in type(error).__mro__}
-    if kinds & {"psycopg", "qdrant_client", "httpx", "httpcore", "lancedb", "grpc"}:
-        return True
-    # Lance, and Qdrant's local mode, raise built-in kinds, as a full disk of the home does.
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    raised_in = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-    return raised_in.split(".")[0] in ("psycopg", "qdrant_client", "lancedb", "portalocker")

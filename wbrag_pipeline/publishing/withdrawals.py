@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from wbrag_pipeline.errors import TargetError, WbragError
+from wbrag_pipeline.errors import VectorStoreError, WbragError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.publishing.publications import Publication, Publications, record_publication
 from wbrag_pipeline.publishing.publish import remove_and_verify
@@ -50,13 +50,14 @@ def _withdraw(settings: Settings, entry: Publication, home_id: str, unit_ids: Se
             if not target.there:
                 # It may be a server of another database that is asked: that is no proof.
                 again = f"wbrag publish {entry.benchmark} --to '{address}' --remove"
-                raise TargetError(str(address), f"is not there; if it was deleted, take it off the record: {again}")
+                problem = f"is not there; if it was deleted, take it off the record: {again}"
+                raise VectorStoreError(str(address), problem)
             held = target.held(entry.benchmark)
             gone = held.filter((pl.col(HOME) == home_id) & pl.col(UNIT).is_in(list(unit_ids)))
             remove_and_verify(target, gone, address)
             keeps = target.keeps if gone.height else ""
     except WbragError as error:
-        problem = error.reason if isinstance(error, TargetError) else str(error)
+        problem = error.reason if isinstance(error, VectorStoreError) else str(error)
         return Withdrawal(str(address), entry.benchmark, 0, problem, "")
     if gone.height:
         record_publication(settings.layout, replace(entry, units=max(0, entry.units - gone.height)))

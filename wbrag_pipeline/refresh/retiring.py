@@ -17,15 +17,16 @@ from wbrag_pipeline.releases.pointer import moves_of
 from wbrag_pipeline.releases.store import Release, build_release, current, promote
 from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, current_state
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file
 
 
 def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
-    """Variant, benchmark and folder of all that is served of these benchmarks under the deployment's encoder."""
+    """Variant, benchmark and folder of all that is served of these benchmarks with this encoder and store."""
     for benchmark in benchmarks:
         for folder in sorted(
-            (settings.home / "releases").glob(f"{_escaped(path_name(settings.encoder))}~*/{path_name(benchmark)}")
+            (settings.home / "releases").glob(f"{_escaped(settings.search_space)}~*/{path_name(benchmark)}")
         ):
             yield folder.parent.name, benchmark, folder
 
@@ -70,7 +71,7 @@ def retire(
     for variant, benchmark, folder in served_releases(settings, benchmarks):
         try:
             release = current(folder)
-            new, decisions = in_step(release, passages, lambda: encoder, actor=actor)
+            new, decisions = in_step(release, passages, lambda: encoder, Collections.of(settings), actor=actor)
         except (NotBuiltError, IntegrityError):
             continue
         if decisions.height:
@@ -82,17 +83,22 @@ def retire(
 
 
 def in_step(
-    release: Release, passages: pl.LazyFrame, load_encoder: Callable[[], Encoder], *, actor: str
+    release: Release,
+    passages: pl.LazyFrame,
+    load_encoder: Callable[[], Encoder],
+    collections: Collections | None = None,
+    *,
+    actor: str,
 ) -> tuple[Release, pl.DataFrame]:
     """The release that is this one over these PASSAGES, made where it is another, and what ``stand`` decided.
 
-    Serves nothing. The encoder is loaded only where units changed.
+    collections: as ``build_release`` takes them. Serves nothing. The encoder is loaded only where units changed.
     """
     units, decisions = revalidate_units(release.units(), passages)
     if decisions.is_empty():
         return release, decisions
     made = {**release.made, "parent": release.name, "run": actor}
-    return build_release(units, load_encoder(), release.folder.parent, made), decisions
+    return build_release(units, load_encoder(), release.folder.parent, made, collections), decisions
 
 
 def revalidated_release(
@@ -112,7 +118,8 @@ def revalidated_release(
 
         return load_encoder(settings.encoder)
 
-    return lambda release: in_step(release, passages, encoder or load, actor=actor)[0]
+    collections = Collections.of(settings)
+    return lambda release: in_step(release, passages, encoder or load, collections, actor=actor)[0]
 
 
 def record_releases(lineage: Lineage, settings: Settings, benchmarks: Sequence[str], run_id: str) -> None:

@@ -3,7 +3,7 @@
 ::
 
     r000001/units.parquet     the units
-    r000001/index/            the FAISS index of their vectors
+    r000001/index/            the index of their vectors
     r000001/release.json      hashes of all these files, and how they were made
     r000001/validation.json   what the comparison with the served release gave; the one file that comes later
     CANDIDATE                 the release that was built last: what is evaluated, validated and perhaps promoted
@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +31,13 @@ from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, Wbr
 from wbrag_pipeline.releases import pointer
 from wbrag_pipeline.releases.pointer import Move
 from wbrag_pipeline.releases.unit_vectors import unit_vectors
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrieval.stores.collections import Collections
+from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
+from wbrag_pipeline.store_address import FAISS
 
 _FORMAT = 3
 _A_NAME = re.compile(r"\b" + pointer.RELEASE_NAME.pattern + r"\b")
@@ -79,7 +81,7 @@ class Release:
         return tables.KNOWLEDGE_UNITS.read(self._verify(_UNITS))
 
     def index(self, encoder: Encoder) -> Index:
-        """The FAISS index over the units' vectors, verified."""
+        """The index over the units' vectors, verified."""
         self._verify(f"{_INDEX}/manifest.json")  # which vouches for the other two
         return open_index(self.folder / _INDEX, encoder)
 
@@ -112,17 +114,24 @@ class Release:
         return file
 
 
-def build_release(units: pl.DataFrame, encoder: Encoder, folder: Path, made: Mapping[str, Any]) -> Release:
+def build_release(
+    units: pl.DataFrame,
+    encoder: Encoder,
+    folder: Path,
+    made: Mapping[str, Any],
+    collections: Collections | None = None,
+) -> Release:
     """Embed KNOWLEDGE_UNITS and write them as the next release under ``folder``: the candidate from now on.
 
     made: how the units came about, for the record (variant, run, gates, …).
+    collections: where the vectors go; None keeps them in the release's folder (FAISS).
 
     When some release holds exactly these units for the same system and is whole, that one becomes the candidate and no
     other is written. What is served does not change.
     """
     units = tables.KNOWLEDGE_UNITS.check(units).sort("unit_id")
     content = content_of(units, encoder.fingerprint, made)
-    release = _same(folder, content) or _build(units, content, encoder, folder, made)
+    release = _same(folder, content) or _build(units, content, encoder, folder, made, collections)
     if candidate_name(folder) != release.name:
         write_text(folder / _CANDIDATE, release.name + "\n")
     return release
@@ -271,15 +280,34 @@ def _known(folder: Path, encoder: Encoder) -> tuple[pl.DataFrame, Index] | None:
     return None
 
 
-def _build(units: pl.DataFrame, content: str, encoder: Encoder, folder: Path, made: Mapping[str, Any]) -> Release:
+def _build(
+    units: pl.DataFrame,
+    content: str,
+    encoder: Encoder,
+    folder: Path,
+    made: Mapping[str, Any],
+    collections: Collections | None,
+) -> Release:
+    store = collections.store if collections else FAISS
     vectors = unit_vectors(units, encoder, _known(folder, encoder))
     made = {**made, "arithmetic": encoder.arithmetic}
     while True:
         name = _next_name(folder)
         try:
-            with replacing_directory(folder / name) as temporary:
+            with (
+                collections.making() if collections else nullcontext("") as collection,
+                replacing_directory(folder / name) as temporary,
+            ):
                 units.write_parquet(temporary / _UNITS)
-                build_index(vectors, units["unit_id"], temporary / _INDEX, encoder, labels=units["labels"])
+                build_index(
+                    vectors,
+                    units["unit_id"],
+                    temporary / _INDEX,
+                    encoder,
+                    labels=units["labels"],
+                    store=store,
+                    collection=collection,
+                )
                 names = sorted(str(file.relative_to(temporary)) for file in temporary.rglob("*") if file.is_file())
                 manifest = {
                     "format": _FORMAT,

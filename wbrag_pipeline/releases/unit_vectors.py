@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
+from wbrag_pipeline.retrieval.vector_search import Index
 
 
 def unit_vectors(units: pl.DataFrame, encoder: Encoder, known: tuple[pl.DataFrame, Index] | None) -> Vectors:

@@ -16,12 +16,10 @@ import polars as pl
 
 from wbrag_pipeline.datasets.access_labels import tidy_labels
 
-Visible: TypeAlias = npt.NDArray[np.bool_]
-
 # Between the labels of one set; no label holds it.
 _BETWEEN = ";"
-# Readers whose masks are kept: one byte a vector and reader.
-_MASKS = 32
+# Readers of whom it is kept what they may see: one byte a vector and reader.
+_READERS = 32
 
 
 class Unrestricted(Enum):
@@ -46,6 +44,19 @@ def principal_with(labels: Collection[str]) -> frozenset[str]:
     return frozenset(tidy_labels([label for label in labels if label.strip()]))
 
 
+class Visible:
+    """The vectors of an index that one reader may see.
+
+    sets: the numbers of the label sets that he has all labels of.
+    mask: [vectors], True where he may see.
+    """
+
+    def __init__(self, sets: list[int], mask: npt.NDArray[np.bool_]) -> None:
+        self.sets = sets
+        self.mask = mask
+        self.count = int(np.count_nonzero(mask))
+
+
 class LabelSets:
     """The label set of every vector by position: few distinct sets, and a number for each vector.
 
@@ -56,8 +67,9 @@ class LabelSets:
         joined = labels.list.sort().list.join(_BETWEEN)
         distinct = joined.unique().sort()
         self._sets = [frozenset(filter(None, text.split(_BETWEEN))) for text in distinct]
-        self._of = distinct.search_sorted(joined).to_numpy()
-        self._masks: dict[frozenset[str], Visible] = {}
+        # The number of each vector's set.
+        self.numbers: npt.NDArray[np.int32] = distinct.search_sorted(joined).to_numpy().astype(np.int32)
+        self._visible: dict[frozenset[str], Visible] = {}
 
     @property
     def any(self) -> bool:
@@ -65,15 +77,15 @@ class LabelSets:
         return any(self._sets)
 
     def visible_to(self, reader: Principal) -> Visible | None:
-        """[vectors], True where the reader may see; None where he may see all of them."""
+        """What the reader may see; None where that is all of it."""
         if isinstance(reader, Unrestricted):
             return None
         seen = np.array([labels <= reader for labels in self._sets], dtype=np.bool_)
         if seen.all():
             return None
-        mask = self._masks.get(reader)
-        if mask is None:
-            if len(self._masks) >= _MASKS:
-                self._masks.clear()
-            mask = self._masks[reader] = seen[self._of]
-        return mask
+        visible = self._visible.get(reader)
+        if visible is None:
+            if len(self._visible) >= _READERS:
+                self._visible.clear()
+            visible = self._visible[reader] = Visible(np.flatnonzero(seen).tolist(), seen[self.numbers])
+        return visible

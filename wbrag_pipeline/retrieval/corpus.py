@@ -2,7 +2,7 @@
 
 ::
 
-    indexes/CORPUS/ENCODER/3f9a…/        a state: the passages' table, its FAISS index and what they were made from
+    indexes/CORPUS/SPACE/3f9a…/          a state: the passages' table, their index and what they were made from
                            current.json    names the state that is served, and the source it was read from
                            committed.json  names the state that the write-back units were last brought in step with
 
@@ -33,6 +33,7 @@ from wbrag_pipeline.retrieval.embedding_store import embeddings_of
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import (
     locked,
@@ -118,6 +119,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
     Gives the index' manifest and how many passages had to be encoded.
     """
     home, table = settings.corpus_index(corpus), settings.table("passages", corpus)
+    collections = Collections.of(settings)
     with locked(home):
         for left_over in home.glob(".*.tmp*"):  # by a killed run: nobody else is at work here
             remove_directory(left_over) if left_over.is_dir() else left_over.unlink()
@@ -130,10 +132,19 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
             remove_directory(folder)
             with (
                 embeddings_of(frozen, settings.layout.embeddings, encoder) as embeddings,
+                collections.making() as collection,
                 replacing_directory(folder) as new,
             ):
                 rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
-                manifest = build_index(embeddings, rows["passage_id"], new, encoder, labels=rows["labels"])
+                manifest = build_index(
+                    embeddings,
+                    rows["passage_id"],
+                    new,
+                    encoder,
+                    labels=rows["labels"],
+                    store=collections.store,
+                    collection=collection,
+                )
                 encoded = embeddings.encoded
                 write_json(new / "origin.json", {"passages_sha256": sha256})
                 os.replace(frozen, new / "passages.parquet")
@@ -177,6 +188,7 @@ def commit_state(settings: Settings, corpus: str) -> None:
         for folder in home.iterdir():
             if folder.is_dir() and folder.name not in kept:
                 remove_directory(folder)
+        drop_unneeded(settings.layout)
 
 
 def is_in_step(settings: Settings, corpus: str, source: str) -> bool:

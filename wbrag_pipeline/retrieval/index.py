@@ -1,10 +1,12 @@
-"""A FAISS index on disk and the ids of what is in it: a folder that is complete or not there.
+"""An index on disk: a folder that is complete or not there.
 
 ::
 
-    index.faiss      the vectors; inner product on vectors of length 1, which is the cosine
     ids.parquet      columns passage_id and labels, row i those of vector i
+    index.faiss      the vectors; inner product on vectors of length 1, which is the cosine
     manifest.json    encoder, dimension, count, factory, and the sha256 of the two files; written last
+
+In a store other than FAISS (``stores``) the vectors lie elsewhere, and the manifest names the store and the collection.
 
 ``open_index`` believes nothing that the manifest does not vouch for: FAISS takes lengths and pointers from a file as
 they come, so a file is hashed before FAISS is let near it.
@@ -12,34 +14,45 @@ they come, so a file is hashed before FAISS is let near it.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
-from wbrag_pipeline.retrieval.faiss_library import load_faiss
-from wbrag_pipeline.retrieval.faiss_search import Index
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.retrieval.access import LabelSets
 from wbrag_pipeline.retrieval.protocols import Vectors, VectorSpace
+from wbrag_pipeline.retrieval.stores.backends import backend_at
+from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE, FaissBackend
+from wbrag_pipeline.retrieval.stores.protocols import Written
+from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
+from wbrag_pipeline.store_address import FAISS, StoreAddress, parse_store
 
 _FORMAT = 2
 _IDS = pl.Schema({"passage_id": pl.String(), "labels": pl.List(pl.String())})
-# Vectors that train an index which has to be trained (IVF, PQ), spread evenly over the corpus.
-_TRAINING_VECTORS = 200_000
 
-# FAISS' limit on what a file may make it allocate is one setting for the process.
-_reading = threading.Lock()
+
+@dataclass(frozen=True)
+class RecordedSpace:
+    """A ``VectorSpace`` as an index recorded it: enough to open the index without loading a model."""
+
+    name: str
+    dimension: int
+    fingerprint: str
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an index' folder says of itself."""
+    """What an index' folder says of itself.
+
+    index_sha256: hash of FAISS' file; of the vectors in order where another store has them.
+    store, collection: where the vectors are; "" for FAISS' file, and for what lies in the folder.
+    """
 
     format: int
     encoder: str
@@ -49,6 +62,18 @@ class Manifest:
     count: int
     index_sha256: str
     ids_sha256: str
+    store: str = ""
+    collection: str = ""
+
+    @property
+    def address(self) -> StoreAddress:
+        """The store."""
+        return parse_store(self.store) if self.store else FAISS
+
+    @property
+    def space(self) -> RecordedSpace:
+        """Of the encoder that the index was made with."""
+        return RecordedSpace(self.encoder, self.dimension, self.encoder_fingerprint)
 
 
 def build_index(
@@ -59,42 +84,39 @@ def build_index(
     factory: str = "Flat",
     *,
     labels: pl.Series | None = None,
+    store: StoreAddress = FAISS,
+    collection: str = "",
 ) -> Manifest:
-    """Write the index of ``embeddings`` into ``folder``, replacing what is there once the new one is complete.
+    """Write the index of ``embeddings`` into ``folder``, which holds none yet: an index never changes.
 
     embeddings: [count, dimension], or its parts in order (``StoredEmbeddings``); no rows make an empty index. Parts
     are gone through twice when the factory needs training, so they must not be a generator.
     ids: one a row, each once.
-    factory: a FAISS index_factory string. ``Flat`` is exact and the only kind whose files and results are the same
-    from run to run on every machine; ``IVF4096,Flat`` or ``HNSW32`` are for tens of millions of passages.
+    factory: see ``FaissBackend``; for other stores it has no meaning.
     labels: access labels (List(String)), one row an id; None where nothing is labelled.
+    store, collection: where the vectors go; ``Collections.making`` gives the name.
 
-    Raises InputError for a factory that FAISS does not know, IntegrityError when rows, ids and dimension disagree.
+    Raises InputError for a factory that FAISS does not know, IntegrityError when rows, ids and dimension disagree,
+    VectorStoreError when the store refuses, FileExistsError when there is an index.
     """
+    if (folder / "manifest.json").exists():
+        raise FileExistsError(folder)
     names = pl.Series("passage_id", ids, dtype=pl.String)
     marked = pl.Series("labels", [[]] * len(names), _IDS["labels"]) if labels is None else labels.alias("labels")
     if len(marked) != len(names):
         raise IntegrityError(folder, f"{len(marked)} rows of labels for {len(names)} ids")
-    parts: Iterable[Vectors] = [embeddings] if isinstance(embeddings, np.ndarray) else embeddings
     if names.is_duplicated().any():
         raise IntegrityError(folder, f"the id {names.filter(names.is_duplicated())[0]!r} is there more than once")
-    faiss = load_faiss()
-    index = _empty(faiss, encoder.dimension, factory)
-    if not index.is_trained and len(names):
-        index.train(_spread(parts, len(names), encoder.dimension))
-    for part in parts:
-        if part.ndim != 2 or part.shape[1] != encoder.dimension:
-            raise IntegrityError(folder, f"vectors of shape {list(part.shape)}, not [rows, {encoder.dimension}]")
-        if not np.isfinite(part).all():
-            raise IntegrityError(folder, "a vector holds something that is not a number")
-        if len(part):
-            index.add(np.ascontiguousarray(part, dtype=np.float32))
-    if index.ntotal != len(names):
-        raise IntegrityError(folder, f"{index.ntotal} vectors for {len(names)} ids")
-
-    with replacing(folder / "index.faiss") as index_file, replacing(folder / "ids.parquet") as ids_file:
-        faiss.write_index(index, str(index_file))
+    parts = _Checked([embeddings] if isinstance(embeddings, np.ndarray) else embeddings, encoder.dimension, folder)
+    vectors = Written(encoder.dimension, parts, LabelSets(marked).numbers)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "ids.parquet") as ids_file:
         pl.DataFrame([names, marked], schema=_IDS).write_parquet(ids_file)
+        embedded = store == FAISS
+        backend = FaissBackend(factory) if embedded else backend_at(store)
+        backend.create(folder, collection, vectors)
+        if parts.rows != len(names):
+            raise IntegrityError(folder, f"{parts.rows} vectors for {len(names)} ids")
         manifest = Manifest(
             format=_FORMAT,
             encoder=encoder.name,
@@ -102,12 +124,13 @@ def build_index(
             factory=factory,
             dimension=encoder.dimension,
             count=len(names),
-            index_sha256=sha256_of_file(index_file),
+            index_sha256=sha256_of_file(folder / INDEX_FILE) if embedded else parts.sha256,
             ids_sha256=sha256_of_file(ids_file),
+            store="" if embedded else str(store),
+            collection=collection,
         )
-        # Both files are complete; from here to the new manifest there is no index, rather than a mixed one.
-        (folder / "manifest.json").unlink(missing_ok=True)
-    write_json(folder / "manifest.json", asdict(manifest))
+    # What says nothing is left out: an index of FAISS has the manifest that it always had.
+    write_json(folder / "manifest.json", {name: value for name, value in asdict(manifest).items() if value != ""})
     return manifest
 
 
@@ -124,7 +147,8 @@ def read_manifest(folder: Path) -> Manifest:
     except ValueError as error:
         raise IntegrityError(file, f"is no JSON: {error}") from error
     kinds = {field.name: {"int": int, "str": str}[str(field.type)] for field in fields(Manifest)}
-    if not isinstance(found, dict) or {name: type(value) for name, value in found.items()} != kinds:
+    elsewhere = dict.fromkeys(("store", "collection"), "")
+    if not isinstance(found, dict) or {name: type(value) for name, value in (elsewhere | found).items()} != kinds:
         raise IntegrityError(file, f"is no manifest of an index: it must hold {', '.join(kinds)}")
     if found["format"] != _FORMAT:
         raise IntegrityError(file, f"is of format {found['format']}; this version reads format {_FORMAT}")
@@ -146,56 +170,65 @@ def open_index(folder: Path, encoder: VectorSpace) -> Index:
         )
     if manifest.dimension != encoder.dimension:
         raise IntegrityError(folder, f"holds vectors of {manifest.dimension} numbers, not {encoder.dimension}")
-    index_file, ids_file = folder / "index.faiss", folder / "ids.parquet"
-    for file, expected in ((index_file, manifest.index_sha256), (ids_file, manifest.ids_sha256)):
-        if not file.is_file():
-            raise IntegrityError(file, "is missing, though its manifest is there")
-        if sha256_of_file(file) != expected:
-            raise IntegrityError(file, "does not have the sha256 that its manifest gives")
+    ids_file = folder / "ids.parquet"
+    _verify(ids_file, manifest.ids_sha256)
+    if manifest.address == FAISS:
+        _verify(folder / INDEX_FILE, manifest.index_sha256)
     ids = pl.read_parquet(ids_file)
     if ids.schema != _IDS or ids["labels"].null_count():
         raise IntegrityError(ids_file, f"has columns {dict(ids.schema)}, not ids with labels")
-    index = _read(index_file)
-    if not index.ntotal == ids.height == manifest.count or index.d != manifest.dimension:
+    store = backend_at(manifest.address).open(folder, manifest.collection, manifest.dimension)
+    if not len(store) == ids.height == manifest.count or store.dimension != manifest.dimension:
         raise IntegrityError(
             folder,
-            f"{index.ntotal} vectors of {index.d} numbers and {ids.height} ids, where the manifest gives "
+            f"{len(store)} vectors of {store.dimension} numbers and {ids.height} ids, where the manifest gives "
             f"{manifest.count} of {manifest.dimension}",
         )
-    return Index(manifest.dimension, ids["passage_id"], ids["labels"], index)
+    return Index(ids["passage_id"], ids["labels"], store)
 
 
-def _empty(faiss: Any, dimension: int, factory: str) -> Any:
-    try:
-        return faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        raise InputError(
-            f"FAISS knows no index {factory!r} for {dimension} dimensions",
-            field="factory",
-            hint="use Flat, IVF4096,Flat, HNSW32 or another index_factory string",
-        ) from error
+def verify_vectors(folder: Path, index: Index) -> None:
+    """Read every vector of an opened index again. Raises IntegrityError where they are not those that were written.
+
+    FAISS' file is compared at each opening; of another store, only the number of vectors is.
+    """
+    manifest = read_manifest(folder)
+    if manifest.address == FAISS or not index.store.exact:
+        return
+    parts = _Checked(index.vectors_at(np.arange(len(index))), manifest.dimension, folder)
+    for _ in parts:
+        pass
+    if parts.sha256 != manifest.index_sha256:
+        raise IntegrityError(folder, f"{manifest.store} does not hold the vectors that were written there")
 
 
-def _spread(parts: Iterable[Vectors], count: int, dimension: int) -> Vectors:
-    """Every n-th vector of all parts, [at most some _TRAINING_VECTORS, dimension]."""
-    step = max(1, count // _TRAINING_VECTORS)
-    taken = [np.empty((0, dimension), dtype=np.float32)]
-    seen = 0
-    for part in parts:
-        taken.append(np.asarray(part[-seen % step :: step], dtype=np.float32))
-        seen += len(part)
-    return np.ascontiguousarray(np.concatenate(taken))
+class _Checked:
+    """Parts of vectors on their way: each is of the dimension and finite. May be gone through more than once.
+
+    rows, sha256: number and hash of the vectors, of the last time that they were gone through to the end.
+    """
+
+    def __init__(self, parts: Iterable[Vectors], dimension: int, folder: Path) -> None:
+        self._parts, self._dimension, self._folder = parts, dimension, folder
+        self.rows, self.sha256 = 0, hashlib.sha256().hexdigest()
+
+    def __iter__(self) -> Iterator[Vectors]:
+        rows, digest = 0, hashlib.sha256()
+        for part in self._parts:
+            if part.ndim != 2 or part.shape[1] != self._dimension:
+                problem = f"vectors of shape {list(part.shape)}, not [rows, {self._dimension}]"
+                raise IntegrityError(self._folder, problem)
+            if not np.isfinite(part).all():
+                raise IntegrityError(self._folder, "a vector holds something that is not a number")
+            block = np.ascontiguousarray(part, dtype=np.float32)
+            rows += len(block)
+            digest.update(block.data)
+            yield block
+        self.rows, self.sha256 = rows, digest.hexdigest()
 
 
-def _read(file: Path) -> Any:
-    faiss = load_faiss()
-    with _reading:
-        usual = faiss.get_deserialization_vector_byte_limit()
-        # No array in a file is larger than the file, whatever length the file claims for it.
-        faiss.set_deserialization_vector_byte_limit(file.stat().st_size)
-        try:
-            return faiss.read_index(str(file))
-        except RuntimeError as error:
-            raise IntegrityError(file, f"FAISS cannot read it: {str(error).splitlines()[0]}") from error
-        finally:
-            faiss.set_deserialization_vector_byte_limit(usual)
+def _verify(file: Path, sha256: str) -> None:
+    if not file.is_file():
+        raise IntegrityError(file, "is missing, though its manifest is there")
+    if sha256_of_file(file) != sha256:
+        raise IntegrityError(file, "does not have the sha256 that its manifest gives")

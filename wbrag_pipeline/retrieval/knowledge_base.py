@@ -19,9 +19,9 @@ import polars as pl
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, principal_with
-from wbrag_pipeline.retrieval.faiss_search import Index
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
 from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
+from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS
 
 CORPUS = "corpus"
@@ -149,9 +149,7 @@ class KnowledgeBase:
         reader = self._reader(None)
         found = []
         for name, index in self._layers:
-            position = index.ids.index_of(passage_id) if name == origin else None
-            visible = index.label_sets.visible_to(reader)
-            if position is not None and (visible is None or visible[position]):
+            if name == origin and index.sees(reader, passage_id):
                 found.append({"query": 0, "rank": 1, "origin": origin, "passage_id": passage_id, "score": None})
         return pl.DataFrame(found, schema=HITS)
 
@@ -211,7 +209,7 @@ def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
 
 
 def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader: Principal) -> pl.DataFrame:
-    scores, positions = index.search(vectors, top_k, index.label_sets.visible_to(reader))
+    scores, positions = index.search(vectors, top_k, reader)
     there = positions.ravel() >= 0
     queries = np.repeat(np.arange(len(vectors), dtype=np.int32), positions.shape[1])[there]
     return pl.DataFrame(

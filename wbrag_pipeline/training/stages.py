@@ -28,6 +28,7 @@ from wbrag_pipeline.releases.pointer import served_name
 from wbrag_pipeline.releases.store import Release, build_release
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.index import read_manifest
+from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.context import Figure, StageContext
 from wbrag_pipeline.training.distillation import distil, of_one_label_set
@@ -245,7 +246,7 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "plugins": plugins_of({name: getattr(settings, name) for name in ("encoder", "generator", "method")}),
         "settings": settings.record(),
     }
-    return build_release(published(curated_units), encoder, folder, made)
+    return build_release(published(curated_units), encoder, folder, made, Collections.of(settings))
 
 
 def kept_questions(context: StageContext, utility_scores: pl.DataFrame) -> pl.DataFrame:

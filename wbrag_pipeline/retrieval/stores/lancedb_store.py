@@ -1,0 +1,130 @@
+"""LanceDB: a table in a folder or an object store, read where it lies, searched exactly.
+
+``lancedb`` keeps each table in the index' folder, ``lancedb:PLACE`` all of them in one place. Keys of an object store
+are read from the environment. Source: lancedb.github.io/lancedb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from wbrag_pipeline.errors import IntegrityError, MissingPartError
+from wbrag_pipeline.retrieval.access import Visible
+from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
+from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
+from wbrag_pipeline.store_address import StoreAddress
+
+# The table's name where it is the only one.
+_ALONE = "vectors"
+_AT_ONCE = 4096
+
+
+class LanceBackend:
+    """A ``StoreBackend``."""
+
+    keeps = "the table's files are removed; an object store with versions keeps them"
+
+    def __init__(self, address: StoreAddress) -> None:
+        try:
+            import lancedb
+        except ImportError as error:
+            raise MissingPartError("lancedb", "pip install 'wbrag-pipeline[lancedb]'") from error
+        self._lancedb, self._address = lancedb, address
+
+    def create(self, folder: Path, name: str, vectors: Written) -> None:
+        """As the protocol says; the table appears whole."""
+        schema = pa.schema(
+            [
+                pa.field("position", pa.int64(), nullable=False),
+                pa.field("label_set", pa.int32(), nullable=False),
+                pa.field("vector", pa.list_(pa.float32(), vectors.dimension), nullable=False),
+            ]
+        )
+        batches = pa.RecordBatchReader.from_batches(schema, _batches(vectors, schema))
+        with in_words_of(self._address):
+            self._database(folder).create_table(name or _ALONE, data=batches, schema=schema)
+
+    def open(self, folder: Path, name: str, dimension: int) -> LanceStore:
+        """As the protocol says."""
+        name = name or _ALONE
+        with in_words_of(self._address):
+            database = self._database(folder)
+            if name not in database.list_tables().tables:
+                raise IntegrityError(folder, f"{self._address} has no table {name}")
+            table = database.open_table(name)
+            kind = table.schema.field("vector").type
+            if kind.list_size != dimension:
+                problem = f"{self._address} has vectors of {kind.list_size} numbers in {name}, not {dimension}"
+                raise IntegrityError(folder, problem)
+            return LanceStore(self._address, table, dimension, table.count_rows())
+
+    def drop(self, name: str) -> None:
+        """As the protocol says."""
+        if self._address.place:
+            with in_words_of(self._address):
+                self._database(Path()).drop_table(name, ignore_missing=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _database(self, folder: Path) -> Any:
+        return self._lancedb.connect(self._address.place or str(folder))
+
+
+class LanceStore:
+    """A ``VectorStore`` over one table."""
+
+    exact = True
+
+    def __init__(self, address: StoreAddress, table: Any, dimension: int, size: int) -> None:
+        self._address, self._table = address, table
+        self.dimension, self._size = dimension, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def nearest(self, queries: Vectors, width: int, visible: Visible | None) -> tuple[Vectors, Positions]:
+        """As the protocol says."""
+        if visible is not None and not visible.sets:
+            return candidate_arrays(queries, width, [])
+        found = []
+        with in_words_of(self._address):
+            for query in queries:
+                search = self._table.search(query, vector_column_name="vector").distance_type("dot")
+                search = search.bypass_vector_index().limit(width).select(["position", "vector", "_distance"])
+                if visible is not None:
+                    search = search.where(f"label_set IN ({', '.join(map(str, visible.sets))})", prefilter=True)
+                found.append(list(_rows(search.to_arrow())))
+        return candidate_arrays(queries, width, found)
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """As the protocol says."""
+        found = []
+        with in_words_of(self._address):
+            for start in range(0, len(positions), _AT_ONCE):
+                taken = self._table.take_offsets(positions[start : start + _AT_ONCE].tolist())
+                found += list(_rows(taken.select(["position", "vector"]).to_arrow()))
+        return in_order(positions, found, self.dimension, str(self._address))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _rows(table: pa.Table) -> Iterator[tuple[int, Vectors]]:
+    vectors = table["vector"].combine_chunks()
+    numbers = vectors.values.to_numpy().reshape(len(table), -1) if len(table) else np.zeros((0, 1), np.float32)
+    return zip(table["position"].to_pylist(), numbers, strict=True)
+
+
+def _batches(vectors: Written, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for start, part, label_sets in vectors.blocks():
+        numbers = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), vectors.dimension)
+        positions = pa.array(np.arange(start, start + len(part)))
+        yield pa.RecordBatch.from_arrays([positions, pa.array(label_sets), numbers], schema=schema)

@@ -1,0 +1,149 @@
+"""Postgres with pgvector: a table for each collection, made in one transaction, searched exactly.
+
+::
+
+    position integer primary key, label_set integer, embedding vector(DIMENSION)
+
+libpq finds a password by itself: PGPASSWORD, ~/.pgpass, a service. Source: github.com/pgvector/pgvector and
+www.psycopg.org/psycopg3/docs, COPY, pipeline mode and connection pools.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wbrag_pipeline.errors import IntegrityError, MissingPartError
+from wbrag_pipeline.retrieval.access import Visible
+from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
+from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
+from wbrag_pipeline.store_address import StoreAddress, load_psycopg
+
+_SECONDS_TO_CONNECT = 20
+_MOST_CONNECTIONS = 8
+# Rows that are fetched by position at a time.
+_AT_ONCE = 4096
+
+
+class PgvectorBackend:
+    """A ``StoreBackend``; one pool of connections for all of its collections."""
+
+    keeps = "the table is dropped; its write-ahead log and its backups may keep the vectors"
+
+    def __init__(self, address: StoreAddress) -> None:
+        self._psycopg = load_psycopg()
+        try:
+            import pgvector.psycopg
+            import psycopg_pool
+        except ImportError as error:
+            raise MissingPartError(
+                "a part of what pgvector: needs", "pip install 'wbrag-pipeline[pgvector]'"
+            ) from error
+        self._register, self._pools = pgvector.psycopg.register_vector, psycopg_pool
+        self._address = address
+        self._pool: Any = None
+        self._opening = threading.Lock()
+
+    def create(self, folder: Path, name: str, vectors: Written) -> None:
+        """As the protocol says; a build that is killed leaves nothing."""
+        sql = self._psycopg.sql
+        table = sql.Identifier(name)
+        columns = sql.SQL("position integer PRIMARY KEY, label_set integer NOT NULL, embedding vector({}) NOT NULL")
+        copied = sql.SQL("COPY {} (position, label_set, embedding) FROM STDIN (FORMAT BINARY)").format(table)
+        with in_words_of(self._address), self.connections().connection() as connection:
+            made = columns.format(sql.Literal(vectors.dimension))
+            connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, made))
+            with connection.cursor() as cursor, cursor.copy(copied) as copy:
+                copy.set_types(["int4", "int4", "vector"])
+                for start, part, label_sets in vectors.blocks():
+                    for row, (vector, label_set) in enumerate(zip(part, label_sets.tolist(), strict=True), start):
+                        copy.write_row((row, label_set, vector))
+
+    def open(self, folder: Path, name: str, dimension: int) -> PgvectorStore:
+        """As the protocol says."""
+        counted = self._psycopg.sql.SQL("SELECT count(*) FROM {}").format(self._psycopg.sql.Identifier(name))
+        try:
+            with in_words_of(self._address), self.connections().connection() as connection:
+                size = int(connection.execute(counted).fetchone()[0])
+        except self._psycopg.errors.UndefinedTable:
+            raise IntegrityError(folder, f"{self._address} has no table {name}") from None
+        return PgvectorStore(self, self._address, name, dimension, size)
+
+    def drop(self, name: str) -> None:
+        """As the protocol says."""
+        sql = self._psycopg.sql
+        with in_words_of(self._address), self.connections().connection() as connection:
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
+
+    def close(self) -> None:
+        """As the protocol says."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def connections(self) -> Any:
+        """The pool; it connects again where the server was started anew."""
+        with self._opening:
+            if self._pool is None:
+                place = self._psycopg.conninfo.make_conninfo(self._address.place, application_name="wbrag")
+                with self._psycopg.connect(place, connect_timeout=_SECONDS_TO_CONNECT) as connection:
+                    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+                self._pool = self._pools.ConnectionPool(
+                    place,
+                    min_size=1,
+                    max_size=_MOST_CONNECTIONS,
+                    timeout=_SECONDS_TO_CONNECT,
+                    configure=self._register,
+                    check=self._pools.ConnectionPool.check_connection,
+                    open=True,
+                )
+            return self._pool
+
+
+class PgvectorStore:
+    """A ``VectorStore`` over one table."""
+
+    exact = True
+
+    def __init__(self, backend: PgvectorBackend, address: StoreAddress, name: str, dimension: int, size: int) -> None:
+        sql = load_psycopg().sql
+        table = sql.Identifier(name)
+        found = "SELECT position, embedding FROM {} {} ORDER BY embedding <#> %(query)s LIMIT %(width)s"
+        self._all = sql.SQL(found).format(table, sql.SQL(""))
+        self._some = sql.SQL(found).format(table, sql.SQL("WHERE label_set = ANY(%(sets)s)"))
+        at = "SELECT position, embedding FROM {} WHERE position = ANY(%(positions)s)"
+        self._by_position = sql.SQL(at).format(table)
+        self._backend, self._address = backend, address
+        self.dimension, self._size = dimension, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def nearest(self, queries: Vectors, width: int, visible: Visible | None) -> tuple[Vectors, Positions]:
+        """As the protocol says."""
+        asked = self._all if visible is None else self._some
+        sets = None if visible is None else visible.sets
+        rows = self._rows([(asked, {"query": query, "width": width, "sets": sets}) for query in queries])
+        return candidate_arrays(queries, width, rows)
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """As the protocol says."""
+        blocks = [positions[start : start + _AT_ONCE] for start in range(0, len(positions), _AT_ONCE)]
+        found = self._rows([(self._by_position, {"positions": block.tolist()}) for block in blocks])
+        return in_order(positions, [row for rows in found for row in rows], self.dimension, str(self._address))
+
+    def close(self) -> None:
+        """The backend holds the connections."""
+
+    def _rows(self, questions: Sequence[tuple[Any, dict[str, Any]]]) -> list[list[tuple[int, Any]]]:
+        """What each question gives, all asked in one round trip."""
+        with in_words_of(self._address), self._backend.connections().connection() as connection:
+            with connection.pipeline():
+                cursors = [connection.cursor(binary=True) for _ in questions]
+                for cursor, (asked, given) in zip(cursors, questions, strict=True):
+                    cursor.execute(asked, given)
+            return [[(position, vector.to_numpy()) for position, vector in cursor.fetchall()] for cursor in cursors]

@@ -1,0 +1,137 @@
+"""Where vectors are kept, as text: ``KIND:PLACE``, taken apart. ``--store`` is one, ``--to`` one with a name after it.
+
+An address is stored, shown and logged, so it must hold no password. One that does is refused, and nothing of it is
+repeated: a part of a mistyped address may be the password.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from wbrag_pipeline.errors import InputError, MissingPartError
+
+# Where the drivers look for what must not be in an address.
+_SECRETS = ("PGPASSWORD", "QDRANT_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_EXAMPLES = {
+    "qdrant": "qdrant:http://127.0.0.1:6333 or qdrant:/FOLDER",
+    "pgvector": "pgvector:postgresql://USER@HOST/DATABASE",
+    "lancedb": "lancedb:/FOLDER or lancedb:s3://BUCKET/PATH",
+}
+_POSTGRES_HINT = "put it into PGPASSWORD or ~/.pgpass, or name a service: pgvector:service=NAME"
+_QDRANT_HINT = "put the key into QDRANT_API_KEY"
+_LANCEDB_HINT = "put the keys of an object store into the environment, for example AWS_SECRET_ACCESS_KEY"
+
+
+@dataclass(frozen=True)
+class StoreAddress:
+    """The kind of store, and where it is.
+
+    place: a URL, a folder (absolute) or what libpq reads; "" for the kinds that keep their vectors in the home.
+    """
+
+    kind: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.place}" if self.place else self.kind
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, where the store is one on this machine."""
+        return Path(self.place) if self.place and self.kind != "pgvector" and "://" not in self.place else None
+
+
+# In the folder of each index, beside its ids.
+FAISS = StoreAddress("faiss")
+_IN_THE_HOME = (FAISS, StoreAddress("lancedb"))
+
+
+def parse_store(text: str, field: str = "--store") -> StoreAddress:
+    """Take ``--store`` apart; a folder becomes absolute.
+
+    Raises InputError for an unknown kind, a missing part, or an address with a password in it.
+    """
+    embedded = next((address for address in _IN_THE_HOME if str(address) == text), None)
+    if embedded is not None:
+        return embedded
+    kind, _, place = text.partition(":")
+    if kind not in _EXAMPLES:
+        hint = "; ".join([*map(str, _IN_THE_HOME), *_EXAMPLES.values()])
+        raise InputError("names no store of vectors", field=field, hint=hint)
+    if not place:
+        raise InputError("must say where the store is", field=field, hint=_EXAMPLES[kind])
+    return StoreAddress(kind, checked_place(kind, place, field))
+
+
+def checked_place(kind: str, place: str, field: str) -> str:
+    """The place of a store of this kind as it is written down. Raises InputError as ``parse_store`` does."""
+    check = {"qdrant": _qdrant, "pgvector": _postgres, "lancedb": _lancedb}[kind]
+    return check(place, field)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` less the passwords and keys of the environment, which a server may repeat."""
+    for name in _SECRETS:
+        if secret := os.environ.get(name, "").strip():
+            text = text.replace(secret, "…")
+    return text
+
+
+def load_psycopg() -> Any:
+    """psycopg, the extra ``pgvector``. Raises MissingPartError with the command that installs it."""
+    try:
+        import psycopg.conninfo
+        import psycopg.sql
+    except ImportError as error:
+        raise MissingPartError("psycopg, which pgvector: needs,", "pip install 'wbrag-pipeline[pgvector]'") from error
+    return psycopg
+
+
+def _qdrant(place: str, field: str) -> str:
+    return _url(place, _QDRANT_HINT, field, ("http", "https")) if "://" in place else _folder(place)
+
+
+def _lancedb(place: str, field: str) -> str:
+    return _url(place, _LANCEDB_HINT, field, ("s3", "gs", "az")) if "://" in place else _folder(place)
+
+
+def _postgres(place: str, field: str) -> str:
+    # Asked of libpq itself: who knows what it takes for a password knows what to refuse.
+    psycopg = load_psycopg()
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(place)
+    except psycopg.Error:
+        raise InputError(
+            "holds no address that Postgres reads (it is not repeated here, a password may be in it)",
+            field=field,
+            hint=f"{_EXAMPLES['pgvector']}; a password does not belong into it: {_POSTGRES_HINT}",
+        ) from None
+    if any(_is_secret(name) for name in parts):
+        raise InputError("holds a password, which would be stored and shown", field=field, hint=_POSTGRES_HINT)
+    return place
+
+
+def _is_secret(name: str) -> bool:
+    return name in ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+
+
+def _url(place: str, hint: str, field: str, schemes: tuple[str, ...]) -> str:
+    try:
+        parts = urlsplit(place)
+        secret = parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc
+        valid = parts.scheme in schemes and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        secret, valid = "", ""
+    if secret:
+        raise InputError("holds a user, a key or a query, which would be stored and shown", field=field, hint=hint)
+    if not valid:
+        raise InputError(f"is no {' or '.join(schemes)} address (it is not repeated here)", field=field, hint=hint)
+    return place.rstrip("/")
+
+
+def _folder(place: str) -> str:
+    return str(Path(place).expanduser().absolute())
