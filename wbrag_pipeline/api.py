@@ -217,11 +217,11 @@ def open_knowledge_base(corpus: str, settings: Settings | None = None) -> Knowle
 
     Raises NotBuiltError before the corpus was indexed, IntegrityError for a damaged index.
     """
-    from wbrag_pipeline.retrieval import corpus as indexed
     from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrievers.opened_base import open_base
 
     settings = _or_default(settings)
-    return indexed.open_knowledge_base(settings, corpus, load_encoder(settings.encoder))
+    return open_base(settings, corpus, load_encoder(settings.encoder))
 
 
 def _or_default(settings: Settings | None) -> Settings:

@@ -173,6 +173,13 @@ class Settings(Gates):
         "Private data that keeps a unit from being published; or none",
         changes="curated_units",
     )
+    merge: Literal["auto", "score", "rescore", "rrf"] = _setting(
+        "auto",
+        "How passages and units are merged: score, by the encoder's scores of both; rescore, the same for a retriever "
+        "of yours, whose passages are scored again; rrf, by rank; auto is score over an index and rescore over a "
+        "retriever",
+        changes="evaluation",
+    )
     skip_bad: bool = _setting(
         False, "Leave out and count documents and rows of a corpus that cannot be read, or refuse the corpus"
     )

@@ -25,10 +25,10 @@ from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import build_release
-from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
+from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings, all_settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 from wbrag_pipeline.training import stages
@@ -235,7 +235,7 @@ class Workbench:
         """The trial's corpus, with no units."""
         corpus, s = self.benchmark(trial).corpus, trial.settings
         if (corpus, s.encoder) not in self._bases:
-            base = open_knowledge_base(s, corpus, self.encoder(s), for_training=True)
+            base = open_base(s, corpus, self.encoder(s), for_training=True)
             self._bases[corpus, s.encoder] = base.unrestricted()
         return self._bases[corpus, s.encoder]
 

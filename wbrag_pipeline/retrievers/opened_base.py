@@ -1,0 +1,42 @@
+"""The knowledge base of a corpus, whichever it is: over its index, or over a retriever of the user's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.retrieval.corpus import open_knowledge_base
+from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.protocols import Encoder, Retriever
+from wbrag_pipeline.retrievers.opening import open_retriever
+from wbrag_pipeline.retrievers.recorded import RecordedRetriever
+from wbrag_pipeline.settings import Settings
+
+
+def open_base(settings: Settings, corpus: str, encoder: Encoder, *, for_training: bool = False) -> KnowledgeBase:
+    """The corpus alone, as it is served; ``with_writeback`` adds units.
+
+    for_training: work on what was stored: the table that the index was made from, and of a retriever what it showed
+        when it was asked last. Otherwise a retriever is asked whenever something is searched.
+
+    Raises NotBuiltError before the corpus was indexed or the retriever asked, IntegrityError when what is stored is not
+    of one making, and as ``open_retriever``.
+    """
+    base = open_knowledge_base(settings, corpus, encoder, for_training=for_training)
+    registry = Registry.load(settings.home)
+    entry = registry.corpora.get(corpus)
+    if entry is None or entry.retriever is None:
+        return base
+    retriever = open_retriever(entry.retriever)
+    if for_training:
+        retriever = _recorded(settings, corpus, retriever)
+    return base.shown_by(retriever, corpus, partial(registry.forgotten.without_forgotten_passages, corpus=corpus))
+
+
+def _recorded(settings: Settings, corpus: str, live: Retriever) -> Retriever:
+    file = settings.table("shown", corpus)
+    if not file.is_file():
+        raise NotBuiltError(f"what the retriever {corpus} shows", f"wbrag refresh {corpus}")
+    return RecordedRetriever(tables.SHOWN.read(file), tables.PASSAGES.load(settings, corpus), live)
