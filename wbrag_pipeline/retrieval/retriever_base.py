@@ -27,6 +27,7 @@ _REMEMBERED = 100_000
 _WIDEST = 16
 # Engines round in other ways, and so much is nothing beside the difference between two encoders.
 _SAME_SCORE = 0.01
+_COMPARED = 8  # passages whose scores are compared where none has a vector yet
 _KEY = ["passage_id", "content_hash"]
 
 
@@ -144,15 +145,13 @@ class RetrieverBase:
         return again.with_columns(pl.col("score").sort(descending=True).over("query"))
 
     def _check_own_scores(self, rows: pl.DataFrame, vectors: Vectors) -> None:
-        """Compare the retriever's scores with the encoder's, of passages that need not be encoded for it."""
+        """Compare the retriever's scores with the encoder's, of passages that need not be encoded, or of a few."""
         hint = "leave --merge out: its passages are then scored again, by the encoder of the units"
         if rows["score"].has_nulls():
             raise InputError(f"{self.name} gives no scores to merge by", field="merge", hint=hint)
-        stored = self._stored_vectors(rows["content_hash"].unique().to_list())
-        known = rows.filter(pl.col("content_hash").is_in(list(stored)))
-        if known.is_empty():
-            return
-        ours = _products(known, vectors, np.array([stored[name] for name in known["content_hash"]]))
+        stored = list(self._stored_vectors(rows["content_hash"].unique().to_list()))
+        known = rows.filter(pl.col("content_hash").is_in(stored)) if stored else rows.head(_COMPARED)
+        ours = _products(known, vectors, self._encoded(known))
         if float((ours - known["score"]).abs().max() or 0.0) > _SAME_SCORE:  # type: ignore[arg-type]
             problem = f"the scores of {self.name} are not inner products of vectors of {self._encoder.name}"
             raise InputError(problem, field="merge", hint=hint)
