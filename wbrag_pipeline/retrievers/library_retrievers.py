@@ -32,7 +32,7 @@ def retriever_of(made: object, name: str) -> Retriever | None:
 
     name: what it is called in errors.
     """
-    if isinstance(made, Retriever) and "principal" in parameters_of(made.search):
+    if isinstance(made, Retriever) and ("principal" in parameters_of(made.search) or _takes_any(made.search)):
         return made
     ask = _langchain(made) or _llamaindex(made) or _haystack(made)
     return _LibraryRetriever(name, ask) if ask else None
