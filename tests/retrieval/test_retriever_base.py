@@ -114,7 +114,10 @@ def test_a_changed_passage_is_another_one_to_the_encoder(over: Over) -> None:
 def test_texts_are_those_that_were_shown(over: Over) -> None:
     base = over(Scripted(at("new", 30), at("north", 45)))
     found = base.hits_with_text(base.search(["0"], 2))
-    assert found.select("passage_id", "title", "text").rows() == [("new", "T new", "30.0"), ("north", "T north", "45.0")]
+    assert found.select("passage_id", "title", "text").rows() == [
+        ("new", "T new", "30.0"),
+        ("north", "T north", "45.0"),
+    ]
 
 
 def test_a_passage_that_was_shown_can_be_looked_up(over: Over) -> None:

@@ -15,7 +15,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
-from wbrag_pipeline.retrievers.adding import add_retriever
+from wbrag_pipeline.retrievers.adding_retriever import add_retriever
 from wbrag_pipeline.serving.access_tokens import AccessTokens
 from wbrag_pipeline.serving.http.web_app import web_app
 from wbrag_pipeline.serving.live import LiveRetriever

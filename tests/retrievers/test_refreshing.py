@@ -27,7 +27,7 @@ from wbrag_pipeline.refresh.planning import plan_refresh
 from wbrag_pipeline.releases.store import Release, current
 from wbrag_pipeline.retrieval.access import Principal
 from wbrag_pipeline.retrieval.protocols import FoundPassage
-from wbrag_pipeline.retrievers.adding import add_retriever
+from wbrag_pipeline.retrievers.adding_retriever import add_retriever
 from wbrag_pipeline.retrievers.asking import was_asked
 from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.serving.live import LiveRetriever

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.retrievers.shapes import OPENAI, SEARCH_R1
 from wbrag_pipeline.generation.reply_body import Malformed
 from wbrag_pipeline.retrieval.protocols import FoundPassage
-from wbrag_pipeline.retrieval.shown_passages import shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrievers.reply_shapes import SHAPES, ReplyShape
 
 R1, VECTOR_STORE = SHAPES["search-r1"], SHAPES["openai"]
@@ -116,4 +116,4 @@ def _read_or_malformed(shape: ReplyShape, reply: Any) -> None:
     with suppress(Malformed):
         found = shape.read(reply, queries)
         # What was read can be stored, or is left out and counted.
-        shown_passages([str(place) for place in range(len(found))], found, 5)
+        tables_of_hits([str(place) for place in range(len(found))], found, 5)

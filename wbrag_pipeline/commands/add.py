@@ -97,7 +97,7 @@ def retriever(
     Example: wbrag add retriever support --url http://localhost:8000/retrieve --token-env SUPPORT_TOKEN
     """
     from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
-    from wbrag_pipeline.retrievers.adding import add_retriever
+    from wbrag_pipeline.retrievers.adding_retriever import add_retriever
     from wbrag_pipeline.terminal import on_one_line
 
     fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}

@@ -15,7 +15,7 @@ from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 from wbrag_pipeline.refresh.retiring import served_releases
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.protocols import Retriever
-from wbrag_pipeline.retrieval.shown_passages import ShownPassages
+from wbrag_pipeline.retrieval.retriever_hits import ShownPassages
 from wbrag_pipeline.retrievers.asking import (
     ask_for_passages,
     depth_to_ask,

@@ -18,7 +18,7 @@ import polars as pl
 from wbrag_pipeline.errors import InputError, RetrieverError
 from wbrag_pipeline.retrieval.access import Principal, Unrestricted
 from wbrag_pipeline.retrieval.protocols import Encoder, Retriever, Vectors
-from wbrag_pipeline.retrieval.shown_passages import shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrieval.vector_search import Index
 
 # Passages that were shown last are remembered: their texts, and their vectors. More than one request can show.
@@ -113,7 +113,7 @@ class RetrieverBase:
         if len(found) != len(questions):
             raise RetrieverError(self.name, f"gave {len(found)} lists of passages for {len(questions)} questions")
         # A question may stand twice, so each is known by its place.
-        told = shown_passages([str(place) for place in range(len(questions))], found, top_k)
+        told = tables_of_hits([str(place) for place in range(len(questions))], found, top_k)
         passages = self._less(told.passages).unique("passage_id", keep="first", maintain_order=True)
         self._remember(passages)
         may = (

@@ -20,7 +20,7 @@ from wbrag_pipeline.errors import InputError, IntegrityError, RetrieverError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.access import UNRESTRICTED
 from wbrag_pipeline.retrieval.protocols import FetchesPassages, Retriever
-from wbrag_pipeline.retrieval.shown_passages import ShownPassages, shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hits
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 
@@ -43,7 +43,7 @@ def ask_for_passages(retriever: Retriever, name: str, questions: Sequence[str], 
             found = retriever.search(part, depth, principal=UNRESTRICTED)
             if len(found) != len(part):
                 raise RetrieverError(name, f"gave {len(found)} lists of passages for {len(part)} questions")
-            parts.append(shown_passages(part, found, depth))
+            parts.append(tables_of_hits(part, found, depth))
             advance(len(part))
     asked = _together(parts)
     if twice := asked.ids_of_two_texts():
@@ -136,6 +136,6 @@ def fetched(retriever: Retriever, ids: Sequence[str]) -> pl.DataFrame:
     for start in range(0, len(ids), _FETCHED_AT_ONCE):
         wanted = list(ids[start : start + _FETCHED_AT_ONCE])
         found = retriever.fetch(wanted)
-        parts.append(shown_passages([""], [found], len(wanted)).passages)
+        parts.append(tables_of_hits([""], [found], len(wanted)).passages)
     frame = pl.concat([tables.PASSAGES.empty(), *parts])
     return frame.filter(pl.col("passage_id").is_in(list(ids))).unique("passage_id", keep="first", maintain_order=True)

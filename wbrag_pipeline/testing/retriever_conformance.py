@@ -14,7 +14,7 @@ from typing import Any
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal
 from wbrag_pipeline.retrieval.protocols import FetchesPassages, FoundPassage, Retriever
-from wbrag_pipeline.retrieval.shown_passages import shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrievers.library_retrievers import retriever_of
 from wbrag_pipeline.testing.conformance import Conformance, made_once
 
@@ -132,7 +132,7 @@ class RetrieverConformance(Conformance):
     def test_what_is_shown_can_be_stored(self) -> None:
         """Nothing is left out for want of text, or of labels that can be read."""
         found = self._search(TRIAL_QUESTIONS, 4)
-        told = shown_passages(list(TRIAL_QUESTIONS), list(found), 4)
+        told = tables_of_hits(list(TRIAL_QUESTIONS), list(found), 4)
         self._check(not told.left_out, f"left out: {dict(told.left_out)}")
         self._check(not told.ids_of_two_texts(), f"ids of two texts: {told.ids_of_two_texts()}; use --ids text")
 
@@ -141,7 +141,7 @@ class RetrieverConformance(Conformance):
         if not self.has_labels:
             self._skip("the engine keeps no labels")
         (hits,) = self._search([TRIAL_QUESTIONS[4]], 1)
-        told = shown_passages(["q"], [hits], 1).passages["labels"].to_list()
+        told = tables_of_hits(["q"], [hits], 1).passages["labels"].to_list()
         self._check(told == [["finance", "hr"]], f"the labels of {TRIAL_PASSAGES[4].id!r} are {told}")
 
     def test_a_reader_may_be_named(self) -> None:

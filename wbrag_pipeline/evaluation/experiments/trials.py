@@ -181,7 +181,8 @@ class Workbench:
         content = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
         chosen = () if hits is None else (sha256_of_text(hits.write_json()),)
         fingerprint = self.encoder(trial.settings).fingerprint
-        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *chosen)
+        merged = _own(trial, "evaluation")  # the settings that only a search with units goes by
+        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, merged, *chosen)
 
         def make(context: StageContext) -> Made:
             system = context.system()
@@ -269,7 +270,9 @@ class Workbench:
     def _corpus(self, trial: Trial) -> str:
         name = self.benchmark(trial).corpus
         if name not in self._corpora:
-            self._corpora[name] = sha256_of_file(self.settings.table("passages", name))
+            # Of a retriever also which passages it showed for which question.
+            files = [self.settings.table(table, name) for table in ("passages", "shown")]
+            self._corpora[name] = sha256_of_text(*(sha256_of_file(file) for file in files if file.is_file()))
         return self._corpora[name]
 
 

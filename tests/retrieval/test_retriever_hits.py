@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.retrieval.protocols import FoundPassage
-from wbrag_pipeline.retrieval.shown_passages import ShownPassages, shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hits
 from wbrag_pipeline.storage import sha256_of_text
 
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.text(max_size=3))
@@ -26,7 +26,7 @@ PASSAGE = st.builds(
 
 
 def one(passage: FoundPassage) -> ShownPassages:
-    return shown_passages(["q"], [[passage]], 5)
+    return tables_of_hits(["q"], [[passage]], 5)
 
 
 def test_passages_and_the_questions_that_show_them() -> None:
@@ -35,7 +35,7 @@ def test_passages_and_the_questions_that_show_them() -> None:
         [],
         [FoundPassage("text", "T", "1", 0.9)],
     ]
-    made = shown_passages(["a", "b", "c"], found, 7)
+    made = tables_of_hits(["a", "b", "c"], found, 7)
     assert made.shown.rows() == [
         ("a", 7, 1, "1", 0.5),
         ("a", 7, 2, "2", pytest.approx(0.1)),
@@ -96,18 +96,18 @@ def test_a_unit_of_ours_is_no_passage() -> None:
 
 def test_one_id_with_two_texts_is_found() -> None:
     twice = [[FoundPassage("a", id="1")], [FoundPassage("b", id="1"), FoundPassage("c", id="2")]]
-    assert shown_passages(["q", "r"], twice, 5).ids_of_two_texts() == ["1"]
+    assert tables_of_hits(["q", "r"], twice, 5).ids_of_two_texts() == ["1"]
 
 
 def test_more_than_was_asked_for_and_repeated_passages_are_counted() -> None:
-    made = shown_passages(["q"], [[FoundPassage("a", id=name) for name in ("1", "1", "2", "3", "4")]], 2)
+    made = tables_of_hits(["q"], [[FoundPassage("a", id=name) for name in ("1", "1", "2", "3", "4")]], 2)
     assert made.shown["passage_id"].to_list() == ["1", "2"]
     assert sum(made.left_out.values()) == 3
 
 
 @given(st.lists(PASSAGE, max_size=4))
 def test_whatever_is_shown_can_be_stored_or_is_counted(passages: list[FoundPassage]) -> None:
-    made = shown_passages(["q"], [passages], 3)
+    made = tables_of_hits(["q"], [passages], 3)
     tables.SHOWN.check(made.shown)
     assert dict(made.passages.schema) == dict(tables.PASSAGES.schema)
     made.passages.write_ipc(None)

@@ -11,7 +11,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED
-from wbrag_pipeline.retrieval.shown_passages import ShownPassages, shown_passages
+from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hits
 from wbrag_pipeline.retrievers.opening import open_retriever
 
 _QUESTION, _PASSAGES = "What is this about?", 5
@@ -45,7 +45,7 @@ def add_retriever(
     file = free_entry(home, "corpora", name, list(Registry.load(home).corpora), replace)
     asked = question or _QUESTION
     found = open_retriever(entry).search([asked], _PASSAGES, principal=UNRESTRICTED)
-    trial = shown_passages([asked], list(found), _PASSAGES)
+    trial = tables_of_hits([asked], list(found), _PASSAGES)
     if trial.passages.is_empty():
         why = "".join(f"; left out: {reason}" for reason in trial.left_out)
         hint = "ask something that it knows: --question TEXT"

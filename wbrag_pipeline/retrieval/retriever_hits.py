@@ -47,7 +47,7 @@ class ShownPassages:
         return twice["passage_id"].unique().sort().to_list()
 
 
-def shown_passages(questions: Sequence[str], found: Sequence[Sequence[FoundPassage]], asked: int) -> ShownPassages:
+def tables_of_hits(questions: Sequence[str], found: Sequence[Sequence[FoundPassage]], asked: int) -> ShownPassages:
     """What was found for each question, in order, as tables. Of equal passages of one question the first counts.
 
     asked: how many were asked for; what is beyond them is left out.
