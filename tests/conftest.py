@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,3 +68,24 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def wbrag_home() -> Path:
     """The test's own WBRAG_HOME; nothing is there yet."""
     return Path(os.environ["WBRAG_HOME"])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A Postgres on a Unix socket in a folder of its own; as root, pgserver runs it under another user."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of platformdirs, where XDG_RUNTIME_DIR is not set
+        pgserver = pytest.importorskip("pgserver", reason="pgserver, which brings a Postgres, is not installed")
+    import psycopg
+
+    # Not below pytest's own folder, which that other user may not enter.
+    folder = Path(tempfile.mkdtemp(prefix="wbrag-pg-"))
+    server = pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        yield str(server.get_uri()).replace(":@/", "@/")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -236,7 +236,7 @@ class Settings(Gates):
     @field_validator("store")
     @classmethod
     def _store_without_password(cls, store: str) -> str:
-        return str(parse_store(store))
+        return str(parse_store(store, "store"))
 
     # What a stage sees of several settings together.
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,27 +101,6 @@ def releases(wbrag_home: Path, monkeypatch: pytest.MonkeyPatch) -> Releases:
     made = Releases(wbrag_home)
     monkeypatch.setenv("WBRAG_ENCODER", made.encoder.name)
     return made
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A Postgres on a Unix socket in a folder of its own; as root, pgserver runs it under another user."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of platformdirs, where XDG_RUNTIME_DIR is not set
-        pgserver = pytest.importorskip("pgserver", reason="pgserver, which brings a Postgres, is not installed")
-    import psycopg
-
-    # Not below pytest's own folder, which that other user may not enter.
-    folder = Path(tempfile.mkdtemp(prefix="wbrag-pg-"))
-    server = pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        yield str(server.get_uri()).replace(":@/", "@/")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 MakeStore = Callable[..., Store]

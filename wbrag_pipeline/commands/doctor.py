@@ -139,19 +139,27 @@ def _generator(settings: Settings) -> str:
 def _indexes(settings: Settings) -> str:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.releases.store import current
-    from wbrag_pipeline.retrieval.corpus import is_indexed, open_knowledge_base
+    from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.index import open_index, verify_vectors
+    from wbrag_pipeline.retrieval.stores.backends import backend_at
+    from wbrag_pipeline.store_address import parse_store
 
+    backend_at(parse_store(settings.store)).check()
     encoder = load_encoder(settings.encoder)
     names = Registry.load(settings.home).corpora
     built = [name for name in names if is_indexed(settings, name)]
     for name in built:
         open_knowledge_base(settings, name, encoder)
+        state = current_state(settings, name)
+        assert state is not None
+        verify_vectors(state.folder, open_index(state.folder, encoder))
     pointers = list(settings.releases("x").parent.glob("*/CURRENT"))
     for pointer in pointers:
         release = current(pointer.parent)
-        release.units(), release.index(encoder)
-    return f"{len(built)} corpus indexes and {len(pointers)} releases verified"
+        release.units()
+        verify_vectors(release.folder / "index", release.index(encoder))
+    return f"{len(built)} corpus indexes and {len(pointers)} releases verified, in {settings.store}"
 
 
 def _dagster(settings: Settings) -> str:

@@ -16,5 +16,13 @@ from wbrag_pipeline.testing.engine_conformance import EngineConformance
 from wbrag_pipeline.testing.hash_engine import HashEngine
 from wbrag_pipeline.testing.method_conformance import MethodConformance
 from wbrag_pipeline.testing.retriever_conformance import RetrieverConformance
+from wbrag_pipeline.testing.store_conformance import StoreConformance
 
-__all__ = ["EncoderConformance", "EngineConformance", "HashEngine", "MethodConformance", "RetrieverConformance"]
+__all__ = [
+    "EncoderConformance",
+    "EngineConformance",
+    "HashEngine",
+    "MethodConformance",
+    "RetrieverConformance",
+    "StoreConformance",
+]

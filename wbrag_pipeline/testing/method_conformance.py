@@ -85,7 +85,7 @@ class MethodConformance(Conformance):
 
     def test_a_question_is_answered_alike_alone_and_in_a_batch(self) -> None:
         """In order, and whatever else is asked: batches are cut where it suits the stage."""
-        for search in (lambda: None, Retriever):
+        for search in (lambda: None, NamedRetriever):
             for task in _TASKS:
                 whole = self._answers(task=task, retrieve=search())
                 for place in range(len(TOWNS)):

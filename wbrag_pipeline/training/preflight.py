@@ -9,14 +9,17 @@ from wbrag_pipeline.generation.engines import check_generator, deployed_generato
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
 from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
+from wbrag_pipeline.store_address import parse_store
 
 
 def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> None:
     """Raise what a run of these benchmarks would raise for its settings, before anything is indexed or asked.
 
-    The encoder is loaded. A server is asked whether it serves the model and what it can do; a model that runs in this
-    process is not loaded. Raises InputError for what the user can change, MissingPartError for what is not installed.
+    The encoder is loaded, and the store of vectors is reached. A server is asked whether it serves the model and what
+    it can do; a model that runs in this process is not loaded. Raises InputError for what the user can change,
+    MissingPartError for what is not installed, VectorStoreError where the store does not answer.
     """
     method, judges = method_named(settings.method), settings.scorer == "judge"
     check_generator(settings.generator)
@@ -29,3 +32,4 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
     load_encoder(settings.encoder)
+    backend_at(parse_store(settings.store)).check()

@@ -43,6 +43,9 @@ class FaissBackend:
     def __init__(self, factory: str = "Flat") -> None:
         self._factory = factory
 
+    def check(self) -> None:
+        """Nothing has to be reached."""
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """Raises InputError for a factory that FAISS does not know."""
         faiss = load_faiss()
@@ -57,7 +60,13 @@ class FaissBackend:
 
     def open(self, folder: Path, name: str, dimension: int) -> FaissStore:
         """The file is believed: who opens it has compared its hash."""
-        return FaissStore(_read(folder / INDEX_FILE))
+        file = folder / INDEX_FILE
+        if not file.is_file():
+            raise IntegrityError(file, "is missing")
+        index = _read(file)
+        if index.d != dimension:
+            raise IntegrityError(file, f"holds vectors of {index.d} numbers, not {dimension}")
+        return FaissStore(index)
 
     def drop(self, name: str) -> None:
         """Nothing: the file goes with its folder."""

@@ -38,6 +38,12 @@ class LanceBackend:
             raise MissingPartError("lancedb", "pip install 'wbrag-pipeline[lancedb]'") from error
         self._lancedb, self._address = lancedb, address
 
+    def check(self) -> None:
+        """As the protocol says."""
+        if self._address.place:
+            with in_words_of(self._address):
+                self._database(Path()).list_tables(limit=1)
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """As the protocol says; the table appears whole."""
         schema = pa.schema(
@@ -47,9 +53,13 @@ class LanceBackend:
                 pa.field("vector", pa.list_(pa.float32(), vectors.dimension), nullable=False),
             ]
         )
-        batches = pa.RecordBatchReader.from_batches(schema, _batches(vectors, schema))
+        source = _Batches(vectors, schema)
+        batches = pa.RecordBatchReader.from_batches(schema, iter(source))
         with in_words_of(self._address):
-            self._database(folder).create_table(name or _ALONE, data=batches, schema=schema)
+            try:
+                self._database(folder).create_table(name or _ALONE, data=batches, schema=schema)
+            except Exception as error:
+                raise source.problem or error from None
 
     def open(self, folder: Path, name: str, dimension: int) -> LanceStore:
         """As the protocol says."""
@@ -123,8 +133,24 @@ def _rows(table: pa.Table) -> Iterator[tuple[int, Vectors]]:
     return zip(table["position"].to_pylist(), numbers, strict=True)
 
 
-def _batches(vectors: Written, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for start, part, label_sets in vectors.blocks():
-        numbers = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), vectors.dimension)
-        positions = pa.array(np.arange(start, start + len(part)))
-        yield pa.RecordBatch.from_arrays([positions, pa.array(label_sets), numbers], schema=schema)
+class _Batches:
+    """Vectors as Arrow's batches. Lance tells an error of theirs as one of its own, so it is kept.
+
+    problem: what broke off the reading of the vectors.
+    """
+
+    def __init__(self, vectors: Written, schema: pa.Schema) -> None:
+        self._vectors, self._schema = vectors, schema
+        self.problem: BaseException | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for start, part, label_sets in self._vectors.blocks():
+                numbers = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), self._vectors.dimension)
+                columns = [pa.array(np.arange(start, start + len(part))), pa.array(label_sets), numbers]
+                yield pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self.problem = error
+            raise

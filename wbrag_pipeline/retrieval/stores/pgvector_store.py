@@ -25,6 +25,7 @@ from wbrag_pipeline.store_address import StoreAddress, load_psycopg
 
 _SECONDS_TO_CONNECT = 20
 _MOST_CONNECTIONS = 8
+_DIMENSION = "SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'embedding'"
 # Rows that are fetched by position at a time.
 _AT_ONCE = 4096
 
@@ -48,6 +49,11 @@ class PgvectorBackend:
         self._pool: Any = None
         self._opening = threading.Lock()
 
+    def check(self) -> None:
+        """As the protocol says; also where the database has no pgvector and may not get it."""
+        with in_words_of(self._address):
+            self.connections()
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """As the protocol says; a build that is killed leaves nothing."""
         sql = self._psycopg.sql
@@ -65,12 +71,16 @@ class PgvectorBackend:
 
     def open(self, folder: Path, name: str, dimension: int) -> PgvectorStore:
         """As the protocol says."""
-        counted = self._psycopg.sql.SQL("SELECT count(*) FROM {}").format(self._psycopg.sql.Identifier(name))
-        try:
-            with in_words_of(self._address), self.connections().connection() as connection:
-                size = int(connection.execute(counted).fetchone()[0])
-        except self._psycopg.errors.UndefinedTable:
-            raise IntegrityError(folder, f"{self._address} has no table {name}") from None
+        sql = self._psycopg.sql
+        counted = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
+        with in_words_of(self._address), self.connections().connection() as connection:
+            there = connection.execute(_DIMENSION, [name]).fetchone()
+            if there is None:
+                raise IntegrityError(folder, f"{self._address} has no table {name}")
+            if there[0] != dimension:
+                problem = f"{self._address} has vectors of {there[0]} numbers in {name}, not {dimension}"
+                raise IntegrityError(folder, problem)
+            size = int(connection.execute(counted).fetchone()[0])
         return PgvectorStore(self, self._address, name, dimension, size)
 
     def drop(self, name: str) -> None:

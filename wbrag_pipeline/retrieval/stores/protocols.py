@@ -76,6 +76,9 @@ class Written:
 class StoreBackend(Protocol):
     """Where collections lie: a folder, a database, a cluster. Every method may raise VectorStoreError."""
 
+    def check(self) -> None:
+        """Raise VectorStoreError where the store cannot be reached."""
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """Write a collection that is not there yet. It need not be whole before this returns.
 

@@ -44,6 +44,11 @@ class QdrantBackend:
         self._client: Any = None
         self._opening = threading.Lock()
 
+    def check(self) -> None:
+        """As the protocol says."""
+        with in_words_of(self._address):
+            self.client().get_collections()
+
     def create(self, folder: Path, name: str, vectors: Written) -> None:
         """As the protocol says."""
         space = self.models.VectorParams(size=vectors.dimension, distance=self.models.Distance.DOT)
@@ -96,7 +101,9 @@ class QdrantBackend:
                     self._client = QdrantClient(path=str(folder))
                 else:
                     key = os.environ.get("QDRANT_API_KEY") or None
-                    self._client = QdrantClient(url=self._address.place, api_key=key, timeout=_SECONDS)
+                    self._client = QdrantClient(
+                        url=self._address.place, api_key=key, timeout=_SECONDS, check_compatibility=False
+                    )
             return self._client
 
 
