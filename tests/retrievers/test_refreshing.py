@@ -20,7 +20,7 @@ from wbrag_pipeline.datasets.adding import add_benchmark
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
-from wbrag_pipeline.errors import InputError, NotBuiltError, RetrieverError
+from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, RetrieverError
 from wbrag_pipeline.forgetting.forget import forget
 from wbrag_pipeline.refresh.corpus_stages import is_fresh
 from wbrag_pipeline.refresh.planning import plan_refresh
@@ -253,6 +253,23 @@ def test_serving_asks_live(settings: Settings, engine: Engine) -> None:
 def test_before_anything_was_asked_there_is_nothing_to_train_on(settings: Settings) -> None:
     with pytest.raises(NotBuiltError):
         open_base(settings, "engine", ENCODER, for_training=True)
+
+
+def test_a_run_that_was_killed_between_its_two_tables_is_seen_and_done_again(
+    settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(settings)
+    change(engine, engine.passages[0].id, text="Aldermoor is known for its salt, and Tessa Quill founded it in 1612.")
+    engine.passages.append(FoundPassage("Who founded Aldermoor? Tessa Quill founded Aldermoor.", "New", "new"))
+    with monkeypatch.context() as killed:
+        killed.setattr("wbrag_pipeline.refresh.corpus_stages.note_source", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            refreshed(settings, "engine")
+    assert not fresh(settings)
+    with pytest.raises(IntegrityError, match="wbrag refresh engine"):
+        open_base(settings, "engine", ENCODER, for_training=True)
+    train(settings)
+    assert fresh(settings) and "new" in tables.PASSAGES.load(settings, "engine")["passage_id"]
 
 
 def test_a_method_that_searches_by_a_vector_of_its_own_is_refused(settings: Settings) -> None:

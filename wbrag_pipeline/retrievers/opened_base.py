@@ -6,7 +6,7 @@ from functools import partial
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.errors import NotBuiltError
+from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder, Retriever
@@ -39,4 +39,8 @@ def _recorded(settings: Settings, corpus: str, live: Retriever) -> Retriever:
     file = settings.table("shown", corpus)
     if not file.is_file():
         raise NotBuiltError(f"what the retriever {corpus} shows", f"wbrag refresh {corpus}")
-    return RecordedRetriever(tables.SHOWN.read(file), tables.PASSAGES.load(settings, corpus), live)
+    shown, passages = tables.SHOWN.read(file), tables.PASSAGES.load(settings, corpus)
+    lost = shown.drop_nulls("passage_id").join(passages, on="passage_id", how="anti")
+    if lost.height:  # a run was killed between the two tables
+        raise IntegrityError(file, f"names passages that are not stored; ask again with: wbrag refresh {corpus}")
+    return RecordedRetriever(shown, passages, live)
