@@ -67,6 +67,37 @@ def add_corpus(
     return added.passages
 
 
+def add_retriever(
+    name: str,
+    *,
+    url: str = "",
+    format: Literal["search-r1", "openai"] = "search-r1",
+    token_env: str = "",
+    entry_point: str = "",
+    ids: Literal["given", "text"] = "given",
+    question: str = "",
+    settings: Settings | None = None,
+    replace: bool = False,
+) -> int:
+    """Register a search engine of your own in the place of a corpus; gives how many passages it showed on trial.
+
+    url: the address that is asked, in the shape ``format``; token_env: the environment variable that holds its token.
+    entry_point: in the place of a url, ``package.module:function`` that gives a retriever of LangChain, LlamaIndex,
+        Haystack or this package's own protocol.
+    ids: "text" where ids are those of whole documents. question: what it is asked on trial.
+
+    Raises InputError for what cannot be used, RetrieverError where it cannot be asked; nothing is changed then.
+    """
+    from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
+    from wbrag_pipeline.retrievers import adding_retriever
+
+    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
+    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
+    entry = RetrieverEntry.parse(given)
+    home = _or_default(settings).home
+    return adding_retriever.add_retriever(home, name, entry, question=question, replace=replace).trial.passages.height
+
+
 def add_benchmark(
     name: str,
     *,

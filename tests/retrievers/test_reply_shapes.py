@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.retrievers.shapes import OPENAI, SEARCH_R1
 from wbrag_pipeline.generation.reply_body import Malformed
-from wbrag_pipeline.retrieval.protocols import FoundPassage
+from wbrag_pipeline.retrieval.protocols import RetrievedPassage
 from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
-from wbrag_pipeline.retrievers.reply_shapes import SHAPES, ReplyShape
+from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES, ReplyShape
 
-R1, VECTOR_STORE = SHAPES["search-r1"], SHAPES["openai"]
+R1, VECTOR_STORE = REPLY_SHAPES["search-r1"], REPLY_SHAPES["openai"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 def test_search_r1s_title_is_the_first_line_of_contents() -> None:
     first, second = R1.read(SEARCH_R1, 2)
-    assert first[0] == FoundPassage("A Swiss engineer had the idea.", "Velcro", "7", 0.7)
+    assert first[0] == RetrievedPassage("A Swiss engineer had the idea.", "Velcro", "7", 0.7)
     assert first[1].metadata == {"labels": ["hr"]}
     assert second == []
 
@@ -34,13 +34,13 @@ def test_search_r1s_title_is_the_first_line_of_contents() -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ("only text", FoundPassage("only text")),
-        ({"id": 3, "title": "T", "text": "said"}, FoundPassage("said", "T", "3", None, {"title": "T"})),
-        ({"contents": "one line", "title": "T"}, FoundPassage("one line", "T", "", None, {"title": "T"})),
-        ({"contents": "T\ntext", "metadata": {"acl": 1}}, FoundPassage("text", "T", "", None, {"acl": 1})),
+        ("only text", RetrievedPassage("only text")),
+        ({"id": 3, "title": "T", "text": "said"}, RetrievedPassage("said", "T", "3", None, {"title": "T"})),
+        ({"contents": "one line", "title": "T"}, RetrievedPassage("one line", "T", "", None, {"title": "T"})),
+        ({"contents": "T\ntext", "metadata": {"acl": 1}}, RetrievedPassage("text", "T", "", None, {"acl": 1})),
     ],
 )
-def test_documents_come_without_scores_and_with_other_fields_too(document: Any, expected: FoundPassage) -> None:
+def test_documents_come_without_scores_and_with_other_fields_too(document: Any, expected: RetrievedPassage) -> None:
     assert R1.read({"result": [[document]]}, 1) == [[expected]]
 
 

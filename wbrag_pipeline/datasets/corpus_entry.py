@@ -49,7 +49,7 @@ def corpus_of(file: Path) -> Corpus:
     if not fields.get("path") and not named:
         raise InputError("is missing", file=file, field="path", hint="add a line `path: ...`, or `url: ...`")
     if not named:
-        split, columns = _split(file, fields.get("split", "")), columns_of(file, fields, PASSAGE_NAMES)
+        split, columns = _split(file, fields.get("split", "")), entry_columns(file, fields, PASSAGE_NAMES)
         return Corpus(file.stem, path_of(file, fields["path"]), fields.get("description", ""), split, columns)
     if alone := next((key for key in ("path", "map", "split") if fields.get(key)), None):
         raise InputError(f"stands beside {named[0]!r}", file=file, field=alone, hint="a retriever has no file to read")
@@ -60,7 +60,7 @@ def corpus_of(file: Path) -> Corpus:
     return Corpus(file.stem, None, fields.get("description", ""), retriever=retriever)
 
 
-def columns_of(file: Path, fields: dict[str, str], names: Mapping[str, str]) -> ColumnMap:
+def entry_columns(file: Path, fields: dict[str, str], names: Mapping[str, str]) -> ColumnMap:
     """What an entry's key ``map`` says of columns. Raises InputError that names file and field."""
     try:
         return ColumnMap.parse(fields.get("map", ""), names)

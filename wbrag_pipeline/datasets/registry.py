@@ -48,7 +48,7 @@ import polars as pl
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.corpus_entry import Corpus, columns_of, corpus_of, path_of
+from wbrag_pipeline.datasets.corpus_entry import Corpus, corpus_of, entry_columns, path_of
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
 from wbrag_pipeline.datasets.metrics import metric_name
@@ -254,7 +254,7 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         answers=cast(Answers, fields.get("answers", "given")),
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
-        columns=columns_of(file, fields, LOG_NAMES if log else QUESTION_NAMES),
+        columns=entry_columns(file, fields, LOG_NAMES if log else QUESTION_NAMES),
         log=log,
         up_from=_number(file, fields),
         keep_personal=fields.get("personal") == "keep",

@@ -61,8 +61,7 @@ class RagSystem:
     ) -> RagSystem:
         """The system that the settings describe."""
         asked = task_named(task, reduces=settings.reduce_answers)
-        merged = base.merging(settings.merge)
-        return cls(merged, method_named(settings.method), lambda: load_generator(settings), asked, settings.top_k)
+        return cls(base, method_named(settings.method), lambda: load_generator(settings), asked, settings.top_k)
 
     @classmethod
     def of_release(
@@ -74,8 +73,8 @@ class RagSystem:
         load_generator: Callable[[Settings], Generator],
     ) -> RagSystem:
         """The system that a release was made for: its method, generator and K are those it was validated with."""
-        system = cls.of_settings(release.settings(settings), base, task, load_generator)
-        return system.with_release(release)
+        made = release.settings(settings)
+        return cls.of_settings(made, base.merging(made.merge), task, load_generator).with_release(release)
 
     @property
     def generator(self) -> Generator:

@@ -56,7 +56,7 @@ class Encoder(VectorSpace, Protocol):
 
 
 @dataclass(frozen=True)
-class FoundPassage:
+class RetrievedPassage:
     """A passage that a retriever shows.
 
     id: what it calls the passage; "" where it has no ids, and the passage is then known by what it says.
@@ -76,7 +76,9 @@ class FoundPassage:
 class Retriever(Protocol):
     """Finds passages by questions."""
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> Sequence[Sequence[FoundPassage]]:
+    def search(
+        self, queries: Sequence[str], top_k: int, *, principal: Principal
+    ) -> Sequence[Sequence[RetrievedPassage]]:
         """At most ``top_k`` passages of each query, in order, the best first.
 
         principal: the access labels of the reader; or UNRESTRICTED for training and evaluation, which may see
@@ -91,5 +93,5 @@ class Retriever(Protocol):
 class FetchesPassages(Protocol):
     """What a retriever may have beside: a refresh then asks for the sources of units by their ids."""
 
-    def fetch(self, ids: Sequence[str]) -> Sequence[FoundPassage]:
+    def fetch(self, ids: Sequence[str]) -> Sequence[RetrievedPassage]:
         """The passages of these ids as they are now; those that are gone are left out."""

@@ -15,8 +15,8 @@ from wbrag_pipeline.generation.api_key import api_key, key_from
 from wbrag_pipeline.generation.refusals import KeyRefused, Refused, Unanswered
 from wbrag_pipeline.generation.replicas import Replicas, RetryPolicy
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import FoundPassage
-from wbrag_pipeline.retrievers.reply_shapes import SHAPES
+from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES
 
 # A search takes milliseconds, so what has not come in a minute does not come.
 PATIENCE = RetryPolicy(in_flight=8, tries=4, timeout=60.0, first_wait=0.5, most_wait=8.0, longest_retry_after=60.0)
@@ -30,9 +30,9 @@ class HttpRetriever:
 
     def __init__(self, entry: RetrieverEntry, policy: RetryPolicy = PATIENCE, transport: Any = None) -> None:
         self.entry, self._policy, self._transport = entry, policy, transport
-        self._shape = SHAPES[entry.format]
+        self._shape = REPLY_SHAPES[entry.format]
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[FoundPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
         """See the protocol. The reader is not told to the server: what he may not see is left out here.
 
         Raises InputError for a token that is missing or refused and for a ``top_k`` that the format does not know,
@@ -44,10 +44,10 @@ class HttpRetriever:
             raise InputError(f"an OpenAI vector store gives at most {most} passages, not {top_k}", hint=hint)
         size = self._shape.queries
         parts = [queries[start : start + size] for start in range(0, len(queries), size)]
-        found: list[list[list[FoundPassage]]] = [[] for _ in parts]
+        found: list[list[list[RetrievedPassage]]] = [[] for _ in parts]
         lost: list[Exception] = []
 
-        def arrived(place: int, outcome: list[list[FoundPassage]] | Refused | Unanswered) -> None:
+        def arrived(place: int, outcome: list[list[RetrievedPassage]] | Refused | Unanswered) -> None:
             if isinstance(outcome, Refused | Unanswered):
                 lost.append(outcome)
             else:

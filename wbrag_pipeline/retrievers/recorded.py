@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.retrieval.access import Principal, Unrestricted
-from wbrag_pipeline.retrieval.protocols import FoundPassage, Retriever
+from wbrag_pipeline.retrieval.protocols import RetrievedPassage, Retriever
 
 
 class RecordedRetriever:
@@ -25,18 +25,18 @@ class RecordedRetriever:
         known = rows.join(passages.drop("content_hash"), on="passage_id", how="inner", maintain_order="left")
         self._found = known.partition_by("question", as_dict=True)
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[Sequence[FoundPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[Sequence[RetrievedPassage]]:
         """See the protocol."""
         stored = isinstance(principal, Unrestricted)
         new = [query for query in queries if not (stored and self._asked.get(query, 0) >= top_k)]
         asked = dict(zip(new, self._live.search(new, top_k, principal=principal), strict=True)) if new else {}
         return [asked[query] if query in asked else self._stored(query, top_k) for query in queries]
 
-    def _stored(self, query: str, top_k: int) -> list[FoundPassage]:
+    def _stored(self, query: str, top_k: int) -> list[RetrievedPassage]:
         rows = self._found.get((query,))
         return [] if rows is None else [_passage(row) for row in rows.head(top_k).iter_rows(named=True)]
 
 
-def _passage(row: Mapping[str, Any]) -> FoundPassage:
+def _passage(row: Mapping[str, Any]) -> RetrievedPassage:
     metadata = {"source": row["source"], "labels": row["labels"], "date": row["said_at"]}
-    return FoundPassage(row["text"], row["title"], row["passage_id"], row["score"], metadata)
+    return RetrievedPassage(row["text"], row["title"], row["passage_id"], row["score"], metadata)

@@ -17,7 +17,7 @@ from wbrag_pipeline.datasets.corpora import split_contents
 from wbrag_pipeline.datasets.records import kind_of
 from wbrag_pipeline.datasets.retriever_entry import RetrieverFormat
 from wbrag_pipeline.generation.reply_body import Malformed
-from wbrag_pipeline.retrieval.protocols import FoundPassage
+from wbrag_pipeline.retrieval.protocols import RetrievedPassage
 
 _QUERIES_AT_ONCE = 32
 _MOST_OF_OPENAI = 50  # its API's own limit
@@ -38,25 +38,25 @@ class ReplyShape:
             return {"query": queries[0], "max_num_results": top_k}
         return {"queries": list(queries), "topk": top_k, "return_scores": True}
 
-    def read(self, reply: Any, queries: int) -> list[list[FoundPassage]]:
+    def read(self, reply: Any, queries: int) -> list[list[RetrievedPassage]]:
         """The passages of each of so many queries. Raises Malformed."""
         return [_openai(reply)] if self.format == "openai" else _search_r1(reply, queries)
 
 
-SHAPES: dict[RetrieverFormat, ReplyShape] = {
+REPLY_SHAPES: dict[RetrieverFormat, ReplyShape] = {
     "search-r1": ReplyShape("search-r1", _QUERIES_AT_ONCE, None),
     "openai": ReplyShape("openai", 1, _MOST_OF_OPENAI),
 }
 
 
-def _search_r1(reply: Any, queries: int) -> list[list[FoundPassage]]:
+def _search_r1(reply: Any, queries: int) -> list[list[RetrievedPassage]]:
     result = _field(reply, "result", list)
     if len(result) != queries:
         raise Malformed(f"{len(result)} lists of passages for {queries} queries")
     return [[_document(hit) for hit in _list(hits, "a list in 'result'")] for hits in result]
 
 
-def _document(hit: Any) -> FoundPassage:
+def _document(hit: Any) -> RetrievedPassage:
     """One hit: a document, or a document with its score beside it."""
     document, score = hit, None
     if isinstance(hit, Mapping) and "document" in hit:
@@ -73,14 +73,16 @@ def _document(hit: Any) -> FoundPassage:
         if not text:
             raise Malformed("a document without contents and without text")
     named = document.get("title")
-    return FoundPassage(text, title or (named if isinstance(named, str) else ""), _id(document), score, _of(document))
+    return RetrievedPassage(
+        text, title or (named if isinstance(named, str) else ""), _id(document), score, _of(document)
+    )
 
 
-def _openai(reply: Any) -> list[FoundPassage]:
+def _openai(reply: Any) -> list[RetrievedPassage]:
     return [_result(item) for item in _field(reply, "data", list)]
 
 
-def _result(item: Any) -> FoundPassage:
+def _result(item: Any) -> RetrievedPassage:
     if not isinstance(item, Mapping):
         raise Malformed(f"a result that is {kind_of(item)}")
     pieces = [_field(piece, "text", str) for piece in _field(item, "content", list)]
@@ -88,7 +90,7 @@ def _result(item: Any) -> FoundPassage:
     metadata = dict(attributes) if isinstance(attributes, Mapping) else {}
     if isinstance(name, str):
         metadata = {"source": name, **metadata, "title": name}
-    return FoundPassage("\n".join(pieces), "", _id(item, "file_id"), item.get("score"), metadata)
+    return RetrievedPassage("\n".join(pieces), "", _id(item, "file_id"), item.get("score"), metadata)
 
 
 def _of(document: Mapping[str, Any]) -> dict[str, Any]:

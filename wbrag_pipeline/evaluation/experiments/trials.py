@@ -186,6 +186,7 @@ class Workbench:
 
         def make(context: StageContext) -> Made:
             system = context.system()
+            system = replace(system, base=system.base.merging(trial.settings.merge))
             with context.counted("answers", system.generator) as calls:
                 frame = answer_questions(questions, _with_units(system, units), metric, hits)
             return Made(frame, calls)
