@@ -207,6 +207,15 @@ def test_a_refresh_that_cannot_be_done_changes_nothing(settings: Settings, engin
     assert fresh(settings)
 
 
+def test_what_is_not_taken_and_a_retriever_that_gives_less_are_told(settings: Settings, engine: Engine) -> None:
+    engine.passages = [*engine.passages[:1], replace(engine.passages[1], metadata={"acl": ["hr"]})]
+    told = list(plan_refresh(settings, Registry.load(settings.home), "engine").bad.told())
+    assert told == [
+        "left out: 12 times a passage whose access labels cannot be read",
+        "it gave at most 1 passages a question, and was asked for 2",
+    ]
+
+
 def test_a_dry_run_asks_and_changes_nothing(settings: Settings, engine: Engine) -> None:
     train(settings)
     take_out(engine, served(settings)["source_passage_ids"][0][0])

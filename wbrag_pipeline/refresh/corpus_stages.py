@@ -65,9 +65,9 @@ def read_passages(
 
     Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
     """
-    source = registry.corpus(corpus)
+    source, bad = registry.corpus(corpus), bad or BadDocuments(skip=settings.skip_bad)
     if source.retriever is not None:
-        shown = passages_shown_now(settings, registry, source)
+        shown = passages_shown_now(settings, registry, source, bad)
         if not allow_deletions:
             refuse_mass_deletion(settings.table("passages", corpus), shown.passages.lazy(), corpus)
         tables.SHOWN.store(shown.shown, settings, corpus)
@@ -75,7 +75,7 @@ def read_passages(
         return shown.passages
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
-    frame = registry.passages(corpus, bad or BadDocuments(skip=settings.skip_bad))
+    frame = registry.passages(corpus, bad)
     if not allow_deletions:
         refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
     note_source(settings, corpus, fingerprint, frame)

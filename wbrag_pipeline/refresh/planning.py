@@ -37,7 +37,9 @@ def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     bad = BadDocuments(skip=settings.skip_bad)
     entry = registry.corpus(corpus)
     after = (
-        passages_shown_now(settings, registry, entry).passages if entry.retriever else registry.passages(corpus, bad)
+        passages_shown_now(settings, registry, entry, bad).passages
+        if entry.retriever
+        else registry.passages(corpus, bad)
     )
     changes = corpus_changes(settings, corpus, after.lazy())
     refused = ""

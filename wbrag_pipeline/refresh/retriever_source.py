@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
@@ -26,14 +26,14 @@ from wbrag_pipeline.retrievers.asking import (
 from wbrag_pipeline.retrievers.opening import open_retriever
 from wbrag_pipeline.settings import Settings
 
-_log = logging.getLogger(__name__)
 
-
-def passages_shown_now(settings: Settings, registry: Registry, corpus: Corpus) -> ShownPassages:
+def passages_shown_now(settings: Settings, registry: Registry, corpus: Corpus, bad: BadDocuments) -> ShownPassages:
     """Ask a retriever for all that the benchmarks over it need, and for the sources of the units that are served.
 
     Sources are asked for by their ids where the retriever can be asked so, else by the questions that the units were
     made for. What was forgotten is left out, whatever the retriever shows.
+
+    bad: takes note of what was shown and cannot be taken.
 
     Raises InputError where there is nothing to ask, or what came cannot be used; RetrieverError where it cannot be had.
     """
@@ -46,8 +46,7 @@ def passages_shown_now(settings: Settings, registry: Registry, corpus: Corpus) -
         raise InputError(f"no question is known to ask the retriever {corpus.name!r}", field="corpus", hint=hint)
     retriever = open_retriever(corpus.retriever)
     asked = ask_for_passages(retriever, corpus.name, questions, depth_to_ask(settings, corpus.name))
-    for line in told_of(asked):
-        _log.warning("retriever %s: %s", corpus.name, line)
+    bad.notes += told_of(asked)
     passages = pl.concat([asked.passages, _sources(retriever, units, asked.passages)])
     passages = registry.forgotten.without_forgotten_passages(passages, corpus.name)
     return ShownPassages(_among(asked.shown, passages), tables.PASSAGES.check(passages), asked.left_out)

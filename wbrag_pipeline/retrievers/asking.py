@@ -7,7 +7,6 @@ can be repeated and a retriever that changes in the middle of one disturbs nothi
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Sequence
 
@@ -24,7 +23,6 @@ from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hit
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 
-_log = logging.getLogger(__name__)
 _AT_ONCE = 512  # questions whose passages are Python objects at the same time
 _FETCHED_AT_ONCE = 256
 _NAMED = 3  # ids that a message names
