@@ -1,7 +1,8 @@
-"""corpus_index: the FAISS index over a corpus' passages."""
+"""corpus_index: the index over a corpus' passages."""
 
 import dagster as dg
 
+from assets.checks import warning_check
 from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
 from assets.stage import Stage
@@ -9,7 +10,10 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.reading_limit import TokenLimit, unread
+from wbrag_pipeline.retrieval.stores.recall import LEAST_RECALL
 from wbrag_pipeline.tables import PASSAGES
+
+NEAREST_FOUND = "nearest_passages_found"
 
 
 @dg.asset(
@@ -17,12 +21,20 @@ from wbrag_pipeline.tables import PASSAGES
     group_name="corpus",
     kinds={"faiss", "huggingface"},
     deps=["corpus_changes"],
+    check_specs=[
+        warning_check(
+            NEAREST_FOUND,
+            asset="corpus_index",
+            partitions=CORPORA,
+            description=f"A search finds {LEAST_RECALL:.0%} of the nearest passages or more, measured at the build.",
+        )
+    ],
     freshness_policy=REFRESHED_NIGHTLY,
 )
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult:
-    """Vectors of all passages and a FAISS index over them; only passages that are new in what they say are encoded."""
+    """Vectors of all passages and an index over them; only passages that are new in what they say are encoded."""
     stage = Stage(context, deployment)
     settings = stage.settings
     loaded = encoder.load(settings)
@@ -31,13 +43,27 @@ def corpus_index(
         "encoded": encoded,
         "dimension": manifest.dimension,
         "encoder": manifest.encoder,
+        "store": manifest.store or "faiss",
+        "index": manifest.factory,
+        "recall": manifest.recall,
     }
     if isinstance(loaded, TokenLimit):
         found = unread(PASSAGES.read(settings.table("passages", stage.partition)), loaded)
         figures |= {"longer_than_read": found.passages, "share_not_embedded": found.share}
         if found.passages:
             context.log.warning(str(found))
+    enough = manifest.recall >= LEAST_RECALL
+    if not enough:
+        context.log.warning(f"the index finds {manifest.recall:.1%} of the nearest passages; --index flat finds all")
     return stage.result(
         rows=manifest.count,
         figures=figures,
+        checks=[
+            dg.AssetCheckResult(
+                check_name=NEAREST_FOUND,
+                passed=enough,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"recall": manifest.recall},
+            )
+        ],
     )

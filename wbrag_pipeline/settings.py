@@ -38,8 +38,8 @@ TABLES_IN_ORDER = (
 )
 # Settings that name the engines. They are in every path from where they matter on, whatever their value.
 _ENGINES = ("encoder", "generator", "method")
-# Those that name where is searched; together they are one part of a path.
-_SPACE = ("encoder", "store")
+# Those that name what is searched; together they are one part of a path.
+_SPACE = ("encoder", "store", "index")
 # What decides nothing of what is made: where it is, and what it may cost.
 _NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost"}
 _LONGEST = 160  # characters of a variant in a path
@@ -107,6 +107,12 @@ class Settings(Gates):
         "faiss",
         "Where the vectors of both indexes lie: faiss or lancedb (in the home), lancedb:FOLDER, pgvector:DSN or "
         "qdrant:URL",
+        changes="retrievals",
+    )
+    index: str = _setting(
+        "auto",
+        "Kind of the corpus' index: flat (exact), ivf or hnsw (approximate), auto by size, or a kind of FAISS' "
+        "index_factory",
         changes="retrievals",
     )
     generator: str = _setting(
@@ -242,8 +248,10 @@ class Settings(Gates):
 
     @property
     def search_space(self) -> str:
-        """Encoder and store as one path component: whose vectors are searched."""
-        return path_name(self.encoder if self.store == "faiss" else f"{self.encoder}\n{self.store}")
+        """Encoder, store and kind of index as one path component: what is searched."""
+        usual = type(self).model_fields
+        rest = [getattr(self, name) for name in _SPACE[1:] if getattr(self, name) != usual[name].default]
+        return path_name("\n".join([self.encoder, *rest]))
 
     @property
     def search_depth(self) -> int:

@@ -126,6 +126,43 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, built: Path, compas
         assert (built / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def clustered(rows: int) -> np.ndarray[Any, Any]:
+    """Vectors around 40 centres, as passages on 40 subjects are."""
+    centres = WideEncoder.draw(40, seed=1)
+    vectors = centres[np.arange(rows) % 40] + 0.6 * WideEncoder.draw(rows, seed=2)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_an_approximate_index_says_what_it_finds_and_is_the_same_each_time(tmp_path: Path, kind: str) -> None:
+    vectors, ids = clustered(4_000), [str(i) for i in range(4_000)]
+    for name in ("one", "two"):
+        manifest = build_index([vectors[:1500], vectors[1500:]], ids, tmp_path / name, wide, kind)
+    assert (tmp_path / "one" / "index.faiss").read_bytes() == (tmp_path / "two" / "index.faiss").read_bytes()
+    assert 0.99 <= manifest.recall <= 1 and read_manifest(tmp_path / "one") == manifest
+    index = open_index(tmp_path / "one", wide)
+    scores, positions = index.search(vectors[:200], 10)
+    exact = vectors[:200] @ vectors.T
+    found = np.mean([len({*row} & {*np.argsort(-exact[i])[:10]}) / 10 for i, row in enumerate(positions.tolist())])
+    assert found >= 0.97
+    np.testing.assert_allclose(scores, np.take_along_axis(exact, positions, axis=1), atol=1e-6)
+    assert np.array_equal(index.vectors(), vectors)
+
+
+def test_no_more_lists_are_looked_at_than_the_recall_needs(tmp_path: Path) -> None:
+    vectors = clustered(8_000)
+    manifest = build_index(vectors, [str(i) for i in range(8_000)], tmp_path / "index", wide, "ivf")
+    index = load_faiss().read_index(str(tmp_path / "index" / "index.faiss"))
+    assert manifest.factory == f"IVF{index.nlist},Flat" and 8 <= index.nprobe < index.nlist
+
+
+def test_auto_is_exact_until_it_is_too_slow() -> None:
+    from wbrag_pipeline.retrieval.stores.faiss_store import FaissBackend
+
+    kinds = [FaissBackend().kind_of("auto", count, 384) for count in (0, 1_000_000, 1_000_001, 21_000_000)]
+    assert kinds == ["Flat", "Flat", "IVF4000,Flat", "IVF18328,Flat"]
+
+
 def test_an_index_never_changes(built: Path, compass: Any) -> None:
     with pytest.raises(FileExistsError):
         build_index(compass.encode_queries(["5"]), ["z"], built, compass)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Check = Callable[["Settings"], str]
 
 
-@with_settings("home", "encoder", "generator", "engine_arguments", "reasoning_tokens")
+@with_settings("home", "encoder", "store", "index", "generator", "engine_arguments", "reasoning_tokens")
 def doctor(settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
@@ -144,7 +144,9 @@ def _indexes(settings: Settings) -> str:
     from wbrag_pipeline.retrieval.index import open_index, verify_vectors
     from wbrag_pipeline.retrieval.stores.backends import backend_at
     from wbrag_pipeline.store_address import parse_store
+    from wbrag_pipeline.verified_files import forget_known_hashes
 
+    forget_known_hashes()  # so that every byte is read
     backend_at(parse_store(settings.store)).check()
     encoder = load_encoder(settings.encoder)
     names = Registry.load(settings.home).corpora

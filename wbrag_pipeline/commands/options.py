@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 
 # What names a benchmark's releases: enough to find one and everything that it was made with.
-RELEASE_SETTINGS = ("encoder", "generator", "engine_arguments", "method")
+RELEASE_SETTINGS = ("encoder", "store", "index", "generator", "engine_arguments", "method")
 
 
 def with_settings(*names: str, without: tuple[str, ...] = (), any_layout: bool = False) -> Callable[[Command], Command]:

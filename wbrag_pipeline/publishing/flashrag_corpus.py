@@ -18,7 +18,7 @@ from wbrag_pipeline.publishing.exported_units import ExportedUnits
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.index import RecordedSpace, open_index, read_manifest
-from wbrag_pipeline.retrieval.stores.protocols import Positions
+from wbrag_pipeline.retrieval.protocols import Positions
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
 

@@ -38,6 +38,7 @@ from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
 from wbrag_pipeline.store_address import FAISS
+from wbrag_pipeline.verified_files import known_sha256
 
 _FORMAT = 3
 _A_NAME = re.compile(r"\b" + pointer.RELEASE_NAME.pattern + r"\b")
@@ -109,7 +110,7 @@ class Release:
             raise IntegrityError(self.folder / "release.json", f"vouches for no {name}; {_HINT}")
         if not file.is_file():
             raise IntegrityError(file, f"is missing; {_HINT}")
-        if sha256_of_file(file) != self.files[name]:
+        if known_sha256(file) != self.files[name]:
             raise IntegrityError(file, f"is not the file that was built; {_HINT}")
         return file
 

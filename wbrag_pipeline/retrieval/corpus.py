@@ -43,6 +43,7 @@ from wbrag_pipeline.storage import (
     sha256_of_text,
     write_json,
 )
+from wbrag_pipeline.verified_files import known_sha256
 
 _HINT = "make it again with: wbrag run BENCHMARK --refresh"
 CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
@@ -74,7 +75,7 @@ class CorpusState:
             wanted = json.loads(origin.read_text(encoding="utf-8"))["passages_sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IntegrityError(origin, "is missing or damaged") from error
-        if not self.passages.is_file() or sha256_of_file(self.passages) != wanted:
+        if not self.passages.is_file() or known_sha256(self.passages) != wanted:
             raise IntegrityError(self.passages, "is not the table that the index was made from")
 
 
@@ -141,6 +142,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     rows["passage_id"],
                     new,
                     encoder,
+                    settings.index,
                     labels=rows["labels"],
                     store=collections.store,
                     collection=collection,
@@ -253,7 +255,7 @@ def _sound(state: CorpusState, encoder: Encoder) -> Manifest | None:
 
 def _same(one: Path, other: Path) -> bool:
     """Whether two files hold the same; mostly they are one file with two names."""
-    return one.is_file() and (one.samefile(other) or sha256_of_file(one) == sha256_of_file(other))
+    return one.is_file() and (one.samefile(other) or known_sha256(one) == known_sha256(other))
 
 
 def _link(file: Path, other: Path) -> None:

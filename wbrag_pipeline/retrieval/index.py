@@ -17,8 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,11 +28,12 @@ from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.access import LabelSets
 from wbrag_pipeline.retrieval.protocols import Vectors, VectorSpace
 from wbrag_pipeline.retrieval.stores.backends import backend_at
-from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE, FaissBackend
-from wbrag_pipeline.retrieval.stores.protocols import Written
+from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 from wbrag_pipeline.store_address import FAISS, StoreAddress, parse_store
+from wbrag_pipeline.verified_files import known_sha256
 
 _FORMAT = 2
 _IDS = pl.Schema({"passage_id": pl.String(), "labels": pl.List(pl.String())})
@@ -51,7 +53,9 @@ class Manifest:
     """What an index' folder says of itself.
 
     index_sha256: hash of FAISS' file; of the vectors in order where another store has them.
+    factory: kind of the index, in the store's own name.
     store, collection: where the vectors are; "" for FAISS' file, and for what lies in the folder.
+    recall: share of the ten nearest vectors that are found, measured when it was built; 1 for exact search.
     """
 
     format: int
@@ -64,6 +68,7 @@ class Manifest:
     ids_sha256: str
     store: str = ""
     collection: str = ""
+    recall: float = 1.0
 
     @property
     def address(self) -> StoreAddress:
@@ -76,12 +81,15 @@ class Manifest:
         return RecordedSpace(self.encoder, self.dimension, self.encoder_fingerprint)
 
 
+_USUAL: dict[str, Any] = {field.name: field.default for field in fields(Manifest) if field.default is not MISSING}
+
+
 def build_index(
     embeddings: Vectors | Iterable[Vectors],
     ids: Sequence[str] | pl.Series,
     folder: Path,
     encoder: VectorSpace,
-    factory: str = "Flat",
+    kind: str = "auto",
     *,
     labels: pl.Series | None = None,
     store: StoreAddress = FAISS,
@@ -90,13 +98,13 @@ def build_index(
     """Write the index of ``embeddings`` into ``folder``, which holds none yet: an index never changes.
 
     embeddings: [count, dimension], or its parts in order (``StoredEmbeddings``); no rows make an empty index. Parts
-    are gone through twice when the factory needs training, so they must not be a generator.
+    are gone through twice when the kind needs training, so they must not be a generator.
     ids: one a row, each once.
-    factory: see ``FaissBackend``; for other stores it has no meaning.
+    kind: of the index: auto, flat, ivf, hnsw, or what the store's ``kind_of`` knows.
     labels: access labels (List(String)), one row an id; None where nothing is labelled.
     store, collection: where the vectors go; ``Collections.making`` gives the name.
 
-    Raises InputError for a factory that FAISS does not know, IntegrityError when rows, ids and dimension disagree,
+    Raises InputError for a kind that the store does not know, IntegrityError when rows, ids and dimension disagree,
     VectorStoreError when the store refuses, FileExistsError when there is an index.
     """
     if (folder / "manifest.json").exists():
@@ -112,11 +120,13 @@ def build_index(
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "ids.parquet") as ids_file:
         pl.DataFrame([names, marked], schema=_IDS).write_parquet(ids_file)
-        embedded = store == FAISS
-        backend = FaissBackend(factory) if embedded else backend_at(store)
-        backend.create(folder, collection, vectors)
+        backend, embedded = backend_at(store), store == FAISS
+        factory = backend.kind_of(kind, len(names), encoder.dimension)
+        backend.create(folder, collection, vectors, factory)
         if parts.rows != len(names):
             raise IntegrityError(folder, f"{parts.rows} vectors for {len(names)} ids")
+        exact = factory.lower() == "flat"
+        recall = 1.0 if exact else vectors.sample.recall(backend.open(folder, collection, encoder.dimension, factory))
         manifest = Manifest(
             format=_FORMAT,
             encoder=encoder.name,
@@ -128,9 +138,11 @@ def build_index(
             ids_sha256=sha256_of_file(ids_file),
             store="" if embedded else str(store),
             collection=collection,
+            recall=recall,
         )
-    # What says nothing is left out: an index of FAISS has the manifest that it always had.
-    write_json(folder / "manifest.json", {name: value for name, value in asdict(manifest).items() if value != ""})
+    # An index of FAISS that is exact has the manifest that it always had.
+    said = asdict(manifest).items()
+    write_json(folder / "manifest.json", {name: value for name, value in said if value != _USUAL.get(name)})
     return manifest
 
 
@@ -146,9 +158,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise NotBuiltError(f"the index {folder}", "wbrag run BENCHMARK") from None
     except ValueError as error:
         raise IntegrityError(file, f"is no JSON: {error}") from error
-    kinds = {field.name: {"int": int, "str": str}[str(field.type)] for field in fields(Manifest)}
-    elsewhere = dict.fromkeys(("store", "collection"), "")
-    if not isinstance(found, dict) or {name: type(value) for name, value in (elsewhere | found).items()} != kinds:
+    kinds = {field.name: {"int": int, "str": str, "float": float}[str(field.type)] for field in fields(Manifest)}
+    if not isinstance(found, dict) or {name: type(value) for name, value in (_USUAL | found).items()} != kinds:
         raise IntegrityError(file, f"is no manifest of an index: it must hold {', '.join(kinds)}")
     if found["format"] != _FORMAT:
         raise IntegrityError(file, f"is of format {found['format']}; this version reads format {_FORMAT}")
@@ -177,7 +188,7 @@ def open_index(folder: Path, encoder: VectorSpace) -> Index:
     ids = pl.read_parquet(ids_file)
     if ids.schema != _IDS or ids["labels"].null_count():
         raise IntegrityError(ids_file, f"has columns {dict(ids.schema)}, not ids with labels")
-    store = backend_at(manifest.address).open(folder, manifest.collection, manifest.dimension)
+    store = backend_at(manifest.address).open(folder, manifest.collection, manifest.dimension, manifest.factory)
     if not len(store) == ids.height == manifest.count or store.dimension != manifest.dimension:
         raise IntegrityError(
             folder,
@@ -193,7 +204,7 @@ def verify_vectors(folder: Path, index: Index) -> None:
     FAISS' file is compared at each opening; of another store, only the number of vectors is.
     """
     manifest = read_manifest(folder)
-    if manifest.address == FAISS or not index.store.exact:
+    if manifest.address == FAISS or not index.store.keeps_vectors:
         return
     parts = _Checked(index.vectors_at(np.arange(len(index))), manifest.dimension, folder)
     for _ in parts:
@@ -230,5 +241,5 @@ class _Checked:
 def _verify(file: Path, sha256: str) -> None:
     if not file.is_file():
         raise IntegrityError(file, "is missing, though its manifest is there")
-    if sha256_of_file(file) != sha256:
+    if known_sha256(file) != sha256:
         raise IntegrityError(file, "does not have the sha256 that its manifest gives")

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
-from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.retrieval.stores.protocols import Positions
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.vector_search import Index
 
 

@@ -18,6 +18,8 @@ from wbrag_pipeline.retrieval.access import Principal
 
 # [rows, dimension], each row of length 1 (or all zeros where a stand-in has nothing to say).
 Vectors: TypeAlias = npt.NDArray[np.float32]
+# Where vectors stand in an index, from 0 on.
+Positions: TypeAlias = npt.NDArray[np.int64]
 
 # Called with the number of texts that were finished since the last call.
 Advance: TypeAlias = Callable[[int], object]

@@ -19,8 +19,8 @@ import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Visible
-from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.retrieval.stores.protocols import Positions, VectorStore
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
+from wbrag_pipeline.retrieval.stores.protocols import VectorStore
 
 # Candidates beyond the wanted ones: enough that equal scores at the border are rarely cut.
 _MARGIN = 16
@@ -56,7 +56,7 @@ class Index:
 
     def vectors(self) -> Vectors | None:
         """All vectors [vectors, dimension] as they were added; None where the store does not keep them so."""
-        if not self.store.exact:
+        if not self.store.keeps_vectors:
             return None
         empty = np.zeros((0, self.dimension), dtype=np.float32)
         vectors: Vectors = np.concatenate([empty, *self.vectors_at(np.arange(len(self)))])

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Unrestricted
-from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.retrieval.stores.protocols import Positions, StoreBackend, VectorStore, Written
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
+from wbrag_pipeline.retrieval.stores.protocols import StoreBackend, VectorStore
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.testing.conformance import Conformance, made_once
 
@@ -50,10 +51,12 @@ def _passages() -> Vectors:
 class StoreConformance(Conformance):
     """Subclass it and write ``make``.
 
+    kind: of index, as the setting names it.
     approximate: True where the store may overlook a near vector. What it gives must be right then, but not complete.
     """
 
     approximate = False
+    kind = "flat"
 
     def make(self) -> StoreBackend:
         """The backend. It is made once for all checks but those of opening again, which make it twice."""
@@ -65,6 +68,21 @@ class StoreConformance(Conformance):
         backend: StoreBackend = made_once(type(self))
         return backend
 
+    @property
+    def own_kind(self) -> str:
+        """The store's name for the kind."""
+        return self.backend.kind_of(self.kind, _ROWS, _WIDTH)
+
+    def test_kinds_of_index(self) -> None:
+        """``auto`` is one that it has, and what it does not have is an InputError."""
+        auto = self.backend.kind_of("auto", 10, _WIDTH)
+        self._check(self.backend.kind_of(auto, 10, _WIDTH) == auto, f"auto gives {auto}, which is no kind of its own")
+        try:
+            self.backend.kind_of("no such kind", 10, _WIDTH)
+        except InputError:
+            return
+        raise AssertionError("a kind that there is not is taken")
+
     def test_vectors_are_kept(self) -> None:
         """To the last bit where the store is exact, at their positions, in whichever order they are asked for."""
         with self._collection(_passages()) as store:
@@ -73,8 +91,10 @@ class StoreConformance(Conformance):
             asked = np.array([7, 0, _ROWS - 1, 7, *range(300, 320)])
             found, written = store.vectors_at(asked), _passages()[asked]
             self._check(found.shape == written.shape, f"{len(asked)} positions give the shape {found.shape}")
-            if store.exact:
-                self._check(found.tobytes() == written.tobytes(), "`exact` is said, and a vector comes back changed")
+            if store.keeps_vectors:
+                self._check(
+                    found.tobytes() == written.tobytes(), "`keeps_vectors` is said, and a vector comes back changed"
+                )
             self._check(store.vectors_at(asked[:0]).shape == (0, _WIDTH), "no position gives no [0, dimension]")
 
     def test_the_nearest_come_first_and_equal_ones_in_the_order_of_adding(self) -> None:
@@ -127,11 +147,11 @@ class StoreConformance(Conformance):
         queries = _drawn(4, seed=10)
         with self._folder() as folder:
             name = self._written(folder, _passages(), _LABELS)
-            first = self._index(self.backend.open(folder, name, _WIDTH), _LABELS).search(queries, 5)
+            first = self._index(self.backend.open(folder, name, _WIDTH, self.own_kind), _LABELS).search(queries, 5)
             self.backend.close()
             other = self.make()
             try:
-                again = self._index(other.open(folder, name, _WIDTH), _LABELS).search(queries, 5)
+                again = self._index(other.open(folder, name, _WIDTH, self.own_kind), _LABELS).search(queries, 5)
             finally:
                 other.close()
             self.backend.drop(name)
@@ -155,7 +175,9 @@ class StoreConformance(Conformance):
         few = _passages()[:10]
         with self._collection(_passages()) as store, self._folder() as folder:
             name = self._written(folder, few)
-            self._check(len(self.backend.open(folder, name, _WIDTH)) == 10, "it has the vectors of another")
+            self._check(
+                len(self.backend.open(folder, name, _WIDTH, self.own_kind)) == 10, "it has the vectors of another"
+            )
             self.backend.drop(name)
             self.backend.drop(name)
             self._check(store.vectors_at(np.array([11])).shape == (1, _WIDTH), "another collection went with it")
@@ -165,9 +187,9 @@ class StoreConformance(Conformance):
         with self._folder() as folder:
             name = self._written(folder, _passages())
             with self._refused("another dimension"):
-                self.backend.open(folder, name, _WIDTH + 1)
+                self.backend.open(folder, name, _WIDTH + 1, self.own_kind)
             with self._folder() as empty, self._refused("what is not there"):
-                self.backend.open(empty, _a_name(), _WIDTH)
+                self.backend.open(empty, _a_name(), _WIDTH, self.own_kind)
             self.backend.drop(name)
 
     def test_a_build_that_breaks_off_can_be_dropped_and_done_again(self) -> None:
@@ -180,7 +202,9 @@ class StoreConformance(Conformance):
         with self._folder() as folder:
             name = _a_name()
             with suppress(InterruptedError):
-                self.backend.create(folder, name, Written(_WIDTH, _Parts(parts), np.zeros(_ROWS, dtype=np.int32)))
+                self.backend.create(
+                    folder, name, Written(_WIDTH, _Parts(parts), np.zeros(_ROWS, dtype=np.int32)), self.own_kind
+                )
                 raise AssertionError("the error of the vectors' source is lost")
             self.backend.drop(name)
         with self._collection(_passages()) as store:
@@ -221,7 +245,7 @@ class StoreConformance(Conformance):
     def _collection(self, vectors: Vectors, labels: list[list[str]] | None = None) -> Iterator[VectorStore]:
         with self._folder() as folder:
             name = self._written(folder, vectors, labels)
-            store = self.backend.open(folder, name, _WIDTH)
+            store = self.backend.open(folder, name, _WIDTH, self.own_kind)
             try:
                 yield store
             finally:
@@ -232,7 +256,7 @@ class StoreConformance(Conformance):
         name = _a_name()
         numbers = LabelSets(_series(labels or [[]] * len(vectors))).numbers
         parts = [vectors[start : start + 256] for start in range(0, len(vectors), 256)]
-        self.backend.create(folder, name, Written(_WIDTH, parts, numbers))
+        self.backend.create(folder, name, Written(_WIDTH, parts, numbers), self.own_kind)
         return name
 
     def _index(self, store: VectorStore, labels: list[list[str]] | None = None) -> Index:

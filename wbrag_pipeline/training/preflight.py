@@ -31,5 +31,6 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
             refuse_own_vectors(settings.method)
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
-    load_encoder(settings.encoder)
-    backend_at(parse_store(settings.store)).check()
+    encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))
+    store.kind_of(settings.index, 0, encoder.dimension)
+    store.check()

@@ -18,9 +18,10 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError, IntegrityError, VectorStoreError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest, verify_vectors
+from wbrag_pipeline.retrieval.protocols import Positions
 from wbrag_pipeline.retrieval.stores.backends import backend_at, close_backends
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
-from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing_directory
@@ -56,7 +57,7 @@ def index(collections: Collections, corpus: str = "c") -> Path:
 def test_a_build_that_fails_leaves_no_collection(collections: Collections) -> None:
     index(collections, "other")
     with pytest.raises(RuntimeError, match="after the store"), collections.making() as name:
-        backend_at(collections.store).create(Path(), name, Written(8, [VECTORS], np.zeros(5, dtype=np.int32)))
+        backend_at(collections.store).create(Path(), name, Written(8, [VECTORS], np.zeros(5, dtype=np.int32)), "flat")
         assert name in stored(collections)
         raise RuntimeError("after the store")
     assert len(stored(collections)) == 1 == len(list(collections.home.collections.iterdir()))
@@ -69,13 +70,13 @@ import numpy as np
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
-from wbrag_pipeline.retrieval.stores.protocols import Written
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.store_address import parse_store
 
 collections = Collections(Home(Path(sys.argv[1])), parse_store(sys.argv[2]))
 with collections.making() as name:
     written = Written(4, [np.eye(4, dtype=np.float32)], np.zeros(4, dtype=np.int32))
-    backend_at(collections.store).create(Path(), name, written)
+    backend_at(collections.store).create(Path(), name, written, "flat")
     assert drop_unneeded(collections.home).counts == {}  # it is still being made
     os._exit(9)
 """
@@ -156,7 +157,7 @@ def test_a_store_that_gives_what_the_reader_may_not_see_is_not_believed(collecti
 class Liar:
     """A store that names a position which it does not have."""
 
-    dimension, exact = 8, True
+    dimension, keeps_vectors = 8, True
 
     def __len__(self) -> int:
         return 2
@@ -227,3 +228,11 @@ def test_a_store_that_cannot_be_reached_is_told_before_the_work(
     with pytest.raises(VectorStoreError, match="refused") as raised:
         check_before_a_run(Settings(home=wbrag_home, store=given), [])
     assert given in str(raised.value) and SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(("store", "kind"), [("faiss", "IVF,none"), ("lancedb", "diskann"), ("qdrant:/x", "ivf")])
+def test_a_kind_of_index_that_the_store_has_not_is_told_before_the_work(
+    wbrag_home: Path, store: str, kind: str
+) -> None:
+    with pytest.raises(InputError, match=kind):
+        check_before_a_run(Settings(home=wbrag_home, store=store, index=kind), [])

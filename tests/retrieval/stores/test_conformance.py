@@ -20,11 +20,16 @@ class TestFaiss(StoreConformance):
         return FaissBackend()
 
 
-class TestFaissHnsw(StoreConformance):
-    approximate = True
+class TestFaissHnsw(TestFaiss):
+    kind, approximate = "hnsw", True
 
-    def make(self) -> StoreBackend:
-        return FaissBackend("HNSW16")
+
+class TestFaissIvf(TestFaiss):
+    kind, approximate = "ivf", True
+
+
+class TestFaissQuantised(TestFaiss):
+    kind, approximate = "IVF8,SQ8", True
 
 
 class TestLanceInTheHome(StoreConformance):
@@ -34,22 +39,26 @@ class TestLanceInTheHome(StoreConformance):
 
 
 class _InAFolder(StoreConformance):
-    kind = ""
+    store = ""
     # One for the whole class: a second backend must find what the first wrote.
     _folder_of: ClassVar[dict[str, Path]] = {}
 
     def make(self) -> StoreBackend:
-        pytest.importorskip({"lancedb": "lancedb", "qdrant": "qdrant_client"}[self.kind])
-        folder = self._folder_of.setdefault(self.kind, Path(tempfile.mkdtemp(prefix=f"wbrag-{self.kind}-")))
-        return backend_at(parse_store(f"{self.kind}:{folder}"))
+        pytest.importorskip({"lancedb": "lancedb", "qdrant": "qdrant_client"}[self.store])
+        folder = self._folder_of.setdefault(self.store, Path(tempfile.mkdtemp(prefix=f"wbrag-{self.store}-")))
+        return backend_at(parse_store(f"{self.store}:{folder}"))
 
 
 class TestLance(_InAFolder):
-    kind = "lancedb"
+    store = "lancedb"
+
+
+class TestLanceIvf(TestLance):
+    kind, approximate = "ivf", True
 
 
 class TestQdrant(_InAFolder):
-    kind = "qdrant"
+    store = "qdrant"
 
 
 class TestPgvector(StoreConformance):
@@ -61,3 +70,11 @@ class TestPgvector(StoreConformance):
 
     def make(self) -> StoreBackend:
         return backend_at(parse_store(self.address))
+
+
+class TestPgvectorHnsw(TestPgvector):
+    kind, approximate = "hnsw", True
+
+
+class TestPgvectorIvf(TestPgvector):
+    kind, approximate = "ivf", True

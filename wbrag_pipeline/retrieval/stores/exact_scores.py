@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wbrag_pipeline.errors import VectorStoreError
-from wbrag_pipeline.retrieval.protocols import Vectors
-from wbrag_pipeline.retrieval.stores.protocols import Positions
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 
 # A position and its vector.
 Found = tuple[int, npt.ArrayLike]

@@ -1,4 +1,4 @@
-"""LanceDB: a table in a folder or an object store, read where it lies, searched exactly.
+"""LanceDB: a table in a folder or an object store, read where it lies.
 
 ``lancedb`` keeps each table in the index' folder, ``lancedb:PLACE`` all of them in one place. Keys of an object store
 are read from the environment. Source: lancedb.github.io/lancedb.
@@ -15,15 +15,20 @@ import pyarrow as pa
 
 from wbrag_pipeline.errors import IntegrityError, MissingPartError
 from wbrag_pipeline.retrieval.access import Visible
-from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
-from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.store_address import StoreAddress
 
 # The table's name where it is the only one.
 _ALONE = "vectors"
 _AT_ONCE = 4096
+_KINDS = ("flat", "ivf", "hnsw")
+_MOST_EXACT = 500_000
+# As LanceDB recommends for its partitions.
+_ROWS_A_LIST = 4096
 
 
 class LanceBackend:
@@ -44,7 +49,11 @@ class LanceBackend:
             with in_words_of(self._address):
                 self._database(Path()).list_tables(limit=1)
 
-    def create(self, folder: Path, name: str, vectors: Written) -> None:
+    def kind_of(self, kind: str, count: int, dimension: int) -> str:
+        """As the protocol says; ``auto`` is exact for up to 500,000 vectors, and IVF beyond."""
+        return known_kind(kind, _KINDS, "LanceDB", count, _MOST_EXACT, "ivf")
+
+    def create(self, folder: Path, name: str, vectors: Written, kind: str) -> None:
         """As the protocol says; the table appears whole."""
         schema = pa.schema(
             [
@@ -57,11 +66,13 @@ class LanceBackend:
         batches = pa.RecordBatchReader.from_batches(schema, iter(source))
         with in_words_of(self._address):
             try:
-                self._database(folder).create_table(name or _ALONE, data=batches, schema=schema)
+                table = self._database(folder).create_table(name or _ALONE, data=batches, schema=schema)
+                if kind != "flat" and len(vectors):
+                    table.create_index("vector", config=_config(kind, len(vectors)))
             except Exception as error:
                 raise source.problem or error from None
 
-    def open(self, folder: Path, name: str, dimension: int) -> LanceStore:
+    def open(self, folder: Path, name: str, dimension: int, kind: str) -> LanceStore:
         """As the protocol says."""
         name = name or _ALONE
         with in_words_of(self._address):
@@ -69,11 +80,11 @@ class LanceBackend:
             if name not in database.list_tables().tables:
                 raise IntegrityError(folder, f"{self._address} has no table {name}")
             table = database.open_table(name)
-            kind = table.schema.field("vector").type
-            if kind.list_size != dimension:
-                problem = f"{self._address} has vectors of {kind.list_size} numbers in {name}, not {dimension}"
+            there = table.schema.field("vector").type.list_size
+            if there != dimension:
+                problem = f"{self._address} has vectors of {there} numbers in {name}, not {dimension}"
                 raise IntegrityError(folder, problem)
-            return LanceStore(self._address, table, dimension, table.count_rows())
+            return LanceStore(self._address, table, dimension, table.count_rows(), kind)
 
     def drop(self, name: str) -> None:
         """As the protocol says."""
@@ -91,10 +102,10 @@ class LanceBackend:
 class LanceStore:
     """A ``VectorStore`` over one table."""
 
-    exact = True
+    keeps_vectors = True
 
-    def __init__(self, address: StoreAddress, table: Any, dimension: int, size: int) -> None:
-        self._address, self._table = address, table
+    def __init__(self, address: StoreAddress, table: Any, dimension: int, size: int, kind: str) -> None:
+        self._address, self._table, self._kind = address, table, kind
         self.dimension, self._size = dimension, size
 
     def __len__(self) -> int:
@@ -108,9 +119,15 @@ class LanceStore:
         with in_words_of(self._address):
             for query in queries:
                 search = self._table.search(query, vector_column_name="vector").distance_type("dot")
-                search = search.bypass_vector_index().limit(width).select(["position", "vector", "_distance"])
+                search = search.limit(width).select(["position", "vector", "_distance"])
                 if visible is not None:
                     search = search.where(f"label_set IN ({', '.join(map(str, visible.sets))})", prefilter=True)
+                if (
+                    visible is not None or self._kind == "flat"
+                ):  # lists that are looked at may hold too few visible ones
+                    search = search.bypass_vector_index()
+                else:
+                    search = search.nprobes(max(20, self._size // _ROWS_A_LIST // 16))
                 found.append(list(_rows(search.to_arrow())))
         return candidate_arrays(queries, width, found)
 
@@ -125,6 +142,13 @@ class LanceStore:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _config(kind: str, count: int) -> Any:
+    from lancedb.index import HnswFlat, IvfFlat
+
+    chosen = {"ivf": IvfFlat, "hnsw": HnswFlat}[kind]
+    return chosen(distance_type="dot", num_partitions=max(1, count // _ROWS_A_LIST))
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[int, Vectors]]:

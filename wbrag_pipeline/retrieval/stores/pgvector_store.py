@@ -1,4 +1,4 @@
-"""Postgres with pgvector: a table for each collection, made in one transaction, searched exactly.
+"""Postgres with pgvector: a table for each collection, made in one transaction.
 
 ::
 
@@ -10,22 +10,32 @@ www.psycopg.org/psycopg3/docs, COPY, pipeline mode and connection pools.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from wbrag_pipeline.errors import IntegrityError, MissingPartError
+from wbrag_pipeline.errors import InputError, IntegrityError, MissingPartError
 from wbrag_pipeline.retrieval.access import Visible
-from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
-from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.store_address import StoreAddress, load_psycopg
 
 _SECONDS_TO_CONNECT = 20
 _MOST_CONNECTIONS = 8
 _DIMENSION = "SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'embedding'"
+# pgvector indexes vectors of up to so many numbers, and `hnsw.ef_search` bounds what a search finds.
+_MOST_INDEXED, _MOST_FOUND = 2000, 200
+_MOST_EXACT = 100_000
+_INDEXES = {
+    "hnsw": "CREATE INDEX ON {table} USING hnsw (embedding vector_ip_ops)",
+    "ivf": "CREATE INDEX ON {table} USING ivfflat (embedding vector_ip_ops) WITH (lists = {lists})",
+}
+_EXACTLY = ("SET LOCAL enable_indexscan = off",)
 # Rows that are fetched by position at a time.
 _AT_ONCE = 4096
 
@@ -54,7 +64,16 @@ class PgvectorBackend:
         with in_words_of(self._address):
             self.connections()
 
-    def create(self, folder: Path, name: str, vectors: Written) -> None:
+    def kind_of(self, kind: str, count: int, dimension: int) -> str:
+        """As the protocol says; ``auto`` is exact for up to 100,000 vectors, and HNSW beyond."""
+        usual = "hnsw" if dimension <= _MOST_INDEXED else "flat"
+        found = known_kind(kind, ("flat", "ivf", "hnsw"), "pgvector", count, _MOST_EXACT, usual)
+        if found != "flat" and dimension > _MOST_INDEXED:
+            problem = f"pgvector has no {found} index for {dimension} dimensions, more than {_MOST_INDEXED}"
+            raise InputError(problem, field="--index", hint="flat, or another store")
+        return found
+
+    def create(self, folder: Path, name: str, vectors: Written, kind: str) -> None:
         """As the protocol says; a build that is killed leaves nothing."""
         sql = self._psycopg.sql
         table = sql.Identifier(name)
@@ -68,8 +87,15 @@ class PgvectorBackend:
                 for start, part, label_sets in vectors.blocks():
                     for row, (vector, label_set) in enumerate(zip(part, label_sets.tolist(), strict=True), start):
                         copy.write_row((row, label_set, vector))
+            if kind != "flat" and len(vectors):
+                method = {"ivf": "ivfflat", "hnsw": "hnsw"}[kind]
+                given = (
+                    sql.SQL("WITH (lists = {})").format(sql.Literal(_lists(len(vectors)))) if kind == "ivf" else None
+                )
+                indexed = sql.SQL("CREATE INDEX ON {} USING {} (embedding vector_ip_ops) {}")
+                connection.execute(indexed.format(table, sql.SQL(method), given or sql.SQL("")))
 
-    def open(self, folder: Path, name: str, dimension: int) -> PgvectorStore:
+    def open(self, folder: Path, name: str, dimension: int, kind: str) -> PgvectorStore:
         """As the protocol says."""
         sql = self._psycopg.sql
         counted = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
@@ -81,7 +107,7 @@ class PgvectorBackend:
                 problem = f"{self._address} has vectors of {there[0]} numbers in {name}, not {dimension}"
                 raise IntegrityError(folder, problem)
             size = int(connection.execute(counted).fetchone()[0])
-        return PgvectorStore(self, self._address, name, dimension, size)
+        return PgvectorStore(self, self._address, name, dimension, size, kind)
 
     def drop(self, name: str) -> None:
         """As the protocol says."""
@@ -117,9 +143,11 @@ class PgvectorBackend:
 class PgvectorStore:
     """A ``VectorStore`` over one table."""
 
-    exact = True
+    keeps_vectors = True
 
-    def __init__(self, backend: PgvectorBackend, address: StoreAddress, name: str, dimension: int, size: int) -> None:
+    def __init__(
+        self, backend: PgvectorBackend, address: StoreAddress, name: str, dimension: int, size: int, kind: str
+    ) -> None:
         sql = load_psycopg().sql
         table = sql.Identifier(name)
         found = "SELECT position, embedding FROM {} {} ORDER BY embedding <#> %(query)s LIMIT %(width)s"
@@ -128,7 +156,7 @@ class PgvectorStore:
         at = "SELECT position, embedding FROM {} WHERE position = ANY(%(positions)s)"
         self._by_position = sql.SQL(at).format(table)
         self._backend, self._address = backend, address
-        self.dimension, self._size = dimension, size
+        self.dimension, self._size, self._kind = dimension, size, kind
 
     def __len__(self) -> int:
         return self._size
@@ -137,23 +165,41 @@ class PgvectorStore:
         """As the protocol says."""
         asked = self._all if visible is None else self._some
         sets = None if visible is None else visible.sets
-        rows = self._rows([(asked, {"query": query, "width": width, "sets": sets}) for query in queries])
+        # pgvector filters what an approximate index found, and finds too few then: so it looks at all of them.
+        exactly = visible is not None or self._kind == "flat" or width > _MOST_FOUND
+        given = [(asked, {"query": query, "width": width, "sets": sets}) for query in queries]
+        rows = self._rows(given, _EXACTLY if exactly else _efforts(self._kind, self._size))
         return candidate_arrays(queries, width, rows)
 
     def vectors_at(self, positions: Positions) -> Vectors:
         """As the protocol says."""
         blocks = [positions[start : start + _AT_ONCE] for start in range(0, len(positions), _AT_ONCE)]
-        found = self._rows([(self._by_position, {"positions": block.tolist()}) for block in blocks])
+        found = self._rows([(self._by_position, {"positions": block.tolist()}) for block in blocks], ())
         return in_order(positions, [row for rows in found for row in rows], self.dimension, str(self._address))
 
     def close(self) -> None:
         """The backend holds the connections."""
 
-    def _rows(self, questions: Sequence[tuple[Any, dict[str, Any]]]) -> list[list[tuple[int, Any]]]:
-        """What each question gives, all asked in one round trip."""
+    def _rows(
+        self, questions: Sequence[tuple[Any, dict[str, Any]]], settings: Sequence[str]
+    ) -> list[list[tuple[int, Any]]]:
+        """What each question gives, all asked in one round trip and one transaction with these settings."""
         with in_words_of(self._address), self._backend.connections().connection() as connection:
             with connection.pipeline():
+                for setting in settings:
+                    connection.execute(setting)
                 cursors = [connection.cursor(binary=True) for _ in questions]
                 for cursor, (asked, given) in zip(cursors, questions, strict=True):
                     cursor.execute(asked, given)
             return [[(position, vector.to_numpy()) for position, vector in cursor.fetchall()] for cursor in cursors]
+
+
+def _lists(size: int) -> int:
+    """As pgvector's documentation recommends."""
+    return max(1, size // 1000 if size <= 1_000_000 else math.isqrt(size))
+
+
+def _efforts(kind: str, size: int) -> tuple[str, ...]:
+    if kind == "hnsw":
+        return (f"SET LOCAL hnsw.ef_search = {_MOST_FOUND * 2}",)
+    return (f"SET LOCAL ivfflat.probes = {max(10, math.isqrt(_lists(size)))}",)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import Protocol
 
 from wbrag_pipeline.retrieval.access import Visible
-from wbrag_pipeline.retrieval.protocols import Vectors
-
-Positions: TypeAlias = npt.NDArray[np.int64]
-LabelSetNumbers: TypeAlias = npt.NDArray[np.int32]
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
+from wbrag_pipeline.retrieval.stores.written import Written
 
 
 class VectorStore(Protocol):
@@ -28,8 +21,8 @@ class VectorStore(Protocol):
         """How many vectors there are."""
 
     @property
-    def exact(self) -> bool:
-        """Whether it keeps vectors as they were added, so that scores are their inner products.
+    def keeps_vectors(self) -> bool:
+        """Whether vectors are kept as they were added, so that scores are their inner products.
 
         A store that quantises them gives scores of what it keeps.
         """
@@ -50,42 +43,27 @@ class VectorStore(Protocol):
         """Let go of files and connections."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """Vectors on their way into a store, in the order of their positions.
-
-    parts: arrays [rows, dimension]; may be gone through more than once.
-    label_sets: [vectors], the number of each vector's set of access labels.
-    """
-
-    dimension: int
-    parts: Iterable[Vectors]
-    label_sets: LabelSetNumbers
-
-    def __len__(self) -> int:
-        return len(self.label_sets)
-
-    def blocks(self) -> Iterator[tuple[int, Vectors, LabelSetNumbers]]:
-        """The parts with their first position and their label sets' numbers, until all are there."""
-        start = 0
-        for part in self.parts:
-            yield start, part, self.label_sets[start : start + len(part)]
-            start += len(part)
-
-
 class StoreBackend(Protocol):
     """Where collections lie: a folder, a database, a cluster. Every method may raise VectorStoreError."""
 
     def check(self) -> None:
         """Raise VectorStoreError where the store cannot be reached."""
 
-    def create(self, folder: Path, name: str, vectors: Written) -> None:
+    def kind_of(self, kind: str, count: int, dimension: int) -> str:
+        """The store's own name for a kind of index of so many vectors.
+
+        kind: ``auto``, ``flat`` (exact), ``ivf``, ``hnsw``, or what only this store knows. Raises InputError for what
+        it does not know.
+        """
+
+    def create(self, folder: Path, name: str, vectors: Written, kind: str) -> None:
         """Write a collection that is not there yet. It need not be whole before this returns.
 
         folder: the index' folder, for stores that keep their vectors in it. name: for those that do not.
+        kind: what ``kind_of`` gave.
         """
 
-    def open(self, folder: Path, name: str, dimension: int) -> VectorStore:
+    def open(self, folder: Path, name: str, dimension: int, kind: str) -> VectorStore:
         """A collection for searching. Raises IntegrityError where it is missing or no such collection."""
 
     def drop(self, name: str) -> None:

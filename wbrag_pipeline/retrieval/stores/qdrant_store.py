@@ -1,4 +1,4 @@
-"""Qdrant: a collection of points whose ids are the positions, searched exactly.
+"""Qdrant: a collection of points whose ids are the positions.
 
 A server by its URL (a key is read from QDRANT_API_KEY), or a folder of the client's local mode, which one process has
 at a time and which keeps everything in memory. Source: python-client.qdrant.tech.
@@ -16,14 +16,18 @@ import numpy as np
 
 from wbrag_pipeline.errors import IntegrityError, MissingPartError
 from wbrag_pipeline.retrieval.access import Visible
-from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
-from wbrag_pipeline.retrieval.stores.protocols import Positions, Written
+from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
+from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.store_address import StoreAddress
 
 _LABEL_SET = "label_set"
 _SECONDS = 60
+_MOST_EXACT = 100_000
+# Nodes of the graph that an approximate search looks at.
+_NODES = 256
 _AT_ONCE = 256
 
 
@@ -49,7 +53,12 @@ class QdrantBackend:
         with in_words_of(self._address):
             self.client().get_collections()
 
-    def create(self, folder: Path, name: str, vectors: Written) -> None:
+    def kind_of(self, kind: str, count: int, dimension: int) -> str:
+        """As the protocol says; ``auto`` is exact for up to 100,000 vectors, and HNSW beyond; a folder is exact."""
+        most_exact = _MOST_EXACT if self._address.folder is None else count
+        return known_kind(kind, ("flat", "hnsw"), "Qdrant", count, most_exact, "hnsw")
+
+    def create(self, folder: Path, name: str, vectors: Written, kind: str) -> None:
         """As the protocol says."""
         space = self.models.VectorParams(size=vectors.dimension, distance=self.models.Distance.DOT)
         with in_words_of(self._address), _quietly():
@@ -68,7 +77,7 @@ class QdrantBackend:
                     )
                     client.upsert(name, batch, wait=True)
 
-    def open(self, folder: Path, name: str, dimension: int) -> QdrantStore:
+    def open(self, folder: Path, name: str, dimension: int, kind: str) -> QdrantStore:
         """As the protocol says."""
         with in_words_of(self._address):
             client = self.client()
@@ -78,7 +87,7 @@ class QdrantBackend:
             there = client.get_collection(name).config.params.vectors.size
         if there != dimension:
             raise IntegrityError(folder, f"{self._address} has vectors of {there} numbers in {name}, not {dimension}")
-        return QdrantStore(self, self._address, name, dimension, size)
+        return QdrantStore(self, self._address, name, dimension, size, kind)
 
     def drop(self, name: str) -> None:
         """As the protocol says."""
@@ -110,10 +119,16 @@ class QdrantBackend:
 class QdrantStore:
     """A ``VectorStore`` over one collection."""
 
-    exact = True
+    keeps_vectors = True
 
-    def __init__(self, backend: QdrantBackend, address: StoreAddress, name: str, dimension: int, size: int) -> None:
+    def __init__(
+        self, backend: QdrantBackend, address: StoreAddress, name: str, dimension: int, size: int, kind: str
+    ) -> None:
+        models = backend.models
         self._backend, self._address, self._name = backend, address, name
+        # The local mode knows nothing else than exact search, and says so where it is told.
+        how = models.SearchParams(exact=True) if kind == "flat" else models.SearchParams(hnsw_ef=_NODES)
+        self._how = how if address.folder is None else None
         self.dimension, self._size = dimension, size
 
     def __len__(self) -> int:
@@ -128,15 +143,13 @@ class QdrantStore:
             chosen = models.Filter(must=[condition])
             if not visible.sets:  # which Qdrant would take for no condition
                 return candidate_arrays(queries, width, [])
-        # The local mode knows nothing else, and says so.
-        exactly = models.SearchParams(exact=True) if self._address.folder is None else None
         asked = [
             models.QueryRequest(
                 query=query.tolist(),
                 limit=width,
                 filter=chosen,
                 with_vector=True,
-                params=exactly,
+                params=self._how,
             )
             for query in queries
         ]
