@@ -174,7 +174,7 @@ class RetrieverBase:
 
     def _stored_vectors(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         """Vectors by content hash, of passages that were shown when the retriever was asked last."""
-        if not self._index.store.exact or not hashes:
+        if not self._index.store.keeps_vectors or not hashes:
             return {}
         if self._places is None:
             stored = pl.read_parquet(self._passages, columns=["content_hash"])["content_hash"]
