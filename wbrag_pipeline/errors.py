@@ -10,12 +10,8 @@
     ├── BusyError         (2)  something else is at work that must end first: names it
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
-<<<<<<< HEAD
-    ├── TargetError       (1)  a store that units are published to cannot be reached, or refuses
-    ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
-=======
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
->>>>>>> main
+    ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.

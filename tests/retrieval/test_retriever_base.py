@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,14 @@ def test_more_is_asked_for_where_a_reader_may_not_see_what_came(over: Over) -> N
     retriever = Scripted(*secret, at("east", 0), at("north", 90))
     assert [name for _, name, _ in hits(over(retriever).for_reader([]), 2)] == ["east", "north"]
     assert [(top_k, reader) for _, top_k, reader in retriever.asked] == [(2, frozenset()), (8, frozenset())]
+
+
+def test_more_is_asked_for_where_what_came_cannot_be_taken(over: Over) -> None:
+    unclear = [replace(at(f"s{number}", 0), metadata={"acl": ["hr"]}) for number in range(3)]
+    twice = [at("east", 0), at("east", 0)]
+    for before in (unclear, twice):
+        base = over(Scripted(*before, at("north", 90))).unrestricted()
+        assert "north" in [name for _, name, _ in hits(base, 2)]
 
 
 def test_asking_for_more_has_an_end(over: Over) -> None:

@@ -77,13 +77,13 @@ class RetrieverBase:
         waiting, asked = list(range(len(questions))), top_k
         rows: dict[int, pl.DataFrame] = {}
         while waiting:
-            found = self._asked([questions[place] for place in waiting], asked, reader)
+            found, came = self._asked([questions[place] for place in waiting], asked, reader)
             parts = found.partition_by("place", as_dict=True)
             short = []
             for number, place in enumerate(waiting):
                 part = parts.get((number,), found.clear())
                 rows[place] = part.filter("visible").head(top_k)
-                if rows[place].height < top_k and part.height >= asked:
+                if rows[place].height < top_k and came[number] >= asked:
                     short.append(place)
             if asked >= _WIDEST * top_k:
                 break
@@ -107,8 +107,11 @@ class RetrieverBase:
             found = self._shown.get(passage_id)
         return None if found is None else isinstance(reader, Unrestricted) or found.labels <= reader
 
-    def _asked(self, questions: list[str], top_k: int, reader: Principal) -> pl.DataFrame:
-        """Rows (place, passage_id, content_hash, title, text, score, visible), in order; passages are remembered."""
+    def _asked(self, questions: list[str], top_k: int, reader: Principal) -> tuple[pl.DataFrame, list[int]]:
+        """Rows (place, passage_id, content_hash, title, text, score, visible), in order; passages are remembered.
+
+        Also how many passages came for each question, those counted that are left out.
+        """
         found = self.retriever.search(questions, top_k, principal=reader)
         if len(found) != len(questions):
             raise RetrieverError(self.name, f"gave {len(found)} lists of passages for {len(questions)} questions")
@@ -124,11 +127,12 @@ class RetrieverBase:
         facts = passages.select("passage_id", "content_hash", "title", "text", visible=may)
         rows = told.shown.filter(pl.col("rank") > 0).join(facts, on="passage_id", how="left", maintain_order="left")
         # What was forgotten has no facts, and counts as what nobody may see.
-        return rows.select(
+        rows = rows.select(
             pl.col("question").cast(pl.Int64).alias("place"),
             *("passage_id", "content_hash", "title", "text", "score"),
             pl.col("visible").fill_null(False),
         )
+        return rows, [len(hits) for hits in found]
 
     def _scored(self, rows: pl.DataFrame, vectors: Vectors, *, own_scores: bool) -> pl.DataFrame:
         """The rows with scores by the encoder, the best of each query's for its first row."""
