@@ -9,6 +9,7 @@ from __future__ import annotations
 TABLES = {
     "passages": "A corpus: one row per passage.",
     "shown": "What a retriever of your own showed for each question: one row per question and passage.",
+    "shown_later": "What it showed since for questions that a method asked in the middle of an answer.",
     "corpus_changes": "What changed in a corpus since the state that is served: one row per changed passage.",
     "retired_units": "Served units whose sources changed, of any variant, and what became of them.",
     "split": "The questions of one split, as they are read from its file.",

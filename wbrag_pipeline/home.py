@@ -35,7 +35,7 @@ LAYOUT = 2
 _DERIVED = ("tables", "releases", "reports", "experiments")
 _LONGEST = 80  # characters of a path component that comes from one name
 # Tables whose partitions are corpora; those of the others are benchmarks.
-CORPUS_TABLES = ("passages", "shown", "corpus_changes", "retired_units", "retiring_units")
+CORPUS_TABLES = ("passages", "shown", "shown_later", "corpus_changes", "retired_units", "retiring_units")
 
 
 @dataclass(frozen=True)

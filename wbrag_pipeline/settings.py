@@ -274,7 +274,7 @@ class Settings(Gates):
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
         if table in CORPUS_TABLES:
-            return "" if table in ("passages", "shown") else self.search_space
+            return "" if table in ("passages", "shown", "shown_later") else self.search_space
         place = TABLES_IN_ORDER.index(table)
         facts = [
             (setting, getattr(self, setting.name))

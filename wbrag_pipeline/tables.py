@@ -152,6 +152,10 @@ SHOWN = Table(
     ("question", "rank"),
 )
 
+# What it showed since then for questions that training did not know before: those that a method asks in the middle of
+# an answer. With the passages themselves, which are in no other table.
+SHOWN_LATER = Table("shown_later", pl.Schema({**SHOWN.schema, **PASSAGES.schema}), SHOWN.key)
+
 # What a corpus gained and lost since the state that is served: no row for a passage that stayed as it was. `change` is
 # "added" (no old hash), "updated", "relabelled" (both hashes are the same) or "deleted" (no new hash).
 CORPUS_CHANGES = Table(

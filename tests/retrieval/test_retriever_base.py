@@ -18,7 +18,8 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, Unrestricted
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import RetrievedPassage
-from wbrag_pipeline.retrievers.recorded import RecordedRetriever
+from wbrag_pipeline.retrieval.retriever_hits import ShownPassages
+from wbrag_pipeline.retrievers.recorded import RecordedRetriever, rows_with_passages
 
 SEEN = {"north": 90.0, "east": 0.0, "west": 180.0}
 
@@ -183,13 +184,20 @@ def test_what_was_stored_is_not_asked_again(over: Over) -> None:
     shown = pl.DataFrame(
         {"question": ["0", "0", "9"], "asked": [2, 2, 2], "rank": [1, 2, 0]}
         | {"passage_id": ["north", "east", None], "score": [0.5, 0.4, None]},
-        schema_overrides={"score": pl.Float32},
+        schema_overrides={"score": pl.Float32, "asked": pl.Int32, "rank": pl.Int32},
     )
-    live = Scripted(at("new", 0))
-    base = over(RecordedRetriever(shown, passages_of(SEEN), live)).unrestricted()
+    live, kept = Scripted(at("new", 0)), list[pl.DataFrame]()
+
+    def keep(asked: ShownPassages) -> pl.DataFrame:
+        kept.append(rows_with_passages(asked.shown, asked.passages))
+        return kept[-1]
+
+    base = over(RecordedRetriever(rows_with_passages(shown, passages_of(SEEN)), live, keep)).unrestricted()
     found = base.search(["0", "9", "45"], 2)
     assert found.select("query", "passage_id").rows() == [(0, "north"), (0, "east"), (2, "new")]
     assert live.asked == [(("45",), 2, UNRESTRICTED)]
+    base.search(["45"], 2)  # nor what was asked just now
+    assert len(live.asked) == 1 and kept[0].select("question", "passage_id", "text").rows() == [("45", "new", "0.0")]
     base.search(["0"], 3)
     base.for_reader([]).search(["0"], 2)  # a reader is served live
     assert [asked[:2] for asked in live.asked[1:]] == [(("0",), 3), (("0",), 2)]

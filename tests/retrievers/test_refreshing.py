@@ -249,6 +249,25 @@ def test_a_forgotten_question_is_asked_no_more(settings: Settings, engine: Engin
     assert asked["question"] not in {question for question, _ in engine.asked}
 
 
+def test_what_is_asked_in_the_middle_of_an_answer_is_stored_too(settings: Settings, engine: Engine) -> None:
+    train(settings)
+    asked = ["When was Aldermoor founded?", "nothing at all"]
+
+    def search() -> list[tuple[str, ...]]:
+        base = open_base(settings, "engine", ENCODER, for_training=True).unrestricted()
+        return base.hits_with_text(base.search(asked, 2)).select("passage_id", "text").rows()
+
+    first = search()
+    assert engine.asked[-2:] == [(question, 2) for question in asked]
+    engine.is_down = True
+    assert search() == first
+    engine.is_down = False
+    forget(settings, "passage", [first[0][0]], corpus="engine")
+    assert first[0][1] not in str(tables.SHOWN_LATER.load(settings, "engine").rows())
+    refreshed(settings, "engine")
+    assert not settings.table("shown_later", "engine").is_file()
+
+
 def test_serving_asks_live(settings: Settings, engine: Engine) -> None:
     train(settings)
     live = LiveRetriever(settings, "towns", ENCODER)

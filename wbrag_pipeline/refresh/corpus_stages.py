@@ -70,6 +70,7 @@ def read_passages(
         shown = passages_shown_now(settings, registry, source, bad)
         if not allow_deletions:
             refuse_mass_deletion(settings.table("passages", corpus), shown.passages.lazy(), corpus)
+        settings.table("shown_later", corpus).unlink(missing_ok=True)  # of the state before
         tables.SHOWN.store(shown.shown, settings, corpus)
         note_source(settings, corpus, shown_fingerprint(settings, source), shown.passages)
         return shown.passages
