@@ -2,7 +2,7 @@
 
 ::
 
-    retriever = open_retriever(entry)                                 # opening: a url or an entry point
-    asked = ask_for_passages(retriever, questions, depth, entry.ids)  # asking: the tables that training works on
-    base = open_base(settings, "support", encoder)                    # opening: the knowledge base over it
+    retriever = open_retriever(entry)                               # opening: a url or an entry point
+    asked = ask_for_passages(retriever, "support", questions, 20)   # asking: the tables that training works on
+    base = open_base(settings, "support", encoder)                  # opened_base: the knowledge base over it
 """
