@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
+from wbrag_pipeline.home import CORPUS_TABLES, SOURCE_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.store_address import parse_store
 
@@ -274,7 +274,7 @@ class Settings(Gates):
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
         if table in CORPUS_TABLES:
-            return "" if table in ("passages", "shown", "shown_later") else self.search_space
+            return "" if table in SOURCE_TABLES else self.search_space
         place = TABLES_IN_ORDER.index(table)
         facts = [
             (setting, getattr(self, setting.name))
