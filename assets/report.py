@@ -6,12 +6,16 @@ import polars as pl
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.benchmark_report import write_report
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.scoring import select_passages
+from wbrag_pipeline.usage.recorded_queries import RecordedQueries
+from wbrag_pipeline.usage.usage_reading import read_usage
 
 
 @dg.asset(
@@ -23,6 +27,7 @@ from wbrag_pipeline.training.scoring import select_passages
 def report(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
     utility_scores: pl.DataFrame,
     gated_docs: pl.DataFrame,
     knowledge_units: pl.DataFrame,
@@ -54,12 +59,20 @@ def report(
         passages=select_passages(passages, gated_docs),
         stage_seconds=_seconds(stage),
         units_file=settings.table("knowledge_units", stage.partition),
+        usage=_usage(settings, stage.partition, encoder),
     )
     return stage.result(
         rows=evaluation.height,
         figures={"gain": summary.gain, "path": str(path)},
         pictures={"gains": chart_markdown(charts.gains({stage.partition: summary}))},
     )
+
+
+def _usage(settings: Settings, benchmark: str, encoder: EncoderResource) -> list[tuple[str, str]]:
+    """What served queries tell, where some were recorded."""
+    if not RecordedQueries(settings.usage(benchmark)).segments():
+        return []
+    return read_usage(settings, benchmark, encoder.load(settings)).lines()
 
 
 def _seconds(stage: Stage) -> dict[str, float]:

@@ -17,8 +17,9 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
 from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 
-REFRESH = "index_corpus"
+REFRESH, LOOK_AT_USAGE = "index_corpus", "look_at_usage"
 _LOOKED_AT = 100  # refreshes of a corpus between two looks, newest first
 
 
@@ -32,6 +33,15 @@ def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
     """Every night at two: one run a corpus that has an index. On unless switched off in the UI."""
     corpora = _indexed(Deployment().settings)
     return [dg.RunRequest(partition_key=corpus) for corpus in corpora] or dg.SkipReason("no corpus was indexed yet")
+
+
+@dg.schedule(job_name=LOOK_AT_USAGE, cron_schedule="0 4 * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+def usage_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    """Every night at four: one run a benchmark of which served queries were recorded. On unless switched off."""
+    settings = Deployment().settings
+    names = Registry.load(settings.home).benchmarks
+    recorded = [name for name in names if RecordedQueries(settings.usage(name)).segments()]
+    return [dg.RunRequest(partition_key=name) for name in recorded] or dg.SkipReason("no query was recorded")
 
 
 @dg.sensor(job_name=REFRESH, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)

@@ -16,6 +16,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "false"
+os.environ["LANGSMITH_TRACING"] = "false"
+os.environ["DSPY_CACHEDIR"] = os.path.join(tempfile.gettempdir(), "wbrag-tests-dspy")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # As many processes as cores: more threads in each would only take turns.
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -34,7 +34,7 @@ def test_the_commands_are_the_documented_ones() -> None:
         "add ask cost demo doctor experiment export forget judge lineage publish refresh release remove run serve"
         " status token"
     )
-    assert [*commands.split(), "ui", "upgrade"] == COMMANDS
+    assert [*commands.split(), "ui", "upgrade", "usage"] == COMMANDS
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"wbrag {command}" in readme, f"the README does not mention wbrag {command}"

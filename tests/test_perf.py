@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import curation, encode, generate, read, refresh, serve
+from perf import curation, encode, generate, load, read, refresh, scale, serve
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -112,6 +112,23 @@ def test_serve(run: Run) -> None:
     assert "40 passages, K 5" in shown and "FAILED" not in shown
     for name in ("FAISS alone", "bare loop: encoder, FAISS", "/retrieve, 2 connections", "/retrieve, 4 connections"):
         assert re.search(rf"{name}{NUMBER} a second   p50{NUMBER} ms   p99{NUMBER} ms", shown)
+
+
+@pytest.mark.slow
+def test_load(run: Run) -> None:
+    shown = run(load, "--passages", 60, "--queries", 200, "--connections", 4, "--swap", 0.2)
+    assert re.search(rf"/retrieve, 4 connections{NUMBER} a second", shown)
+    assert (
+        "failed: none" in shown and "shown to the wrong reader: 0" in shown and not re.search(r" 0 promotions", shown)
+    )
+
+
+@pytest.mark.slow
+def test_scale(run: Run) -> None:
+    shown = run(scale, "--passages", "200,400", "--index", "flat")
+    for step in scale.STEPS:
+        assert len(re.findall(rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ GiB   growth", shown, re.M)) == 2, shown
+    assert shown.count("recall 1.000") == 2
 
 
 def test_generate_counts_calls(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from wbrag_pipeline.commands import (
     token,
     ui,
     upgrade,
+    usage,
 )
 from wbrag_pipeline.commands.console import say, say_error, speak_plainly
 from wbrag_pipeline.errors import WbragError
@@ -53,6 +54,7 @@ for command in (
     ask.ask,
     serve.serve,
     token.token,
+    usage.usage,
     status.status,
     cost.cost,
     judge.judge,

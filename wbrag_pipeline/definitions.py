@@ -16,8 +16,9 @@ from assets.release import release
 from assets.report import report
 from assets.retired_units import retired_units
 from assets.retrievals import retrievals
-from assets.schedules import REFRESH, corpora_at_night, corpus_files, training_sensor
+from assets.schedules import LOOK_AT_USAGE, REFRESH, corpora_at_night, corpus_files, training_sensor, usage_at_night
 from assets.stored_tables import SCHEMA_CHECKS
+from assets.usage import usage
 from assets.utility_scores import utility_scores
 from assets.writeback_index import writeback_index
 from resources.deployment import Deployment
@@ -54,6 +55,11 @@ train_without_test = dg.define_asset_job(
     dg.AssetSelection.assets(*(asset for asset in BENCHMARK_ASSETS if asset not in (evaluation, report))),
     description="The same for a benchmark with no test questions: all but the evaluation and its report.",
 )
+look_at_usage = dg.define_asset_job(
+    LOOK_AT_USAGE,
+    dg.AssetSelection.assets(usage),
+    description="What the queries tell that were recorded while a benchmark was served, and whether to train again.",
+)
 run_experiments = dg.define_asset_job(
     "run_experiments",
     dg.AssetSelection.assets(*EXPERIMENTS),
@@ -67,10 +73,17 @@ report_experiments = dg.define_asset_job(
 
 
 defs = dg.Definitions(
-    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, *EXPERIMENTS, experiments_report],
+    assets=[*CORPUS_ASSETS, *BENCHMARK_ASSETS, usage, *EXPERIMENTS, experiments_report],
     asset_checks=[*SCHEMA_CHECKS, no_gold_answer, training_is_plausible],
-    jobs=[index_corpus, train_knowledge_base, train_without_test, run_experiments, report_experiments],
-    schedules=[corpora_at_night],
+    jobs=[
+        index_corpus,
+        train_knowledge_base,
+        train_without_test,
+        look_at_usage,
+        run_experiments,
+        report_experiments,
+    ],
+    schedules=[corpora_at_night, usage_at_night],
     sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test])],
     resources={
         "deployment": Deployment(),

@@ -12,6 +12,7 @@
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
     ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
+    ├── ServerError       (1)  a server that is asked for passages cannot be reached, or refuses
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
 
 The command prints ``error: <message>`` and leaves with the exit code; ``--debug`` shows the traceback.
@@ -139,6 +140,17 @@ class RetrieverError(WbragError):
     def __init__(self, retriever: str, reason: str) -> None:
         self.retriever, self.reason = retriever, reason
         super().__init__(f"{retriever}: {reason} (nothing was changed; when that is put right, give the command again)")
+
+
+class ServerError(WbragError):
+    """A server that is asked for passages cannot be reached, or refuses; ``status`` is that of HTTP, where it has one.
+
+    A search may be tried again where that is None, 429 or 503.
+    """
+
+    def __init__(self, address: str, problem: str, *, status: int | None = None) -> None:
+        self.address, self.problem, self.status = address, problem, status
+        super().__init__(f"{address}: {problem}")
 
 
 class TooManyFailedError(WbragError):

@@ -11,6 +11,7 @@
     indexes/embeddings/                      vectors by content hash
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
+    usage/VARIANT/BENCHMARK/*.parquet        queries that wbrag serve recorded, where it was asked to
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
     published.json                           where units were published to, and this home's id there
     dagster-elsewhere.json                   folders outside the home where Dagster kept records of this home
@@ -79,6 +80,10 @@ class Home:
     def releases(self, variant: str, benchmark: str) -> Path:
         """Folder of one benchmark's releases: r000001/ …, CANDIDATE and CURRENT."""
         return self.folder / "releases" / variant / path_name(benchmark)
+
+    def usage(self, variant: str, benchmark: str) -> Path:
+        """Folder of the recorded queries of one benchmark, see ``usage.recorded_queries``."""
+        return self.folder / "usage" / variant / path_name(benchmark)
 
     def report(self, variant: str, page: str) -> Path:
         """An HTML report."""
@@ -152,7 +157,7 @@ class Home:
                 return Owner(benchmark=_stem(file))
             case ("indexes", corpus, _, *_) if corpus != "embeddings":
                 return Owner(corpus=corpus)
-            case ("releases", _, benchmark, *_):
+            case ("releases" | "usage", _, benchmark, *_):
                 return Owner(benchmark=benchmark)
             case ("experiments", "results", _, _, _):
                 return Owner(benchmark=_stem(file))

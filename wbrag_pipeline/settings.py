@@ -310,6 +310,10 @@ class Settings(Gates):
         """Folder of the releases of one benchmark: r000001/ …, CANDIDATE and CURRENT."""
         return self.layout.releases(self.variant, benchmark)
 
+    def usage(self, benchmark: str) -> Path:
+        """Folder of the queries that were recorded while the benchmark was served."""
+        return self.layout.usage(self.variant, benchmark)
+
     def report(self, benchmark: str) -> Path:
         """HTML report of one benchmark."""
         return self.layout.report(self.variant_of("evaluation"), benchmark)

@@ -58,6 +58,7 @@ def test_the_graph_is_the_one_that_is_documented(place: Place) -> None:
         "corpus_index",
         "retired_units",
         *STAGES,
+        "usage",
         *experiments,
         "experiments_report",
     }

@@ -28,6 +28,7 @@ from wbrag_pipeline.commands import serve
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.serving.access_tokens import AccessTokens
+from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 
 COMMAND = [sys.executable, "-m", "wbrag_pipeline.cli"]
 
@@ -92,6 +93,20 @@ def test_the_command_serves_follows_releases_and_ends_by_ctrl_c(towns: Towns) ->
         assert started.returncode == 130 and "Traceback" not in logged
     assert re.search(r"INFO POST /retrieve 200 [\d.]+ ms bot\n", logged) and "director" not in logged
     assert "/readyz" not in logged and token not in logged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_sampled_queries_are_written_when_the_server_is_told_to_end(towns: Towns, ending: signal.Signals) -> None:
+    """uvicorn raises the signal again when it is done, and SIGTERM ends the process there."""
+    with serving("--usage-share", "1") as (started, address, _):
+        asked = {"queries": ["who made the zipper?", "my mail is anna@example.org"]}
+        assert httpx.post(f"{address}/retrieve", json=asked, timeout=60).status_code == 200
+        started.send_signal(ending)
+        started.communicate()
+    rows = RecordedQueries(towns.settings.usage("b")).read()
+    assert rows["question"].to_list() == ["who made the zipper?", ""]
+    assert "b: 2 served queries are recorded" in run("status").stdout
 
 
 @pytest.mark.slow

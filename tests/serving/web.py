@@ -127,9 +127,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(app: Starlette) -> Iterator[Running]:
+def running(app: Starlette, port: int = 0) -> Iterator[Running]:
     """Serve ``app`` by uvicorn in a thread for the block."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

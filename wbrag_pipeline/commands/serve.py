@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,14 @@ _LIMITS = ServiceLimits()
 # Addresses that only programs on this machine reach, and the names that these call it by.
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _TOKEN_VARIABLE = "WBRAG_TOKEN"
+
+
+class SpanContent(StrEnum):
+    """What spans tell."""
+
+    OFF = "off"
+    IDS = "ids"
+    TEXTS = "texts"
 
 
 @with_settings(*RELEASE_SETTINGS)
@@ -58,6 +67,18 @@ def serve(
     waiting: Annotated[
         int, typer.Option(help="Further requests that wait; more are refused.", min=0)
     ] = _LIMITS.waiting,
+    usage_share: Annotated[
+        float, typer.Option(help="Share of the queries to record for wbrag usage; 0 is none.", min=0, max=1)
+    ] = 0.0,
+    usage_texts: Annotated[
+        bool, typer.Option(help="Record their text too, where it holds no personal data.", show_default=False)
+    ] = True,
+    usage_days: Annotated[int, typer.Option(help="Days that recorded queries are kept.", min=1)] = 30,
+    usage_most: Annotated[int, typer.Option(help="Recorded queries of a benchmark at most.", min=1)] = 10_000,
+    spans: Annotated[
+        SpanContent,
+        typer.Option(help="OpenTelemetry spans: off, with ids and scores, or with questions and passages too."),
+    ] = SpanContent.OFF,
     log_requests: Annotated[
         bool, typer.Option(help="Log each request on standard error: no text, no token.", show_default=False)
     ] = True,
@@ -77,6 +98,8 @@ def serve(
     _check_parts()
     from wbrag_pipeline.serving.access_tokens import AccessTokens
     from wbrag_pipeline.serving.search_service import SearchService, retrievers_of
+    from wbrag_pipeline.serving.service_spans import spans_of_environment
+    from wbrag_pipeline.serving.usage_recorder import UsageSample
 
     registry = Registry.load(settings.home)
     names = [registry.benchmark(name).name for name in benchmark or [last_trained(settings)]]
@@ -84,7 +107,11 @@ def serve(
         raise InputError("there is no such file", file=tokens, field="tokens", hint="make one with: wbrag token")
     known = AccessTokens(tokens or settings.layout.access_tokens)
     limits = ServiceLimits(max_body, max_queries, max_k, max_seconds, threads, waiting)
-    service = SearchService(names, retrievers_of(settings), limits=limits, answers=answer)
+    sampled = UsageSample(settings, usage_share, usage_texts, usage_days, usage_most) if usage_share else None
+    traced = None if spans is SpanContent.OFF else spans_of_environment(texts=spans is SpanContent.TEXTS)
+    service = SearchService(
+        names, retrievers_of(settings), limits=limits, answers=answer, sampled=sampled, spans=traced
+    )
     try:
         if stdio:
             _serve_stdio(service, known)
@@ -148,7 +175,7 @@ def _serve_http(service: SearchService, tokens: AccessTokens, host: str, port: i
         say(f"listening at {address}; opening and verifying")
         threading.Thread(target=open_and_tell, daemon=True).start()
 
-    app = web_app(service, tokens, hosts=hosts, on_start=on_start)
+    app = web_app(service, tokens, hosts=hosts, on_start=on_start, on_stop=service.close)
     patience = round(service.limits.seconds) + 1
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=patience

@@ -48,6 +48,8 @@ def status(settings: Settings) -> None:
             console.print(f"{name}: {told}", markup=False, highlight=False)
     for told in _logs(settings, registry):
         console.print(told, markup=False, highlight=False)
+    for told in _recorded(settings, registry):
+        console.print(told, markup=False, highlight=False)
     for told in _published(settings):
         console.print(told, markup=False, highlight=False)
 
@@ -71,6 +73,15 @@ def _logs(settings: Settings, registry: Registry) -> list[str]:
             weak = taught.filter(label=tables.WEAK).height
             told.append(f"{entry.name}: units were made for {taught.height:,} questions, {weak:,} with a weak label")
     return told
+
+
+def _recorded(settings: Settings, registry: Registry) -> list[str]:
+    """One line for each benchmark of which queries were recorded while it was served."""
+    from wbrag_pipeline.usage.recorded_queries import RecordedQueries
+
+    counts = {name: RecordedQueries(settings.usage(name)).count() for name in registry.benchmarks}
+    said = "served queries are recorded; see wbrag usage"
+    return [f"{name}: {count:,} {said} {name}" for name, count in counts.items() if count]
 
 
 def _published(settings: Settings) -> list[str]:

@@ -19,7 +19,7 @@ from wbrag_pipeline.home import Home, path_name
 Kind = Literal["corpus", "benchmark"]
 _FOLDERS: dict[Kind, EntryKind] = {"corpus": "corpora", "benchmark": "benchmarks"}
 # Where what is made of corpora and benchmarks lies; the other folders of a home are nobody's alone.
-_DERIVED = ("tables", "indexes", "releases", "reports", "experiments")
+_DERIVED = ("tables", "indexes", "releases", "reports", "experiments", "usage")
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ NOTHING_FORGOTTEN = Tombstones()
 
 def read_tombstones(home: Path) -> Tombstones:
     """The tombstones of a home. Raises IntegrityError when they cannot be read: then anything could come back."""
-    file = _file(home)
+    file = tombstones_file(home)
     if not file.exists():
         return NOTHING_FORGOTTEN
     try:
@@ -129,7 +129,7 @@ def tombstones_from(found: Mapping[str, Iterable[str]]) -> Tombstones:
 def add_tombstones(home: Path, more: Tombstones) -> None:
     """Add to the tombstones of a home; nothing is ever taken away."""
     there, added = asdict(read_tombstones(home)), asdict(more)
-    write_json(_file(home), {name: sorted(hashes | added[name]) for name, hashes in there.items()})
+    write_json(tombstones_file(home), {name: sorted(hashes | added[name]) for name, hashes in there.items()})
 
 
 def text_hashes(texts: pl.Series) -> list[str]:
@@ -184,5 +184,6 @@ def _among(texts: pl.Series, hashes: frozenset[str]) -> pl.Series:
     return pl.concat([pl.Series([], dtype=pl.Boolean), *parts])
 
 
-def _file(home: Path) -> Path:
+def tombstones_file(home: Path) -> Path:
+    """Where they are stored."""
     return home / "forgotten" / "tombstones.json"

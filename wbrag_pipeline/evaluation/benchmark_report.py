@@ -54,12 +54,13 @@ def write_report(
     passages: pl.DataFrame,
     stage_seconds: Mapping[str, float],
     units_file: Path | None = None,
+    usage: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the report of one benchmark to ``path`` and its twin beside it (same name, ``.md``); gives ``path``.
 
     The tables are those of ``tables``; ``passages`` needs the units' source passages and may hold more, and those of
     the corpus that came or went for a changed question are named by their titles where they are there.
-    ``units_file`` is named where the page cannot show all units.
+    ``units_file`` is named where the page cannot show all units. ``usage``: figures of served queries in words.
     """
     lines = {title: summary}
     pictures = [
@@ -90,6 +91,7 @@ def write_report(
         built=built,
         facts=settings_facts,
         stages=stage_seconds,
+        usage=usage,
         sides=sides,
         names=names,
         units=units,
@@ -99,7 +101,7 @@ def write_report(
     )
     storage.write_text(path, page)
     storage.write_text(
-        path.with_suffix(".md"), _markdown(title, summary, built, settings_facts, stage_seconds, changed)
+        path.with_suffix(".md"), _markdown(title, summary, built, settings_facts, usage, stage_seconds, changed)
     )
     return path
 
@@ -193,6 +195,7 @@ def _markdown(
     summary: Summary,
     built: Iterable[tuple[str, str]],
     facts: Mapping[str, str],
+    usage: Sequence[tuple[str, str]],
     stages: Mapping[str, float],
     changed: pl.DataFrame,
 ) -> str:
@@ -206,7 +209,8 @@ def _markdown(
     times = [(name, duration(seconds)) for name, seconds in stages.items()]
     times += [("together", duration(sum(stages.values())))] if stages else []
     parts = [f"# {escape_markdown(title)}", verdict(s)]
-    for heading, rows in (("Scores", scores), ("Construction", built), ("Settings", facts.items()), ("Time", times)):
+    sections = (("Scores", scores), ("Construction", built), ("Settings", facts.items()))
+    for heading, rows in (*sections, ("After release", usage), ("Time", times)):
         if rows := list(rows):
             parts.append(f"## {heading}\n\n" + markdown_table(("", ""), rows))
     shown = pl.concat(

@@ -188,7 +188,7 @@ def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
 
 def _remove_left_overs(home: StoredFiles) -> None:
     """What killed runs left under temporary names."""
-    ours = [home.home / name for name in ("tables", "lineage", "reports", "cache", "experiments")]
+    ours = [home.home / name for name in ("tables", "lineage", "reports", "cache", "experiments", "usage")]
     own = (home.home / OWN).iterdir()  # a half-written journal holds phrases
     for path in (*own, *(file for file in home.files() if any(file.is_relative_to(folder) for folder in ours))):
         if fnmatch(path.name, ".*.tmp*"):

@@ -20,7 +20,7 @@ OWN = "forgotten"
 # Vectors and locks: no text.
 _WITHOUT_TEXT = (".faiss", ".npy", ".lock")
 # The program's own folders of a home. A link that lies elsewhere may lead to what it must not change.
-_OURS = ("tables", "indexes", "releases", "reports", "lineage", "cache", "experiments", OWN, "dagster")
+_OURS = ("tables", "indexes", "releases", "reports", "lineage", "cache", "experiments", "usage", OWN, "dagster")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.rag.system import Answered
@@ -21,12 +24,19 @@ from wbrag_pipeline.serving.live import Found, LiveRetriever
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.serving.service_metrics import ServiceMetrics
+from wbrag_pipeline.serving.service_spans import ServiceSpans
 from wbrag_pipeline.serving.textless_log import where
+from wbrag_pipeline.serving.usage_recorder import UsageRecorder, UsageSample
 from wbrag_pipeline.serving.worker_pool import Done, WorkerPool
 from wbrag_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    import polars as pl
+
 _log = logging.getLogger("wbrag.serving")
 
+# Told the release and the hits of a search.
+_Note = Callable[[str, "pl.DataFrame"], None]
 # Opens the retriever of one benchmark.
 OpenRetriever = Callable[[str], LiveRetriever]
 
@@ -35,7 +45,7 @@ class SearchService:
     """The benchmarks that are served; the first one where a request names none.
 
     open_retriever: how to open one of them. answers: whether questions are answered too, by the generator of what is
-    served.
+    served. sampled: what is recorded of the queries; None is nothing. spans: where OpenTelemetry's go; None makes none.
     """
 
     def __init__(
@@ -45,11 +55,16 @@ class SearchService:
         *,
         limits: ServiceLimits | None = None,
         answers: bool = False,
+        sampled: UsageSample | None = None,
+        spans: ServiceSpans | None = None,
     ) -> None:
         self.benchmarks = tuple(dict.fromkeys(benchmarks))
-        self.limits, self.answers = limits or ServiceLimits(), answers
+        self.limits, self.answers, self.spans = limits or ServiceLimits(), answers, spans
         self.metrics = ServiceMetrics(self.served)
         self.pool = WorkerPool(self.limits)
+        self._recorder: UsageRecorder | None = None
+        if sampled is not None:
+            self._recorder = UsageRecorder(sampled, self.benchmarks, self.metrics.count_usage)
         self._open_retriever = open_retriever
         self._retrievers: dict[str, LiveRetriever] = {}
 
@@ -66,8 +81,12 @@ class SearchService:
         self._retrievers = opened
 
     def close(self) -> None:
-        """Answer no more requests."""
+        """Answer no more requests; what was sampled is written, and what spans there are is sent."""
         self.pool.close()
+        if self.spans is not None:
+            self.spans.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     @property
     def is_ready(self) -> bool:
@@ -100,8 +119,9 @@ class SearchService:
         if top_k is not None and top_k > self.limits.top_k:
             problem = f"{top_k} passages a query, and this server gives at most {self.limits.top_k}; ask for fewer"
             raise RefusedRequest(400, "too_many_passages", problem, param=fields[1])
-        found = await self.pool.run(_in_words(lambda: retriever.search(queries, top_k, labels=labels)))
-        self.metrics.count_hits(name, len(queries), found.hits)
+        with self._noted(name, queries, top_k) as note:
+            found = await self.pool.run(_in_words(lambda: retriever.search(queries, top_k, labels=labels)))
+            note(found.release, found.hits)
         return found
 
     async def passage(self, benchmark: str | None, origin: str, passage_id: str, labels: Collection[str]) -> Found:
@@ -114,8 +134,9 @@ class SearchService:
     ) -> tuple[str, Answered]:
         """Answers for a reader with ``labels``, and the release that they came from. Raises RefusedRequest."""
         name, retriever = self._retriever(benchmark)
-        release, answered = await self.pool.run(_in_words(lambda: retriever.answer(questions, labels=labels)))
-        self.metrics.count_hits(name, len(questions), answered.hits)
+        with self._noted(name, questions, None) as note:
+            release, answered = await self.pool.run(_in_words(lambda: retriever.answer(questions, labels=labels)))
+            note(release, answered.hits)
         return release, answered
 
     def name_of(self, benchmark: str | None) -> str:
@@ -126,6 +147,25 @@ class SearchService:
             problem = f"this server has no such benchmark; it serves {served}"
             raise RefusedRequest(404, "unknown_benchmark", problem, param="benchmark")
         return name
+
+    @contextmanager
+    def _noted(self, name: str, queries: Sequence[str], top_k: int | None) -> Iterator[_Note]:
+        """A search, to be counted, sampled and traced; the block is to call what it is given with what was found."""
+        asked_at, began = datetime.now(UTC), time.time_ns()
+
+        def note(release: str, hits: pl.DataFrame) -> None:
+            self.metrics.count_hits(name, len(queries), hits)
+            if self._recorder is not None:
+                self._recorder.note(name, asked_at, queries, release, hits)
+            if self.spans is not None:
+                self.spans.found(name, began, queries, top_k, release, hits)
+
+        try:
+            yield note
+        except Exception as error:
+            if self.spans is not None:
+                self.spans.failed(name, began, error.code if isinstance(error, RefusedRequest) else "failed")
+            raise
 
     def _retriever(self, benchmark: str | None) -> tuple[str, LiveRetriever]:
         name = self.name_of(benchmark)

@@ -35,6 +35,7 @@ class ServiceMetrics:
         self._empty = self._counter("queries_without_results", "Queries that found nothing", "benchmark")
         self._with_units = self._counter("queries_with_units", "Queries with a unit in their top K", "benchmark")
         self._hits = self._counter("hits", "Passages and units found", "benchmark", "origin")
+        self._usage = self._counter("usage_queries", "Queries of the sample for wbrag usage, by outcome", "outcome")
         self._registry.register(_ServedReleases(served))
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
@@ -54,6 +55,10 @@ class ServiceMetrics:
         self._with_units.labels(benchmark).inc(units["query"].n_unique())
         self._hits.labels(benchmark, WRITEBACK).inc(units.height)
         self._hits.labels(benchmark, CORPUS).inc(hits.height - units.height)
+
+    def count_usage(self, outcome: str, queries: int) -> None:
+        """Count sampled queries; ``outcome`` is recorded, forgotten, or dropped."""
+        self._usage.labels(outcome).inc(queries)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"wbrag_{name}", meaning, labels, registry=self._registry)

@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from wbrag_pipeline.serving.passage_source import one_line_title
+
 # Of a text attribute of an OpenAI vector store.
 _LONGEST_ATTRIBUTE = 512
 
@@ -20,8 +22,9 @@ def search_r1_result(hits: pl.DataFrame, queries: int, *, scores: bool) -> list[
         "score",
         pl.struct(
             pl.col("passage_id").alias("id"),
-            pl.format('"{}"\n{}', pl.col("title").str.replace_all(r"\s+", " "), "text").alias("contents"),
+            pl.format('"{}"\n{}', one_line_title(pl.col("title")), "text").alias("contents"),
             "origin",
+            "sources",
         ).alias("document"),
     )
     result: list[list[dict[str, Any]]] = [[] for _ in range(queries)]

@@ -33,11 +33,16 @@ class RetrieveRequest(_Request):
 
 
 class FoundDocument(BaseModel):
-    """A passage or a unit. ``contents``: its title in quotes on the first line, and its text below."""
+    """A passage or a unit.
+
+    ``contents``: its title in quotes on the first line, and its text below. ``sources``: ids of the passages that a
+    unit was made of.
+    """
 
     id: str
     contents: str
     origin: Literal["corpus", "writeback"]
+    sources: list[str]
 
 
 class ScoredDocument(BaseModel):

@@ -19,6 +19,7 @@ from wbrag_pipeline.serving.http.json_reply import refusal_reply
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.serving.service_metrics import ServiceMetrics
+from wbrag_pipeline.serving.service_spans import ServiceSpans
 from wbrag_pipeline.serving.textless_log import where
 
 _log = logging.getLogger("wbrag.serving")
@@ -44,7 +45,9 @@ class RequestGate:
         metrics: ServiceMetrics,
         paths: Collection[str],
         hosts: Collection[str] = (),
+        spans: ServiceSpans | None = None,
     ) -> None:
+        self._spans = spans
         self._app, self._limits, self._tokens, self._metrics = app, limits, tokens, metrics
         self._paths, self._hosts = frozenset(paths), frozenset(hosts)
 
@@ -53,7 +56,16 @@ class RequestGate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, endpoint, status = time.perf_counter(), self._endpoint(scope["path"]), 0
+        endpoint = self._endpoint(scope["path"])
+        if self._spans is None or endpoint in _PROBES:
+            await self._answer(scope, receive, send, endpoint)
+            return
+        with self._spans.request(_method(scope), endpoint, HTTPConnection(scope).headers) as answered:
+            answered(await self._answer(scope, receive, send, endpoint))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, endpoint: str) -> int:
+        """Answer a request of HTTP; gives the reply's status."""
+        began, status = time.perf_counter(), 0
 
         async def send_noting(message: Message) -> None:
             nonlocal status
@@ -70,18 +82,17 @@ class RequestGate:
             except Exception as error:
                 # The message may repeat a question or a passage, so it goes nowhere.
                 _log.error("%s failed: %s", endpoint, where(error))
-                if status:
-                    return  # a reply that has begun cannot be taken back
-                failed = RefusedRequest(500, "failed", "the server failed; its log says where")
-                await refusal_reply(failed)(scope, receive, send_noting)
+                if not status:  # a reply that has begun cannot be taken back
+                    failed = RefusedRequest(500, "failed", "the server failed; its log says where")
+                    await refusal_reply(failed)(scope, receive, send_noting)
+            return status
         finally:
             seconds = time.perf_counter() - began
             self._metrics.count_request(endpoint, status, seconds)
             if endpoint not in _PROBES:
                 reader = scope.get("state", {}).get("reader")
                 asked_by = reader.name if isinstance(reader, TokenReader) and reader.name else "-"
-                method = scope["method"] if scope["method"] in _METHODS else "-"  # a method may be any word
-                _log.info("%s %s %d %.1f ms %s", method, endpoint, status, 1000 * seconds, asked_by)
+                _log.info("%s %s %d %.1f ms %s", _method(scope), endpoint, status, 1000 * seconds, asked_by)
 
     async def _admitted(self, scope: Scope, receive: Receive) -> Receive:
         """Who reads is noted in ``scope``; gives what the endpoint receives, the body read already."""
@@ -145,6 +156,11 @@ def reader_of(connection: HTTPConnection) -> TokenReader:
     if not isinstance(reader, TokenReader):
         raise RuntimeError("a request without a reader")
     return reader
+
+
+def _method(scope: Scope) -> str:
+    """The request's method, which may be any word; "-" for one that is none of HTTP's."""
+    return scope["method"] if scope["method"] in _METHODS else "-"
 
 
 def _name_of(host: str) -> str:

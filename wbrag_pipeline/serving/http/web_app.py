@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
@@ -33,10 +34,12 @@ def web_app(
     *,
     hosts: Collection[str] = (),
     on_start: Callable[[], object] = lambda: None,
+    on_stop: Callable[[], object] = lambda: None,
 ) -> Starlette:
     """The application over a service, which may still have to be opened.
 
     hosts: names that requests' Host headers may have; none is any. on_start: called when the server has started.
+    on_stop: called, in a thread, when it has answered its last request; a signal may end the process right after.
     """
     search, operations = SearchEndpoints(service), OperationEndpoints(service)
     description = openapi(service.limits, service.benchmarks, answers=service.answers)
@@ -53,6 +56,7 @@ def web_app(
         async with mcp_over_http(service) as app.state.mcp:
             on_start()
             yield
+        await asyncio.to_thread(on_stop)
 
     routes = [
         Route("/retrieve", search.retrieve, methods=["POST"]),
@@ -73,6 +77,7 @@ def web_app(
         metrics=service.metrics,
         paths=[route.path for route in routes],
         hosts=hosts,
+        spans=service.spans,
     )
     app = Starlette(
         routes=routes, middleware=[gate], exception_handlers={HTTPException: _nothing_here}, lifespan=lifespan

@@ -1,0 +1,266 @@
+"""``wbrag serve`` under load: ``python -m perf.load [--queries 200000] [--connections 64] [--store faiss|pgvector]``.
+
+Clients keep so many connections busy while another release is promoted every few seconds. Half of them bring a token
+that opens labelled passages. Each answer is looked at: its status, that it has K passages, and that none of them is
+closed to who asked. With ``--store pgvector`` a Postgres is started, the vectors lie in it, and it is restarted twice
+on the way; what fails while it is away is counted by itself.
+
+Printed are requests a second, the time of the middle one and of the slowest hundredth, failures, what was shown to
+the wrong reader, and the server's memory at the start and at the end. Beside that, in the same run, a bare loop of the
+encoder and FAISS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from perf.serve import BENCHMARK, TOP_K, figures, looped
+from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
+from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
+from wbrag_pipeline.releases.store import build_release, promote
+from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.faiss_library import load_faiss
+from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrieval.stores.collections import Collections
+from wbrag_pipeline.serving.access_tokens import new_token
+from wbrag_pipeline.settings import Settings
+
+_SECONDS_AWAY = 30.0  # after a restart: what fails so soon is counted as the store's
+
+
+@dataclass
+class Load:
+    """What the clients saw."""
+
+    times: list[float] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    failed_while_away: Counter[str] = field(default_factory=Counter)
+    wrong_reader: int = 0
+    too_few: int = 0
+    promoted: int = 0
+    away_until: float = 0.0
+
+
+def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple[Settings, list[str], str, list[str]]:
+    """A home with passages, one in ten of them closed, and two releases; questions, a token, names of releases."""
+    sample = Registry.load(BUILT_IN / "none")
+    questions = sample.splits("sample_nq").train["question"].to_list()
+    corpus, train = folder / "corpus.parquet", folder / "train.jsonl"
+    found = sample.passages("sample").head(passages)
+    closed = pl.when(pl.int_range(pl.len()) % 10 == 3).then(pl.lit(["hr"])).otherwise(pl.lit([], pl.List(pl.String)))
+    found.select("title", "text", id="passage_id", labels=closed).write_parquet(corpus)
+    rows = [{"id": f"q{n}", "question": text, "golden_answers": ["-"]} for n, text in enumerate(questions)]
+    train.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    settings = Settings(home=folder / "home", top_k=TOP_K, store=store)
+    add_corpus(settings.home, BENCHMARK, corpus)
+    add_benchmark(settings.home, BENCHMARK, task="open_qa", corpus=BENCHMARK, train=train)
+    refresh_corpus(settings, Registry.load(settings.home), BENCHMARK, encoder, run="perf")
+    everybodys = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() == 0)
+    names = [
+        build_release(
+            _units(everybodys[start::20]),
+            encoder,
+            settings.releases(BENCHMARK),
+            {"settings": settings.record()},
+            Collections.of(settings),
+        ).name
+        for start in (0, 1)
+    ]
+    promote(settings.releases(BENCHMARK), names[0], actor="perf", reason="the first")
+    return settings, questions, new_token(settings.layout.access_tokens, ["hr"], "perf"), names
+
+
+def _units(passages: pl.DataFrame) -> pl.DataFrame:
+    """Units that say what one passage each says: they stand, whatever is done to other passages."""
+    made = passages.select(
+        unit_id="u_" + pl.col("content_hash").str.head(16),
+        benchmark=pl.lit(BENCHMARK),
+        question_id="passage_id",
+        question=pl.lit("?"),
+        title="title",
+        text="text",
+        source_passage_ids=pl.concat_list("passage_id"),
+        source_hashes=pl.concat_list("content_hash"),
+        source_tokens=pl.lit(9),
+        unit_tokens=pl.lit(9),
+        fallback=pl.lit(False),
+        distiller=pl.lit("by hand"),
+        prompt_version=pl.lit("1"),
+        labels="labels",
+    )
+    schema = tables.KNOWLEDGE_UNITS.schema
+    usual = {name: "" if kind == pl.String else 0 for name, kind in schema.items() if name not in made.columns}
+    whole = made.with_columns(**{name: pl.lit(value) for name, value in usual.items()})
+    return whole.select(schema.names()).cast(dict(schema))
+
+
+async def loaded(address: str, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
+    """Ask so many queries over so many connections, each its share."""
+    host, port = urlsplit(address).hostname, urlsplit(address).port
+
+    async def client(number: int) -> None:
+        knows = bool(number % 2)
+        reader, writer = await asyncio.open_connection(host, port)
+        for turn in range(queries // connections):
+            begin = time.perf_counter()
+            question = questions[(number * 7 + turn) % len(questions)]
+            body = json.dumps({"queries": [question], "topk": TOP_K, "return_scores": True}).encode()
+            head = f"POST /retrieve HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            head += f"Authorization: Bearer {token}\r\n" if knows else ""
+            try:
+                writer.write(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                said = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = re.search(rb"content-length: (\d+)", said)
+                content = await reader.readexactly(int(length[1]) if length else 0)
+                status = said.split(b" ", 2)[1].decode()
+            except (OSError, asyncio.IncompleteReadError) as error:
+                status, content = type(error).__name__, b""
+                reader, writer = await asyncio.open_connection(host, port)
+            load.times.append(time.perf_counter() - begin)
+            if status == "200":
+                (hits,) = json.loads(content)["result"]
+                load.too_few += len(hits) != TOP_K
+                load.wrong_reader += not knows and any(_is_closed(hit) for hit in hits)
+            elif time.monotonic() < load.away_until:
+                load.failed_while_away[status] += 1
+            else:
+                load.failed[status] += 1
+        writer.close()
+
+    await asyncio.gather(*(client(number) for number in range(connections)))
+
+
+_closed: set[str] = set()
+
+
+def _is_closed(hit: dict[str, Any]) -> bool:
+    return str(hit["document"]["id"]) in _closed
+
+
+@contextmanager
+def repeated(work: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Do ``work`` every so many seconds while the block runs."""
+    done = threading.Event()
+
+    def run() -> None:
+        while not done.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def resident(process: int) -> float:
+    """Memory of a process, MiB."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+
+
+@contextmanager
+def stored(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """The setting ``store``, and what restarts it."""
+    if kind != "pgvector":
+        yield kind if kind == "faiss" else f"{kind}:{folder / kind}", lambda: None
+        return
+    import pgserver
+
+    place = Path(tempfile.mkdtemp(prefix="wbrag-pg-"))
+    server = pgserver.get_server(place, cleanup_mode="delete")
+
+    def restart() -> None:
+        pgserver.pg_ctl(["-D", str(place), "-m", "immediate", "-w", "restart"], pgdata=place, user=server.system_user)
+
+    try:
+        yield f"pgvector:{server.get_uri()}".replace(":@/", "@/"), restart
+    finally:
+        server.cleanup()
+
+
+def main() -> None:
+    """Read the arguments, measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--passages", type=int, default=2_000)
+    parser.add_argument("--queries", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--swap", type=float, default=5.0, help="seconds from one promotion to the next")
+    parser.add_argument("--store", choices=("faiss", "lancedb", "pgvector"), default="faiss")
+    options = parser.parse_args()
+    encoder, load = load_encoder(), Load()
+    with tempfile.TemporaryDirectory() as temporary, stored(options.store, Path(temporary)) as (store, restart):
+        settings, questions, token, names = prepared(Path(temporary), options.passages, store, encoder)
+        closed = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() > 0)
+        _closed.update(closed["passage_id"])
+        print(bare_loop(settings, questions, encoder))
+
+        def swap() -> None:
+            load.promoted += 1
+            promote(settings.releases(BENCHMARK), names[load.promoted % 2], actor="perf", reason="in turn")
+
+        command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
+        command += ["--store", store, "--port", "0", "--no-log-requests"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                address = next(line for line in server.stdout if line.startswith("serving")).split()[-1]
+                asyncio.run(loaded(address, questions, token, options.connections * 8, options.connections, Load()))
+                first, begin = resident(server.pid), time.perf_counter()
+                with repeated(swap, options.swap):
+                    for part in range(3 if options.store == "pgvector" else 1):
+                        if part:
+                            load.away_until = time.monotonic() + _SECONDS_AWAY
+                            threading.Thread(target=restart, daemon=True).start()
+                        share = options.queries // (3 if options.store == "pgvector" else 1)
+                        asyncio.run(loaded(address, questions, token, share, options.connections, load))
+                seconds, last = time.perf_counter() - begin, resident(server.pid)
+            finally:
+                server.terminate()
+    told = f"/retrieve, {options.connections} connections"
+    print(figures(told, load.times, seconds, load.failed.total()))
+    print(f"  {len(load.times):,} requests in {seconds:.0f} s; {load.promoted} promotions on the way")
+    print(
+        f"  failed: {dict(load.failed) or 'none'}; while the store was away: {dict(load.failed_while_away) or 'none'}"
+    )
+    print(f"  shown to the wrong reader: {load.wrong_reader}; answers with fewer than {TOP_K} passages: {load.too_few}")
+    print(f"  the server's memory: {first:.0f} MiB, then {last:.0f} MiB")
+    if load.failed or load.wrong_reader or load.too_few:
+        raise SystemExit(1)
+
+
+def bare_loop(settings: Settings, questions: list[str], encoder: Encoder) -> str:
+    """The encoder and FAISS in one loop, over the same passages."""
+    passages = tables.PASSAGES.load(settings, BENCHMARK)
+    index = load_faiss().IndexFlatIP(encoder.dimension)
+    index.add(encoder.encode_passages(passages["title"].to_list(), passages["text"].to_list()))
+
+    def encode_and_search(number: int) -> None:
+        index.search(encoder.encode_queries([questions[number % len(questions)]]), TOP_K)
+
+    return figures("bare loop: encoder, FAISS", looped(encode_and_search, 5.0), 5.0)
+
+
+if __name__ == "__main__":
+    main()
