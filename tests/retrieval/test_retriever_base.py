@@ -17,7 +17,7 @@ from tests.retrieval.conftest import CompassEncoder, MakeIndex, passages_of, uni
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, Unrestricted
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, KnowledgeBase
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrieval.retriever_hits import ShownPassages
 from wbrag_pipeline.retrievers.recorded import RecordedRetriever, rows_with_passages
 
@@ -27,17 +27,17 @@ SEEN = {"north": 90.0, "east": 0.0, "west": 180.0}
 class Scripted:
     """Shows the same passages for each question, and remembers what it was asked."""
 
-    def __init__(self, *passages: RetrievedPassage, hides: bool = False) -> None:
+    def __init__(self, *passages: PassageHit, hides: bool = False) -> None:
         self.passages, self.hides = passages, hides
         self.asked: list[tuple[tuple[str, ...], int, Principal]] = []
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         self.asked.append((tuple(queries), top_k, principal))
         return [list(self.passages[:top_k]) for _ in queries]
 
 
-def at(name: str, angle: float, score: float | None = None, *labels: str) -> RetrievedPassage:
-    return RetrievedPassage(str(float(angle)), f"T {name}", name, score, {"labels": list(labels)} if labels else {})
+def at(name: str, angle: float, score: float | None = None, *labels: str) -> PassageHit:
+    return PassageHit(str(float(angle)), f"T {name}", name, score, {"labels": list(labels)} if labels else {})
 
 
 Over = Callable[..., KnowledgeBase]
@@ -209,11 +209,11 @@ class Served:
     def __init__(self, base: KnowledgeBase) -> None:
         self.base = base
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         view = self.base.unrestricted() if isinstance(principal, Unrestricted) else self.base.for_reader(principal)
-        found: list[list[RetrievedPassage]] = [[] for _ in queries]
+        found: list[list[PassageHit]] = [[] for _ in queries]
         for row in view.hits_with_text(view.search(queries, top_k)).iter_rows(named=True):
-            found[row["query"]].append(RetrievedPassage(row["text"], row["title"], row["passage_id"], row["score"]))
+            found[row["query"]].append(PassageHit(row["text"], row["title"], row["passage_id"], row["score"]))
         return found
 
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hits
 from wbrag_pipeline.storage import sha256_of_text
 
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.text(max_size=3))
 PASSAGE = st.builds(
-    RetrievedPassage,
+    PassageHit,
     st.text(max_size=5) | st.text(st.characters(categories=["Cc", "Cs", "Ll"]), max_size=5) | ANY,
     st.text(max_size=3),
     st.sampled_from(["", "1", "u_0123456789abcdef", "a\nb"]) | st.text(max_size=3),
@@ -25,15 +25,15 @@ PASSAGE = st.builds(
 )
 
 
-def one(passage: RetrievedPassage) -> ShownPassages:
+def one(passage: PassageHit) -> ShownPassages:
     return tables_of_hits(["q"], [[passage]], 5)
 
 
 def test_passages_and_the_questions_that_show_them() -> None:
     found = [
-        [RetrievedPassage(" text\n", "T", "1", 0.5), RetrievedPassage("other", id="2", score=0.1)],
+        [PassageHit(" text\n", "T", "1", 0.5), PassageHit("other", id="2", score=0.1)],
         [],
-        [RetrievedPassage("text", "T", "1", 0.9)],
+        [PassageHit("text", "T", "1", 0.9)],
     ]
     made = tables_of_hits(["a", "b", "c"], found, 7)
     assert made.shown.rows() == [
@@ -51,16 +51,14 @@ def test_passages_and_the_questions_that_show_them() -> None:
 
 
 def test_a_passage_without_an_id_is_known_by_what_it_says() -> None:
-    assert one(RetrievedPassage("text", "T")).passages["passage_id"].to_list() == [sha256_of_text("T", "text")[:16]]
-    assert one(RetrievedPassage("text", "T", "a\nb")).passages["passage_id"].to_list() == [
-        sha256_of_text("T", "text")[:16]
-    ]
+    assert one(PassageHit("text", "T")).passages["passage_id"].to_list() == [sha256_of_text("T", "text")[:16]]
+    assert one(PassageHit("text", "T", "a\nb")).passages["passage_id"].to_list() == [sha256_of_text("T", "text")[:16]]
 
 
 @pytest.mark.parametrize("labels", [["hr", "finance"], ("finance", "hr"), "hr; finance", {"hr", "finance"}])
 def test_labels_are_read_from_metadata(labels: Any) -> None:
     for key in ("labels", "Access_Labels"):
-        assert one(RetrievedPassage("text", metadata={key: labels})).passages["labels"].to_list() == [["finance", "hr"]]
+        assert one(PassageHit("text", metadata={key: labels})).passages["labels"].to_list() == [["finance", "hr"]]
 
 
 @pytest.mark.parametrize(
@@ -80,35 +78,35 @@ def test_labels_are_read_from_metadata(labels: Any) -> None:
     ],
 )
 def test_a_passage_whose_labels_cannot_be_read_is_shown_to_nobody(metadata: dict[str, Any]) -> None:
-    made = one(RetrievedPassage("text", id="1", metadata=metadata))
+    made = one(PassageHit("text", id="1", metadata=metadata))
     assert made.passages.is_empty()
     assert dict(made.left_out) == {"a passage whose access labels cannot be read": 1}
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\0\x01", "\ud800", None, 3])
 def test_a_passage_without_text_is_left_out_and_counted(text: Any) -> None:
-    made = one(RetrievedPassage(text))
+    made = one(PassageHit(text))
     assert made.passages.is_empty() and dict(made.left_out) == {"a passage without text": 1}
 
 
 def test_a_unit_of_ours_is_no_passage() -> None:
-    made = one(RetrievedPassage("text", id="u_0123456789abcdef"))
+    made = one(PassageHit("text", id="u_0123456789abcdef"))
     assert made.passages.is_empty() and sum(made.left_out.values()) == 1
 
 
 def test_one_id_with_two_texts_is_found() -> None:
-    twice = [[RetrievedPassage("a", id="1")], [RetrievedPassage("b", id="1"), RetrievedPassage("c", id="2")]]
+    twice = [[PassageHit("a", id="1")], [PassageHit("b", id="1"), PassageHit("c", id="2")]]
     assert tables_of_hits(["q", "r"], twice, 5).ids_of_two_texts() == ["1"]
 
 
 def test_more_than_was_asked_for_and_repeated_passages_are_counted() -> None:
-    made = tables_of_hits(["q"], [[RetrievedPassage("a", id=name) for name in ("1", "1", "2", "3", "4")]], 2)
+    made = tables_of_hits(["q"], [[PassageHit("a", id=name) for name in ("1", "1", "2", "3", "4")]], 2)
     assert made.shown["passage_id"].to_list() == ["1", "2"]
     assert sum(made.left_out.values()) == 3
 
 
 @given(st.lists(PASSAGE, max_size=4))
-def test_whatever_is_shown_can_be_stored_or_is_counted(passages: list[RetrievedPassage]) -> None:
+def test_whatever_is_shown_can_be_stored_or_is_counted(passages: list[PassageHit]) -> None:
     made = tables_of_hits(["q"], [passages], 3)
     tables.SHOWN.check(made.shown)
     assert dict(made.passages.schema) == dict(tables.PASSAGES.schema)

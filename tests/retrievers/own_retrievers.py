@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wbrag_pipeline.retrieval.access import Principal, Unrestricted
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.testing.retriever_conformance import TRIAL_PASSAGES, by_words
 
 Row = tuple[str, str, str, Any]
@@ -84,14 +84,14 @@ def haystack() -> Any:
 class Own:
     """This package's own protocol; it leaves out itself what the reader may not see."""
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
-        def sees(found: RetrievedPassage) -> bool:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
+        def sees(found: PassageHit) -> bool:
             labels: Any = found.metadata.get("labels", [])
             return isinstance(principal, Unrestricted) or set(labels) <= principal
 
         return [[found for found in by_words(query) if sees(found)][:top_k] for query in queries]
 
-    def fetch(self, ids: Sequence[str]) -> list[RetrievedPassage]:
+    def fetch(self, ids: Sequence[str]) -> list[PassageHit]:
         return [passage for passage in TRIAL_PASSAGES if passage.id in ids]
 
 

@@ -16,7 +16,7 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.releases.store import current
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.settings import Settings
 
 # By this name, so that whoever imports it finds the module that the test changes.
@@ -26,7 +26,7 @@ ENTRY_POINT = "tests.retrievers.engine_of_ours:make"
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = read_corpus(write_tiny(tmp_path / "data")[0]).select("text", "title", "passage_id").rows()
-    monkeypatch.setattr(engine_of_ours, "PASSAGES", [RetrievedPassage(*row) for row in rows])
+    monkeypatch.setattr(engine_of_ours, "PASSAGES", [PassageHit(*row) for row in rows])
     monkeypatch.setitem(sys.modules, "tests.retrievers.engine_of_ours", engine_of_ours)
     return tmp_path / "data"
 
@@ -100,6 +100,6 @@ def test_what_cannot_be_added_says_why_and_changes_nothing(
 
 def test_a_retriever_that_shows_nothing_is_refused(data: Path, wbrag_home: Path) -> None:
     engine_of_ours.PASSAGES.clear()
-    engine_of_ours.PASSAGES.append(RetrievedPassage("", "no text"))
+    engine_of_ours.PASSAGES.append(PassageHit("", "no text"))
     assert "without text" in refused("add", "retriever", "engine", "--entry-point", ENTRY_POINT)
     assert not wbrag_home.exists()

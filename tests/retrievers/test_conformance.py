@@ -13,7 +13,7 @@ from tests.retrievers import own_retrievers
 from tests.retrievers.shapes import URL, behind
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrievers.opening import open_retriever
 from wbrag_pipeline.testing import RetrieverConformance
 from wbrag_pipeline.testing.retriever_conformance import by_words
@@ -60,12 +60,12 @@ class TestOpenAI(RetrieverConformance):
         return behind(answer, RetrieverEntry(URL, "openai", ids="text"))
 
 
-def _document(hit: RetrievedPassage) -> dict[str, Any]:
+def _document(hit: PassageHit) -> dict[str, Any]:
     document = {"id": hit.id, "contents": f'"{hit.title}"\n{hit.text}', **hit.metadata}
     return {"document": document, "score": hit.score}
 
 
-def _result(hit: RetrievedPassage) -> dict[str, Any]:
+def _result(hit: PassageHit) -> dict[str, Any]:
     attributes = {name: "; ".join(labels) for name, labels in hit.metadata.items() if isinstance(labels, list)}
     content = [{"type": "text", "text": hit.text}]
     return {"file_id": hit.id, "filename": hit.title, "score": hit.score, "attributes": attributes, "content": content}

@@ -26,7 +26,7 @@ from wbrag_pipeline.refresh.corpus_stages import is_fresh
 from wbrag_pipeline.refresh.planning import plan_refresh
 from wbrag_pipeline.releases.store import Release, current
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrievers.adding_retriever import add_retriever
 from wbrag_pipeline.retrievers.asking import was_asked
 from wbrag_pipeline.retrievers.opened_base import open_base
@@ -39,13 +39,13 @@ MODULE = "a_search_engine_of_ours"
 class Engine:
     """Searches what ``passages`` hold at the moment, by the words in common; counts what it is asked."""
 
-    def __init__(self, passages: list[RetrievedPassage]) -> None:
+    def __init__(self, passages: list[PassageHit]) -> None:
         self.passages = passages
         self.asked: list[tuple[str, int]] = []
         self.fetched: list[str] = []
         self.is_down = False
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         if self.is_down:
             raise RetrieverError("engine", "is down")
         self.asked += [(query, top_k) for query in queries]
@@ -57,7 +57,7 @@ class Engine:
 class EngineById(Engine):
     """The same, and it can be asked by id."""
 
-    def fetch(self, ids: Sequence[str]) -> list[RetrievedPassage]:
+    def fetch(self, ids: Sequence[str]) -> list[PassageHit]:
         self.fetched += ids
         return [passage for passage in self.passages if passage.id in ids]
 
@@ -77,7 +77,7 @@ def answers(question: str, ids: tuple[str, ...]) -> str:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     rows = read_corpus(write_tiny(tmp_path / "data")[0])
     passages = [
-        RetrievedPassage(text, title, name) for name, title, text in rows.select("passage_id", "title", "text").rows()
+        PassageHit(text, title, name) for name, title, text in rows.select("passage_id", "title", "text").rows()
     ]
     module = ModuleType(MODULE)
     made = request.param(passages)
@@ -271,7 +271,7 @@ def test_what_is_asked_in_the_middle_of_an_answer_is_stored_too(settings: Settin
 def test_serving_asks_live(settings: Settings, engine: Engine) -> None:
     train(settings)
     live = LiveRetriever(settings, "towns", ENCODER)
-    engine.passages.insert(0, RetrievedPassage("The ferry of Aldermoor leaves at noon.", "Ferry", "new"))
+    engine.passages.insert(0, PassageHit("The ferry of Aldermoor leaves at noon.", "Ferry", "new"))
     engine.asked.clear()
     found = live.search(["When does the ferry of Aldermoor leave at noon?"]).hits
     assert found["text"][0] == "The ferry of Aldermoor leaves at noon." and len(engine.asked) == 1
@@ -288,7 +288,7 @@ def test_a_run_that_was_killed_between_its_two_tables_is_seen_and_done_again(
 ) -> None:
     train(settings)
     change(engine, engine.passages[0].id, text="Aldermoor is known for its salt, and Tessa Quill founded it in 1612.")
-    engine.passages.append(RetrievedPassage("Who founded Aldermoor? Tessa Quill founded Aldermoor.", "New", "new"))
+    engine.passages.append(PassageHit("Who founded Aldermoor? Tessa Quill founded Aldermoor.", "New", "new"))
     with monkeypatch.context() as killed:
         killed.setattr("wbrag_pipeline.refresh.corpus_stages.note_source", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

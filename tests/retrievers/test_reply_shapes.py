@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.retrievers.shapes import OPENAI, SEARCH_R1
 from wbrag_pipeline.generation.reply_body import Malformed
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES, ReplyShape
 
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 def test_search_r1s_title_is_the_first_line_of_contents() -> None:
     first, second = R1.read(SEARCH_R1, 2)
-    assert first[0] == RetrievedPassage("A Swiss engineer had the idea.", "Velcro", "7", 0.7)
+    assert first[0] == PassageHit("A Swiss engineer had the idea.", "Velcro", "7", 0.7)
     assert first[1].metadata == {"labels": ["hr"]}
     assert second == []
 
@@ -34,13 +34,13 @@ def test_search_r1s_title_is_the_first_line_of_contents() -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ("only text", RetrievedPassage("only text")),
-        ({"id": 3, "title": "T", "text": "said"}, RetrievedPassage("said", "T", "3", None, {"title": "T"})),
-        ({"contents": "one line", "title": "T"}, RetrievedPassage("one line", "T", "", None, {"title": "T"})),
-        ({"contents": "T\ntext", "metadata": {"acl": 1}}, RetrievedPassage("text", "T", "", None, {"acl": 1})),
+        ("only text", PassageHit("only text")),
+        ({"id": 3, "title": "T", "text": "said"}, PassageHit("said", "T", "3", None, {"title": "T"})),
+        ({"contents": "one line", "title": "T"}, PassageHit("one line", "T", "", None, {"title": "T"})),
+        ({"contents": "T\ntext", "metadata": {"acl": 1}}, PassageHit("text", "T", "", None, {"acl": 1})),
     ],
 )
-def test_documents_come_without_scores_and_with_other_fields_too(document: Any, expected: RetrievedPassage) -> None:
+def test_documents_come_without_scores_and_with_other_fields_too(document: Any, expected: PassageHit) -> None:
     assert R1.read({"result": [[document]]}, 1) == [[expected]]
 
 

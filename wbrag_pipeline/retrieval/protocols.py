@@ -58,7 +58,7 @@ class Encoder(VectorSpace, Protocol):
 
 
 @dataclass(frozen=True)
-class RetrievedPassage:
+class PassageHit:
     """A passage that a retriever shows.
 
     id: what it calls the passage; "" where it has no ids, and the passage is then known by what it says.
@@ -78,9 +78,7 @@ class RetrievedPassage:
 class Retriever(Protocol):
     """Finds passages by questions."""
 
-    def search(
-        self, queries: Sequence[str], top_k: int, *, principal: Principal
-    ) -> Sequence[Sequence[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> Sequence[Sequence[PassageHit]]:
         """At most ``top_k`` passages of each query, in order, the best first.
 
         principal: the access labels of the reader; or UNRESTRICTED for training and evaluation, which may see
@@ -95,5 +93,5 @@ class Retriever(Protocol):
 class FetchesPassages(Protocol):
     """What a retriever may have beside: a refresh then asks for the sources of units by their ids."""
 
-    def fetch(self, ids: Sequence[str]) -> Sequence[RetrievedPassage]:
+    def fetch(self, ids: Sequence[str]) -> Sequence[PassageHit]:
         """The passages of these ids as they are now; those that are gone are left out."""

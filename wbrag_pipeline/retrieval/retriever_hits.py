@@ -19,7 +19,7 @@ import polars as pl
 from wbrag_pipeline.datasets.access_labels import BadLabels, cut_labels, read_labels, stated_labels
 from wbrag_pipeline.datasets.dates import parse_date
 from wbrag_pipeline.datasets.encodings import without_controls
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES, SHOWN, UNIT_ID
 
@@ -47,7 +47,7 @@ class ShownPassages:
         return twice["passage_id"].unique().sort().to_list()
 
 
-def tables_of_hits(questions: Sequence[str], found: Sequence[Sequence[RetrievedPassage]], asked: int) -> ShownPassages:
+def tables_of_hits(questions: Sequence[str], found: Sequence[Sequence[PassageHit]], asked: int) -> ShownPassages:
     """What was found for each question, in order, as tables. Of equal passages of one question the first counts.
 
     asked: how many were asked for; what is beyond them is left out.
@@ -85,7 +85,7 @@ class _Unusable(Exception):
     """Why a hit is left out."""
 
 
-def _row(hit: RetrievedPassage) -> _Row:
+def _row(hit: PassageHit) -> _Row:
     """The hit as a row of PASSAGES."""
     metadata = {str(key): value for key, value in hit.metadata.items()}
     text = _text(hit.text)

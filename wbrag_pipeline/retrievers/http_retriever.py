@@ -15,7 +15,7 @@ from wbrag_pipeline.generation.api_key import api_key, key_from
 from wbrag_pipeline.generation.refusals import KeyRefused, Refused, Unanswered
 from wbrag_pipeline.generation.replicas import Replicas, RetryPolicy
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES
 
 # A search takes milliseconds, so what has not come in a minute does not come.
@@ -32,7 +32,7 @@ class HttpRetriever:
         self.entry, self._policy, self._transport = entry, policy, transport
         self._shape = REPLY_SHAPES[entry.format]
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         """See the protocol. The reader is not told to the server: what he may not see is left out here.
 
         Raises InputError for a token that is missing or refused and for a ``top_k`` that the format does not know,
@@ -44,10 +44,10 @@ class HttpRetriever:
             raise InputError(f"an OpenAI vector store gives at most {most} passages, not {top_k}", hint=hint)
         size = self._shape.queries
         parts = [queries[start : start + size] for start in range(0, len(queries), size)]
-        found: list[list[list[RetrievedPassage]]] = [[] for _ in parts]
+        found: list[list[list[PassageHit]]] = [[] for _ in parts]
         lost: list[Exception] = []
 
-        def arrived(place: int, outcome: list[list[RetrievedPassage]] | Refused | Unanswered) -> None:
+        def arrived(place: int, outcome: list[list[PassageHit]] | Refused | Unanswered) -> None:
             if isinstance(outcome, Refused | Unanswered):
                 lost.append(outcome)
             else:

@@ -21,10 +21,10 @@ from typing import Any
 
 from wbrag_pipeline.errors import InputError, RetrieverError, WbragError
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage, Retriever
+from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
 
 # Gives the passages of some queries, at most so many of each where the library can be told.
-_Ask = Callable[[Sequence[str], int], list[list[RetrievedPassage]]]
+_Ask = Callable[[Sequence[str], int], list[list[PassageHit]]]
 
 
 def retriever_of(made: object, name: str) -> Retriever | None:
@@ -48,7 +48,7 @@ class _LibraryRetriever:
         self._name, self._ask = name, ask
         self._asking = threading.Lock()
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         """See the protocol. Raises RetrieverError with the library's own words."""
         try:
             with self._asking:
@@ -65,7 +65,7 @@ def _langchain(made: Any) -> _Ask | None:
         return None
     takes_k = _takes_any(made._get_relevant_documents)
 
-    def ask(queries: Sequence[str], top_k: int) -> list[list[RetrievedPassage]]:
+    def ask(queries: Sequence[str], top_k: int) -> list[list[PassageHit]]:
         # A vector store's retriever hands its keywords on to the store, which all know `k`.
         options = {"k": top_k} if takes_k and hasattr(made, "vectorstore") else {}
         return [[_of_langchain(document) for document in made.invoke(query, **options)] for query in queries]
@@ -73,19 +73,19 @@ def _langchain(made: Any) -> _Ask | None:
     return ask
 
 
-def _of_langchain(document: Any) -> RetrievedPassage:
+def _of_langchain(document: Any) -> PassageHit:
     metadata = _mapping(document.metadata)
     score = next(
         (found for key in ("score", "relevance_score") if (found := _number(metadata.get(key))) is not None), None
     )
-    return RetrievedPassage(document.page_content, "", _text(getattr(document, "id", None)), score, metadata)
+    return PassageHit(document.page_content, "", _text(getattr(document, "id", None)), score, metadata)
 
 
 def _llamaindex(made: Any) -> _Ask | None:
     if not (callable(getattr(made, "retrieve", None)) and callable(getattr(made, "_retrieve", None))):
         return None
 
-    def ask(queries: Sequence[str], top_k: int) -> list[list[RetrievedPassage]]:
+    def ask(queries: Sequence[str], top_k: int) -> list[list[PassageHit]]:
         if isinstance(getattr(made, "similarity_top_k", None), int) and made.similarity_top_k != top_k:
             made.similarity_top_k = top_k
         return [[_of_llamaindex(found) for found in made.retrieve(query)] for query in queries]
@@ -93,9 +93,9 @@ def _llamaindex(made: Any) -> _Ask | None:
     return ask
 
 
-def _of_llamaindex(found: Any) -> RetrievedPassage:
+def _of_llamaindex(found: Any) -> PassageHit:
     node = found.node
-    return RetrievedPassage(node.get_content(), "", _text(node.node_id), found.score, _mapping(node.metadata))
+    return PassageHit(node.get_content(), "", _text(node.node_id), found.score, _mapping(node.metadata))
 
 
 def _haystack(made: Any) -> _Ask | None:
@@ -104,7 +104,7 @@ def _haystack(made: Any) -> _Ask | None:
         return None
     takes_k = "top_k" in parameters
 
-    def ask(queries: Sequence[str], top_k: int) -> list[list[RetrievedPassage]]:
+    def ask(queries: Sequence[str], top_k: int) -> list[list[PassageHit]]:
         if callable(warm_up := getattr(made, "warm_up", None)):
             warm_up()
         options = {"top_k": top_k} if takes_k else {}
@@ -114,8 +114,8 @@ def _haystack(made: Any) -> _Ask | None:
     return ask
 
 
-def _of_haystack(document: Any) -> RetrievedPassage:
-    return RetrievedPassage(document.content or "", "", _text(document.id), document.score, _mapping(document.meta))
+def _of_haystack(document: Any) -> PassageHit:
+    return PassageHit(document.content or "", "", _text(document.id), document.score, _mapping(document.meta))
 
 
 def parameters_of(function: Any) -> Mapping[str, inspect.Parameter]:

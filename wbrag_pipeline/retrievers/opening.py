@@ -11,7 +11,7 @@ from typing import Any
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.errors import InputError, RetrieverError, WbragError
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage, Retriever
+from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
 from wbrag_pipeline.retrievers.http_retriever import HttpRetriever
 from wbrag_pipeline.retrievers.library_retrievers import not_a_retriever, parameters_of, retriever_of
 from wbrag_pipeline.storage import sha256_of_text
@@ -47,9 +47,7 @@ class _RetrieverOfEachDepth:
         self._make, self._made = make, dict[int, Retriever]()
         self._making = threading.Lock()
 
-    def search(
-        self, queries: Sequence[str], top_k: int, *, principal: Principal
-    ) -> Sequence[Sequence[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> Sequence[Sequence[PassageHit]]:
         """See the protocol."""
         with self._making:
             if top_k not in self._made:
@@ -63,13 +61,13 @@ class _WithIdsOfTexts:
 
     retriever: Retriever
 
-    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         """See the protocol."""
         found = self.retriever.search(queries, top_k, principal=principal)
         return [[_with_id_of_text(passage) for passage in hits] for hits in found]
 
 
-def _with_id_of_text(passage: RetrievedPassage) -> RetrievedPassage:
+def _with_id_of_text(passage: PassageHit) -> PassageHit:
     told = sha256_of_text(str(passage.text))[:_DIGITS]
     return replace(passage, id=f"{passage.id}#{told}") if passage.id else passage
 

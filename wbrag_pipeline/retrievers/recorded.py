@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.retrieval.access import Principal, Unrestricted
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage, Retriever
+from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
 from wbrag_pipeline.retrieval.retriever_hits import ShownPassages, tables_of_hits
 from wbrag_pipeline.tables import SHOWN_LATER
 
@@ -27,9 +27,7 @@ class RecordedRetriever:
         self._found: dict[str, pl.DataFrame] = {}
         self._learn(known)
 
-    def search(
-        self, queries: Sequence[str], top_k: int, *, principal: Principal
-    ) -> Sequence[Sequence[RetrievedPassage]]:
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> Sequence[Sequence[PassageHit]]:
         """See the protocol."""
         if not isinstance(principal, Unrestricted):
             return self._live.search(queries, top_k, principal=principal)
@@ -46,7 +44,7 @@ class RecordedRetriever:
             str(question): part for (question,), part in rows.partition_by("question", as_dict=True).items()
         }
 
-    def _stored(self, query: str, top_k: int) -> list[RetrievedPassage]:
+    def _stored(self, query: str, top_k: int) -> list[PassageHit]:
         rows = self._found.get(query)
         return [] if rows is None else [_passage(row) for row in rows.head(top_k).iter_rows(named=True)]
 
@@ -58,6 +56,6 @@ def rows_with_passages(shown: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFr
     return SHOWN_LATER.check(there)
 
 
-def _passage(row: Mapping[str, Any]) -> RetrievedPassage:
+def _passage(row: Mapping[str, Any]) -> PassageHit:
     metadata = {"source": row["source"], "labels": row["labels"], "date": row["said_at"]}
-    return RetrievedPassage(row["text"], row["title"], row["passage_id"], row["score"], metadata)
+    return PassageHit(row["text"], row["title"], row["passage_id"], row["score"], metadata)

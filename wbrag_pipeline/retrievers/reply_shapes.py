@@ -17,7 +17,7 @@ from wbrag_pipeline.datasets.corpora import split_contents
 from wbrag_pipeline.datasets.records import kind_of
 from wbrag_pipeline.datasets.retriever_entry import RetrieverFormat
 from wbrag_pipeline.generation.reply_body import Malformed
-from wbrag_pipeline.retrieval.protocols import RetrievedPassage
+from wbrag_pipeline.retrieval.protocols import PassageHit
 
 _QUERIES_AT_ONCE = 32
 _MOST_OF_OPENAI = 50  # its API's own limit
@@ -38,7 +38,7 @@ class ReplyShape:
             return {"query": queries[0], "max_num_results": top_k}
         return {"queries": list(queries), "topk": top_k, "return_scores": True}
 
-    def read(self, reply: Any, queries: int) -> list[list[RetrievedPassage]]:
+    def read(self, reply: Any, queries: int) -> list[list[PassageHit]]:
         """The passages of each of so many queries. Raises Malformed."""
         return [_openai(reply)] if self.format == "openai" else _search_r1(reply, queries)
 
@@ -49,14 +49,14 @@ REPLY_SHAPES: dict[RetrieverFormat, ReplyShape] = {
 }
 
 
-def _search_r1(reply: Any, queries: int) -> list[list[RetrievedPassage]]:
+def _search_r1(reply: Any, queries: int) -> list[list[PassageHit]]:
     result = _field(reply, "result", list)
     if len(result) != queries:
         raise Malformed(f"{len(result)} lists of passages for {queries} queries")
     return [[_document(hit) for hit in _list(hits, "a list in 'result'")] for hits in result]
 
 
-def _document(hit: Any) -> RetrievedPassage:
+def _document(hit: Any) -> PassageHit:
     """One hit: a document, or a document with its score beside it."""
     document, score = hit, None
     if isinstance(hit, Mapping) and "document" in hit:
@@ -73,16 +73,14 @@ def _document(hit: Any) -> RetrievedPassage:
         if not text:
             raise Malformed("a document without contents and without text")
     named = document.get("title")
-    return RetrievedPassage(
-        text, title or (named if isinstance(named, str) else ""), _id(document), score, _of(document)
-    )
+    return PassageHit(text, title or (named if isinstance(named, str) else ""), _id(document), score, _of(document))
 
 
-def _openai(reply: Any) -> list[RetrievedPassage]:
+def _openai(reply: Any) -> list[PassageHit]:
     return [_result(item) for item in _field(reply, "data", list)]
 
 
-def _result(item: Any) -> RetrievedPassage:
+def _result(item: Any) -> PassageHit:
     if not isinstance(item, Mapping):
         raise Malformed(f"a result that is {kind_of(item)}")
     pieces = [_field(piece, "text", str) for piece in _field(item, "content", list)]
@@ -90,7 +88,7 @@ def _result(item: Any) -> RetrievedPassage:
     metadata = dict(attributes) if isinstance(attributes, Mapping) else {}
     if isinstance(name, str):
         metadata = {"source": name, **metadata, "title": name}
-    return RetrievedPassage("\n".join(pieces), "", _id(item, "file_id"), item.get("score"), metadata)
+    return PassageHit("\n".join(pieces), "", _id(item, "file_id"), item.get("score"), metadata)
 
 
 def _of(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,20 +13,18 @@ from typing import Any
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal
-from wbrag_pipeline.retrieval.protocols import FetchesPassages, RetrievedPassage, Retriever
+from wbrag_pipeline.retrieval.protocols import FetchesPassages, PassageHit, Retriever
 from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrievers.library_retrievers import retriever_of
 from wbrag_pipeline.testing.conformance import Conformance, made_once
 
 # Odd characters, since corpora have them; the last one is for readers with both labels alone.
 TRIAL_PASSAGES = (
-    RetrievedPassage("The parcel tariff of Aldermoor rose to nine crowns in spring.", "Aldermoor", "town-1"),
-    RetrievedPassage("Brindle harbour is closed to ferries from November on.", "Brindle", "town-2"),
-    RetrievedPassage(
-        "Ćevapi and “größe” cost 5 € — naïve 漢字 🚢, said O'Neil; DROP TABLE x.", "Odd & ends", "odd:3/ä?"
-    ),
-    RetrievedPassage("The library of Carnwath lends maps, globes and a stuffed owl.", "Carnwath", "town-4"),
-    RetrievedPassage(
+    PassageHit("The parcel tariff of Aldermoor rose to nine crowns in spring.", "Aldermoor", "town-1"),
+    PassageHit("Brindle harbour is closed to ferries from November on.", "Brindle", "town-2"),
+    PassageHit("Ćevapi and “größe” cost 5 € — naïve 漢字 🚢, said O'Neil; DROP TABLE x.", "Odd & ends", "odd:3/ä?"),
+    PassageHit("The library of Carnwath lends maps, globes and a stuffed owl.", "Carnwath", "town-4"),
+    PassageHit(
         "The salary list of Dunmere lies in the third cabinet.",
         "Dunmere",
         "secret-5",
@@ -45,7 +43,7 @@ TRIAL_QUESTIONS = (
 _ODD_QUESTIONS = ("?", "'; DROP TABLE x; --", "漢字 🚢", "a" * 2000, "tariff\n\ttariff", "(tariff AND [owl")
 
 
-def by_words(query: str) -> list[RetrievedPassage]:
+def by_words(query: str) -> list[PassageHit]:
     """TRIAL_PASSAGES by the share of the query's words in them, the best first: a search engine for trials."""
 
     def words(text: str) -> set[str]:
@@ -54,10 +52,7 @@ def by_words(query: str) -> list[RetrievedPassage]:
     asked = words(query)
     scored = [(len(asked & words(f"{one.title} {one.text}")) / max(1, len(asked)), one) for one in TRIAL_PASSAGES]
     order = sorted(range(len(scored)), key=lambda place: -scored[place][0])
-    return [
-        RetrievedPassage(one.text, one.title, one.id, score, one.metadata)
-        for score, one in (scored[at] for at in order)
-    ]
+    return [PassageHit(one.text, one.title, one.id, score, one.metadata) for score, one in (scored[at] for at in order)]
 
 
 class RetrieverConformance(Conformance):
@@ -184,7 +179,7 @@ class RetrieverConformance(Conformance):
 
     def _search(
         self, queries: Sequence[str], top_k: int, reader: Principal = UNRESTRICTED
-    ) -> Sequence[Sequence[RetrievedPassage]]:
+    ) -> Sequence[Sequence[PassageHit]]:
         try:
             found = self.retriever.search(list(queries), top_k, principal=reader)
         except WbragError as error:
@@ -193,5 +188,5 @@ class RetrieverConformance(Conformance):
         return found
 
 
-def _texts(found: Sequence[Sequence[RetrievedPassage]]) -> list[list[str]]:
+def _texts(found: Sequence[Sequence[PassageHit]]) -> list[list[str]]:
     return [[hit.text for hit in hits] for hits in found]
