@@ -74,6 +74,8 @@ def corpus_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     now: dict[str, str] = {}
     requests = []
     for corpus in _indexed(settings):
+        if registry.corpus(corpus).retriever is not None:
+            continue  # it has no files; every night it is asked anew
         now[corpus] = source_fingerprint(registry.corpus(corpus))
         try:
             state = current_state(settings, corpus)

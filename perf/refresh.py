@@ -19,7 +19,8 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.registry import Corpus, Registry
+from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.corpus import current_state
 from wbrag_pipeline.retrieval.encoder import load_encoder

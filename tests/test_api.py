@@ -33,6 +33,7 @@ def test_the_names_are_these() -> None:
         "WbragError",
         "add_benchmark",
         "add_corpus",
+        "add_retriever",
         "ask",
         "evaluate",
         "open_knowledge_base",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.api import Reply as Reply
     from wbrag_pipeline.api import add_benchmark as add_benchmark
     from wbrag_pipeline.api import add_corpus as add_corpus
+    from wbrag_pipeline.api import add_retriever as add_retriever
     from wbrag_pipeline.api import ask as ask
     from wbrag_pipeline.api import evaluate as evaluate
     from wbrag_pipeline.api import open_knowledge_base as open_knowledge_base
@@ -49,6 +50,7 @@ _WHERE = {
     "WbragError": "errors",
     "add_benchmark": "api",
     "add_corpus": "api",
+    "add_retriever": "api",
     "ask": "api",
     "evaluate": "api",
     "open_knowledge_base": "api",

@@ -67,6 +67,37 @@ def add_corpus(
     return added.passages
 
 
+def add_retriever(
+    name: str,
+    *,
+    url: str = "",
+    format: Literal["search-r1", "openai"] = "search-r1",
+    token_env: str = "",
+    entry_point: str = "",
+    ids: Literal["given", "text"] = "given",
+    question: str = "",
+    settings: Settings | None = None,
+    replace: bool = False,
+) -> int:
+    """Register a search engine of your own in the place of a corpus; gives how many passages it showed on trial.
+
+    url: the address that is asked, in the shape ``format``; token_env: the environment variable that holds its token.
+    entry_point: in the place of a url, ``package.module:function`` that gives a retriever of LangChain, LlamaIndex,
+        Haystack or this package's own protocol.
+    ids: "text" where ids are those of whole documents. question: what it is asked on trial.
+
+    Raises InputError for what cannot be used, RetrieverError where it cannot be asked; nothing is changed then.
+    """
+    from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
+    from wbrag_pipeline.retrievers import adding_retriever
+
+    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
+    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
+    entry = RetrieverEntry.parse(given)
+    home = _or_default(settings).home
+    return adding_retriever.add_retriever(home, name, entry, question=question, replace=replace).trial.passages.height
+
+
 def add_benchmark(
     name: str,
     *,
@@ -128,8 +159,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
     from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-    from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.refresh.corpus_stages import is_fresh, refresh_corpus
     from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -141,7 +171,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     check_before_a_run(settings, [entry])
     with at_work(settings.layout, f"indexing of {entry.corpus}", run=run, alone=[corpus_lock(entry.corpus)]):
         registry = Registry.load(settings.home)
-        if not is_fresh(settings, registry.corpus(entry.corpus)):
+        if not is_fresh(settings, registry, entry.corpus):
             refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
     mine = [benchmark_lock(settings.variant, benchmark)]
     with (
@@ -218,11 +248,11 @@ def open_knowledge_base(corpus: str, settings: Settings | None = None) -> Knowle
 
     Raises NotBuiltError before the corpus was indexed, IntegrityError for a damaged index.
     """
-    from wbrag_pipeline.retrieval import corpus as indexed
     from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrievers.opened_base import open_base
 
     settings = _or_default(settings)
-    return indexed.open_knowledge_base(settings, corpus, load_encoder(settings.encoder))
+    return open_base(settings, corpus, load_encoder(settings.encoder))
 
 
 def _or_default(settings: Settings | None) -> Settings:

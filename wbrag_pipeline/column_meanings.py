@@ -8,6 +8,8 @@ from __future__ import annotations
 
 TABLES = {
     "passages": "A corpus: one row per passage.",
+    "shown": "What a retriever of your own showed for each question: one row per question and passage.",
+    "shown_later": "What it showed since for questions that a method asked in the middle of an answer.",
     "corpus_changes": "What changed in a corpus since the state that is served: one row per changed passage.",
     "retired_units": "Served units whose sources changed, of any variant, and what became of them.",
     "split": "The questions of one split, as they are read from its file.",
@@ -27,6 +29,7 @@ COLUMNS = {
     "answer_rag": "Answer with the top K passages.",
     "answer_with": "Answer with the corpus and the units.",
     "answer_without": "Answer with the corpus alone.",
+    "asked": "How many passages the retriever was asked for.",
     "benchmark": "Name of the benchmark.",
     "change": "`added`, `updated`, `relabelled` or `deleted`.",
     "content_hash": "SHA-256 of title and text; a passage that was moved or relabelled keeps it.",

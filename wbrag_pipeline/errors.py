@@ -11,6 +11,7 @@
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
+    ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
     ├── ServerError       (1)  a server that is asked for passages cannot be reached, or refuses
     ├── EndpointError     (1)  a server that answers for the generator cannot be reached, or stops answering
     └── TooManyFailedError (1) a generator failed more calls than the settings allow
@@ -136,6 +137,14 @@ class VectorStoreError(WbragError):
     def __init__(self, store: str, reason: str) -> None:
         self.store, self.reason = store, reason
         super().__init__(f"{store}: {reason} (when that is put right, give the same command again)")
+
+
+class RetrieverError(WbragError):
+    """A retriever of the user's own cannot be reached, refuses, or answers what cannot be used; nothing was changed."""
+
+    def __init__(self, retriever: str, reason: str) -> None:
+        self.retriever, self.reason = retriever, reason
+        super().__init__(f"{retriever}: {reason} (nothing was changed; when that is put right, give the command again)")
 
 
 class ServerError(WbragError):

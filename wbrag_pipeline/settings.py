@@ -19,7 +19,7 @@ from pydantic import field_validator
 from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates
-from wbrag_pipeline.home import CORPUS_TABLES, Home, path_name
+from wbrag_pipeline.home import CORPUS_TABLES, SOURCE_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.store_address import parse_store
 
@@ -132,6 +132,13 @@ class Settings(Gates):
         "Private data that keeps a unit from being published; or none",
         changes="curated_units",
     )
+    merge: Literal["auto", "score", "rescore", "rrf"] = _setting(
+        "auto",
+        "How passages and units are merged: score, by the encoder's scores of both; rescore, the same for a retriever "
+        "of yours, whose passages are scored again; rrf, by rank; auto is score over an index and rescore over a "
+        "retriever",
+        changes="evaluation",
+    )
     skip_bad: bool = _setting(
         False, "Leave out and count documents and rows of a corpus that cannot be read, or refuse the corpus"
     )
@@ -236,7 +243,7 @@ class Settings(Gates):
     def variant_of(self, table: str) -> str:
         """All settings that change ``table``, as one path component: engines by name, others where not the default."""
         if table in CORPUS_TABLES:
-            return "" if table == "passages" else self.search_space
+            return "" if table in SOURCE_TABLES else self.search_space
         place = TABLES_IN_ORDER.index(table)
         facts = [
             (setting, getattr(self, setting.name))

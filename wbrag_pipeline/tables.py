@@ -136,6 +136,26 @@ PASSAGES = Table(
     ("passage_id",),
 )
 
+# What a retriever of the user's own showed for each question that was asked of it, when its passages were last read.
+# `asked` is the K it was asked for. A question that found nothing has one row, of rank 0 and without a passage.
+SHOWN = Table(
+    "shown",
+    pl.Schema(
+        {
+            "question": pl.String(),
+            "asked": pl.Int32(),
+            "rank": pl.Int32(),
+            "passage_id": pl.String(),
+            "score": pl.Float32(),
+        }
+    ),
+    ("question", "rank"),
+)
+
+# What it showed since then for questions that training did not know before: those that a method asks in the middle of
+# an answer. With the passages themselves, which are in no other table.
+SHOWN_LATER = Table("shown_later", pl.Schema({**SHOWN.schema, **PASSAGES.schema}), SHOWN.key)
+
 # What a corpus gained and lost since the state that is served: no row for a passage that stayed as it was. `change` is
 # "added" (no old hash), "updated", "relabelled" (both hashes are the same) or "deleted" (no new hash).
 CORPUS_CHANGES = Table(

@@ -16,8 +16,9 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.blocks import Block
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.passage_cutting import cut_blocks, cut_text, size_of
-from wbrag_pipeline.datasets.registry import Corpus, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval import reading_limit
 from wbrag_pipeline.retrieval.corpus import source_fingerprint

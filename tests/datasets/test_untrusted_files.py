@@ -19,7 +19,8 @@ from wbrag_pipeline.datasets import document_kinds, text_lines
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.registry import Corpus, Registry
+from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import read_passages
 from wbrag_pipeline.refresh.planning import plan_refresh

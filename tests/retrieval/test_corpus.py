@@ -10,14 +10,14 @@ import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
 from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, ColumnMap
-from wbrag_pipeline.datasets.registry import Corpus
+from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
     commit_state,
     committed_state,
     current_state,
-    is_fresh,
+    is_in_step,
     note_source,
     open_knowledge_base,
     source_fingerprint,
@@ -49,20 +49,20 @@ def settings(tmp_path: Path) -> Settings:
 def test_an_index_is_fresh_for_the_very_file_it_was_made_from(
     settings: Settings, source: Path, compass: CompassEncoder, tmp_path: Path
 ) -> None:
-    assert not is_fresh(settings, Corpus("c", source))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
     store(settings, source, {"a": 0.0})
-    assert not is_fresh(settings, Corpus("c", source))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
     build_corpus_index(settings, "c", compass)
-    assert not is_fresh(settings, Corpus("c", source))  # units may still be of another state
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))  # units may still be of another state
     commit_state(settings, "c")
-    assert is_fresh(settings, Corpus("c", source))
+    assert is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
     # Another file of the same size, older than the index: what a corpus added with --replace may be.
     other = tmp_path / "other.jsonl"
     other.write_text("two", encoding="utf-8")
     os.utime(other, (1, 1))
-    assert not is_fresh(settings, Corpus("c", other))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", other)))
     source.write_text("changed", encoding="utf-8")
-    assert not is_fresh(settings, Corpus("c", source))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
 
 
 def test_a_folder_is_fresh_until_one_of_its_files_changes(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
     assert open_knowledge_base(settings, "c", compass).search(["0"], 1)["passage_id"].to_list() == ["a"]
     with pytest.raises(IntegrityError, match="--refresh"):
         open_knowledge_base(settings, "c", compass, for_training=True)
-    assert not is_fresh(settings, Corpus("c", source))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
     build_corpus_index(settings, "c", compass)
     served = open_knowledge_base(settings, "c", compass, for_training=True)
     assert served.search(["0"], 1)["passage_id"].to_list() == ["b"]
@@ -158,7 +158,7 @@ def test_a_note_of_another_table_is_not_believed(settings: Settings, source: Pat
     note_source(settings, "c", source_fingerprint(Corpus("c", source)), passages_of({"a": 5.0}))
     build_corpus_index(settings, "c", compass)
     commit_state(settings, "c")
-    assert not is_fresh(settings, Corpus("c", source))
+    assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
 
 
 def test_only_what_is_new_is_encoded(settings: Settings, source: Path, compass: CompassEncoder) -> None:

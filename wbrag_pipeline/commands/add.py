@@ -1,4 +1,4 @@
-"""``wbrag add``: bring an own corpus or benchmark."""
+"""``wbrag add``: bring an own corpus, retriever, benchmark or log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Add a corpus, a benchmark or a log to the registry."
+    no_args_is_help=True, rich_markup_mode=None, help="Add a corpus, a retriever, a benchmark or a log to the registry."
 )
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
@@ -70,9 +70,50 @@ def corpus(
     for line in added.bad.told():
         say(line)
     if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
-        is_cut = split or added.corpus.path.is_dir()
+        is_cut = split or path.expanduser().is_dir()
         say(f"{found}" + ("" if is_cut else "; --replace --split cuts long rows into parts"))
     reload_code_location(settings)
+
+
+@app.command()
+@with_settings("home")
+def retriever(
+    name: Annotated[str, typer.Argument(help="Name that it has in the place of a corpus.")],
+    url: Annotated[str, typer.Option(help="Address that is asked, for example http://localhost:8000/retrieve.")] = "",
+    format: Annotated[str, typer.Option(help="How it is asked over HTTP: search-r1 or openai.")] = "search-r1",
+    token_env: Annotated[str, typer.Option(help="Environment variable that holds the bearer token.")] = "",
+    entry_point: Annotated[
+        str, typer.Option(help="package.module:function that gives a LangChain, LlamaIndex or Haystack retriever.")
+    ] = "",
+    ids: Annotated[
+        str, typer.Option(help="given: an id is a passage's; text: it is a document's, so the text is added to it.")
+    ] = "given",
+    question: Annotated[str, typer.Option(help="What it is asked on trial.")] = "",
+    description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
+    replace: Replace = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Register a search engine of your own in the place of a corpus; it is asked one question on trial.
+
+    Example: wbrag add retriever support --url http://localhost:8000/retrieve --token-env SUPPORT_TOKEN
+    """
+    from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
+    from wbrag_pipeline.retrievers.adding_retriever import add_retriever
+    from wbrag_pipeline.terminal import on_one_line
+
+    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
+    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
+    added = add_retriever(
+        settings.home, name, RetrieverEntry.parse(given), description, question=question, replace=replace
+    )
+    passages = added.trial.passages
+    labelled = int((passages["labels"].list.len() > 0).sum())
+    say(f"retriever {name}: {passages.height} passages on trial, {labelled} with labels ({added.file})")
+    for title, text in passages.select("title", "text").head(3).iter_rows():
+        say(f"  {on_one_line(title)}: {on_one_line(text)[:90]}{'…' if len(text) > 90 else ''}")
+    for reason, count in added.trial.left_out.items():
+        say(f"left out: {count} times {reason}")
 
 
 @app.command()

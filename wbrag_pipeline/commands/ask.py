@@ -42,8 +42,8 @@ def ask(
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.releases.store import current
-    from wbrag_pipeline.retrieval.corpus import open_knowledge_base
     from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrievers.opened_base import open_base
     from wbrag_pipeline.run_locks import at_work
     from wbrag_pipeline.serving.served_system import served_system
 
@@ -57,7 +57,7 @@ def ask(
     # An answer is kept in the completion cache, which forgetting empties.
     with at_work(settings.layout, "wbrag ask", tell=partial(say, err=True)):
         release = current(settings.releases(name))
-        corpus = open_knowledge_base(settings, entry.corpus, load_encoder(settings.encoder))
+        corpus = open_base(settings, entry.corpus, load_encoder(settings.encoder))
         system = served_system(release, settings, entry.corpus, corpus, entry.task, deployed_generator)
         if unrestricted:
             system = system.unrestricted()

@@ -107,7 +107,8 @@ def _registry(settings: Settings) -> str:
     from wbrag_pipeline.datasets.registry import Registry
 
     registry = Registry.load(settings.home)
-    missing = [corpus.path for corpus in registry.corpora.values() if not corpus.path.exists()]
+    files = [path for corpus in registry.corpora.values() for path in corpus.files]
+    missing = [path for path in files if not path.exists()]
     missing += [
         path
         for entry in registry.benchmarks.values()

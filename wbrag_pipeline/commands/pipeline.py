@@ -110,11 +110,11 @@ def _train(settings: Settings, entries: Sequence[Benchmark]) -> None:
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
     """Index the benchmarks' corpora where their files have changed since, or all of them with ``refresh``."""
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.retrieval.corpus import is_fresh
+    from wbrag_pipeline.refresh.corpus_stages import is_fresh
 
     registry = Registry.load(settings.home)
     corpora = dict.fromkeys(registry.benchmark(name).corpus for name in benchmarks)
-    stale = [name for name in corpora if refresh or not is_fresh(settings, registry.corpus(name))]
+    stale = [name for name in corpora if refresh or not is_fresh(settings, registry, name)]
     if not stale:
         return
     with dagster_instance(settings) as instance:

@@ -78,11 +78,13 @@ def _refresh(settings: Settings, registry: Registry, corpus: str, *, allow_delet
     from wbrag_pipeline.commands.pipeline import run_refresh, train_again
     from wbrag_pipeline.commands.publish import say_what_to_publish
     from wbrag_pipeline.lineage.refreshes import summary
+    from wbrag_pipeline.refresh.corpus_stages import is_fresh
     from wbrag_pipeline.refresh.retiring import other_encoders
-    from wbrag_pipeline.retrieval.corpus import committed_state, is_fresh
+    from wbrag_pipeline.retrieval.corpus import committed_state
     from wbrag_pipeline.retrieval.passage_changes import counts
 
-    if is_fresh(settings, registry.corpus(corpus)):
+    # What a retriever shows now is not known before it is asked.
+    if registry.corpus(corpus).retriever is None and is_fresh(settings, registry, corpus):
         say(f"corpus {corpus}: its files have not changed")
         return
     first = committed_state(settings, corpus) is None

@@ -72,7 +72,7 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
         first = " && ".join(f"wbrag publish {name} --to '{entry.target}' --remove" for entry in published)
         raise InputError("its units are published", field="name", hint=f"take them out first: {first}")
     say(f"goes: {plan.entry}, and {len(plan.files):,} files that were made of it ({plan.bytes:,} bytes)")
-    say(f"stays: {', '.join(map(str, plan.yours))}; lineage, completion cache and ledger")
+    say(f"stays: {'; '.join([*map(str, plan.yours), 'lineage, completion cache and ledger'])}")
     if dry_run:
         say("nothing was changed")
         return

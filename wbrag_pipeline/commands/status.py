@@ -32,7 +32,7 @@ def status(settings: Settings) -> None:
     )
     corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
     for corpus in registry.corpora.values():
-        corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), str(corpus.path))
+        corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), corpus.place)
     benchmarks = Table(title="Benchmarks", title_justify="left")
     for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
         # Names must be there whole: they are what is typed.

@@ -11,16 +11,15 @@ import yaml
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.corpus_entry import Corpus, absolute_path
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.passage_cutting import WORDS_A_PASSAGE
 from wbrag_pipeline.datasets.registry import (
     Answers,
     Benchmark,
-    Corpus,
     EntryKind,
     Overlap,
     Registry,
-    absolute_path,
     check_name,
     is_built_in,
 )
@@ -79,20 +78,21 @@ def add_corpus(
     ``read_corpus`` refuses the corpus.
     """
     file = free_entry(home, "corpora", name, list(Registry.load(home).corpora), replace)
+    there = absolute_path(path)
     corpus = Corpus(
         name,
-        absolute_path(path),
+        there,
         description,
         WORDS_A_PASSAGE if split else 0,
         ColumnMap.parse(columns, PASSAGE_NAMES),
     )
     bad = BadDocuments(skip=skip_bad)
-    if split and corpus.path.is_dir():
+    if split and there.is_dir():
         raise InputError("a folder is always cut into passages", field="--split", hint="leave --split out")
-    passages = read_corpus(corpus.path, bad, corpus.columns, corpus.split)
+    passages = read_corpus(there, bad, corpus.columns, corpus.split)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
-    entry = {"path": str(corpus.path), "description": description}
+    entry = {"path": str(there), "description": description}
     write_entry(file, {**entry, "map": str(corpus.columns), "split": str(corpus.split or "")})
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)

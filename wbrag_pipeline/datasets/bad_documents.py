@@ -22,13 +22,15 @@ class BadDocuments:
 
     skip: False refuses the first one; True leaves each out and counts it. links: to folders, which are not followed.
     passed_over: files by their ending, of kinds that are not read. without_text: documents in which there was none.
-    controls: control characters that were taken out. cut: rows that were cut into parts.
+    controls: control characters that were taken out. cut: rows that were cut into parts. notes: lines on what a
+    retriever showed and was not taken.
     """
 
     def __init__(self, *, skip: bool = False) -> None:
         self.skip = skip
         self.count = self.links = self.without_text = self.controls = self.cut = 0
         self.passed_over: Counter[str] = Counter()
+        self.notes: list[str] = []
         self._install: dict[str, str] = {}
         self._told: list[str] = []
         self._first_empty: list[str] = []
@@ -82,6 +84,7 @@ class BadDocuments:
             yield f"long rows that were cut into parts: {self.cut:,}"
         if self.controls:
             yield f"control characters taken out: {self.controls:,}"
+        yield from self.notes
 
     def _counts(self, endings: list[str]) -> str:
         """``.html 6, .pdf 3``, the most frequent first."""

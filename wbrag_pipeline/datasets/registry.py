@@ -7,6 +7,13 @@
     map: text=body,labels=groups    # names of columns, where the file has its own; see datasets.column_map
     split: "100"                    # rows of more words are cut into parts of so many; they are not when left out
 
+A corpus may be a retriever of the user's own, which has, in the place of ``path`` (see ``retriever_entry``)::
+
+    url: http://localhost:8000/retrieve
+    format: search-r1               # or openai
+    token_env: SUPPORT_TOKEN        # the variable that holds the token; or, in the place of all three:
+    entry_point: my_package.retrieval:make_retriever
+
 ``benchmarks/nq.yaml``::
 
     task: open_qa                   # see datasets.tasks
@@ -31,7 +38,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast, get_args
@@ -39,12 +46,12 @@ from typing import Literal, NoReturn, cast, get_args
 import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
+from wbrag_pipeline.datasets.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.corpus_entry import Corpus, corpus_of, entry_columns, path_of
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.quoting import name_of
 from wbrag_pipeline.datasets.splits import Splits, read_splits
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones, read_tombstones
@@ -56,23 +63,8 @@ Overlap = Literal["refuse", "drop"]
 Answers = Literal["given", "none"]
 
 BUILT_IN = Path(__file__).parent / "builtin"
-_FEWEST_WORDS = 10  # of a part
 # Names are path components and Dagster partition keys.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A knowledge base: ``path`` is absolute, a file or a folder that ``read_corpus`` takes with ``columns``.
-
-    split: most words of a part that long rows are cut into; 0 where they are not cut.
-    """
-
-    name: str
-    path: Path
-    description: str = ""
-    split: int = 0
-    columns: ColumnMap = AS_IN_FILE
 
 
 @dataclass(frozen=True)
@@ -142,10 +134,7 @@ class Registry:
         Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
         for file in _entries("corpora", home):
-            fields = fields_of(file, required=("path",), optional=("description", "map", "split"))
-            path, split = _path(file, fields["path"]), _split(file, fields.get("split", ""))
-            columns = _columns(file, fields, PASSAGE_NAMES)
-            corpora[file.stem] = Corpus(file.stem, path, fields.get("description", ""), split, columns)
+            corpora[file.stem] = corpus_of(file)
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home):
             benchmarks[file.stem] = _benchmark(file, corpora)
@@ -175,6 +164,8 @@ class Registry:
         Raises InputError for an unknown name or a file that cannot be taken.
         """
         entry = self.corpus(corpus)
+        if entry.path is None:
+            raise InputError(f"{corpus!r} is a retriever and has no file to read", field="corpus")
         _require(entry.path, f"corpora/{corpus}.yaml")
         found = read_corpus(entry.path, bad, entry.columns, entry.split, first)
         return self.forgotten.without_forgotten_passages(found, corpus)
@@ -259,13 +250,13 @@ def _benchmark(file: Path, corpora: dict[str, Corpus]) -> Benchmark:
         task=fields["task"],
         metric=metric,
         corpus=fields["corpus"],
-        train=_path(file, fields["train"]),
-        test=_path(file, fields["test"]) if fields.get("test") else None,
+        train=path_of(file, fields["train"]),
+        test=path_of(file, fields["test"]) if fields.get("test") else None,
         description=fields.get("description", ""),
         answers=cast(Answers, fields.get("answers", "given")),
         overlap=cast(Overlap, fields.get("overlap", "refuse")),
         source=fields.get("source", ""),
-        columns=_columns(file, fields, LOG_NAMES if log else QUESTION_NAMES),
+        columns=entry_columns(file, fields, LOG_NAMES if log else QUESTION_NAMES),
         log=log,
         up_from=_number(file, fields),
         keep_personal=fields.get("personal") == "keep",
@@ -286,35 +277,3 @@ def finite_number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(text)
     return number
-
-
-def _split(file: Path, value: str) -> int:
-    if value and not (value.isascii() and value.isdigit() and len(value) < 6 and int(value) >= _FEWEST_WORDS):
-        hint = f'for example "100"; at least {_FEWEST_WORDS}'
-        raise InputError(f"{value!r} is no number of words", file=file, field="split", hint=hint)
-    return int(value or 0)
-
-
-def _columns(file: Path, fields: dict[str, str], names: Mapping[str, str]) -> ColumnMap:
-    try:
-        return ColumnMap.parse(fields.get("map", ""), names)
-    except InputError as error:
-        raise InputError(error.problem, file=file, field="map", hint=error.hint) from None
-
-
-def absolute_path(path: Path) -> Path:
-    """The path from the root on, ``~`` in it replaced.
-
-    Raises InputError for the home of somebody who has none, and for a name that no file of the registry can hold.
-    """
-    if name_of(path) != str(path):
-        raise InputError("has a name that is not UTF-8", file=name_of(path), hint="rename it")
-    try:
-        return Path(os.path.abspath(path.expanduser()))
-    except RuntimeError:
-        raise InputError("begins with the home folder of an unknown user", file=path, hint="write it in full") from None
-
-
-def _path(file: Path, value: str) -> Path:
-    # Links are kept: the hub's cache keeps a file's name in its link and a hash as the file it leads to.
-    return absolute_path(Path(value) if value.startswith("~") else file.parent / value)

@@ -39,7 +39,7 @@ def plan_removal(home: Home, kind: Kind, name: str) -> Removal:
     """
     registry = Registry.load(home.folder)
     if kind == "corpus":
-        yours: tuple[Path, ...] = (registry.corpus(name).path,)
+        yours = tuple(registry.corpus(name).files)
         if over := registry.benchmarks_of(name):
             hint = " && ".join(f"wbrag remove benchmark {benchmark}" for benchmark in over)
             raise InputError(f"the benchmarks {', '.join(over)} are over it", field="corpus", hint=f"first: {hint}")

@@ -17,7 +17,7 @@ from wbrag_pipeline.estimation.sampled_corpus import sampled_corpus
 from wbrag_pipeline.estimation.token_rule import TokenRule
 from wbrag_pipeline.estimation.worlds import EXPECTED, WORLDS, World
 from wbrag_pipeline.generation.generator import Generator, Usage
-from wbrag_pipeline.retrieval.corpus import is_fresh
+from wbrag_pipeline.refresh.corpus_stages import is_fresh
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
@@ -110,7 +110,7 @@ def _for_all(gone: dict[str, Usage], questions: pl.DataFrame, part: pl.DataFrame
 def _corpus(context: StageContext) -> Iterator[tuple[KnowledgeBase, pl.LazyFrame, bool]]:
     """The corpus as it will be searched, its PASSAGES, and whether they are only some of it."""
     settings, name = context.settings, context.benchmark.corpus
-    if is_fresh(settings, context.registry.corpus(name)):
+    if is_fresh(settings, context.registry, name):
         yield context.open_corpus(), tables.PASSAGES.load_lazily(settings, name), False
         return
     with sampled_corpus(context.registry, name) as (base, passages):

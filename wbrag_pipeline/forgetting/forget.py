@@ -149,7 +149,7 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
 def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Certificate:
     subject = journal.subject
     corpora = {corpus for corpus, _, _ in subject.passages}
-    yours = [str(home.registry.corpora[name].path) for name in sorted(corpora) if name in home.registry.corpora]
+    yours = [home.registry.corpora[name].place for name in sorted(corpora) if name in home.registry.corpora]
     for name in sorted({name for name, _, _ in subject.questions} & set(home.registry.benchmarks)):
         entry = home.registry.benchmarks[name]
         yours += [str(file) for file in (entry.train, entry.test) if file is not None]

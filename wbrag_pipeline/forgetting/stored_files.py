@@ -51,7 +51,7 @@ class StoredFiles:
     @cached_property
     def yours(self) -> frozenset[Path]:
         """Files and folders that the registry names: the user's own, which are not changed."""
-        paths = [corpus.path for corpus in self.registry.corpora.values()]
+        paths = [path for corpus in self.registry.corpora.values() for path in corpus.files]
         paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test) if file]
         return frozenset(way for path in paths for way in (path.absolute(), Path(os.path.realpath(path))))
 

@@ -2,6 +2,8 @@
 
 The key comes from the environment at the moment of sending and is stored in no object, so that no repr, log line,
 error or lineage event can show it. A server may still repeat it, as it came or in a simple encoding.
+
+Which variables hold the key is that of the context: a generator's, or those that ``key_from`` names.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ import base64
 import html
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import unquote_to_bytes
 
 from wbrag_pipeline.errors import InputError
 
 KEY_VARIABLES = ("WBRAG_API_KEY", "OPENAI_API_KEY")
+_variables: ContextVar[tuple[str, ...]] = ContextVar("key_variables", default=KEY_VARIABLES)
 # Servers that want no key get a word such as "EMPTY", which answers may hold: shorter keys are no secret.
 _LEAST_SECRET = 7
 # Nor are those shorter than this, even where nothing but an error's words is lost.
@@ -26,12 +32,30 @@ _ESCAPES_IN_ESCAPES = 8
 _ESCAPED = re.compile(rb"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\[abfnrtv]|\\(.)")
 
 
+@contextmanager
+def key_from(*variables: str) -> Iterator[None]:
+    """Within the block the key is that of the first of these variables which is set; with none there is no key.
+
+    Another server than the generator's must not get the generator's key.
+    """
+    token = _variables.set(variables)
+    try:
+        yield
+    finally:
+        _variables.reset(token)
+
+
+def key_variables() -> tuple[str, ...]:
+    """The variables that the key is taken from, the first one that is set."""
+    return _variables.get()
+
+
 def api_key() -> str:
     """The key to send, without white space around it, or "" where there is none.
 
     Raises InputError for one that no header can hold, such as two lines; it is not repeated.
     """
-    name = next((name for name in KEY_VARIABLES if os.environ.get(name)), "")
+    name = next((name for name in key_variables() if os.environ.get(name)), "")
     key = os.environ.get(name, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise InputError("holds a character that no key holds", field=name, hint="set it to the key alone, on one line")

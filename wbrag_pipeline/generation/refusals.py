@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.api_key import KEY_VARIABLES
+from wbrag_pipeline.generation.api_key import key_variables
 from wbrag_pipeline.generation.reply_body import shortened
 
 # How servers say that a prompt does not fit. OpenAI, vLLM and llama.cpp speak of the context; TGI of tokens that "must
@@ -60,7 +60,8 @@ class KeyRefused(InputError):
     def __init__(self, url: str, status: int, said: str) -> None:
         self.status, self.message = status, said
         words = f": {shortened(said)}" if status == 403 and said else ""
-        hint = f"set {' or '.join(KEY_VARIABLES)} to a valid one"
+        variables = " or ".join(key_variables())
+        hint = f"set {variables} to a valid one" if variables else "say which variable of the environment holds it"
         super().__init__(f"{url} refuses the key (HTTP {status}{words})", hint=hint)
 
 

@@ -9,6 +9,7 @@ A reply is read up to a size, and no redirect is followed: where requests and th
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import email.utils
 import itertools
 import json
@@ -270,7 +271,8 @@ def _run(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=body, name="wbrag-endpoint")
+    # The context says whose key it is.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(body,), name="wbrag-endpoint")
     thread.start()
     thread.join()
     if failures:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NoReturn, Protocol, runtime_checkable
 
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, KnowledgeBase
 
@@ -41,6 +42,15 @@ class TransformsQueries(Protocol):
 
     def query_vectors(self, generator: Generator, questions: Sequence[str], search: Search) -> Vectors:
         """One vector a question, of length 1."""
+
+
+def refuse_own_vectors(method: str) -> NoReturn:
+    """Raise InputError: the method searches by a vector, and the corpus is a retriever that takes a question."""
+    raise InputError(
+        f"{method} searches by a vector of its own, and a retriever of yours takes a question",
+        field="method",
+        hint="leave out what stands before the +",
+    )
 
 
 @dataclass(frozen=True)

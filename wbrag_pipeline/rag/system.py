@@ -18,7 +18,7 @@ from wbrag_pipeline.datasets.tasks import Task, task_named
 from wbrag_pipeline.generation.generator import Answer, Generator, Passage
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method
-from wbrag_pipeline.rag.searching import Search, TransformsQueries, passages_by_query
+from wbrag_pipeline.rag.searching import Search, TransformsQueries, passages_by_query, refuse_own_vectors
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings
@@ -73,8 +73,8 @@ class RagSystem:
         load_generator: Callable[[Settings], Generator],
     ) -> RagSystem:
         """The system that a release was made for: its method, generator and K are those it was validated with."""
-        system = cls.of_settings(release.settings(settings), base, task, load_generator)
-        return system.with_release(release)
+        made = release.settings(settings)
+        return cls.of_settings(made, base.merging(made.merge), task, load_generator).with_release(release)
 
     @property
     def generator(self) -> Generator:
@@ -100,8 +100,13 @@ class RagSystem:
         return self._over(self.base.unrestricted())
 
     def query_vectors(self, questions: Sequence[str]) -> Vectors:
-        """Vectors [questions, dimension] that the questions are searched by, as the method has them."""
+        """Vectors [questions, dimension] that the questions are searched by, as the method has them.
+
+        Raises InputError where the method makes a vector of its own and the corpus is searched by words.
+        """
         if isinstance(self.method, TransformsQueries):
+            if self.base.takes_texts:
+                refuse_own_vectors(self.method.name)
             return self.method.query_vectors(self.generator, questions, self.search)
         return self.base.query_vectors(questions)
 

@@ -22,15 +22,18 @@ from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
 from wbrag_pipeline.refresh.retiring import decisions_due, record_releases, retire
+from wbrag_pipeline.refresh.retriever_source import passages_shown_now
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
     committed_state,
     current_state,
+    is_in_step,
     note_source,
     source_fingerprint,
 )
 from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, refuse_mass_deletion
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrievers.asking import shown_fingerprint, was_asked
 from wbrag_pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -55,19 +58,41 @@ def read_passages(
 ) -> pl.DataFrame:
     """The corpus' source as PASSAGES, less what was forgotten; which source it was is noted.
 
+    A retriever is asked anew for all that training and evaluation read of it; SHOWN is stored beside.
+
     bad: takes note of documents and rows that are left out; None goes by the setting ``skip_bad``. What was left out
     and was there before is gone, and counts as deleted: its old text and its old labels may both be wrong by now.
 
     Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
     """
-    source = registry.corpus(corpus)
+    source, bad = registry.corpus(corpus), bad or BadDocuments(skip=settings.skip_bad)
+    if source.retriever is not None:
+        shown = passages_shown_now(settings, registry, source, bad)
+        if not allow_deletions:
+            refuse_mass_deletion(settings.table("passages", corpus), shown.passages.lazy(), corpus)
+        settings.table("shown_later", corpus).unlink(missing_ok=True)  # of the state before
+        tables.SHOWN.store(shown.shown, settings, corpus)
+        note_source(settings, corpus, shown_fingerprint(settings, source), shown.passages)
+        return shown.passages
     # Taken before the file is read: should it change meanwhile, the next run will see that.
     fingerprint = source_fingerprint(source)
-    frame = registry.passages(corpus, bad or BadDocuments(skip=settings.skip_bad))
+    frame = registry.passages(corpus, bad)
     if not allow_deletions:
         refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
     note_source(settings, corpus, fingerprint, frame)
     return frame
+
+
+def is_fresh(settings: Settings, registry: Registry, corpus: str) -> bool:
+    """Whether table, index and units are in step with each other and with the corpus' files as they are now.
+
+    Of a retriever: with what it showed when it was asked last, if all that the settings need was asked then. What it
+    would show now is not known before it is asked again.
+    """
+    entry = registry.corpus(corpus)
+    if entry.retriever is None:
+        return is_in_step(settings, corpus, source_fingerprint(entry))
+    return is_in_step(settings, corpus, shown_fingerprint(settings, entry)) and was_asked(settings, registry, corpus)
 
 
 def corpus_changes(settings: Settings, corpus: str, passages: pl.LazyFrame) -> pl.DataFrame:

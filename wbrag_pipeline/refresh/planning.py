@@ -11,6 +11,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import corpus_changes
 from wbrag_pipeline.refresh.retiring import damaged_releases, decisions_due
+from wbrag_pipeline.refresh.retriever_source import passages_shown_now
 from wbrag_pipeline.retrieval.passage_changes import counts, refuse_mass_deletion
 from wbrag_pipeline.settings import Settings
 
@@ -34,7 +35,12 @@ class Plan:
 def plan_refresh(settings: Settings, registry: Registry, corpus: str) -> Plan:
     """Read a corpus' source and compare it with what is served. Raises InputError for a source that cannot be taken."""
     bad = BadDocuments(skip=settings.skip_bad)
-    after = registry.passages(corpus, bad)
+    entry = registry.corpus(corpus)
+    after = (
+        passages_shown_now(settings, registry, entry, bad).passages
+        if entry.retriever
+        else registry.passages(corpus, bad)
+    )
     changes = corpus_changes(settings, corpus, after.lazy())
     refused = ""
     try:

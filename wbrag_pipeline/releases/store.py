@@ -44,7 +44,7 @@ _FORMAT = 3
 _A_NAME = re.compile(r"\b" + pointer.RELEASE_NAME.pattern + r"\b")
 _CANDIDATE = "CANDIDATE"
 # Settings that decide what is searched and answered with the units, beside those that decided the units.
-_OF_THE_SYSTEM = ("generator", "engine_arguments", "method", "top_k")
+_OF_THE_SYSTEM = ("generator", "engine_arguments", "method", "top_k", "merge")
 _UNITS, _INDEX = "units.parquet", "index"
 _HINT = "make a new release with wbrag run, or serve another one with wbrag release promote"
 
@@ -142,6 +142,8 @@ def content_of(units: pl.DataFrame, encoder_fingerprint: str, made: Mapping[str,
     """Hash of KNOWLEDGE_UNITS and of the system that searches and answers with them."""
     settings = made.get("settings", {})
     system = {name: settings.get(name) for name in _OF_THE_SYSTEM}
+    if system["merge"] in (None, Settings.model_fields["merge"].default):
+        del system["merge"]  # as in releases of versions that knew no such setting
     return sha256_of_text(encoder_fingerprint, json.dumps(system, sort_keys=True), units.write_json())
 
 

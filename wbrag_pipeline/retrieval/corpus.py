@@ -25,8 +25,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.document_kinds import reading_of_folders
-from wbrag_pipeline.datasets.registry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
@@ -82,8 +82,11 @@ class CorpusState:
 def source_fingerprint(corpus: Corpus) -> str:
     """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder.
 
-    How they are read is part of it: the same files give other passages where that changes.
+    How they are read is part of it: the same files give other passages where that changes. A retriever has no files,
+    and what it says is not looked at here.
     """
+    if corpus.path is None:
+        return corpus.retriever.fingerprint if corpus.retriever else ""
     source = corpus.path
     facts = [f"split {corpus.split}"] if corpus.split else []
     if named := str(corpus.columns):
@@ -190,15 +193,15 @@ def commit_state(settings: Settings, corpus: str) -> None:
         drop_unneeded(settings.layout)
 
 
-def is_fresh(settings: Settings, corpus: Corpus) -> bool:
-    """Whether table, index and units are in step with each other and with the corpus' files as they are now."""
+def is_in_step(settings: Settings, corpus: str, source: str) -> bool:
+    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint."""
     try:
-        state = current_state(settings, corpus.name)
+        state = current_state(settings, corpus)
         return (
             state is not None
-            and state.source == source_fingerprint(corpus)
-            and _same(settings.table("passages", corpus.name), state.passages)
-            and (committed := committed_state(settings, corpus.name)) is not None
+            and state.source == source
+            and _same(settings.table("passages", corpus), state.passages)
+            and (committed := committed_state(settings, corpus)) is not None
             and committed.name == state.name
         )
     except (OSError, IntegrityError):

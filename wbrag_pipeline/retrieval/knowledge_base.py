@@ -4,12 +4,15 @@ The two indexes are searched independently, with one encoding of the question, a
 ``Top-K(R(q, K) ∪ R(q, K_wb))`` (WriteBack-RAG, section 3.5). The corpus' index is never touched, so a second view with
 other write-back units, or none, costs nothing.
 
+A retriever of the user's own may stand in the place of the corpus' index (``shown_by``). The index is then that of the
+passages which it showed when it was asked last, and gives their vectors.
+
 Where passages or units have access labels, a search says who reads: see ``access``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from pathlib import Path
 
@@ -19,8 +22,10 @@ import polars as pl
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, principal_with
+from wbrag_pipeline.retrieval.merging import fused_by_rank
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
-from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
+from wbrag_pipeline.retrieval.protocols import Encoder, Retriever, Vectors
+from wbrag_pipeline.retrieval.retriever_base import RetrieverBase
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS
 
@@ -57,6 +62,8 @@ class KnowledgeBase:
         self.reader = reader
         self._corpus = corpus_index
         self._texts = PassageTexts(corpus_passages)
+        self._shown_by: RetrieverBase | None = None
+        self._merge = "auto"
         self._layers: list[tuple[str, Index]] = [(CORPUS, corpus_index)]
         self._units = KNOWLEDGE_UNITS.empty()
         if writeback is not None:
@@ -75,14 +82,38 @@ class KnowledgeBase:
 
         Raises IntegrityError when the units and their index are not of one making.
         """
-        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, (units, index), self.reader)
-        view._texts = self._texts  # once read, for both
-        return view
+        return self._beside((units, index))
 
     def without_writeback(self) -> KnowledgeBase:
         """A view of the corpus alone."""
-        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, reader=self.reader)
-        view._texts = self._texts
+        return self._beside(None)
+
+    def shown_by(
+        self, retriever: Retriever, name: str, less: Callable[[pl.DataFrame], pl.DataFrame] = lambda passages: passages
+    ) -> KnowledgeBase:
+        """A view whose corpus is searched by a retriever of the user's own; ``name`` is the corpus', for messages.
+
+        less: PASSAGES without those that were forgotten: the retriever may still show them.
+        """
+        view = copy(self)
+        view._shown_by = RetrieverBase(name, retriever, self.encoder, self._corpus, self._texts.file, less)
+        return view
+
+    def merging(self, merge: str) -> KnowledgeBase:
+        """A view that merges passages and units as the setting ``merge`` says."""
+        view = copy(self)
+        view._merge = merge
+        return view
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether the corpus is searched by a question's words, and not by a vector that somebody else can make."""
+        return self._shown_by is not None
+
+    def _beside(self, writeback: tuple[pl.DataFrame, Index] | None) -> KnowledgeBase:
+        view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, writeback, self.reader)
+        view._texts = self._texts  # once read, for both
+        view._shown_by, view._merge = self._shown_by, self._merge
         return view
 
     def for_reader(self, labels: Collection[str]) -> KnowledgeBase:
@@ -124,7 +155,7 @@ class KnowledgeBase:
         """The top ``top_k`` of each question over all that the reader may see, as a table of schema ``HITS``.
 
         Fewer come back for a question when there are fewer visible passages in all. Equal scores: the corpus before
-        write-back, and within each what was indexed first.
+        write-back, and within each what was indexed first, or what the retriever shows first.
 
         query_vectors: what ``query_vectors(questions)`` gave, when that is already known.
         labels: the labels that the reader has, where the view does not say who reads.
@@ -136,8 +167,17 @@ class KnowledgeBase:
         vectors = self.query_vectors(questions) if query_vectors is None else query_vectors
         if len(vectors) != len(questions):
             raise ValueError(f"{len(vectors)} vectors for {len(questions)} questions")
-        found = [_candidates(origin, index, vectors, top_k, reader) for origin, index in self._layers]
-        return merge_by_score(pl.concat(found), top_k)
+        found = []
+        for origin, index in self._layers:
+            if origin == CORPUS and self._shown_by is not None:
+                shown = self._shown_by.candidates(questions, vectors, top_k, reader, own_scores=self._merge == "score")
+                found.append(shown.select("query", pl.lit(origin).alias("origin"), "passage_id", "score"))
+            else:
+                found.append(_candidates(origin, index, vectors, top_k, reader))
+        merged = pl.concat(found)
+        if self._merge == "rrf":
+            return fused_by_rank(merged, top_k).select(HITS.names()).cast(HITS)
+        return merge_by_score(merged, top_k)
 
     def hit(self, origin: str, passage_id: str) -> pl.DataFrame:
         """The passage or unit of that id as a hit (``HITS``) of query 0 and rank 1, with no score.
@@ -149,7 +189,9 @@ class KnowledgeBase:
         reader = self._reader(None)
         found = []
         for name, index in self._layers:
-            if name == origin and index.sees(reader, passage_id):
+            lately = self._shown_by.visible(passage_id, reader) if self._shown_by and name == CORPUS else None
+            seen = index.sees(reader, passage_id) if lately is None else lately
+            if name == origin and seen:
                 found.append({"query": 0, "rank": 1, "origin": origin, "passage_id": passage_id, "score": None})
         return pl.DataFrame(found, schema=HITS)
 
@@ -164,7 +206,10 @@ class KnowledgeBase:
                 field="labels",
                 hint="give the reader's labels (wbrag ask: --label), or choose unrestricted where all may be seen",
             )
-        return UNRESTRICTED if self.reader is None else self.reader
+        if self.reader is not None:
+            return self.reader
+        # What a retriever will show is not known yet: where nobody said who reads, it is somebody without labels.
+        return UNRESTRICTED if self._shown_by is None else principal_with(())
 
     def hits_with_text(self, hits: pl.DataFrame) -> pl.DataFrame:
         """``hits`` in its order with ``title``, ``text`` and ``sources``: the passages that a unit came from, or none.
@@ -184,11 +229,19 @@ class KnowledgeBase:
             raise IntegrityError("write-back units", f"there is no unit {strange['passage_id'][0]!r}")
         asked = hits.filter(in_corpus)["passage_id"]
         if len(asked):  # or the corpus' table need not be there
-            corpus = self._texts.of(asked).with_columns(
+            corpus = self._corpus_texts(asked).with_columns(
                 pl.lit(CORPUS).alias("origin"), pl.lit([], pl.List(pl.String)).alias("sources")
             )
             texts = pl.concat([texts, corpus.select(texts.columns)])
         return hits.join(texts, on=key, how="inner", maintain_order="left", validate="m:1")
+
+    def _corpus_texts(self, ids: pl.Series) -> pl.DataFrame:
+        """As ``PassageTexts.of``; what a retriever showed lately is told as it showed it."""
+        if self._shown_by is None:
+            return self._texts.of(ids)
+        lately = self._shown_by.texts(ids)
+        others = ids.filter(~ids.is_in(lately["passage_id"].implode()))
+        return pl.concat([lately, self._texts.of(others)]) if len(others) else lately
 
 
 def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:

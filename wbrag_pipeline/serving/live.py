@@ -33,10 +33,12 @@ from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import Answered, RagSystem
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
 from wbrag_pipeline.releases.store import open_release
-from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, open_knowledge_base
+from wbrag_pipeline.retrieval.corpus import CURRENT_STATE
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrievers.opened_base import open_base
+from wbrag_pipeline.serving.combining_encoder import CombiningEncoder
 from wbrag_pipeline.serving.served_system import served_system
 from wbrag_pipeline.settings import Settings
 
@@ -92,7 +94,7 @@ class LiveRetriever:
     encoding, generating: held while questions are encoded, and while a generator is at work; given where several
         retrievers share an encoder or a generator, or where the encoder takes many threads itself.
 
-    Raises as ``open_knowledge_base`` and ``read_pointer`` when there is nothing to start with. When the served release
+    Raises as ``open_base`` and ``read_pointer`` when there is nothing to start with. When the served release
     is damaged at the start, the one served before it is taken, as far as its sources still stand, with a warning.
     """
 
@@ -114,7 +116,9 @@ class LiveRetriever:
         self.settings, self.benchmark = settings, benchmark
         entry = Registry.load(settings.home).benchmark(benchmark)
         self._corpus, self._task = entry.corpus, entry.task
-        self._encoder, self._load_generator = encoder, generator
+        # Passages that a retriever of the user's own shows are encoded wherever something is searched.
+        self._encoder = CombiningEncoder(encoder) if encoding is None else encoder
+        self._load_generator = generator
         self._folder = settings.releases(benchmark)
         self._retry_seconds = retry_seconds
         self._refused: tuple[_Wanted, float] | None = None  # and when it may be tried again
@@ -234,7 +238,7 @@ class LiveRetriever:
             raise
 
     def _open_corpus(self) -> KnowledgeBase:
-        return open_knowledge_base(self.settings, self._corpus, self._encoder)
+        return open_base(self.settings, self._corpus, self._encoder)
 
     def _serving(self, corpus: KnowledgeBase, name: str, *, in_step: bool = True) -> RagSystem:
         release = open_release(self._folder, name)

@@ -15,6 +15,14 @@ from wbrag_pipeline.testing.encoder_conformance import EncoderConformance
 from wbrag_pipeline.testing.engine_conformance import EngineConformance
 from wbrag_pipeline.testing.hash_engine import HashEngine
 from wbrag_pipeline.testing.method_conformance import MethodConformance
+from wbrag_pipeline.testing.retriever_conformance import RetrieverConformance
 from wbrag_pipeline.testing.store_conformance import StoreConformance
 
-__all__ = ["EncoderConformance", "EngineConformance", "HashEngine", "MethodConformance", "StoreConformance"]
+__all__ = [
+    "EncoderConformance",
+    "EngineConformance",
+    "HashEngine",
+    "MethodConformance",
+    "RetrieverConformance",
+    "StoreConformance",
+]

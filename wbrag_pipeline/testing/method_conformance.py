@@ -20,7 +20,7 @@ from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.testing.conformance import Conformance
 from wbrag_pipeline.testing.hash_engine import EVERYTHING, HashEngine
-from wbrag_pipeline.testing.towns import ROWS, TOWN_QUESTIONS, TOWNS, Retriever, search_of_the_towns
+from wbrag_pipeline.testing.towns import ROWS, TOWN_QUESTIONS, TOWNS, NamedRetriever, search_of_the_towns
 
 _TASKS = (OPEN_QA, YES_NO, FACT_VERIFICATION)
 _FAILING = 1  # the row of TOWNS that fails where one is to fail
@@ -70,7 +70,11 @@ class MethodConformance(Conformance):
 
     def test_one_answer_a_question(self) -> None:
         """As many answers as questions, each an ``Answer`` with a probability in [0, 1]."""
-        for answers in (self._answers(), self._answers(retrieve=Retriever()), self._answers(rows=[[]] * len(TOWNS))):
+        for answers in (
+            self._answers(),
+            self._answers(retrieve=NamedRetriever()),
+            self._answers(rows=[[]] * len(TOWNS)),
+        ):
             self._check(
                 len(answers) == len(TOWN_QUESTIONS), f"{len(TOWN_QUESTIONS)} questions give {len(answers)} answers"
             )
@@ -81,7 +85,7 @@ class MethodConformance(Conformance):
 
     def test_a_question_is_answered_alike_alone_and_in_a_batch(self) -> None:
         """In order, and whatever else is asked: batches are cut where it suits the stage."""
-        for search in (lambda: None, Retriever):
+        for search in (lambda: None, NamedRetriever):
             for task in _TASKS:
                 whole = self._answers(task=task, retrieve=search())
                 for place in range(len(TOWNS)):
@@ -118,14 +122,14 @@ class MethodConformance(Conformance):
     def test_what_it_is_given_stays_as_it_is(self) -> None:
         """Questions and passages are not changed."""
         questions, rows = list(TOWN_QUESTIONS), deepcopy(ROWS)
-        self.make().answer(self.generator(HashEngine()), questions, rows, OPEN_QA, Retriever())
+        self.make().answer(self.generator(HashEngine()), questions, rows, OPEN_QA, NamedRetriever())
         self._check(
             (questions, rows) == (TOWN_QUESTIONS, ROWS), "it has changed the questions or passages that it was given"
         )
 
     def test_it_searches_for_text(self) -> None:
         """``retrieve`` is called with a list of texts, none of them empty."""
-        search = Retriever()
+        search = NamedRetriever()
         self._answers(retrieve=search)
         wrong = [query for query in search.queries if not (isinstance(query, str) and query.strip())]
         self._check(not wrong, f"it searches for {wrong!r}")
@@ -162,7 +166,7 @@ class MethodConformance(Conformance):
             distributions="distributions" in method.needs,
         )
         try:
-            self._answers(engine=HashEngine(least), retrieve=Retriever(), method=method)
+            self._answers(engine=HashEngine(least), retrieve=NamedRetriever(), method=method)
         except InputError as error:
             raise AssertionError(f"it needs {method.needs} and yet: {error}") from error
 

@@ -28,7 +28,7 @@ ROWS = [
 ]
 
 
-class Retriever:
+class NamedRetriever:
     """A ``policy.Retrieve`` that finds one passage named after the query, and remembers what it was asked."""
 
     def __init__(self) -> None:

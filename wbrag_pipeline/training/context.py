@@ -18,10 +18,10 @@ from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.system import RagSystem
-from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
+from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.judging import JudgingScorer
 from wbrag_pipeline.training.scoring import Scorer, Scores
@@ -63,7 +63,7 @@ class StageContext:
 
         @cache
         def opened() -> KnowledgeBase:
-            base = open_knowledge_base(settings, entry.corpus, encoder(settings), for_training=True)
+            base = open_base(settings, entry.corpus, encoder(settings), for_training=True)
             return base.unrestricted()
 
         return cls(settings, known, entry, encoder, generator, opened, run)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wbrag_pipeline.datasets.registry import Benchmark
+from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.generation.engines import check_generator, deployed_generator
 from wbrag_pipeline.rag.methods import check_able, method_named
+from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
@@ -22,9 +23,12 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
     """
     method, judges = method_named(settings.method), settings.scorer == "judge"
     check_generator(settings.generator)
+    registry = Registry.load(settings.home)
     for benchmark in benchmarks:
         if not judges:
             benchmark.require_answers()
+        if isinstance(method, TransformsQueries) and registry.corpus(benchmark.corpus).retriever is not None:
+            refuse_own_vectors(settings.method)
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
     encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))

@@ -27,10 +27,10 @@ from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import build_release
-from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
+from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings, all_settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 from wbrag_pipeline.training import stages
@@ -195,7 +195,8 @@ class Workbench:
         content = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
         chosen = () if hits is None else (sha256_of_text(hits.write_json()),)
         fingerprint = self.encoder(trial.settings).fingerprint
-        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *chosen)
+        merged = _own(trial, "evaluation")  # the settings that only a search with units goes by
+        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, merged, *chosen)
 
         def make(context: StageContext) -> Made:
             with context.counted("answers", context.generator) as calls:
@@ -211,7 +212,8 @@ class Workbench:
 
     def system(self, trial: Trial, units: pl.DataFrame | None = None) -> RagSystem:
         """The trial's RAG system over the corpus and these units (KNOWLEDGE_UNITS), or the corpus alone."""
-        return _with_units(self.context(trial).system(), units)
+        system = self.context(trial).system()
+        return _with_units(replace(system, base=system.base.merging(trial.settings.merge)), units)
 
     def benchmark(self, trial: Trial) -> Benchmark:
         """The registry's entry."""
@@ -251,10 +253,10 @@ class Workbench:
     def base(self, trial: Trial) -> KnowledgeBase:
         """The trial's corpus, with no units."""
         corpus, s = self.benchmark(trial).corpus, trial.settings
-        if (corpus, s.encoder) not in self._bases:
-            base = open_knowledge_base(s, corpus, self.encoder(s), for_training=True)
-            self._bases[corpus, s.encoder] = base.unrestricted()
-        return self._bases[corpus, s.encoder]
+        if (corpus, s.search_space) not in self._bases:
+            base = open_base(s, corpus, self.encoder(s), for_training=True)
+            self._bases[corpus, s.search_space] = base.unrestricted()
+        return self._bases[corpus, s.search_space]
 
     def context(self, trial: Trial) -> StageContext:
         """What the stages work with."""
@@ -286,7 +288,9 @@ class Workbench:
     def _corpus(self, trial: Trial) -> str:
         name = self.benchmark(trial).corpus
         if name not in self._corpora:
-            self._corpora[name] = sha256_of_file(self.settings.table("passages", name))
+            # Of a retriever also which passages it showed for which question.
+            files = [self.settings.table(table, name) for table in ("passages", "shown")]
+            self._corpora[name] = sha256_of_text(*(sha256_of_file(file) for file in files if file.is_file()))
         return self._corpora[name]
 
 

@@ -1,0 +1,27 @@
+"""One list out of what the corpus and the units give: by score, or by rank. Pure functions over tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+# The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
+_RRF = 60
+
+
+def fused_by_rank(candidates: pl.DataFrame, top_k: int, constant: int = _RRF) -> pl.DataFrame:
+    """The first ``top_k`` of each query by reciprocal rank fusion: 1 / (``constant`` + rank in the own list).
+
+    candidates: columns query, origin, passage_id and score, best first within each query and origin. What is first in
+    its list comes before what is second in another; of equal ranks the row that comes first in ``candidates``. Since
+    no passage is in two lists, the lists take turns.
+
+    Gives the same columns with ``rank`` from 1; the scores stay what they were, and decide nothing.
+    """
+    own_rank = pl.int_range(1, pl.len() + 1).over("query", "origin")
+    return (
+        candidates.with_columns(_fused=1.0 / (constant + own_rank))
+        .sort(["query", "_fused"], descending=[False, True], maintain_order=True)
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
+        .filter(pl.col("rank") <= top_k)
+        .drop("_fused")
+    )
