@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from docs_reference.markdown import code, table
-from wbrag_pipeline.settings import Setting, all_settings
+from wbrag_pipeline.checked_model import Setting
+from wbrag_pipeline.settings import all_settings
 
 _INTRODUCTION = """# Settings
 

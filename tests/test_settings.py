@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from docs_reference import settings as settings_page
 from resources.deployment import Deployment, run_config
+from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.options import settings_of
 from wbrag_pipeline.datasets.registry import check_name
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import CORPUS_TABLES, SOURCE_TABLES, Home, Owner, path_name
-from wbrag_pipeline.settings import TABLES_IN_ORDER, Setting, Settings, all_settings
+from wbrag_pipeline.settings import TABLES_IN_ORDER, Settings, all_settings
 
 # Why these change no table.
 CHANGES_NO_TABLE = {
@@ -56,9 +57,13 @@ def another_value(setting: Setting) -> Any:
     """A value that is not the default."""
     if setting.name == "home":
         return Path("/srv/elsewhere")
-    if found := {"method": "hyde+replug", "private": "email", "validation_share": 0.5, "store": "lancedb"}.get(
-        setting.name
-    ):
+    if found := {
+        "method": "hyde+replug",
+        "private": "email",
+        "validation_share": 0.5,
+        "store": "lancedb",
+        "index": "flat",
+    }.get(setting.name):
         return found
     if setting.choices:
         return next(choice for choice in setting.choices if choice != setting.default)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,3 +40,45 @@ class CheckedModel(BaseModel):
                 raise InputError("is no setting", field=name, hint=f"one of {known}") from None
             problem = first["msg"][:1].lower() + first["msg"][1:]
             raise InputError(f"{problem}, not {first['input']!r}", field=name) from None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of ``settings.Settings``, with the names that are derived of it.
+
+    changes: the first table whose content it changes, "" for none.
+    short: the flag's short form, or "".
+    no_flag: why it has no flag, "" where it has one.
+    """
+
+    name: str
+    annotation: Any
+    default: Any
+    description: str
+    changes: str
+    short: str
+    no_flag: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"WBRAG_{self.name.upper()}"
+
+    @property
+    def flag(self) -> str:
+        """The flag; a switch is given as ``--curate`` or ``--no-curate``."""
+        name = self.name.replace("_", "-")
+        return f"--{name}/--no-{name}" if self.annotation is bool else f"--{name}"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values there are, or ()."""
+        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
+
+    @property
+    def kind(self) -> type:
+        """bool, int, float, str or Path: what one value is, whether or not it may be left out."""
+        if self.choices:
+            return str
+        kinds = [kind for kind in get_args(self.annotation) if kind is not type(None)]
+        return kinds[0] if kinds else self.annotation  # type: ignore[no-any-return]

@@ -22,8 +22,9 @@ import dagster as dg
 from dagster.components.component_scaffolding import scaffold_component
 from pydantic import BaseModel, Field, create_model
 
+from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.settings import Setting, all_settings
+from wbrag_pipeline.settings import all_settings
 
 _DEFINITIONS = "wbrag_pipeline.definitions"
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
 from pydantic import field_validator
 
+from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates
@@ -291,48 +291,6 @@ class Settings(Gates):
     def overview(self) -> Path:
         """HTML page over several benchmarks; no benchmark's name begins with an underscore."""
         return self.layout.report(self.variant_of("evaluation"), "_overview")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One field of ``Settings``, with the names that are derived of it.
-
-    changes: the first table whose content it changes, "" for none.
-    short: the flag's short form, or "".
-    no_flag: why it has no flag, "" where it has one.
-    """
-
-    name: str
-    annotation: Any
-    default: Any
-    description: str
-    changes: str
-    short: str
-    no_flag: str
-
-    @property
-    def variable(self) -> str:
-        """The environment variable."""
-        return f"WBRAG_{self.name.upper()}"
-
-    @property
-    def flag(self) -> str:
-        """The flag; a switch is given as ``--curate`` or ``--no-curate``."""
-        name = self.name.replace("_", "-")
-        return f"--{name}/--no-{name}" if self.annotation is bool else f"--{name}"
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The only values there are, or ()."""
-        return get_args(self.annotation) if get_origin(self.annotation) is Literal else ()
-
-    @property
-    def kind(self) -> type:
-        """bool, int, float, str or Path: what one value is, whether or not it may be left out."""
-        if self.choices:
-            return str
-        kinds = [kind for kind in get_args(self.annotation) if kind is not type(None)]
-        return kinds[0] if kinds else self.annotation  # type: ignore[no-any-return]
 
 
 def all_settings() -> list[Setting]:

@@ -29,7 +29,8 @@ CHANGES = {setting.name: setting.changes for setting in all_settings()}
 CONTENT = [setting for setting in all_settings() if setting.changes]
 DERIVED = ("search_depth", "query_transform")
 # They say where something is. What they are made of is tested in tests/test_settings.py.
-PLACES = ("layout", "variant", "variant_of", "table", "corpus_index", "releases", "report", "overview")
+# `store` and `index` say which index is opened, and are read for nothing else.
+PLACES = ("search_space", "layout", "variant", "variant_of", "table", "corpus_index", "releases", "report", "overview")
 # Read to put the RAG system together. Which hits there are follows from the derived facts, see the last test.
 SYSTEM = {"method", "top_k", "generator", "engine_arguments", "num_fewshot", "reduce_answers"}
 
@@ -147,7 +148,9 @@ def test_a_stage_reads_no_setting_that_would_leave_its_path_as_it_is(read: dict[
     assert not late, f"{stage} reads {late}, which are not in its path"
 
 
-@pytest.mark.parametrize("setting", CONTENT, ids=lambda setting: setting.name)
+@pytest.mark.parametrize(
+    "setting", [setting for setting in CONTENT if setting.name not in ("store", "index")], ids=lambda s: s.name
+)
 def test_a_setting_is_read_by_the_first_stage_that_it_is_said_to_change(
     read: dict[str, set[str]], setting: Any
 ) -> None:
@@ -167,7 +170,8 @@ def changed(towns: Towns) -> Iterator[Settings]:
 
 def test_one_path_holds_one_table_whatever_the_settings(towns: Towns) -> None:
     kept: dict[Path, tuple[pl.DataFrame, Settings]] = {}
-    towns.index(towns.settings.with_(encoder="other"))
+    for change in ({"encoder": "other"}, {"store": "lancedb"}, {"index": "flat"}):
+        towns.index(towns.settings.with_(**change))
     for settings in changed(towns):
         for table, frame in train(towns.context(settings)).tables.items():
             before, by = kept.setdefault(settings.table(table, "towns"), (frame, settings))

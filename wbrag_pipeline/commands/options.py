@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.settings import Setting, Settings
+    from wbrag_pipeline.checked_model import Setting
+from wbrag_pipeline.settings import Settings
 
 Command = Callable[..., None]
 

@@ -93,7 +93,7 @@ class Workbench:
         """RETRIEVALS of the training questions."""
         train = self.questions(trial, "train").drop("golden_answers").write_json()
         s = trial.settings
-        parts = [self._corpus(trial), self.encoder(s).fingerprint, str(s.search_depth), train]
+        parts = [self._corpus(trial), self.encoder(s).fingerprint, s.store, s.index, str(s.search_depth), train]
         if isinstance(self.context(trial).method, TransformsQueries):
             method = (s.method, plugin_fingerprint(s.method))
             parts += [*method, str(s.top_k), self.context(trial).generator.fingerprint]
