@@ -195,8 +195,9 @@ class Workbench:
         content = "" if units is None else sha256_of_text(units.sort("unit_id").write_json())
         chosen = () if hits is None else (sha256_of_text(hits.write_json()),)
         fingerprint = self.encoder(trial.settings).fingerprint
-        merged = _own(trial, "evaluation")  # the settings that only a search with units goes by
-        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, merged, *chosen)
+        s = trial.settings
+        searched = (s.store, s.index, _own(trial, "evaluation"))  # the last: what only a search with units goes by
+        parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *searched, *chosen)
 
         def make(context: StageContext) -> Made:
             with context.counted("answers", context.generator) as calls:
