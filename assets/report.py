@@ -7,6 +7,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.benchmark_report import write_report
@@ -22,6 +23,7 @@ from wbrag_pipeline.usage.usage_reading import read_usage
     partitions_def=BENCHMARKS,
     group_name="evaluation",
     kinds={"html"},
+    pool=ENCODER,
     ins={"passages": dg.AssetIn(partition_mapping=CORPUS_OF_BENCHMARK)},
 )
 def report(

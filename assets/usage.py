@@ -8,6 +8,7 @@ from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
+from resources.pools import ENCODER
 from wbrag_pipeline.usage.usage_reading import read_usage
 
 NOT_YET = "training_again_is_not_worth_it_yet"
@@ -17,6 +18,7 @@ NOT_YET = "training_again_is_not_worth_it_yet"
     partitions_def=BENCHMARKS,
     group_name="evaluation",
     kinds={"polars"},
+    pool=ENCODER,
     deps=["release"],
     check_specs=[
         warning_check(

@@ -91,7 +91,7 @@ def test_it_is_scaffolded_checked_and_loaded(project: Path, tmp_path: Path, monk
     found = json.loads(listed.stdout[listed.stdout.index("{") :])
     assert {asset["asset_key"] for asset in found["assets"]} >= {"passages", "corpus_index", "release", "evaluation"}
     assert all(asset["owners"] == [{"team": "search"}] for asset in found["assets"])
-    assert [schedule["cron_schedule"] for schedule in found["schedules"]] == ["30 1 * * *"]
+    assert [schedule["cron_schedule"] for schedule in found["schedules"]] == ["30 1 * * *", "0 4 * * *"]
 
     # The partitions are those of the home, which stands relative to the project, and runs see the attributes.
     program = (

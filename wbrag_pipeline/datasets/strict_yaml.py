@@ -37,6 +37,8 @@ def yaml_value(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if "nesting depth" in problem:  # the parser's own limit, which libyaml has since 0.2.6
+            raise BadYaml("nested too deeply", mark.line + 1 if mark else None, hostile=True) from None
         raise BadYaml(problem, mark.line + 1 if mark else None) from None
     except UnicodeEncodeError:
         raise BadYaml("holds half of a surrogate pair, which is not a character") from None

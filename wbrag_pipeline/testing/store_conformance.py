@@ -172,11 +172,11 @@ class StoreConformance(Conformance):
 
     def test_collections_are_told_apart(self) -> None:
         """Dropping one leaves the others; what is not there may be dropped."""
-        few = _passages()[:10]
+        few = _passages()[:60]
         with self._collection(_passages()) as store, self._folder() as folder:
             name = self._written(folder, few)
             self._check(
-                len(self.backend.open(folder, name, _WIDTH, self.own_kind)) == 10, "it has the vectors of another"
+                len(self.backend.open(folder, name, _WIDTH, self.own_kind)) == 60, "it has the vectors of another"
             )
             self.backend.drop(name)
             self.backend.drop(name)
