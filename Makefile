@@ -4,6 +4,7 @@
 #   PYTHON=python3.12   which Python (3.11 to 3.14)
 #   JOBS=2              test processes
 #   PYTEST_ARGS="-k gate"
+#   DEPLOYMENT_ARGS="--benchmarks sample_boolq"
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -14,6 +15,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 PYTEST_ARGS ?=
+DEPLOYMENT_ARGS ?=
 ifndef EXTRA
 EXTRA := $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 endif
@@ -61,7 +63,7 @@ test-lm: ## A real small language model, on transformers, vLLM and llama.cpp's s
 	TEST_MODEL=.venv-vllm/smollm2 .venv-vllm/bin/python -m pytest tests/lm -p no:cacheprovider --durations 10
 
 test-deployment: $(STAMP) ## The deployment of deploy/ as processes: Postgres, code server, daemon, webserver, serve; no container
-	PYTHON=$(BIN)/python scripts/deployment-check
+	PYTHON=$(BIN)/python scripts/deployment-check $(DEPLOYMENT_ARGS)
 
 docs: $(STAMP) ## The documentation site, into build/site: a warning, a broken link or a file from another host is an error
 	$(BIN)/python -m docs_reference
