@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -49,8 +48,9 @@ _SECONDS_AWAY = 30.0  # after a restart: what fails so soon is counted as the st
 
 @dataclass
 class Load:
-    """What the clients saw."""
+    """What the clients saw. closed: ids of the passages that need a token."""
 
+    closed: frozenset[str] = frozenset()
     times: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     failed_while_away: Counter[str] = field(default_factory=Counter)
@@ -139,7 +139,7 @@ async def loaded(address: str, questions: list[str], token: str, queries: int, c
             if status == "200":
                 (hits,) = json.loads(content)["result"]
                 load.too_few += len(hits) != TOP_K
-                load.wrong_reader += not knows and any(_is_closed(hit) for hit in hits)
+                load.wrong_reader += not knows and any(str(hit["document"]["id"]) in load.closed for hit in hits)
             elif time.monotonic() < load.away_until:
                 load.failed_while_away[status] += 1
             else:
@@ -147,13 +147,6 @@ async def loaded(address: str, questions: list[str], token: str, queries: int, c
         writer.close()
 
     await asyncio.gather(*(client(number) for number in range(connections)))
-
-
-_closed: set[str] = set()
-
-
-def _is_closed(hit: dict[str, Any]) -> bool:
-    return str(hit["document"]["id"]) in _closed
 
 
 @contextmanager
@@ -213,7 +206,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, stored(options.store, Path(temporary)) as (store, restart):
         settings, questions, token, names = prepared(Path(temporary), options.passages, store, encoder)
         closed = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() > 0)
-        _closed.update(closed["passage_id"])
+        load.closed = frozenset(closed["passage_id"])
         print(bare_loop(settings, questions, encoder))
 
         def swap() -> None:

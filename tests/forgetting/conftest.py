@@ -14,9 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.pipeline.conftest import write_tiny
+from tests.pipeline.conftest import train_tiny
 from wbrag_pipeline import tables
-from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
@@ -50,17 +49,7 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("towns")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WBRAG_HOME", str(folder / "home"))
-        patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
-        (folder / "home" / "dagster").mkdir(parents=True)
-        settings = Settings.from_environment()
-        corpus, train, test = write_tiny(folder / "files")
-        add_corpus(settings.home, "towns", corpus)
-        add_benchmark(settings.home, "towns", task="open_qa", corpus="towns", train=train, test=test)
-        run_pipeline(settings, ["towns"])
-    return folder / "home"
+    return train_tiny(tmp_path_factory.mktemp("towns")).home
 
 
 @pytest.fixture

@@ -62,6 +62,22 @@ def write_tiny(folder: Path) -> tuple[Path, Path, Path]:
     return corpus, splits[0], splits[1]
 
 
+def train_tiny(folder: Path) -> Settings:
+    """A home under ``folder`` in which the tiny benchmark ``towns`` was trained by a run."""
+    from wbrag_pipeline.commands.pipeline import run_pipeline
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WBRAG_HOME", str(folder / "home"))
+        patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
+        (folder / "home" / "dagster").mkdir(parents=True)
+        settings = Settings.from_environment()
+        corpus, train, test = write_tiny(folder / "files")
+        add_corpus(settings.home, "towns", corpus)
+        add_benchmark(settings.home, "towns", task="open_qa", corpus="towns", train=train, test=test)
+        run_pipeline(settings, ["towns"])
+    return settings
+
+
 @dataclass(frozen=True)
 class Place:
     """A home with the tiny benchmark ``towns``, and the definitions loaded over it."""

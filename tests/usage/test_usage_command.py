@@ -12,11 +12,10 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from tests.pipeline.conftest import PLACES, write_tiny
+from tests.pipeline.conftest import PLACES, train_tiny
 from tests.usage.rows import numbered, recorded
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
-from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
@@ -33,17 +32,7 @@ def run(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder = tmp_path_factory.mktemp("towns")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WBRAG_HOME", str(folder / "home"))
-        patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
-        (folder / "home" / "dagster").mkdir(parents=True)
-        settings = Settings.from_environment()
-        corpus, train, test = write_tiny(folder / "files")
-        add_corpus(settings.home, "towns", corpus)
-        add_benchmark(settings.home, "towns", task="open_qa", corpus="towns", train=train, test=test)
-        run_pipeline(settings, ["towns"])
-    return settings
+    return train_tiny(tmp_path_factory.mktemp("towns"))
 
 
 @pytest.fixture

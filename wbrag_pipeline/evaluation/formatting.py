@@ -53,6 +53,11 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def bare_p(p: float) -> str:
+    """The same for a column that is headed p."""
+    return p_value(p).removeprefix("p ").removeprefix("= ")
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them."""
     if seconds < 60:

@@ -11,7 +11,6 @@ there are visible ones, and the invisible ones decide nothing, neither rank nor 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +121,6 @@ class Index:
         """A store outside is anybody's who may write into it: what it names must be here, and for this reader."""
         there = where[where >= 0]
         if len(there) and int(there.max()) >= len(self):
-            raise IntegrityError(Path("vector store"), f"names position {there.max()} of {len(self)}")
+            raise IntegrityError("vector store", f"names position {there.max()} of {len(self)}")
         if visible is not None and not visible.mask[there].all():
-            raise IntegrityError(Path("vector store"), "gave a passage that the reader may not see; index it again")
+            raise IntegrityError("vector store", "gave a passage that the reader may not see; index it again")

@@ -245,11 +245,9 @@ class StoreConformance(Conformance):
     def _collection(self, vectors: Vectors, labels: list[list[str]] | None = None) -> Iterator[VectorStore]:
         with self._folder() as folder:
             name = self._written(folder, vectors, labels)
-            store = self.backend.open(folder, name, _WIDTH, self.own_kind)
             try:
-                yield store
+                yield self.backend.open(folder, name, _WIDTH, self.own_kind)
             finally:
-                store.close()
                 self.backend.drop(name)
 
     def _written(self, folder: Path, vectors: Vectors, labels: list[list[str]] | None = None) -> str:

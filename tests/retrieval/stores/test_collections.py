@@ -168,9 +168,6 @@ class Liar:
     def vectors_at(self, positions: Positions) -> Any:
         return VECTORS[positions]
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def test_a_position_that_there_is_not_is_not_believed() -> None:
     index = Index(pl.Series(["a", "b"]), pl.Series([[], []], dtype=pl.List(pl.String)), Liar())
@@ -236,3 +233,20 @@ def test_a_kind_of_index_that_the_store_has_not_is_told_before_the_work(
 ) -> None:
     with pytest.raises(InputError, match=kind):
         check_before_a_run(Settings(home=wbrag_home, store=store, index=kind), [])
+
+
+def test_a_note_that_another_takes_before_it_is_locked_is_written_again(
+    collections: Collections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = []
+
+    def lock(handle: int, operation: int) -> None:
+        if not locks:
+            (note,) = collections.home.collections.iterdir()
+            note.unlink()  # by one who drops, and saw a note that nobody held
+        locks.append(operation)
+
+    monkeypatch.setattr("wbrag_pipeline.retrieval.stores.collections.fcntl.flock", lock)
+    with collections.making() as name:
+        assert [note.stem for note in collections.home.collections.iterdir()] == [name]
+    assert len(locks) == 2

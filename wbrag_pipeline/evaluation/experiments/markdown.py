@@ -23,7 +23,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import duration, markdown_table, p_value, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, duration, markdown_table, percent, signed
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
@@ -99,7 +99,7 @@ def every_setting(matrix: pl.DataFrame) -> str:
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),
         "95 % interval": interval,
-        "p": lambda row: p_value(row["p"]).removeprefix("p ").removeprefix("= "),
+        "p": lambda row: bare_p(row["p"]),
         "helped / hurt": changed,
         "recall without": lambda row: percent_or_dash(row["recall_without"]),
         "recall with": lambda row: percent_or_dash(row["recall_with"]),

@@ -16,7 +16,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     percent_or_dash,
     rows_table,
 )
-from wbrag_pipeline.evaluation.formatting import duration, p_value, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, duration, percent, signed
 from wbrag_pipeline.evaluation.statistics import holm
 
 
@@ -27,8 +27,8 @@ def rivals_table(table: pl.DataFrame) -> str:
         "score": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]) if row["rival"] != PLAIN else "–",
         "95 % interval": lambda row: interval(row) if row["rival"] != PLAIN else "–",
-        "p": lambda row: _bare(row["p"]) if row["rival"] != PLAIN else "–",
-        "p (Holm)": lambda row: _bare(row["corrected"]) if row["rival"] != PLAIN else "–",
+        "p": lambda row: bare_p(row["p"]) if row["rival"] != PLAIN else "–",
+        "p (Holm)": lambda row: bare_p(row["corrected"]) if row["rival"] != PLAIN else "–",
         "helped / hurt": lambda row: changed(row) if row["rival"] != PLAIN else "–",
         "write-back is ahead by": lambda row: _ahead(row) if row["rival"] != OURS else "–",
         "entries": lambda row: f"{row['entries']:,}",
@@ -65,7 +65,7 @@ def on_top_table(table: pl.DataFrame) -> str:
         "with": lambda row: f"{row['score_with']:.2f}",
         "gain": lambda row: signed(row["gain"]),
         "95 % interval": interval,
-        "p": lambda row: _bare(row["p"]),
+        "p": lambda row: bare_p(row["p"]),
         "helped / hurt": changed,
         "recall without": lambda row: percent_or_dash(row["recall_without"]),
         "recall with": lambda row: percent_or_dash(row["recall_with"]),
@@ -98,7 +98,3 @@ def likeness(threshold: float | None) -> str:
 
 def _ahead(row: MarkdownRow) -> str:
     return f"{signed(row['ahead'])} ({signed(row['ahead_low'])} to {signed(row['ahead_high'])})"
-
-
-def _bare(p: float) -> str:
-    return p_value(p).removeprefix("p = ").removeprefix("p ")

@@ -71,11 +71,8 @@ class Collections:
             yield ""
             return
         name = f"wbrag_{uuid.uuid4().hex[:16]}"
-        note = self.home.collections / f"{name}.json"
-        write_json(note, {"store": str(self.store), "home": str(self.home.folder.resolve())})
-        handle = os.open(note, os.O_RDONLY)
+        handle = self._noted(self.home.collections / f"{name}.json")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             yield name
         except BaseException:
             os.close(handle)
@@ -83,6 +80,17 @@ class Collections:
                 drop_unneeded(self.home)
             raise
         os.close(handle)
+
+    def _noted(self, note: Path) -> int:
+        """Write the note; gives the open file that holds its lock. Who drops may take it before it is locked."""
+        while True:
+            write_json(note, {"store": str(self.store), "home": str(self.home.folder.resolve())})
+            with suppress(FileNotFoundError):
+                handle = os.open(note, os.O_RDONLY)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_there(note, handle):
+                    return handle
+                os.close(handle)
 
 
 def drop_unneeded(home: Home) -> Dropped:
@@ -94,11 +102,16 @@ def drop_unneeded(home: Home) -> Dropped:
     counts: Counter[str] = Counter()
     others = []
     for note in sorted(home.collections.glob("wbrag_*.json")):
-        handle = os.open(note, os.O_RDONLY)
+        try:
+            handle = os.open(note, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # somebody else has dropped it
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                continue
+            if not _is_there(note, handle):
                 continue
             named = _named(home) if named is None else named
             if note.stem in named:
@@ -113,6 +126,14 @@ def drop_unneeded(home: Home) -> Dropped:
         finally:
             os.close(handle)
     return Dropped(counts, tuple(others))
+
+
+def _is_there(note: Path, handle: int) -> bool:
+    """Whether the open file still has this name."""
+    try:
+        return os.path.samestat(note.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def _named(home: Home) -> set[str]:

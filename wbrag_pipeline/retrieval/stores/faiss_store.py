@@ -135,9 +135,6 @@ class FaissStore:
         vectors: Vectors = self._stored.reconstruct_batch(positions)
         return vectors
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def _empty(faiss: Any, dimension: int, factory: str) -> Any:
     try:

@@ -140,9 +140,6 @@ class LanceStore:
                 found += list(_rows(taken.select(["position", "vector"]).to_arrow()))
         return in_order(positions, found, self.dimension, str(self._address))
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def _config(kind: str, count: int) -> Any:
     from lancedb.index import HnswFlat, IvfFlat

@@ -177,9 +177,6 @@ class PgvectorStore:
         found = self._rows([(self._by_position, {"positions": block.tolist()}) for block in blocks], ())
         return in_order(positions, [row for rows in found for row in rows], self.dimension, str(self._address))
 
-    def close(self) -> None:
-        """The backend holds the connections."""
-
     def _rows(
         self, questions: Sequence[tuple[Any, dict[str, Any]]], settings: Sequence[str]
     ) -> list[list[tuple[int, Any]]]:

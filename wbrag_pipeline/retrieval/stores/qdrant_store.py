@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -168,12 +170,10 @@ class QdrantStore:
                 found += [(int(point.id), np.asarray(point.vector, dtype=np.float32)) for point in points]
         return in_order(positions, found, self.dimension, str(self._address))
 
-    def close(self) -> None:
-        """The backend holds the client."""
 
-
-def _quietly() -> warnings.catch_warnings[None]:
+@contextmanager
+def _quietly() -> Iterator[None]:
     """Without the local mode's word on its size, which the documentation says."""
-    quiet = warnings.catch_warnings()
-    warnings.filterwarnings("ignore", message="Local mode is not recommended")
-    return quiet
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Local mode is not recommended")
+        yield

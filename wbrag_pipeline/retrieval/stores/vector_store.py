@@ -39,9 +39,6 @@ class VectorStore(Protocol):
     def vectors_at(self, positions: Positions) -> Vectors:
         """Vectors [positions, dimension] in that order; approximations where the store keeps no others."""
 
-    def close(self) -> None:
-        """Let go of files and connections."""
-
 
 class StoreBackend(Protocol):
     """Where collections lie: a folder, a database, a cluster. Every method may raise VectorStoreError."""
