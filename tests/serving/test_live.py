@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,8 +14,10 @@ from tests.retrieval.conftest import passages_of, units_of
 from tests.serving.conftest import CORPUS, Deployment
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
+from wbrag_pipeline.releases.pointer import Pointer
 from wbrag_pipeline.releases.store import build_release
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state
+from wbrag_pipeline.serving import live as live_module
 from wbrag_pipeline.serving.live import LiveRetriever
 
 
@@ -190,6 +193,28 @@ def test_no_request_fails_while_the_pointer_goes_back_and_forth(deployment: Depl
     assert not failures
     assert {release for release, _ in answers} == set(names)
     assert all(expected[release] == ids for release, ids in answers)
+    assert retriever.release == names[0]
+
+
+def test_a_pointer_that_leaves_and_returns_while_a_view_is_opened_is_followed(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [deployment.release(u1=10.0), deployment.release(u2=10.0)]
+    for name in names:
+        deployment.promote(name)
+    retriever = live(deployment)
+    deployment.rollback()
+    read = live_module.read_pointer
+
+    def read_between_two_moves(folder: Path) -> Pointer | None:
+        monkeypatch.undo()
+        deployment.promote(names[1])
+        found = read(folder)
+        deployment.rollback()
+        return found
+
+    monkeypatch.setattr(live_module, "read_pointer", read_between_two_moves)
+    assert retriever.release == names[1]  # opened while that one was served
     assert retriever.release == names[0]
 
 

@@ -47,16 +47,17 @@ _log = logging.getLogger("wbrag.serving")
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What should be served: the first line of the releases' pointer, that release's manifest, the corpus' pointer.
+    """What should be served: the newest move of the releases' pointer, that release's manifest, the corpus' pointer.
 
-    The manifest is watched too because forgetting makes a release again under its own name: what was forgotten must
-    not be served from memory.
+    The move and not the release alone: a pointer that left and came back while a view was opened has to show, for that
+    view may hold what was served between. The manifest is watched too because forgetting makes a release again under
+    its own name: what was forgotten must not be served from memory.
 
     They are read and not asked for their times, which cannot tell two swaps within one tick of the clock. None where a
     file is not there.
     """
 
-    release: bytes | None
+    move: bytes | None
     manifest: bytes | None
     corpus: bytes | None
 
@@ -248,15 +249,16 @@ class LiveRetriever:
         )
 
     def _wanted(self) -> _Wanted:
-        named = _first_line(self._folder / POINTER)
-        name = (named or b"").strip().decode("ascii", errors="replace")
+        move = _newest_move(self._folder / POINTER)
+        name = (move or b"").partition(b"\n")[0].strip().decode("ascii", errors="replace")
         manifest = _content(self._folder / name / "release.json") if RELEASE_NAME.fullmatch(name) else None
-        return _Wanted(named, manifest, _content(self.settings.corpus_index(self._corpus) / CURRENT_STATE))
+        return _Wanted(move, manifest, _content(self.settings.corpus_index(self._corpus) / CURRENT_STATE))
 
 
-def _first_line(file: Path) -> bytes | None:
+def _newest_move(file: Path) -> bytes | None:
+    """The served release's name and the move that led to it: no two swaps of the pointer leave the same."""
     with suppress(OSError), file.open("rb") as stream:
-        return stream.readline()
+        return stream.readline() + stream.readline()
     return None
 
 
