@@ -113,7 +113,9 @@ class Settings(Gates):
     scorer: Literal["gold", "judge"] = _setting(
         "gold", "What the gates go by: gold answers, or judge, the generator's own verdict", changes="utility_scores"
     )
-    limit: int | None = _setting(None, "At most so many questions a split, the first ones", changes="questions", ge=1)
+    limit: int | None = _setting(
+        None, "At most so many questions a split, drawn by a hash of their ids", changes="questions", ge=1
+    )
     validation_share: float = _setting(
         0.1,
         "Share of the training questions kept from training, to compare releases by; 0 promotes without comparing",

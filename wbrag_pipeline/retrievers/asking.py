@@ -14,6 +14,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError, RetrieverError
 from wbrag_pipeline.progress import progress_bar
@@ -87,9 +88,8 @@ def questions_to_ask(settings: Settings, registry: Registry, corpus: str, kept: 
     for benchmark in registry.benchmarks_of(corpus):
         splits = registry.splits(benchmark)
         for split in (splits.train, splits.test):
-            asked = split["question"].to_list()
-            known |= dict.fromkeys(asked)
-            needed |= dict.fromkeys(asked[: settings.limit])
+            known |= dict.fromkeys(split["question"])
+            needed |= dict.fromkeys(drawn_questions(split, settings.limit)["question"])
     # What a smaller limit leaves out now was perhaps trained on before, and its units are still served.
     before = asked_before(settings, corpus).get_column("question").unique(maintain_order=True).to_list()
     again = {*known, *kept} - needed.keys()

@@ -21,6 +21,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
+from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.datasets.validation_split import split_validation
 from wbrag_pipeline.plugins import plugins_of
 from wbrag_pipeline.rag.searching import TransformsQueries
@@ -64,9 +65,9 @@ def questions(context: StageContext) -> Made:
     Read here and nowhere else, so that files which are edited during a run change nothing before the next one.
     """
     settings, splits = context.settings, context.registry.splits(context.benchmark.name)
-    train, validation = split_validation(_first(splits.train, settings.limit), settings.validation_share)
+    train, validation = split_validation(drawn_questions(splits.train, settings.limit), settings.validation_share)
     weak, unlabelled = (train.filter(label=label).height for label in (tables.WEAK, tables.UNLABELLED))
-    parts = {"train": train, "validation": validation, "test": _first(splits.test, settings.limit)}
+    parts = {"train": train, "validation": validation, "test": drawn_questions(splits.test, settings.limit)}
     frame = pl.concat([part.with_columns(split=pl.lit(name)) for name, part in parts.items()])
     frame = tables.QUESTIONS.check(frame.select(list(tables.QUESTIONS.schema)))
     counts: dict[str, Figure] = {name: part.height for name, part in parts.items()}
@@ -258,10 +259,6 @@ def questions_to_rescue(context: StageContext, utility_scores: pl.DataFrame) -> 
     """The rows of UTILITY_SCORES that retrieval does not answer, where the settings look into those."""
     looked_into = rescues(context.settings, context.task)
     return lost_questions(utility_scores, context.settings) if looked_into else utility_scores.clear()
-
-
-def _first(frame: pl.DataFrame, limit: int | None) -> pl.DataFrame:
-    return frame if limit is None else frame.head(limit)
 
 
 def _judged(scorer: object) -> dict[str, Figure]:
