@@ -188,7 +188,10 @@ def test_a_view_goes_on_searching_as_it_did(tmp_path: Path) -> None:
         assert view.search_kind == "bm25" and view.takes_texts
     found = base.without_writeback().search(["hill"], 5)
     assert found["passage_id"].to_list() == ["p01"]  # and not the unit
-    assert base.searching("dense").search(["hill"], 5).height == 2
+    dense = base.searching("dense")
+    assert dense.search(["hill"], 5).height == 3 and not dense.takes_texts
+    words = lexical_index_of(pl.read_parquet(base.passages))
+    assert dense.searching("bm25", words).search(["hill"], 5).equals(base.search(["hill"], 5))
 
 
 def test_turns_are_taken_where_the_merge_is_by_rank(tmp_path: Path) -> None:

@@ -112,18 +112,19 @@ class KnowledgeBase:
         return view
 
     def searching(self, search: str, words: LexicalIndex | None = None) -> KnowledgeBase:
-        """A view that is searched as the setting ``search`` says: dense, bm25 or hybrid. Units are left out.
+        """A view that is searched as the setting ``search`` says: dense, bm25 or hybrid.
 
         words: of the corpus' passages, in the order of its index; needed but for dense.
 
         Raises IntegrityError where the words are those of other passages.
         """
-        view = self._beside(None)
+        view = copy(self)
         view._words = None
         if search != DENSE:
             if words is None or len(words) != len(self._corpus):
                 raise IntegrityError(self._texts.file, f"has no index of words beside it, which {search} searches in")
-            view._words = WordSearch(search, words)
+            beside = [(self._units, index) for origin, index in self._layers if origin == WRITEBACK]
+            view._words = WordSearch(search, words).beside(*(beside[0] if beside else (None,)))
         return view
 
     @property
