@@ -36,7 +36,10 @@ NEAREST_FOUND = "nearest_passages_found"
 def corpus_index(
     context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
 ) -> dg.MaterializeResult:
-    """Vectors of all passages and an index over them; only passages that are new in what they say are encoded."""
+    """Vectors of all passages and an index over them; only passages that are new in what they say are encoded.
+
+    Where the search is not dense, an index of their words too.
+    """
     stage = Stage(context, deployment)
     settings = stage.settings
     loaded = encoder.load(settings)
@@ -47,6 +50,7 @@ def corpus_index(
         "encoder": manifest.encoder,
         "store": manifest.store or "faiss",
         "index": manifest.factory,
+        "search": settings.search,
         "recall": manifest.recall,
     }
     if isinstance(loaded, TokenLimit):

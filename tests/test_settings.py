@@ -63,6 +63,7 @@ def another_value(setting: Setting) -> Any:
         "validation_share": 0.5,
         "store": "lancedb",
         "index": "flat",
+        "search": "hybrid",
     }.get(setting.name):
         return found
     if setting.choices:
@@ -219,7 +220,7 @@ def test_a_setting_changes_no_earlier_table_than_it_says(setting: Setting) -> No
     for table in set(TABLES_IN_ORDER[:place]) - derived:
         assert first.variant_of(table) == second.variant_of(table), table
     for table in CORPUS_TABLES:
-        differs = setting.name in ("encoder", "store", "index") and table not in SOURCE_TABLES
+        differs = setting.name in ("encoder", "store", "index", "search") and table not in SOURCE_TABLES
         assert (first.variant_of(table) != second.variant_of(table)) == differs
 
 

@@ -41,7 +41,7 @@ TABLES_IN_ORDER = (
 # Settings that name the engines. They are in every path from where they matter on, whatever their value.
 _ENGINES = ("encoder", "generator", "method")
 # Those that name what is searched; together they are one part of a path.
-_SPACE = ("encoder", "store", "index")
+_SPACE = ("encoder", "store", "index", "search")
 # What decides nothing of what is made: where it is, what it may cost, and how Dagster runs and shows it.
 _NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
 _LONGEST = 160  # characters of a variant in a path
@@ -66,6 +66,11 @@ class Settings(Gates):
         "auto",
         "Kind of the corpus' index: flat (exact), ivf or hnsw (approximate), auto by size, or a kind of FAISS' "
         "index_factory",
+        changes="retrievals",
+    )
+    search: Literal["dense", "bm25", "hybrid"] = _setting(
+        "dense",
+        "How passages and units are found: dense, by vectors; bm25, by words; hybrid, by both, fused by rank",
         changes="retrievals",
     )
     generator: str = _setting(
@@ -219,7 +224,7 @@ class Settings(Gates):
 
     @property
     def search_space(self) -> str:
-        """Encoder, store and kind of index as one path component: what is searched."""
+        """Encoder, store, kind of index and search as one path component: what is searched, and how."""
         usual = type(self).model_fields
         rest = [getattr(self, name) for name in _SPACE[1:] if getattr(self, name) != usual[name].default]
         return path_name("\n".join([self.encoder, *rest]))
@@ -274,7 +279,7 @@ class Settings(Gates):
         return self.layout.table(table, self.variant_of(table), partition)
 
     def corpus_index(self, corpus: str) -> Path:
-        """Folder of the corpus' states, each its passages and their FAISS index."""
+        """Folder of the corpus' states, each its passages and their index."""
         return self.layout.corpus_index(corpus, self.search_space)
 
     def releases(self, benchmark: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -130,3 +131,11 @@ def test_it_says_how_often_it_was_right_and_that_few_questions_say_little() -> N
     assert "likely to pay" in text and "few questions" in text and "left out in turn" in text
     unknown = "\n".join(advice_lines("log", EarlySigns(300, 400, 0.8, 0.9, 0.3), shipped_points()))
     assert "no measured benchmark is near" in unknown and "labels or not known" in unknown and "few" not in unknown
+
+
+def test_hybrid_search_is_named_where_vectors_alone_miss_answers() -> None:
+    misses = EarlySigns(300, 400, 0.8, 0.9, 0.95, 0.3, 0.1, 0.02, 0.28)
+    assert "--search hybrid first" in "\n".join(advice_lines("log", misses, shipped_points()))
+    finds, unknown = replace(misses, missed=0.05), EarlySigns(300, 400, 0.8, 0.9, 0.3)
+    for signs, search in ((finds, "dense"), (unknown, "dense"), (misses, "hybrid"), (misses, "bm25")):
+        assert "--search" not in "\n".join(advice_lines("log", signs, shipped_points(), search))

@@ -13,12 +13,14 @@ from tests.retrieval.conftest import CompassEncoder, MakeIndex, compass, make_in
 from tests.scripted import Scripted
 from tests.systems import system_over
 from wbrag_pipeline.datasets.tasks import OPEN_QA
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.naive import NaiveRag
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.searching import Search
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.lexical_index import lexical_index_of
 
 __all__ = ["compass", "make_index"]  # fixtures
 
@@ -100,3 +102,15 @@ def test_no_question_is_no_vector(make_search: MakeSearch) -> None:
 
 def search_is_empty(hits: pl.DataFrame) -> bool:
     return hits.height == 0
+
+
+def test_beside_words_the_made_up_vector_is_searched_and_words_alone_are_refused(make_search: MakeSearch) -> None:
+    generator, search = Dreamer({"0": "80"}), make_search(3)
+    words = lexical_index_of(passages_of(ANGLES))
+    hybrid = system_over(search.base.searching("hybrid", words), generator, method=Hyde(NaiveRag()), top_k=3)
+    scores = dict(hybrid.retrieve(["0"]).select("passage_id", "score").iter_rows())
+    assert scores["p40"] == pytest.approx(1.0) and scores["p0"] < 0.8  # the mean of 0° and 80°
+    alone = system_over(search.base.searching("bm25", words), generator, method=Hyde(NaiveRag()), top_k=3)
+    with pytest.raises(InputError, match="bm25 takes a question") as refused:
+        alone.retrieve(["0"])
+    assert "--search hybrid" in str(refused.value)

@@ -16,7 +16,9 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.releases.store import current
+from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import PassageHit
+from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings
 
 # By this name, so that whoever imports it finds the module that the test changes.
@@ -103,3 +105,17 @@ def test_a_retriever_that_shows_nothing_is_refused(data: Path, wbrag_home: Path)
     engine_of_ours.PASSAGES.append(PassageHit("", "no text"))
     assert "without text" in refused("add", "retriever", "engine", "--entry-point", ENTRY_POINT)
     assert not wbrag_home.exists()
+
+
+@pytest.mark.parametrize("search", ["bm25", "hybrid"])
+def test_a_search_by_words_is_refused_over_a_retriever(data: Path, search: str) -> None:
+    """Also where the setting comes from the environment, and before anything is asked or indexed."""
+    add(data)
+    for command in (["run", "towns"], ["refresh", "engine"], ["experiment", "rivals", "towns"]):
+        done = CliRunner().invoke(app, command, env={"WBRAG_SEARCH": search})
+        said = f"{done.exception} {done.output}"
+        assert done.exit_code, command
+        assert f"{search} searches an index of words" in said and "a retriever of yours" in said, command
+    assert not list(Settings.from_environment().layout.corpus_index("engine", "x").parent.glob("*"))
+    with pytest.raises(InputError, match="a retriever of yours"):
+        open_base(Settings.from_environment(search=search), "engine", load_encoder())

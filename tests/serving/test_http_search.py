@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import openai
+import polars as pl
 import pytest
 
 from tests.scripted import Scripted
@@ -256,3 +257,18 @@ def test_an_answer_is_given_from_what_the_reader_may_see(towns: Towns) -> None:
             with found.client(who) as client:
                 reply = client.post("/v1/chat/completions", json=body)
                 assert ("secret" in reply.text) is sees
+
+
+def test_a_passage_stays_before_one_with_a_higher_score_where_the_ranking_has_it_there(towns: Towns) -> None:
+    """A search by words ranks by other things than the score that is shown."""
+    from wbrag_pipeline.serving.http.hit_shapes import vector_store_results
+
+    base = towns.retriever("b").search(["velcro", "zipper"], 2, labels=[]).hits.sort("query", "rank")
+    hits = base.with_columns(
+        passage_id=pl.Series(["a", "b", "c", "d"]), score=pl.Series([0.2, 0.9, 0.5, 0.4], dtype=pl.Float32)
+    )
+    assert hits["query"].to_list() == [0, 0, 1, 1]
+    found = vector_store_results(hits, "r000001", most=10, threshold=None)
+    assert [one["attributes"]["id"] for one in found] == ["c", "d", "a", "b"]
+    assert [round(one["score"], 1) for one in found] == [0.5, 0.4, 0.2, 0.9]
+    assert [one["attributes"]["id"] for one in vector_store_results(hits, "r", most=1, threshold=0.6)] == ["b"]

@@ -17,9 +17,9 @@ SETS = [list(found) for size in range(4) for found in itertools.combinations(LAB
 PASSAGES = {f"p{number}": (f"Title {number}", f"Text {number}", labels) for number, labels in enumerate(SETS)}
 
 
-@pytest.fixture(scope="module")
-def towns(tmp_path_factory: pytest.TempPathFactory) -> Towns:
-    return Towns(tmp_path_factory.mktemp("labels") / "home", passages=PASSAGES)
+@pytest.fixture(scope="module", params=["dense", "bm25", "hybrid"])
+def towns(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Towns:
+    return Towns(tmp_path_factory.mktemp("labels") / "home", passages=PASSAGES, search=request.param)
 
 
 @pytest.fixture(scope="module")

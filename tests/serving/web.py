@@ -46,8 +46,9 @@ class Towns:
         home: Path,
         encoder: Encoder | None = None,
         passages: Mapping[str, tuple[str, str, list[str]]] = PASSAGES,
+        **settings: Any,
     ) -> None:
-        self.settings, self.encoder = Settings(home=home, top_k=2), encoder or HashEncoder()
+        self.settings, self.encoder = Settings(home=home, top_k=2, **settings), encoder or HashEncoder()
         self.folder = self.settings.releases("b")
         data = home.parent / "data"
         data.mkdir()

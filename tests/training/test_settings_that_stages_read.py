@@ -29,7 +29,7 @@ CHANGES = {setting.name: setting.changes for setting in all_settings()}
 CONTENT = [setting for setting in all_settings() if setting.changes]
 DERIVED = ("search_depth", "query_transform")
 # They say where something is. What they are made of is tested in tests/test_settings.py.
-# `store` and `index` say which index is opened, and are read for nothing else.
+# `store`, `index` and `search` say which index is opened and how, and are read for nothing else.
 PLACES = ("search_space", "layout", "variant", "variant_of", "table", "corpus_index", "releases", "report", "overview")
 # Read to put the RAG system together. Which hits there are follows from the derived facts, see the last test.
 SYSTEM = {"method", "top_k", "generator", "engine_arguments", "num_fewshot", "reduce_answers"}
@@ -149,7 +149,9 @@ def test_a_stage_reads_no_setting_that_would_leave_its_path_as_it_is(read: dict[
 
 
 @pytest.mark.parametrize(
-    "setting", [setting for setting in CONTENT if setting.name not in ("store", "index")], ids=lambda s: s.name
+    "setting",
+    [setting for setting in CONTENT if setting.name not in ("store", "index", "search")],
+    ids=lambda s: s.name,
 )
 def test_a_setting_is_read_by_the_first_stage_that_it_is_said_to_change(
     read: dict[str, set[str]], setting: Any
@@ -170,7 +172,7 @@ def changed(towns: Towns) -> Iterator[Settings]:
 
 def test_one_path_holds_one_table_whatever_the_settings(towns: Towns) -> None:
     kept: dict[Path, tuple[pl.DataFrame, Settings]] = {}
-    for change in ({"encoder": "other"}, {"store": "lancedb"}, {"index": "flat"}):
+    for change in ({"encoder": "other"}, {"store": "lancedb"}, {"index": "flat"}, {"search": "hybrid"}):
         towns.index(towns.settings.with_(**change))
     for settings in changed(towns):
         for table, frame in train(towns.context(settings)).tables.items():
@@ -217,7 +219,8 @@ def differs(stage: str, one: dict[str, str], other: dict[str, str]) -> bool:
 @pytest.mark.parametrize("method", ["naive", "hyde+naive"])
 def test_an_experiment_keeps_apart_what_a_stage_reads(towns: Towns, read: dict[str, set[str]], method: str) -> None:
     base = towns.settings.with_(method=method)
-    towns.index(base.with_(encoder="other"))
+    for change in ({"encoder": "other"}, {"search": "hybrid"}):
+        towns.index(base.with_(**change))
     before = keys(towns, base)
     for setting in CONTENT:
         value = {"encoder": "other", "method": "replug"}.get(setting.name, another_value(setting))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@with_settings("encoder", "generator", "method", "top_k", "rescue_depth", "limit", "validation_share")
+@with_settings("encoder", "search", "generator", "method", "top_k", "rescue_depth", "limit", "validation_share")
 def advise(
     benchmarks: Annotated[list[str], typer.Argument(help="Benchmarks or logs, see wbrag status.")],
     calibrate: Annotated[
@@ -55,7 +55,7 @@ def advise(
                 shares = (signs.returns, signs.missed)
                 points.append(Point(entry.name, settings.generator, settings.method, *shares, gain, low, high))
             else:
-                for line in advice_lines(entry.name, signs, points):
+                for line in advice_lines(entry.name, signs, points, settings.search):
                     say(line)
         if calibrate:
             keep_points(file, points)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Check = Callable[["Settings"], str]
 
 
-@with_settings("home", "encoder", "store", "index", "generator", "engine_arguments", "reasoning_tokens")
+@with_settings("home", "encoder", "store", "index", "search", "generator", "engine_arguments", "reasoning_tokens")
 def doctor(settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
@@ -161,7 +161,8 @@ def _indexes(settings: Settings) -> str:
         release = current(pointer.parent)
         release.units()
         verify_vectors(release.folder / "index", release.index(encoder))
-    return f"{len(built)} corpus indexes and {len(pointers)} releases verified, in {settings.store}"
+    searched = f"searched by {settings.search}, " if settings.search != "dense" else ""
+    return f"{len(built)} corpus indexes and {len(pointers)} releases verified, {searched}in {settings.store}"
 
 
 def _dagster(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from wbrag_pipeline.settings import Settings
 Command = Callable[..., None]
 
 # What names a benchmark's releases: enough to find one and everything that it was made with.
-RELEASE_SETTINGS = ("encoder", "store", "index", "generator", "engine_arguments", "method")
+RELEASE_SETTINGS = ("encoder", "store", "index", "search", "generator", "engine_arguments", "method")
 
 
 def with_settings(*names: str, without: tuple[str, ...] = (), any_layout: bool = False) -> Callable[[Command], Command]:

@@ -27,9 +27,10 @@ def status(settings: Settings) -> None:
 
     registry = Registry.load(settings.home)
     console = wide_console()
-    console.print(
-        f"home {settings.home}\nencoder {settings.encoder}, generator {settings.generator}, method {settings.method}"
-    )
+    # The usual search is not worth a word.
+    search = f", search {settings.search}" if settings.search != "dense" else ""
+    engines = f"generator {settings.generator}, method {settings.method}"
+    console.print(f"home {settings.home}\nencoder {settings.encoder}{search}, {engines}")
     corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
     for corpus in registry.corpora.values():
         corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), corpus.place)

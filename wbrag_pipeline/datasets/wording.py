@@ -41,6 +41,14 @@ def words(texts: pl.Series) -> pl.Series:
     return _folded(texts, r"[^\p{L}\p{M}\p{N}]+")
 
 
+def search_words(texts: pl.Series) -> pl.Series:
+    """Texts (String) as a search by words reads them: as ``words``, and each syllable of Korean is a word too.
+
+    Particles are written to Korean words, so a question hardly ever has a word as a passage has it. Null stays null.
+    """
+    return words(texts).str.replace_all(rf"([{_HANGUL}])", " $1 ").str.replace_all(" {2,}", " ").str.strip_chars(" ")
+
+
 def wording(texts: pl.Series) -> pl.Series:
     """As ``words``, with symbols ("C++" is not "C#", "x > 1" not "x < 1"); a text of punctuation alone as it is.
 

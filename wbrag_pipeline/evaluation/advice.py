@@ -122,8 +122,11 @@ def _points(rows: Any) -> list[Point]:
     return [Point(**row) for row in rows]
 
 
-def advice_lines(benchmark: str, signs: EarlySigns, points: Sequence[Point]) -> list[str]:
-    """The advice as lines: what was seen, what it means, and how often the rule was right."""
+def advice_lines(benchmark: str, signs: EarlySigns, points: Sequence[Point], search: str = "dense") -> list[str]:
+    """The advice as lines: what was seen, what it means, and how often the rule was right.
+
+    search: the setting that the signs were seen under.
+    """
     said = outlook(signs.returns, signs.missed, borders_of(points))
     lines = [
         f"{benchmark}: {signs.later:,} later questions beside {signs.training:,} that would train",
@@ -141,6 +144,11 @@ def advice_lines(benchmark: str, signs: EarlySigns, points: Sequence[Point]) -> 
             f"  both: {signs.reachable:.0%} return and miss their answer; these are what units can help most",
         ]
     lines.append(f"Write-back is {_MEANINGS[said]}")
+    if search == "dense" and signs.missed is not None and signs.missed >= LEAST_MISSED:
+        lines.append(
+            "Try --search hybrid first: vectors alone miss many answers here. Where questions share words with "
+            "passages, searching by words too may bring more than write-back; wbrag experiment rivals measures it."
+        )
     if signs.later < FEW_LATER_QUESTIONS:
         lines.append(f"These are few questions: shares of {signs.later} say little.")
     judged = [(said, truth) for point, said, truth in left_out(points) if point.pays is not None]

@@ -1,4 +1,7 @@
-"""Corpus indexes: every state of a corpus is made again without the passages, and the vectors leave the store."""
+"""Corpus indexes: every state of a corpus is made again without the passages, and the vectors leave the store.
+
+An index of words is counted again from the passages that are left: its vocabulary held words of those that went.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from wbrag_pipeline.forgetting.folder_walk import remove_folder
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.retrieval.compaction import drop_vectors
-from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE, CURRENT_STATE
+from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE, CURRENT_STATE, LEXICAL
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
+from wbrag_pipeline.retrieval.lexical_index import write_lexical_index
 from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.storage import (
     in_plain_words,
@@ -99,6 +103,8 @@ def _forget_in_state(state: Path, subject: Subject, home: StoredFiles) -> tuple[
         collections = Collections(home.settings.layout, read_manifest(state).address)
         with collections.making() as collection, replacing_directory(target) as new:
             without_ids(state, passages.filter(gone)["passage_id"].to_list(), new, collection)
+            if (state / LEXICAL).is_dir():
+                write_lexical_index(waiting, new / LEXICAL)
             write_json(new / "origin.json", {"passages_sha256": sha256})
             os.replace(waiting, new / "passages.parquet")
     waiting.unlink(missing_ok=True)

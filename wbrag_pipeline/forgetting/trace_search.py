@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import yaml
 
+from wbrag_pipeline.forgetting.lexical_traces import is_of_lexical_index, lexical_trace
 from wbrag_pipeline.forgetting.parquet_files import rows_to_forget
 from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
@@ -77,6 +78,8 @@ def search_home(home: StoredFiles, subject: Subject) -> Searched:
 
 
 def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
+    if is_of_lexical_index(file):
+        return lexical_trace(file) if subject.passages else None  # units have no words in it
     if file.suffix == ".parquet":
         try:
             frame = pl.read_parquet(file)

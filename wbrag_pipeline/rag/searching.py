@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, runtime_checkable
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, KnowledgeBase
+from wbrag_pipeline.retrieval.word_search import BM25
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,12 +45,16 @@ class TransformsQueries(Protocol):
         """One vector a question, of length 1."""
 
 
-def refuse_own_vectors(method: str) -> NoReturn:
-    """Raise InputError: the method searches by a vector, and the corpus is a retriever that takes a question."""
+def refuse_own_vectors(method: str, search: str) -> NoReturn:
+    """Raise InputError: the method searches by a vector, and the corpus is searched by a question's words.
+
+    search: the setting; a retriever of the user's own is the reason where it is not bm25.
+    """
+    by, instead = ("bm25", ", or take --search hybrid") if search == BM25 else ("a retriever of yours", "")
     raise InputError(
-        f"{method} searches by a vector of its own, and a retriever of yours takes a question",
+        f"{method} searches by a vector of its own, and {by} takes a question",
         field="method",
-        hint="leave out what stands before the +",
+        hint=f"leave out what stands before the +{instead}",
     )
 
 

@@ -106,7 +106,7 @@ class RagSystem:
         """
         if isinstance(self.method, TransformsQueries):
             if self.base.takes_texts:
-                refuse_own_vectors(self.method.name)
+                refuse_own_vectors(self.method.name, self.base.search_kind)
             return self.method.query_vectors(self.generator, questions, self.search)
         return self.base.query_vectors(questions)
 

@@ -34,6 +34,7 @@ from wbrag_pipeline.retrieval.corpus import (
 from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, refuse_mass_deletion
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrievers.asking import shown_fingerprint, was_asked
+from wbrag_pipeline.retrievers.opening import refuse_search
 from wbrag_pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -63,10 +64,12 @@ def read_passages(
     bad: takes note of documents and rows that are left out; None goes by the setting ``skip_bad``. What was left out
     and was there before is gone, and counts as deleted: its old text and its old labels may both be wrong by now.
 
-    Raises InputError for a source that cannot be taken, or when most of the corpus is gone, unless ``allow_deletions``.
+    Raises InputError for a source that cannot be taken, a retriever that is to be searched by words, or when most of
+    the corpus is gone, unless ``allow_deletions``.
     """
     source, bad = registry.corpus(corpus), bad or BadDocuments(skip=settings.skip_bad)
     if source.retriever is not None:
+        refuse_search(settings.search, corpus)
         shown = passages_shown_now(settings, registry, source, bad)
         if not allow_deletions:
             refuse_mass_deletion(settings.table("passages", corpus), shown.passages.lazy(), corpus)

@@ -3,6 +3,7 @@
 ::
 
     indexes/CORPUS/SPACE/3f9a…/          a state: the passages' table, their index and what they were made from
+                           3f9a…/lexical/  their words, where the setting ``search`` is not dense
                            current.json    names the state that is served, and the source it was read from
                            committed.json  names the state that the write-back units were last brought in step with
 
@@ -32,8 +33,10 @@ from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.lexical_index import LexicalIndex, open_lexical_index, write_lexical_index
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
+from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import (
     locked,
@@ -47,6 +50,7 @@ from wbrag_pipeline.verified_files import known_sha256
 
 _HINT = "make it again with: wbrag run BENCHMARK --refresh"
 CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
+LEXICAL = "lexical"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
 
@@ -67,6 +71,10 @@ class CorpusState:
     def passages(self) -> Path:
         """PASSAGES of this state."""
         return self.folder / "passages.parquet"
+
+    def words(self, search: str) -> LexicalIndex | None:
+        """The index of words that this ``search`` needs; None for dense. Raises as ``open_lexical_index``."""
+        return None if search == DENSE else open_lexical_index(self.folder / LEXICAL, self.passages)
 
     def check(self) -> None:
         """Raise IntegrityError unless the table is the one that the index was made from."""
@@ -128,7 +136,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         _link(table, frozen)  # should a run replace the table meanwhile, this one stays what it was
         sha256 = sha256_of_file(frozen)
         folder, encoded = home / sha256[:_DIGITS], 0
-        manifest = _sound(CorpusState(folder, ""), encoder)
+        manifest = _sound(CorpusState(folder, ""), encoder, settings.search)
         if manifest is None:
             remove_directory(folder)
             with (
@@ -148,6 +156,8 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     collection=collection,
                 )
                 encoded = embeddings.encoded
+                if settings.search != DENSE:
+                    write_lexical_index(frozen, new / LEXICAL)
                 write_json(new / "origin.json", {"passages_sha256": sha256})
                 os.replace(frozen, new / "passages.parquet")
         source = _noted_source(settings, corpus, folder / "passages.parquet")
@@ -224,13 +234,14 @@ def open_knowledge_base(
         index = open_index(state.folder, encoder)
         tables.PASSAGES.scan(state.passages)
         state.check()
+        words = state.words(settings.search)
         stored = settings.table("passages", corpus)
         if for_training and not _same(stored, state.passages):
             raise IntegrityError(stored, "is not the table that the index was made from")
     except (IntegrityError, OSError) as error:
         file, problem = (error.file, error.problem) if isinstance(error, IntegrityError) else (corpus, str(error))
         raise IntegrityError(file, f"{problem}; {_HINT}") from error
-    return KnowledgeBase(encoder, index, state.passages)
+    return KnowledgeBase(encoder, index, state.passages).searching(settings.search, words)
 
 
 def _named(home: Path, pointer: str) -> CorpusState | None:
@@ -243,11 +254,12 @@ def _named(home: Path, pointer: str) -> CorpusState | None:
         raise IntegrityError(home / pointer, "is damaged") from error
 
 
-def _sound(state: CorpusState, encoder: Encoder) -> Manifest | None:
+def _sound(state: CorpusState, encoder: Encoder, search: str) -> Manifest | None:
     """The manifest of a state whose files are whole, else None: a damaged one is made again, never reused."""
     try:
         state.check()
         open_index(state.folder, encoder)
+        state.words(search)
         return read_manifest(state.folder)
     except WbragError:
         return None

@@ -4,6 +4,8 @@ The two indexes are searched independently, with one encoding of the question, a
 ``Top-K(R(q, K) ∪ R(q, K_wb))`` (WriteBack-RAG, section 3.5). The corpus' index is never touched, so a second view with
 other write-back units, or none, costs nothing.
 
+A view may also be searched by words, alone or together with vectors: see ``word_search``.
+
 A retriever of the user's own may stand in the place of the corpus' index (``shown_by``). The index is then that of the
 passages which it showed when it was asked last, and gives their vectors.
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +25,13 @@ import polars as pl
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, principal_with
+from wbrag_pipeline.retrieval.lexical_index import LexicalIndex
 from wbrag_pipeline.retrieval.merging import fused_by_rank
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
 from wbrag_pipeline.retrieval.protocols import Encoder, Retriever, Vectors
 from wbrag_pipeline.retrieval.retriever_base import RetrieverBase
 from wbrag_pipeline.retrieval.vector_search import Index
+from wbrag_pipeline.retrieval.word_search import BM25, DENSE, WordSearch
 from wbrag_pipeline.tables import KNOWLEDGE_UNITS
 
 CORPUS = "corpus"
@@ -64,6 +69,7 @@ class KnowledgeBase:
         self._texts = PassageTexts(corpus_passages)
         self._shown_by: RetrieverBase | None = None
         self._merge = "auto"
+        self._words: WordSearch | None = None
         self._layers: list[tuple[str, Index]] = [(CORPUS, corpus_index)]
         self._units = KNOWLEDGE_UNITS.empty()
         if writeback is not None:
@@ -105,15 +111,37 @@ class KnowledgeBase:
         view._merge = merge
         return view
 
+    def searching(self, search: str, words: LexicalIndex | None = None) -> KnowledgeBase:
+        """A view that is searched as the setting ``search`` says: dense, bm25 or hybrid.
+
+        words: of the corpus' passages, in the order of its index; needed but for dense.
+
+        Raises IntegrityError where the words are those of other passages.
+        """
+        view = copy(self)
+        view._words = None
+        if search != DENSE:
+            if words is None or len(words) != len(self._corpus):
+                raise IntegrityError(self._texts.file, f"has no index of words beside it, which {search} searches in")
+            beside = [(self._units, index) for origin, index in self._layers if origin == WRITEBACK]
+            view._words = WordSearch(search, words).beside(*(beside[0] if beside else (None,)))
+        return view
+
+    @property
+    def search_kind(self) -> str:
+        """How it is searched: dense, bm25 or hybrid."""
+        return self._words.search if self._words else DENSE
+
     @property
     def takes_texts(self) -> bool:
         """Whether the corpus is searched by a question's words, and not by a vector that somebody else can make."""
-        return self._shown_by is not None
+        return self._shown_by is not None or self.search_kind == BM25
 
     def _beside(self, writeback: tuple[pl.DataFrame, Index] | None) -> KnowledgeBase:
         view = KnowledgeBase(self.encoder, self._corpus, self._texts.file, writeback, self.reader)
         view._texts = self._texts  # once read, for both
         view._shown_by, view._merge = self._shown_by, self._merge
+        view._words = self._words.beside(*(writeback or (None,))) if self._words else None
         return view
 
     def for_reader(self, labels: Collection[str]) -> KnowledgeBase:
@@ -154,8 +182,9 @@ class KnowledgeBase:
     ) -> pl.DataFrame:
         """The top ``top_k`` of each question over all that the reader may see, as a table of schema ``HITS``.
 
-        Fewer come back for a question when there are fewer visible passages in all. Equal scores: the corpus before
-        write-back, and within each what was indexed first, or what the retriever shows first.
+        Fewer come back for a question when there are fewer visible passages in all, or by bm25 fewer that have one of
+        its words. Equal scores: the corpus before write-back, and within each what was indexed first, or what the
+        retriever shows first.
 
         query_vectors: what ``query_vectors(questions)`` gave, when that is already known.
         labels: the labels that the reader has, where the view does not say who reads.
@@ -167,6 +196,14 @@ class KnowledgeBase:
         vectors = self.query_vectors(questions) if query_vectors is None else query_vectors
         if len(vectors) != len(questions):
             raise ValueError(f"{len(vectors)} vectors for {len(questions)} questions")
+        near = partial(self._nearest, questions, vectors, reader)
+        if self._words is None:
+            return near(top_k)
+        hits = self._words.find(questions, vectors, top_k, self._layers, reader, near=near, merge=self._merged)
+        return hits.select(HITS.names()).cast(HITS)
+
+    def _nearest(self, questions: Sequence[str], vectors: Vectors, reader: Principal, top_k: int) -> pl.DataFrame:
+        """HITS by vectors, or as a retriever of the user's own has them."""
         found = []
         for origin, index in self._layers:
             if origin == CORPUS and self._shown_by is not None:
@@ -174,10 +211,12 @@ class KnowledgeBase:
                 found.append(shown.select("query", pl.lit(origin).alias("origin"), "passage_id", "score"))
             else:
                 found.append(_candidates(origin, index, vectors, top_k, reader))
-        merged = pl.concat(found)
+        return self._merged(pl.concat(found), top_k)
+
+    def _merged(self, candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
         if self._merge == "rrf":
-            return fused_by_rank(merged, top_k).select(HITS.names()).cast(HITS)
-        return merge_by_score(merged, top_k)
+            return fused_by_rank(candidates, top_k).select(HITS.names()).cast(HITS)
+        return merge_by_score(candidates, top_k)
 
     def hit(self, origin: str, passage_id: str) -> pl.DataFrame:
         """The passage or unit of that id as a hit (``HITS``) of query 0 and rank 1, with no score.

@@ -1,6 +1,8 @@
-"""One list out of what the corpus and the units give: by score, or by rank. Pure functions over tables."""
+"""One list out of several, by rank: of the corpus and the units, or of two ways to search."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -24,4 +26,24 @@ def fused_by_rank(candidates: pl.DataFrame, top_k: int, constant: int = _RRF) ->
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
         .filter(pl.col("rank") <= top_k)
         .drop("_fused")
+    )
+
+
+def fused_rankings(rankings: Sequence[pl.DataFrame], top_k: int, constant: int = _RRF) -> pl.DataFrame:
+    """The first ``top_k`` of each query by reciprocal rank fusion of rankings of the same things.
+
+    rankings: columns query, origin, passage_id and rank. A passage has the sum of 1 / (``constant`` + rank) over the
+    rankings that hold it; of equal sums, what the first ranking has first.
+
+    Gives query, rank, origin, passage_id and score, which is this sum.
+    """
+    key = ["query", "origin", "passage_id"]
+    return (
+        pl.concat([ranking.select(*key, "rank") for ranking in rankings])
+        .group_by(key, maintain_order=True)
+        .agg((1.0 / (constant + pl.col("rank"))).sum().alias("score"))
+        .sort(["query", "score"], descending=[False, True], maintain_order=True)
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
+        .filter(pl.col("rank") <= top_k)
+        .select("query", "rank", "origin", "passage_id", "score")
     )

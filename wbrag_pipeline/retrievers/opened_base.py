@@ -14,7 +14,7 @@ from wbrag_pipeline.retrieval.corpus import open_knowledge_base
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder, Retriever
 from wbrag_pipeline.retrieval.retriever_hits import ShownPassages
-from wbrag_pipeline.retrievers.opening import open_retriever
+from wbrag_pipeline.retrievers.opening import open_retriever, refuse_search
 from wbrag_pipeline.retrievers.recorded import RecordedRetriever, rows_with_passages
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked
@@ -27,13 +27,14 @@ def open_base(settings: Settings, corpus: str, encoder: Encoder, *, for_training
         when it was asked last. Otherwise a retriever is asked whenever something is searched.
 
     Raises NotBuiltError before the corpus was indexed or the retriever asked, IntegrityError when what is stored is not
-    of one making, and as ``open_retriever``.
+    of one making, InputError where a retriever is to be searched by words, and as ``open_retriever``.
     """
-    base = open_knowledge_base(settings, corpus, encoder, for_training=for_training)
     registry = Registry.load(settings.home)
     entry = registry.corpora.get(corpus)
     if entry is None or entry.retriever is None:
-        return base
+        return open_knowledge_base(settings, corpus, encoder, for_training=for_training)
+    refuse_search(settings.search, corpus)
+    base = open_knowledge_base(settings, corpus, encoder, for_training=for_training)
     retriever = open_retriever(entry.retriever)
     less = partial(registry.forgotten.without_forgotten_passages, corpus=corpus)
     if for_training:

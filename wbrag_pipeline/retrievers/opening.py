@@ -12,6 +12,7 @@ from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.errors import InputError, RetrieverError, WbragError
 from wbrag_pipeline.retrieval.access import Principal
 from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
+from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.retrievers.http_retriever import HttpRetriever
 from wbrag_pipeline.retrievers.library_retrievers import not_a_retriever, parameters_of, retriever_of
 from wbrag_pipeline.storage import sha256_of_text
@@ -29,6 +30,16 @@ def open_retriever(entry: RetrieverEntry) -> Retriever:
     """
     found = _named(entry)
     return _WithIdsOfTexts(found) if entry.ids == "text" else found
+
+
+def refuse_search(search: str, corpus: str) -> None:
+    """Raise InputError where ``search`` is not dense: passages of a retriever are found by the retriever alone."""
+    if search != DENSE:
+        raise InputError(
+            f"{search} searches an index of words, and the corpus {corpus} is searched by a retriever of yours",
+            field="search",
+            hint="leave it out, and let your retriever search by words itself",
+        )
 
 
 def _named(entry: RetrieverEntry) -> Retriever:

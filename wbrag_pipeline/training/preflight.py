@@ -10,6 +10,8 @@ from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
+from wbrag_pipeline.retrieval.word_search import BM25
+from wbrag_pipeline.retrievers.opening import refuse_search
 from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
 from wbrag_pipeline.store_address import parse_store
 
@@ -27,8 +29,11 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
     for benchmark in benchmarks:
         if not judges:
             benchmark.require_answers()
-        if isinstance(method, TransformsQueries) and registry.corpus(benchmark.corpus).retriever is not None:
-            refuse_own_vectors(settings.method)
+        by_retriever = registry.corpus(benchmark.corpus).retriever is not None
+        if by_retriever:
+            refuse_search(settings.search, benchmark.corpus)
+        if isinstance(method, TransformsQueries) and (by_retriever or settings.search == BM25):
+            refuse_own_vectors(settings.method, settings.search)
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
     encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))

@@ -3,71 +3,19 @@
 from __future__ import annotations
 
 import math
-import sys
 
 import numpy as np
 import polars as pl
 import pytest
 
 from tests.evaluation.experiments.conftest import CORPUS, TEST, TRAIN, World
-from wbrag_pipeline.errors import MissingPartError
 from wbrag_pipeline.evaluation.experiments import on_top, retrievers
 from wbrag_pipeline.evaluation.experiments.key_updates import moved_keys, search_moved
-from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
-from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS
-from wbrag_pipeline.retrieval.knowledge_base import HITS, merge_by_score
+from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS, SEARCHES
+from wbrag_pipeline.retrieval.corpus import build_corpus_index, open_knowledge_base
+from wbrag_pipeline.retrieval.knowledge_base import merge_by_score
 from wbrag_pipeline.retrieval.protocols import Vectors
-
-
-def hits(*rows: tuple[int, int, str]) -> pl.DataFrame:
-    told = [(query, rank, "corpus", passage, 1.0 / rank) for query, rank, passage in rows]
-    return pl.DataFrame(told, schema=HITS, orient="row")
-
-
-def entries(**texts: str) -> pl.DataFrame:
-    rows = [{"origin": "corpus", "passage_id": name, "title": "", "text": text} for name, text in texts.items()]
-    return pl.DataFrame(rows, schema=dict.fromkeys(("origin", "passage_id", "title", "text"), pl.String))
-
-
-def test_bm25_finds_rare_words_first_and_nothing_without_a_word_in_common() -> None:
-    index = Bm25Index(entries(a="the harbour of Skerry", b="the harbour", c="the hill of C 5"))
-    found = index.search(["harbour Skerry", "weather", "5"], 3)
-    assert found.filter(pl.col("query") == 0)["passage_id"].to_list() == ["a", "b"]
-    assert found.filter(pl.col("query") == 1).is_empty()
-    assert found.filter(pl.col("query") == 2)["passage_id"].to_list() == ["c"]  # words of one character count
-    assert found["rank"].to_list() == [1, 2, 1] and index.megabytes > 0
-
-
-def test_bm25_over_nothing_and_for_nobody() -> None:
-    assert Bm25Index(entries()).search(["anything"], 5).is_empty()
-    assert Bm25Index(entries(a="word")).search([], 5).is_empty()
-    assert Bm25Index(entries(a="", b="")).search(["word"], 5).is_empty()
-
-
-def test_equal_bm25_scores_are_ranked_in_order() -> None:
-    index = Bm25Index(entries(**dict.fromkeys("abcdef", "the same text")))
-    assert index.search(["same text"], 6)["passage_id"].to_list() == list("abcdef")
-
-
-def test_without_bm25s_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "bm25s", None)
-    with pytest.raises(MissingPartError, match=r"wbrag-pipeline\[bm25\]"):
-        Bm25Index(entries(a="word"))
-
-
-def test_rank_fusion_by_hand() -> None:
-    one, other = hits((0, 1, "a"), (0, 2, "b"), (1, 1, "x")), hits((0, 1, "c"), (0, 2, "a"), (0, 3, "b"))
-    found = fused([one, other], 3)
-    # a: 1/61 + 1/62; b: 1/62 + 1/63; c: 1/61
-    assert found.filter(pl.col("query") == 0)["passage_id"].to_list() == ["a", "b", "c"]
-    assert found["score"].to_list() == pytest.approx([1 / 61 + 1 / 62, 1 / 62 + 1 / 63, 1 / 61, 1 / 61])
-    assert fused([one, hits((0, 1, "b"), (0, 2, "a"))], 1)["passage_id"].to_list() == ["a", "x"]  # the first's order
-
-
-def test_an_id_of_a_passage_and_of_a_unit_are_fused_apart() -> None:
-    unit = hits((0, 1, "a")).with_columns(origin=pl.lit("writeback"))
-    assert fused([hits((0, 1, "a")), unit], 5).height == 2
 
 
 def unit_vectors(rows: int, seed: int, dimension: int = 8) -> Vectors:
@@ -165,15 +113,28 @@ def test_keys_of_gated_passages_alone_move(world: World) -> None:
     assert set(pairs["passage_id"]) == set(gated["passage_id"])
 
 
-@pytest.mark.parametrize("name", on_top.TRAINED_WITH)
+@pytest.mark.parametrize("name", ["BM25", "hybrid"])
 def test_units_are_trained_with_the_retriever_that_they_are_put_on_top_of(world: World, name: str) -> None:
-    bench = world.open()
-    found = on_top.found_by(bench, world.trial, name)
+    bench, searched = world.open(), world.trial.with_(search=SEARCHES[name])
+    found = bench.retrievals(searched)
     assert found.read()["rank"].max() == len(CORPUS) or name == "BM25"  # a word may be in few passages
     # Four passages are all found by the encoder's half, in its own order where no word is in common.
-    assert (found.content == bench.retrievals(world.trial).content) == (name == "hybrid")
+    assert found.read().equals(bench.retrievals(world.trial).read()) == (name == "hybrid")
     assert set(found.read()["question"]) <= set(TRAIN)
     row = on_top.on_top_row(bench, world.trial, name, name)
     assert (row["units_of"], row["questions"]) == (name, len(TEST))
-    gated = bench.gated_docs(world.trial, found).read()
+    gated = bench.gated_docs(searched).read()
     assert gated["question_id"].is_in(found.read()["question_id"].implode()).all()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_retriever_that_is_a_setting_is_the_products_own_search(world: World, name: str) -> None:
+    """Whichever search the home is indexed for, and whatever the trial's own search is."""
+    bench, test = world.open(), world.open().questions(world.trial, "test")
+    indexed = world.settings.with_(search=SEARCHES[name])
+    build_corpus_index(indexed, "compass", bench.encoder(indexed))
+    base = open_knowledge_base(indexed, "compass", bench.encoder(indexed)).unrestricted()
+    expected = base.search(test["question"].to_list(), indexed.top_k)
+    for own in SEARCHES.values():
+        built = retrievers.build_retriever(bench, world.trial.with_(search=own), name)
+        assert built.find(test, None).equals(expected)

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
-
 from wbrag_pipeline.evaluation.evaluate import join_sides
-from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
-from wbrag_pipeline.evaluation.experiments.retrievers import ENCODER_ALONE, RETRIEVER_MEANINGS, build_retriever, scored
+from wbrag_pipeline.evaluation.experiments.retrievers import (
+    ENCODER_ALONE,
+    RETRIEVER_MEANINGS,
+    SEARCHES,
+    answered_by,
+    build_retriever,
+)
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import summarise
-from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.tables import RETRIEVALS
 
-# Those that need no training questions themselves, so that units can be trained with them.
-TRAINED_WITH = ("BM25", "hybrid")
-# Retriever and the one that its units were trained with: the dense one's units everywhere, then a retriever's own.
-PAIRS = (*((name, ENCODER_ALONE) for name in RETRIEVER_MEANINGS), *((name, name) for name in TRAINED_WITH))
+# Retriever and the one that its units were trained with: the dense one's units everywhere, then the units of those that
+# need no training questions themselves.
+PAIRS = (
+    *((name, ENCODER_ALONE) for name in RETRIEVER_MEANINGS),
+    *((name, name) for name in SEARCHES if name != ENCODER_ALONE),
+)
 
 
 def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODER_ALONE) -> dict[str, Any]:
     """Units of the present settings on top of a retriever: a row of ``results.ON_TOP``.
 
-    units_of: the retriever that training searched with, of TRAINED_WITH or the dense one.
+    units_of: the retriever that training searched with, of SEARCHES.
     """
     built, test = build_retriever(bench, trial, name), bench.questions(trial, "test")
-    evidence = None if units_of == ENCODER_ALONE else bench.gated_docs(trial, found_by(bench, trial, units_of))
-    units = bench.published(trial, evidence)
-    sides = []
-    for beside in (None, units):
-        hits = scored(bench, trial, test, built.find(test, beside), beside)
-        sides.append(bench.answered(trial, test, units=beside, hits=hits).read())
+    units = bench.published(trial.with_(search=SEARCHES[units_of]))
+    sides = [answered_by(bench, trial, name, built.find, test, beside).read() for beside in (None, units)]
     evaluation = join_sides(test, *sides)
     summary = summarise(evaluation, seed=trial.settings.seed)
     recall: tuple[float | None, float | None] = (None, None)
@@ -50,13 +49,3 @@ def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODE
         "recall_without": recall[0],
         "recall_with": recall[1],
     }
-
-
-def found_by(bench: Workbench, trial: Trial, name: str) -> Artifact:
-    """RETRIEVALS of the training questions by another retriever, as deep as training looks."""
-    train = bench.questions(trial, "train").drop("golden_answers")
-    deep = trial.with_(top_k=trial.settings.search_depth)
-    hits = scored(bench, trial, train, build_retriever(bench, deep, name).find(train, None))
-    rows = train.with_row_index("query").cast({"query": pl.Int32})
-    frame = hits.join(rows, on="query", how="left", maintain_order="left").select(list(RETRIEVALS.schema))
-    return bench.keep(trial, "retrievals", RETRIEVALS, (sha256_of_text(frame.write_json()),), lambda: frame)

@@ -17,13 +17,14 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.key_updates import STEPS, moved_keys, search_moved
-from wbrag_pipeline.evaluation.experiments.lexical import Bm25Index, fused
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
 from wbrag_pipeline.evaluation.experiments.query_cache import hold_out
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.rag.searching import passages_by_query
-from wbrag_pipeline.retrieval.knowledge_base import CORPUS, HITS, WRITEBACK
+from wbrag_pipeline.retrieval.knowledge_base import HITS
+from wbrag_pipeline.retrieval.lexical_index import lexical_index_of
 from wbrag_pipeline.retrieval.protocols import Vectors
+from wbrag_pipeline.retrieval.word_search import BM25, DENSE, HYBRID
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training.scoring import select_passages
@@ -32,15 +33,17 @@ ENCODER_ALONE = "dense"
 # Each retriever, and what it is.
 RETRIEVER_MEANINGS = {
     ENCODER_ALONE: "the encoder and the exact index that everything else here uses",
-    "BM25": "search by words, in one index of passages and units",
-    "hybrid": "BM25 and the encoder, the first 100 of each fused by reciprocal rank",
+    "BM25": "search by words (--search bm25)",
+    "hybrid": "BM25 and the encoder, the first 100 of each fused by reciprocal rank (--search hybrid)",
     "generator as reranker": "the encoder's first 20 (--rescue-depth), those first that the generator finds most "
     "relevant when it reads them alone, as Self-RAG asks for it",
     "query adapter": "a matrix for the questions' vectors, trained on the gated pairs with "
     "MultipleNegativesRankingLoss; the encoder's weights and the passages' vectors stay",
     "updated keys": "gated passages found by their vectors moved towards the questions whose answers they carried",
 }
-_FUSED_DEPTH = 100
+# Those that are a value of the setting ``search``.
+SEARCHES = {ENCODER_ALONE: DENSE, "BM25": BM25, "hybrid": HYBRID}
+_NEAR_DEPTH = 100  # how deep scores are taken from a search, before passages are encoded again
 
 # Hits of a reranker in their new order; the score is the relevance.
 RERANKED = Table("reranked", HITS, ("query", "origin", "passage_id"))
@@ -53,7 +56,7 @@ Find = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
 class BuiltRetriever:
     """A retriever that was built.
 
-    find: its own scores; what a generator is shown has passed ``scored``.
+    find: its own scores; see ``answered_by`` for what a generator is shown.
     megabytes: what it keeps beside the corpus' dense index. train_seconds: what indexing words or training a matrix
     took. made: the tables whose making asked the generator. chosen: what held-out questions chose, if anything.
     calls_a_question: of the generator, to find a question's passages.
@@ -69,38 +72,26 @@ class BuiltRetriever:
 
 def build_retriever(bench: Workbench, trial: Trial, name: str) -> BuiltRetriever:
     """The retriever of that name, of RETRIEVER_MEANINGS, from everything but the test questions."""
-    return _BUILDERS[name](bench, trial)
+    return _BUILDERS[name](bench, trial.with_(search=SEARCHES.get(name, DENSE)))
 
 
-def _dense(bench: Workbench, trial: Trial) -> BuiltRetriever:
-    return BuiltRetriever(lambda asked, units: bench.system(trial, units).retrieve(asked["question"].to_list()))
+def answered_by(
+    bench: Workbench, trial: Trial, name: str, find: Find, asked: pl.DataFrame, units: pl.DataFrame | None = None
+) -> Artifact:
+    """ANSWERED: a SPLIT from what that retriever finds; one that is a setting is the product's own search."""
+    if name in SEARCHES:
+        return bench.answered(trial.with_(search=SEARCHES[name]), asked, units=units)
+    return bench.answered(trial, asked, units=units, hits=scored(bench, trial, asked, find(asked, units), units))
 
 
-def _bm25(bench: Workbench, trial: Trial) -> BuiltRetriever:
-    index = _Bm25s(bench, trial)
+def _search(bench: Workbench, trial: Trial) -> BuiltRetriever:
+    """What the trial's own settings find."""
+    find: Find = lambda asked, units: bench.system(trial, units).retrieve(asked["question"].to_list())  # noqa: E731
+    if trial.settings.search == DENSE:
+        return BuiltRetriever(find)
     began = time.perf_counter()
-    alone = index.over(None)
-
-    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
-        return index.over(units).search(asked["question"].to_list(), trial.settings.top_k)
-
-    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
-
-
-def _hybrid(bench: Workbench, trial: Trial) -> BuiltRetriever:
-    index = _Bm25s(bench, trial)
-    began = time.perf_counter()
-    alone = index.over(None)
-
-    def find(asked: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
-        questions = asked["question"].to_list()
-        rankings = (
-            bench.system(trial, units).retrieve(questions, top_k=_FUSED_DEPTH),
-            index.over(units).search(questions, _FUSED_DEPTH),
-        )
-        return fused(rankings, trial.settings.top_k)
-
-    return BuiltRetriever(find, alone.megabytes, time.perf_counter() - began)
+    words = lexical_index_of(bench.passages(trial))
+    return BuiltRetriever(find, words.nbytes / 1e6, time.perf_counter() - began)
 
 
 def _reranker(bench: Workbench, trial: Trial) -> BuiltRetriever:
@@ -171,9 +162,7 @@ def _updated_keys(bench: Workbench, trial: Trial) -> BuiltRetriever:
 
 
 _BUILDERS: dict[str, Callable[[Workbench, Trial], BuiltRetriever]] = {
-    ENCODER_ALONE: _dense,
-    "BM25": _bm25,
-    "hybrid": _hybrid,
+    **dict.fromkeys(SEARCHES, _search),
     "generator as reranker": _reranker,
     "query adapter": _adapter,
     "updated keys": _updated_keys,
@@ -189,7 +178,7 @@ def scored(
     if hits.is_empty():
         return hits
     system, encoder, questions = bench.system(trial, units), bench.encoder(trial.settings), asked["question"].to_list()
-    near = system.retrieve(questions, top_k=_FUSED_DEPTH).select(*_KEY, pl.col("score").alias("known"))
+    near = system.retrieve(questions, top_k=_NEAR_DEPTH).select(*_KEY, pl.col("score").alias("known"))
     rows = hits.drop("score").join(near, on=_KEY, how="left", maintain_order="left")
     far = system.base.hits_with_text(rows.filter(pl.col("known").is_null()).drop("known"))
     queries = encoder.encode_queries([questions[query] for query in far["query"]])
@@ -242,23 +231,3 @@ def _passage_vectors(bench: Workbench, trial: Trial, rows: pl.DataFrame) -> Vect
     texts = select_passages(bench.passages(trial), rows).select("passage_id", "title", "text")
     read = rows.select("passage_id").join(texts, on="passage_id", how="left", maintain_order="left")
     return bench.encoder(trial.settings).encode_passages(read["title"].to_list(), read["text"].to_list())
-
-
-class _Bm25s:
-    """BM25 over a corpus and units: one index of both, so that a word weighs the same in each."""
-
-    def __init__(self, bench: Workbench, trial: Trial) -> None:
-        passages = bench.passages(trial).select(pl.lit(CORPUS).alias("origin"), "passage_id", "title", "text")
-        self._passages = passages.collect()
-        self._built: dict[str, Bm25Index] = {}
-
-    def over(self, units: pl.DataFrame | None) -> Bm25Index:
-        """The index of the corpus and these units; the last one is kept."""
-        key = "" if units is None else sha256_of_text(units.write_json())
-        if key not in self._built:
-            entries = [self._passages]
-            if units is not None:
-                named = units.select(pl.lit(WRITEBACK).alias("origin"), pl.col("unit_id").alias("passage_id"))
-                entries.append(pl.concat([named, units.select("title", "text")], how="horizontal"))
-            self._built = {key: Bm25Index(pl.concat(entries))}
-        return self._built[key]

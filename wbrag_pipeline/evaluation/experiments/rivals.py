@@ -30,6 +30,7 @@ from wbrag_pipeline.evaluation.experiments.query_cache import (
 from wbrag_pipeline.evaluation.experiments.retrievers import (
     ENCODER_ALONE,
     RETRIEVER_MEANINGS,
+    answered_by,
     build_retriever,
     gated_by,
     megabytes,
@@ -140,11 +141,8 @@ def _plain(bench: Workbench, trial: Trial) -> Rival:
 def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
     built = build_retriever(bench, trial, name)
 
-    def answer(asked: pl.DataFrame) -> pl.DataFrame:
-        return bench.answered(trial, asked, hits=scored(bench, trial, asked, built.find(asked, None))).read()
-
     return Rival(
-        answer,
+        lambda asked: answered_by(bench, trial, name, built.find, asked).read(),
         lambda asked: built.find(asked, None),
         megabytes=built.megabytes,
         made=built.made,

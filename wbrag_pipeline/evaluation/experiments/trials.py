@@ -28,8 +28,10 @@ from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import build_release
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
+from wbrag_pipeline.retrieval.lexical_index import LexicalIndex, lexical_index_of
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
+from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings, all_settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
@@ -71,6 +73,7 @@ class Workbench:
     _questions: dict[tuple[str, str, Sampling], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
+    _words: dict[str, LexicalIndex] = field(default_factory=dict)
 
     @cached_property
     def cache(self) -> ArtifactCache:
@@ -93,7 +96,8 @@ class Workbench:
         """RETRIEVALS of the training questions."""
         train = self.questions(trial, "train").drop("golden_answers").write_json()
         s = trial.settings
-        parts = [self._corpus(trial), self.encoder(s).fingerprint, s.store, s.index, str(s.search_depth), train]
+        space = (self.encoder(s).fingerprint, s.store, s.index, s.search)
+        parts = [self._corpus(trial), *space, str(s.search_depth), train]
         if isinstance(self.context(trial).method, TransformsQueries):
             method = (s.method, plugin_fingerprint(s.method))
             parts += [*method, str(s.top_k), self.context(trial).generator.fingerprint]
@@ -106,12 +110,9 @@ class Workbench:
             lambda context: stages.retrievals(context, asked.read()),
         )
 
-    def utility_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
-        """UTILITY_SCORES of all training questions; thresholds do not matter to it.
-
-        found: RETRIEVALS by something else than the trial's own retriever, here and in what follows.
-        """
-        asked, found = self.asked(trial), found or self.retrievals(trial)
+    def utility_scores(self, trial: Trial) -> Artifact:
+        """UTILITY_SCORES of all training questions; thresholds do not matter to it."""
+        asked, found = self.asked(trial), self.retrievals(trial)
         parts = (found.content, self._train(trial), *self._reading(trial))
 
         def make(context: StageContext) -> Made:
@@ -119,10 +120,10 @@ class Workbench:
 
         return self._keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
 
-    def passage_scores(self, trial: Trial, found: Artifact | None = None) -> Artifact:
+    def passage_scores(self, trial: Trial) -> Artifact:
         """PASSAGE_SCORES; thresholds that keep and lose the same questions share it."""
-        asked, found = self.asked(trial), found or self.retrievals(trial)
-        scores = self.utility_scores(trial, found)
+        asked, found = self.asked(trial), self.retrievals(trial)
+        scores = self.utility_scores(trial)
         context, scored = self.context(trial), scores.read()
         kept, lost = stages.kept_questions(context, scored), stages.questions_to_rescue(context, scored)
         decided = [frame.select("question_id").sort("question_id").write_json() for frame in (kept, lost)]
@@ -133,9 +134,9 @@ class Workbench:
 
         return self._keep(trial, "passage_scores", tables.PASSAGE_SCORES, parts, make)
 
-    def gated_docs(self, trial: Trial, found: Artifact | None = None) -> Artifact:
+    def gated_docs(self, trial: Trial) -> Artifact:
         """GATED_DOCS under the trial's thresholds: a decision, which asks the generator nothing."""
-        scores, alone = self.utility_scores(trial, found), self.passage_scores(trial, found)
+        scores, alone = self.utility_scores(trial), self.passage_scores(trial)
         parts = (alone.content, scores.content, _own(trial, "gated_docs"))
         return self._keep(
             trial,
@@ -196,7 +197,8 @@ class Workbench:
         chosen = () if hits is None else (sha256_of_text(hits.write_json()),)
         fingerprint = self.encoder(trial.settings).fingerprint
         s = trial.settings
-        searched = (s.store, s.index, _own(trial, "evaluation"))  # the last: what only a search with units goes by
+        # The last: what only a search with units goes by.
+        searched = (s.store, s.index, s.search, _own(trial, "evaluation"))
         parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *searched, *chosen)
 
         def make(context: StageContext) -> Made:
@@ -252,12 +254,22 @@ class Workbench:
         return self._encoders[settings.encoder]
 
     def base(self, trial: Trial) -> KnowledgeBase:
-        """The trial's corpus, with no units."""
+        """The trial's corpus, with no units. It need not be indexed for another search than the deployment's."""
         corpus, s = self.benchmark(trial).corpus, trial.settings
         if (corpus, s.search_space) not in self._bases:
-            base = open_base(s, corpus, self.encoder(s), for_training=True)
+            indexed = s.with_(search=self.settings.search)
+            base = open_base(indexed, corpus, self.encoder(s), for_training=True)
+            if s.search != indexed.search:
+                base = base.searching(s.search, None if s.search == DENSE else self.words(trial))
             self._bases[corpus, s.search_space] = base.unrestricted()
         return self._bases[corpus, s.search_space]
+
+    def words(self, trial: Trial) -> LexicalIndex:
+        """The words of the trial's corpus, counted once in a workbench's life."""
+        corpus = self.benchmark(trial).corpus
+        if corpus not in self._words:
+            self._words[corpus] = lexical_index_of(self.passages(trial))
+        return self._words[corpus]
 
     def context(self, trial: Trial) -> StageContext:
         """What the stages work with."""

@@ -36,12 +36,14 @@ def search_r1_result(hits: pl.DataFrame, queries: int, *, scores: bool) -> list[
 def vector_store_results(
     hits: pl.DataFrame, release: str, *, most: int, threshold: float | None
 ) -> list[dict[str, Any]]:
-    """OpenAI's results: of several queries together, each passage once with its best score, best first.
+    """OpenAI's results: of several queries together, each passage once, as its best query has it, best first.
 
     most: results at most. threshold: least score, or None.
     """
+    # A search by words may rank a passage before one with a higher score. It stays before it.
+    placed = hits.sort("query", "rank").with_columns(_placed=pl.col("score").cum_min().over("query"))
     best = (
-        hits.sort("score", descending=True, maintain_order=True)
+        placed.sort("_placed", descending=True, maintain_order=True)
         .unique(["origin", "passage_id"], keep="first", maintain_order=True)
         .filter(pl.lit(True) if threshold is None else pl.col("score") >= threshold)
         .head(most)
