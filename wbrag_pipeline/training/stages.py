@@ -221,10 +221,18 @@ def curated_units(
     retrieved = select_passages(passages, gated_docs)
     model, private = context.generator, context.settings.private
     with context.counted("curated_units", model) as calls:
-        frame = curate(knowledge_units, retrieved, context.encoder, model, private=private, known_from=known_from)
+        frame = curate(
+            knowledge_units,
+            retrieved,
+            context.encoder,
+            model,
+            private=private,
+            known_from=known_from,
+            language=context.language,
+        )
         # A sentence that was cut may have left what was forgotten.
         frame = context.registry.forgotten.without_forgotten_units(frame)
-        bad = unfit(frame, retrieved, model, private)
+        bad = unfit(frame, retrieved, model, private, context.language)
     return Made(frame, {**_curation_figures(frame, bad), **calls})
 
 
@@ -238,6 +246,7 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "benchmark": benchmark.name,
         "run": context.run,
         "corpus": benchmark.corpus,
+        "language": context.language,
         "corpus_state": state.name if state else "",
         "corpus_index_sha256": read_manifest(state.folder).index_sha256 if state else "",
         "parent": served_name(folder),
