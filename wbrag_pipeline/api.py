@@ -50,12 +50,19 @@ class Reply:
 
 
 def add_corpus(
-    name: str, path: AnyPath, settings: Settings | None = None, *, split: bool = False, replace: bool = False
+    name: str,
+    path: AnyPath,
+    settings: Settings | None = None,
+    *,
+    split: bool = False,
+    language: str = "",
+    replace: bool = False,
 ) -> int:
     """Register a corpus under a name; gives its number of passages.
 
     path: JSONL, CSV or Parquet with ``id`` and ``text`` (or FlashRAG's ``contents``), or a folder of documents.
     split: cut rows of more than 100 words into parts, also whenever the corpus is read again.
+    language: code of its language, for example "de"; English when empty.
     replace: in the place of an entry of that name.
 
     Raises InputError, with file, line and field, for a corpus that cannot be read; nothing is changed then.
@@ -63,7 +70,9 @@ def add_corpus(
     from wbrag_pipeline.datasets import adding
 
     settings = _or_default(settings)
-    added = adding.add_corpus(settings.home, name, Path(path), split=split, replace=replace, skip_bad=settings.skip_bad)
+    added = adding.add_corpus(
+        settings.home, name, Path(path), split=split, language=language, replace=replace, skip_bad=settings.skip_bad
+    )
     return added.passages
 
 

@@ -48,7 +48,7 @@ def split_sentences(text: str, language: str = ENGLISH) -> list[str]:
 
 def is_fragment(sentence: str) -> bool:
     """Whether a passage's border cut this sentence: it starts in lower case or has no end mark."""
-    return sentence[:1].islower() or sentence.rstrip(_CLOSING)[-1:] not in _END_MARKS
+    return sentence[:1].islower() or sentence.removesuffix(" »").rstrip(_CLOSING)[-1:] not in _END_MARKS
 
 
 def _pieces(squeezed: str, end_mark: re.Pattern[str], abbreviation: re.Pattern[str]) -> list[str]:
