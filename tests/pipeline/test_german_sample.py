@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Release
     kept = [json.dumps(row, ensure_ascii=False) for row in rows("train") if row["question"] in READ]
     assert len(kept) == len(READ)
     (folder / "train.jsonl").write_text("\n".join(kept), encoding="utf-8")
-    # The pages of several subjects: the others crowd them out, which takes its time and is nothing that is looked at here.
+    # The pages of several subjects; the others only crowd them out.
     pages = [json.dumps(row, ensure_ascii=False) for row in rows("corpus") if " (" in row["contents"].splitlines()[0]]
     (folder / "corpus.jsonl").write_text("\n".join(pages), encoding="utf-8")
     api.add_corpus("ahsental", folder / "corpus.jsonl", settings, language="de")

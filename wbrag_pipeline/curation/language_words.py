@@ -7,7 +7,7 @@ may turn what a sentence says: the guards are stricter, never looser.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from wbrag_pipeline.languages import LANGUAGES_INSTALL
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _THOUSANDS_BY_POINTS = re.compile(r"(?<=\d)\.(?=\d{3}(?:\D|$))")
 _NO_WORDS: frozenset[str] = frozenset()
+_SHORTEST_PART = 4  # letters of a part of a compound
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,13 @@ class LanguageWords:
         """A token without its ending; as it is where the language has no stemmer."""
         stemmed: str = self._snowball.stemWord(token) if self.stemmer else token
         return stemmed
+
+    def holds_noun(self, stems: Collection[str], token: str) -> bool:
+        """Whether a noun is among these stems in some form, or begins or ends a compound among them."""
+        stem = self.stem(token)
+        if stem in stems or stem[:1].isdigit():
+            return stem in stems
+        return len(stem) >= _SHORTEST_PART and any(other.startswith(stem) or other.endswith(stem) for other in stems)
 
     @cached_property
     def _snowball(self) -> Any:

@@ -95,13 +95,13 @@ def _ends_some(sources: Sequence[SourcePassage], part: str) -> bool:
 
 def made_up(sentence: str, sources: Sequence[SourcePassage]) -> list[str]:
     """The numbers and names of a sentence that none of its sources has."""
-
     known = words_of_language(sources[0].language if sources else ENGLISH)
 
     def held(token: str) -> bool:
-        return any(token in source.tokens for source in sources) or (
-            known.nouns_have_capitals and any(known.stem(token) in source.stems for source in sources)
-        )
+        if any(token in source.tokens for source in sources):
+            return True
+        # Where every noun has a capital, a noun is held in another form, and in a compound, too.
+        return known.nouns_have_capitals and any(known.holds_noun(source.stems, token) for source in sources)
 
     words = words_as_written(sentence)
     strange = []

@@ -22,6 +22,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
 from wbrag_pipeline.datasets.validation_split import split_validation
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.plugins import plugins_of
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.releases.pointer import served_name
@@ -233,7 +234,8 @@ def curated_units(
         # A sentence that was cut may have left what was forgotten.
         frame = context.registry.forgotten.without_forgotten_units(frame)
         bad = unfit(frame, retrieved, model, private, context.language)
-    return Made(frame, {**_curation_figures(frame, bad), **calls})
+    spoken: dict[str, Figure] = {} if context.language == ENGLISH else {"language": context.language}
+    return Made(frame, {**_curation_figures(frame, bad), **spoken, **calls})
 
 
 def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Release:
