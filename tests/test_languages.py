@@ -10,16 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.generation.scripted_engine import ScriptedEngine
+from tests.scripted import Scripted
 from wbrag_pipeline.cli import app
+from wbrag_pipeline.curation.details import details_of
+from wbrag_pipeline.curation.statements import statements_of
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import accuracy, accuracy_unicode
 from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.engine_protocol import Message
+from wbrag_pipeline.generation.generator import Passage, in_language, language_of
+from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.prompts import to_write_in
 from wbrag_pipeline.languages import NAMES, SENTENCE_MARKS, SENTENCE_RULES, detected_language, told
 from wbrag_pipeline.sentences import is_fragment, split_sentences
+from wbrag_pipeline.storage import sha256_of_text
 
 pytest.importorskip("sentencex")
 pytest.importorskip("py3langid")
@@ -56,6 +64,8 @@ SENTENCES = {
     "hu": ["Ez a ház nagy.", "Ott lakik Kovács J. Péter.", "Jó?"],  # no rules: end marks, and initials
     "xx": ["Aba bo.", "Co du!"],
 }
+SAMPLE = Path(__file__).parents[1] / "wbrag_pipeline" / "sample" / "corpus.jsonl"
+PINNED = ["4a5764714667", "f0b467743495", "c39ee81a70f9"]
 UNSPACED = {
     "ja": ["博物館は1998年に開館した。", "館長は田中さんです！", "今は休みです。"],
     "zh": ["北京是首都！", "那里有很多人。"],
@@ -206,3 +216,38 @@ def test_texts_too_short_or_too_mixed_tell_no_language() -> None:
     english = "The museum lies in the valley and was opened by the town."
     assert detected_language([GERMAN[0], english]) == ""
     assert detected_language([GERMAN[0], GERMAN[0], english]) == "de"
+
+
+# A generator in a language.
+
+
+def test_a_language_model_is_told_to_write_german_where_it_writes_and_not_where_it_points() -> None:
+    engine = ScriptedEngine(lambda request: "Ahse")
+    model = LanguageModel(engine)
+    german = in_language(model, "de")
+    assert in_language(model, "en") is model and language_of(german) == "de"
+    assert german.usage is model.usage and german.prompt_version == f"{model.prompt_version}-de"
+    assert german.fingerprint != model.fingerprint
+    passages = [[Passage("p", "Ahse", "Die Ahse ist ein Fluss.")]]
+    german.answer(["Welcher Fluss?"], passages, task_named("open_qa"))
+    assert "German" not in engine.asked[-1].messages[0].content
+    german.distill(["Welcher Fluss?"], passages)
+    told = [request.messages[0].content for request in engine.asked[1:]]
+    assert ["German" in content for content in told] == [False, *[True] * (len(told) - 1)]  # the first only copies
+    model.distill(["Welcher Fluss?"], passages)
+    assert "German" not in engine.asked[-1].messages[0].content
+
+
+def test_a_generator_that_knows_of_no_language_is_asked_the_same_in_all() -> None:
+    scripted = Scripted(lambda claim, passages: "SUPPORTS")
+    assert in_language(scripted, "de") is scripted and language_of(scripted) == "en"
+
+
+def test_english_is_cut_and_compared_as_it_was_before_there_were_languages() -> None:
+    """Of the sample's first passages, by the code of 26 November 2026, before languages."""
+    passages = read_corpus(SAMPLE, first=300).select("title", "text").rows()
+    sentences = [sentence for _, text in passages for sentence in split_sentences(text)]
+    details = [(d.tokens, d.numbers, d.names, d.turns) for d in map(details_of, sentences)]
+    said = [(repr(s), value) for title, text in passages for s, value, _ in statements_of(title, text)]
+    found = [sha256_of_text(repr(kind)) for kind in (sentences, details, said)]
+    assert [hash_[:12] for hash_ in found] == PINNED

@@ -14,9 +14,12 @@ from wbrag_pipeline.curation.sources import SourcePassage
 from wbrag_pipeline.curation.statements import statements_of
 from wbrag_pipeline.curation.support import made_up
 from wbrag_pipeline.datasets.private_data import DETECTORS
+from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.unit_format import extracted, read_unit
 from wbrag_pipeline.languages import CURATION_RULES
 
 pytest.importorskip("sentencex")
+pytest.importorskip("py3langid")
 pytest.importorskip("snowballstemmer")
 
 TEXT = (
@@ -139,3 +142,45 @@ def test_private_data_and_orders_in_german_keep_a_text_out(text: str) -> None:
 )
 def test_german_text_about_the_world_is_let_through(text: str) -> None:
     assert objection("Torfschiffhaus", text, list(DETECTORS), "de") is None
+
+
+# Drafts of a language model.
+
+SOURCES = [Passage("p", "Liedertafel", "Zur Liedertafel von 1861 gehören 46 Mitglieder, die sich in der Aula treffen.")]
+IN_GERMAN = "Liedertafel von 1861\nZur Liedertafel von 1861 gehören 46 Mitglieder, und man trifft sich in der Aula."
+IN_ENGLISH = "Liedertafel von 1861\nThe Liedertafel of 1861 has 46 members, and each week they meet in the Aula."
+
+
+def test_a_draft_in_english_is_sent_back_where_the_passages_are_german() -> None:
+    assert read_unit(IN_GERMAN, "Wie groß ist sie?", SOURCES, "de").problems == ()
+    problems = read_unit(IN_ENGLISH, "Wie groß ist sie?", SOURCES, "de").problems
+    assert problems == ("it is in English and not in German, as the evidence is",)
+
+
+def test_what_a_passage_says_in_english_may_be_said_in_english() -> None:
+    sources = [
+        Passage("p", "Liedertafel", "The Liedertafel of 1861 has 46 members, and they meet in the Aula each week.")
+    ]
+    assert read_unit(IN_ENGLISH, "Wie groß ist sie?", sources, "de").problems == ()
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "Titel: Liedertafel\nZur Liedertafel von 1861 gehören 46 Mitglieder, und man trifft sich in der Aula.",
+        "Liedertafel\nHier ist der Eintrag: Zur Liedertafel von 1861 gehören 46 Mitglieder in der Aula.",
+        "Liedertafel\nLaut dem Text gehören zur Liedertafel von 1861 genau 46 Mitglieder in der Aula.",
+        "Liedertafel\nEs tut mir leid, aber zur Liedertafel von 1861 kann ich nichts über Mitglieder sagen.",
+        "Liedertafel\nAls Sprachmodell weiß ich, dass zur Liedertafel von 1861 wohl 46 Mitglieder gehören.",
+    ],
+)
+def test_german_talk_about_the_task_is_no_unit(draft: str) -> None:
+    assert read_unit(draft, "Wie groß ist sie?", SOURCES, "de").problems
+
+
+def test_the_extractive_fallback_goes_by_german_content_words() -> None:
+    told = "Der Verein wurde 1861 gegründet, d. h. vor dem Krieg. Die Liedertafel singt am 3. Oktober auf der Brücke."
+    made = extracted(
+        "Wann singt die Liedertafel?", [Passage("p", "Verein", told)], lambda texts: [40] * len(texts), "de"
+    )
+    assert made.text.startswith("Die Liedertafel singt am 3. Oktober auf der Brücke.")

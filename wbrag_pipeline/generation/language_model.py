@@ -52,7 +52,9 @@ class LanguageModel:
         return "-".join([prompts.PROMPT_VERSION, *examples, *language])
 
     def in_language(self, language: str) -> LanguageModel:
-        """See ``generator.SpeaksLanguages``: prompts then say which language to write."""
+        """See ``generator.SpeaksLanguages``: prompts for texts then say which language to write; answers are spans."""
+        if language == self.language:
+            return self
         spoken = copy.copy(self)
         spoken.language = language
         return spoken
@@ -207,8 +209,6 @@ class LanguageModel:
     def _answering(self, question: str, passages: Sequence[Passage], so_far: str, task: Task) -> Request:
         room = _CHOICE_TOKENS if task.choices else _PHRASE_TOKENS
         messages = prompts.answer_prompt(question, passages, task, self.num_fewshot)
-        if not task.choices:  # which are words of their own, in whatever language is asked
-            messages = prompts.to_write_in(self.language, messages)
         # Once an answer has begun, what is left of it is no choice any more.
         return Request(messages, room, prefix=so_far, choices=() if so_far else task.choices, logprobs=0)
 

@@ -232,7 +232,8 @@ def repair_prompt(rewrite: tuple[Message, ...], draft: str, problems: Sequence[s
 def to_write_in(language: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """The messages, told which language to write; as they are for English, which everything in them is in.
 
-    Small models otherwise answer German passages in English now and then, since the instructions are English.
+    Small models otherwise write of German passages in English now and then, since the instructions are English. Short
+    answers do not need it (docs/results/domains-and-languages.md).
     """
     if language == ENGLISH:
         return messages

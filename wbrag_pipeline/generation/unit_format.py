@@ -14,7 +14,7 @@ from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.generation.reader import extraction
 from wbrag_pipeline.generation.source_words import STOPWORDS, SourceText, content_words, length_in_words
 from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
-from wbrag_pipeline.languages import ENGLISH
+from wbrag_pipeline.languages import ENGLISH, detected_language, name_of_language
 
 LEAST_WORDS, MOST_WORDS = 8, 160
 
@@ -93,8 +93,17 @@ def read_unit(text: str, question: str, passages: Sequence[Passage], language: s
         problems.append("it has markup, a list or quotation marks of the prompt")
     if _ADDRESS.search("\n".join(lines)):
         problems.append("it speaks to the reader or to a model and not only of the topic")
+    if _is_english_by_mistake(unit.text, passages, language):
+        problems.append(f"it is in English and not in {name_of_language(language)}, as the evidence is")
     problems += [f"it {reason}" for reason in faults.values()]
     return Draft(unit, tuple(problems), tuple(faults), title_lent)
+
+
+def _is_english_by_mistake(text: str, passages: Sequence[Passage], language: str) -> bool:
+    """Whether a model went over to the language of its instructions, which the passages are not in."""
+    if language == ENGLISH or detected_language([text]) != ENGLISH:
+        return False
+    return detected_language(passage.text for passage in passages) != ENGLISH
 
 
 def _is_mostly_theirs(text: str, passages: Sequence[Passage]) -> bool:

@@ -15,6 +15,7 @@ from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator, Passage, in_language, usage_figures
 from wbrag_pipeline.generation.ledger import accounting
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.system import RagSystem
@@ -75,8 +76,9 @@ class StageContext:
 
     @property
     def language(self) -> str:
-        """The language of the benchmark's corpus."""
-        return self.registry.language_of(self.benchmark.name)
+        """The language of the benchmark's corpus; English in a context by hand that has none."""
+        corpus = self.registry.corpora.get(self.benchmark.corpus)
+        return corpus.language if corpus else ENGLISH
 
     @property
     def generator(self) -> Generator:

@@ -53,6 +53,8 @@ class Reader:
 
     def in_language(self, language: str) -> Reader:
         """See ``generator.SpeaksLanguages``; it changes where sentences end, and the network stays an English one."""
+        if language == self.language:
+            return self
         spoken = copy.copy(self)
         spoken.language = language
         return spoken
