@@ -163,6 +163,13 @@ def test_a_corpus_keeps_its_language_and_its_benchmarks_have_it(tmp_path: Path) 
     assert "language: de" in (home / "corpora" / "tal.yaml").read_text(encoding="utf-8")
 
 
+def test_a_retriever_has_a_language_too(tmp_path: Path) -> None:
+    entry = tmp_path / "corpora" / "suche.yaml"
+    entry.parent.mkdir()
+    entry.write_text("url: http://localhost:8000/retrieve\nformat: search-r1\nlanguage: de\n", encoding="utf-8")
+    assert Registry.load(tmp_path).corpus("suche").language == "de"
+
+
 @pytest.mark.parametrize("code", ["German", "DE", "de-AT", "d", "deutsch", "12"])
 def test_what_is_no_code_of_a_language_is_refused_and_nothing_is_written(tmp_path: Path, code: str) -> None:
     with pytest.raises(InputError, match="is no language") as refused:

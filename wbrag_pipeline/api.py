@@ -85,6 +85,7 @@ def add_retriever(
     entry_point: str = "",
     ids: Literal["given", "text"] = "given",
     question: str = "",
+    language: str = "",
     settings: Settings | None = None,
     replace: bool = False,
 ) -> int:
@@ -94,6 +95,7 @@ def add_retriever(
     entry_point: in the place of a url, ``package.module:function`` that gives a retriever of LangChain, LlamaIndex,
         Haystack or this package's own protocol.
     ids: "text" where ids are those of whole documents. question: what it is asked on trial.
+    language: code of the language of its texts, for example "de"; English when empty.
 
     Raises InputError for what cannot be used, RetrieverError where it cannot be asked; nothing is changed then.
     """
@@ -104,7 +106,8 @@ def add_retriever(
     given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
     entry = RetrieverEntry.parse(given)
     home = _or_default(settings).home
-    return adding_retriever.add_retriever(home, name, entry, question=question, replace=replace).trial.passages.height
+    added = adding_retriever.add_retriever(home, name, entry, question=question, language=language, replace=replace)
+    return added.trial.passages.height
 
 
 def add_benchmark(
