@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from tests.generation.scripted_engine import ScriptedEngine
 from tests.scripted import Scripted
+from wbrag_pipeline import sentences
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.curation.details import details_of
 from wbrag_pipeline.curation.statements import statements_of
@@ -20,7 +22,7 @@ from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import accuracy, accuracy_unicode
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import task_named
-from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage, in_language, language_of
 from wbrag_pipeline.generation.language_model import LanguageModel
@@ -210,6 +212,21 @@ def test_the_language_of_the_texts_is_suggested_where_another_is_declared(tmp_pa
     assert "look like" not in said.output and "language German: sentences are cut by its own rules" in said.output
     said = CliRunner().invoke(app, ["add", "corpus", "tal", str(file), "--home", home, "--replace", "--language", "fr"])
     assert "no contradiction is found" in said.output and "most texts look like German" in said.output
+
+
+def test_without_its_library_a_language_is_refused_and_english_is_told_unchecked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sentencex", "py3langid", "py3langid.langid"):
+        monkeypatch.setitem(sys.modules, module, None)
+    sentences._segmenter.cache_clear()
+    file, home = corpus_file(tmp_path, GERMAN), tmp_path / "home"
+    with pytest.raises(MissingPartError, match="languages"):
+        add_corpus(home, "tal", file, language="de")
+    assert not (home / "corpora").exists()
+    said = CliRunner().invoke(app, ["add", "corpus", "tal", str(file), "--home", str(home)]).output
+    assert "language English: not compared with the texts" in said
+    sentences._segmenter.cache_clear()
 
 
 def test_english_texts_are_told_nothing(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.languages import language_code
+from wbrag_pipeline.sentences import split_sentences
 from wbrag_pipeline.storage import write_text
 
 
@@ -78,7 +79,7 @@ def add_corpus(
     skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
-    ``read_corpus`` refuses the corpus.
+    ``read_corpus`` refuses the corpus; MissingPartError where the library for its language is not installed.
     """
     file = free_entry(home, "corpora", name, list(Registry.load(home).corpora), replace)
     there = absolute_path(path)
@@ -93,6 +94,7 @@ def add_corpus(
     bad = BadDocuments(skip=skip_bad)
     if split and there.is_dir():
         raise InputError("a folder is always cut into passages", field="--split", hint="leave --split out")
+    split_sentences("", corpus.language)  # raises before anything is written where its library is not installed
     passages = read_corpus(there, bad, corpus.columns, corpus.split, language=corpus.language)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
