@@ -50,12 +50,19 @@ class Reply:
 
 
 def add_corpus(
-    name: str, path: AnyPath, settings: Settings | None = None, *, split: bool = False, replace: bool = False
+    name: str,
+    path: AnyPath,
+    settings: Settings | None = None,
+    *,
+    split: bool = False,
+    language: str = "",
+    replace: bool = False,
 ) -> int:
     """Register a corpus under a name; gives its number of passages.
 
     path: JSONL, CSV or Parquet with ``id`` and ``text`` (or FlashRAG's ``contents``), or a folder of documents.
     split: cut rows of more than 100 words into parts, also whenever the corpus is read again.
+    language: code of its language, for example "de"; English when empty.
     replace: in the place of an entry of that name.
 
     Raises InputError, with file, line and field, for a corpus that cannot be read; nothing is changed then.
@@ -63,7 +70,9 @@ def add_corpus(
     from wbrag_pipeline.datasets import adding
 
     settings = _or_default(settings)
-    added = adding.add_corpus(settings.home, name, Path(path), split=split, replace=replace, skip_bad=settings.skip_bad)
+    added = adding.add_corpus(
+        settings.home, name, Path(path), split=split, language=language, replace=replace, skip_bad=settings.skip_bad
+    )
     return added.passages
 
 
@@ -76,6 +85,7 @@ def add_retriever(
     entry_point: str = "",
     ids: Literal["given", "text"] = "given",
     question: str = "",
+    language: str = "",
     settings: Settings | None = None,
     replace: bool = False,
 ) -> int:
@@ -85,6 +95,7 @@ def add_retriever(
     entry_point: in the place of a url, ``package.module:function`` that gives a retriever of LangChain, LlamaIndex,
         Haystack or this package's own protocol.
     ids: "text" where ids are those of whole documents. question: what it is asked on trial.
+    language: code of the language of its texts, for example "de"; English when empty.
 
     Raises InputError for what cannot be used, RetrieverError where it cannot be asked; nothing is changed then.
     """
@@ -95,7 +106,8 @@ def add_retriever(
     given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
     entry = RetrieverEntry.parse(given)
     home = _or_default(settings).home
-    return adding_retriever.add_retriever(home, name, entry, question=question, replace=replace).trial.passages.height
+    added = adding_retriever.add_retriever(home, name, entry, question=question, language=language, replace=replace)
+    return added.trial.passages.height
 
 
 def add_benchmark(

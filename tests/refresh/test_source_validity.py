@@ -153,3 +153,15 @@ def test_half_a_word_is_no_word() -> None:
     now = corpus(("p1", "Paradium", "Paradium was found in 1898. NotRadium was found in 1898.", []))
     after, decisions = revalidate_units(made, now)
     assert after.is_empty() and decisions["decision"].to_list() == ["retired"]
+
+
+def test_a_german_unit_needs_its_whole_sentence_and_not_the_parts_before_and_after_an_ordinal() -> None:
+    pytest.importorskip("sentencex")
+    made = MADE.head(1).with_columns(text=pl.lit("Am 3. Oktober 1912 wurde es eröffnet."))
+    now = corpus(("p1", "Haus", "Zu war es bis Am 3. November, wie es hieß. Im Oktober 1912 wurde es eröffnet.", []))
+    loose = corpus(("p1", "Haus", "Das Fest war Am 3. Mai. Im Jahr darauf: Oktober 1912 wurde es eröffnet.", []))
+    assert revalidate_units(made, loose)[0].height == 1  # by English rules two sentences, both of which stand there
+    assert revalidate_units(made, loose, "de")[0].is_empty()
+    assert revalidate_units(made, now, "de")[0].is_empty()
+    whole = corpus(("p1", "Haus", "Am 3. Oktober 1912 wurde es eröffnet. Mehr weiß man nicht.", []))
+    assert revalidate_units(made, whole, "de")[0].height == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,10 @@ Map = Annotated[
     typer.Option("--map", help="Names of columns: question=input,answer=expected_output; id, text, title, labels …"),
 ]
 
+Language = Annotated[
+    str, typer.Option("--language", help="Language of its texts as a code: de, fr, ja …; English if left out.")
+]
+
 _LABELS_TOLD = 20  # labels that are told by name
 
 
@@ -41,6 +46,7 @@ def corpus(
     split: Annotated[
         bool, typer.Option("--split", help="Cut rows of more than 100 words into parts, now and at each refresh.")
     ] = False,
+    language: Language = "",
     replace: Replace = False,
     *,
     settings: Settings,
@@ -60,6 +66,7 @@ def corpus(
         description,
         columns=columns,
         split=split,
+        language=language,
         replace=replace,
         skip_bad=settings.skip_bad,
     )
@@ -67,7 +74,7 @@ def corpus(
     more = ", …" if len(added.labels) > len(some) else ""
     labels = f"{added.labelled:,} with labels" + (f" ({', '.join(some)}{more})" if some else "")
     say(f"corpus {name}: {added.passages:,} passages, {labels} ({added.file})")
-    for line in added.bad.told():
+    for line in (*added.bad.told(), *_language_told(added.corpus.language, added.table["text"])):
         say(line)
     if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
         is_cut = split or path.expanduser().is_dir()
@@ -90,6 +97,7 @@ def retriever(
     ] = "given",
     question: Annotated[str, typer.Option(help="What it is asked on trial.")] = "",
     description: Annotated[str, typer.Option(help="One line on what it is.")] = "",
+    language: Language = "",
     replace: Replace = False,
     *,
     settings: Settings,
@@ -105,7 +113,13 @@ def retriever(
     fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
     given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
     added = add_retriever(
-        settings.home, name, RetrieverEntry.parse(given), description, question=question, replace=replace
+        settings.home,
+        name,
+        RetrieverEntry.parse(given),
+        description,
+        question=question,
+        language=language,
+        replace=replace,
     )
     passages = added.trial.passages
     labelled = int((passages["labels"].list.len() > 0).sum())
@@ -114,6 +128,8 @@ def retriever(
         say(f"  {on_one_line(title)}: {on_one_line(text)[:90]}{'…' if len(text) > 90 else ''}")
     for reason, count in added.trial.left_out.items():
         say(f"left out: {count} times {reason}")
+    for line in _language_told(added.corpus.language, passages["text"]):
+        say(line)
 
 
 @app.command()
@@ -145,6 +161,8 @@ def benchmark(
     """
     from wbrag_pipeline.datasets import adding
     from wbrag_pipeline.datasets import hub as flashrag
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.languages import ENGLISH, name_of_language
 
     folder = settings.home
     if hub:
@@ -171,6 +189,12 @@ def benchmark(
     dropped = f"; {added.dropped} training questions left out, they are test questions too" if added.dropped else ""
     counts = f"{added.train_questions:,} training and {added.test_questions:,} test questions"
     say(f"benchmark {name}: {counts}{dropped} ({added.file})")
+    spoken = Registry.load(folder).language_of(name)
+    if spoken != ENGLISH and added.benchmark.metric != "accuracy_unicode":
+        say(
+            f"metric {added.benchmark.metric} is FlashRAG's, for English; accuracy_unicode puts articles and forms of "
+            f"letters aside in {name_of_language(spoken)} too"
+        )
     reload_code_location(settings)
 
 
@@ -231,3 +255,18 @@ def log(
         write_text(look_into, found.write_ndjson())
         say(f"{found.height:,} answers to look into: {look_into}")
     reload_code_location(settings)
+
+
+def _language_told(language: str, texts: Iterable[str]) -> list[str]:
+    """What is done for a corpus' language, and what its texts look like where that is another."""
+    from wbrag_pipeline.errors import MissingPartError
+    from wbrag_pipeline.languages import detected_language, name_of_language, told
+
+    try:
+        found = detected_language(texts)
+    except MissingPartError as error:
+        return [*told(language), f"language {name_of_language(language)}: not compared with the texts: {error}"]
+    if found in ("", language):
+        return told(language)
+    looks = f"language {name_of_language(language)}, but most texts look like {name_of_language(found)}"
+    return [*told(language), f"{looks}: if they are, add it again with --replace --language {found}"]

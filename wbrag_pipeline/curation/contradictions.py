@@ -102,7 +102,7 @@ def resolve_contradictions(
     """
     said: dict[tuple[str, ...], list[tuple[Unit, _Said]]] = defaultdict(list)
     for unit in sorted((unit for unit in units if unit.published), key=lambda unit: unit.unit_id):
-        said[unit.labels].append((unit, list(statements_of(unit.title, unit.text))))
+        said[unit.labels].append((unit, list(statements_of(unit.title, unit.text, unit.language))))
     wanted = {statement for read in said.values() for _, found in read for statement, *_ in found}
     stated = StatedBySources(sources, wanted)
     in_part: set[str] = set()
@@ -118,7 +118,7 @@ class StatedBySources:
         """wanted: the statements of units; the others are contradicted by nobody."""
         self._found: dict[Statement, dict[frozenset[str], list[tuple[SourcePassage, str, str]]]] = {}
         for _, source in sorted(sources.items()):
-            for statement, value, sentence in statements_of(source.title, source.text):
+            for statement, value, sentence in statements_of(source.title, source.text, source.language):
                 if statement in wanted:
                     by_labels = self._found.setdefault(statement, {})
                     by_labels.setdefault(source.labels, []).append((source, value, sentence))

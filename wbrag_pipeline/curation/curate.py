@@ -21,6 +21,7 @@ from wbrag_pipeline.curation.support import cut_unsupported, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
 from wbrag_pipeline.datasets.private_data import EVERY_KIND, kinds_named
 from wbrag_pipeline.generation.generator import Generator, Usage
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.sentences import split_sentences
 
@@ -36,6 +37,7 @@ def curate(
     *,
     private: str = EVERY_KIND,
     known_from: Mapping[str, datetime] | None = None,
+    language: str = ENGLISH,
 ) -> pl.DataFrame:
     """KNOWLEDGE_UNITS to CURATED_UNITS, in the order of unit ids.
 
@@ -44,10 +46,11 @@ def curate(
     private: which kinds of private data keep a unit out, see ``private_data.DETECTORS``.
     known_from: when the system first held a unit, by unit id; recorded, and never a ground for a decision, or a build
         from scratch would decide otherwise.
+    language: of the texts; see ``language_words`` for those whose words are known.
 
     Screening comes first, so that no text that speaks to a model is shown to one.
     """
-    sources, made = sources_of(passages), _units(units)
+    sources, made = sources_of(passages, language), _units(units, language)
     quarantine(made, kinds_named(private))
     reject_unfit(made, sources, generator)
     cut_unsupported(made, sources, generator)
@@ -70,24 +73,30 @@ def published(curated: pl.DataFrame) -> pl.DataFrame:
     return curated.filter(pl.col("state") == PUBLISHED).select(list(tables.KNOWLEDGE_UNITS.schema))
 
 
-def unfit(curated: pl.DataFrame, passages: pl.DataFrame, generator: Generator, private: str = EVERY_KIND) -> list[str]:
+def unfit(
+    curated: pl.DataFrame,
+    passages: pl.DataFrame,
+    generator: Generator,
+    private: str = EVERY_KIND,
+    language: str = ENGLISH,
+) -> list[str]:
     """Ids of published units that must not be: a sentence does not follow from their sources, or the unit is
     quarantined text, or no text about a topic.
 
     Looks at the finished table alone; verdicts come from the completion cache.
     """
-    units, sources = _units(published(curated)), sources_of(passages)
+    units, sources = _units(published(curated), language), sources_of(passages, language)
     kinds = kinds_named(private)
-    asked = [(unit, sentence) for unit in units for sentence in split_sentences(unit.text)]
+    asked = [(unit, sentence) for unit in units for sentence in split_sentences(unit.text, language)]
     follows = supported([(sentence, present_sources(unit, sources)) for unit, sentence in asked], generator)
     bad = {unit.unit_id for (unit, _), good in zip(asked, follows, strict=True) if not good}
-    bad |= {unit.unit_id for unit in units if objection(unit.title, unit.text, kinds)}
+    bad |= {unit.unit_id for unit in units if objection(unit.title, unit.text, kinds, language)}
     bad |= {unit.unit_id for unit in units if (there := present_sources(unit, sources)) and faults_in(unit, there)}
     return sorted(bad)
 
 
-def _units(units: pl.DataFrame) -> list[Unit]:
-    return [unit_of(row) for row in units.sort("unit_id").iter_rows(named=True)]
+def _units(units: pl.DataFrame, language: str = ENGLISH) -> list[Unit]:
+    return [unit_of(row, language) for row in units.sort("unit_id").iter_rows(named=True)]
 
 
 def _tell(units: Sequence[Unit], in_part: Collection[str], generator: Generator) -> None:

@@ -20,6 +20,7 @@ from functools import cached_property
 from itertools import islice
 
 from wbrag_pipeline.curation.details import Details, details_of, normalized
+from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.neighbours import Neighbours
 from wbrag_pipeline.curation.unit import MERGED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
@@ -47,7 +48,9 @@ class _Read:
 
     @classmethod
     def of(cls, unit: Unit) -> _Read:
-        return cls(unit, tuple((sentence, details_of(sentence)) for sentence in split_sentences(unit.text)))
+        words = words_of_language(unit.language)
+        sentences = split_sentences(unit.text, unit.language)
+        return cls(unit, tuple((sentence, details_of(sentence, words)) for sentence in sentences))
 
     @cached_property
     def things(self) -> tuple[tuple[object, ...], ...]:

@@ -32,6 +32,12 @@ _PATTERNS = {
         r"|\bdo not (?:follow|obey|trust|use) (?:the |your |any |these |other )*"
         r"(?:instructions?|system prompts?|rules|other passages?)\b"
         r"|\b(?:new|updated|revised|real|actual) (?:system )?instructions?\s*:"
+        # German, French, Spanish: whoever attacks chooses the language.
+        r"|\b(?:ignorier\w*|missacht\w*|vergiss|vergessen sie|überspring\w*|befolge nicht) (?:\w+ ){0,4}"
+        r"(?:anweisung|anweisungen|vorgaben?|regeln|befehle?|prompts?|nachrichten|instruktionen)\b"
+        r"|\bneue (?:system)?anweisung(?:en)?\s*:"
+        r"|\b(?:ignore[zr]?|oublie[zr]?) (?:\w+ ){0,4}(?:instructions|consignes|règles)\b"
+        r"|\b(?:ignor[ae]|olvid[ae])n? (?:\w+ ){0,4}(?:instrucciones|reglas|indicaciones)\b"
     ),
     "carries a chat template's marks": (
         r"<\|[a-z_]{2,30}\|>|<(?:start|end)_of_turn>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\]|<</?SYS>>"
@@ -51,6 +57,9 @@ _PATTERNS = {
         r"jailbroken)\b|\b(?:act|behave|respond|pretend) as (?:if you|though you|an? (?:unrestricted|ai|assistant))\b"
         r"|\bfrom now on,? (?:you )?(?:must |should |will |shall |are to )?(?:always |never |only )?"
         r"(?:answer|reply|respond|say|output|ignore|act as|speak as)\b"
+        r"|\bals (?:ki|künstliche intelligenz|sprachmodell|virtueller assistent)\b"
+        r"|\b(?:du bist|sie sind) (?:jetzt |nun |ab jetzt )?(?:ein |eine )?(?:ki|chatgpt|sprachmodell|assistent)\b"
+        r"|\bab (?:jetzt|sofort),? (?:antworte|antworten|sage|sagen|gib|ignoriere)\b"
     ),
     "tells the model what to answer or do": (
         r"\b(?:you|assistants?|(?:language )?models?|the ai|ais?|chatbots?|readers? of this) "
@@ -63,6 +72,11 @@ _PATTERNS = {
         r"|\b(?:the )?(?:only )?(?:correct|right|expected|official|true) answer (?:to (?:this|the|any|every|all) "
         r"questions?\b.{0,40}? )?(?:is|must be|should be)(?: always)?\b"
         r"|\bdo not (?:tell|mention|reveal|inform|show|disclose)\b.{0,40}\b(?:user|anyone|human|reader|this)\b"
+        r"|\b(?:antworte|antworten sie|erwidere) (?:immer|stets|nur|ausschließlich|mit|auf jede frage)\b"
+        r"|\b(?:die )?(?:einzig |einzige )?(?:richtige|korrekte|wahre) antwort "
+        r"(?:auf (?:jede|alle|diese|die) fragen? )?"
+        r"(?:ist|lautet)\b"
+        r"|\b(?:sage|verrate|zeige|nenne) (?:dem|den|der) (?:nutzer|benutzer|leser)\w* (?:nicht|nichts)\b"
     ),
     "asks for the prompt or for secrets": (
         r"\b(?:reveal|print|repeat|show|output|leak|disclose|display|send|give|tell)\b.{0,30}?\b"

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.curation.details import details_of
+from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.protocols import Encoder
@@ -50,8 +51,8 @@ class Neighbours:
         import numpy as np
         from datasketch import MinHash, MinHashLSH
 
-        texts = (f"{unit.title}. {unit.text}" for unit in self._units)
-        words = [[word.encode() for word in sorted({*details_of(text).tokens})] for text in texts]
+        texts = [(f"{unit.title}. {unit.text}", words_of_language(unit.language)) for unit in self._units]
+        words = [[word.encode() for word in sorted({*details_of(text, known).tokens})] for text, known in texts]
         made = MinHash.bulk(words, num_perm=_PERMUTATIONS, seed=1)
         bands = MinHashLSH(threshold=_WORDS_SHARED, num_perm=_PERMUTATIONS)
         hashes = np.array([minhash.hashvalues[: bands.b * bands.r] for minhash in made])

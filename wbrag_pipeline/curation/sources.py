@@ -9,9 +9,12 @@ from functools import cached_property
 
 import polars as pl
 
-from wbrag_pipeline.curation.details import normalized, token_of, words_as_written
+from wbrag_pipeline.curation.details import normalized, words_as_written
+from wbrag_pipeline.curation.known_languages import words_of_language
+from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.generation.source_words import SourceText
+from wbrag_pipeline.languages import ENGLISH
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class SourcePassage:
     labels: frozenset[str]
     document: str
     said_at: datetime | None = None
+    language: str = ENGLISH
 
     # Each is found once, however many sentences are held against the passage.
 
@@ -46,16 +50,26 @@ class SourcePassage:
     @cached_property
     def tokens(self) -> frozenset[str]:
         """Its words and numbers, as they are compared."""
-        return frozenset(map(token_of, words_as_written(self.whole)))
+        return frozenset(self.words.token_of(word) for word in words_as_written(self.whole))
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Its words without their endings, where its language has rules for them."""
+        return frozenset(map(self.words.stem, self.tokens))
+
+    @property
+    def words(self) -> LanguageWords:
+        """What is known of words in its language."""
+        return words_of_language(self.language)
 
     @cached_property
     def source_text(self) -> SourceText:
         """The passage as a unit's form is held against it."""
-        return SourceText(self.title, self.text)
+        return SourceText(self.title, self.text, self.language)
 
 
-def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:
-    """PASSAGES by id."""
+def sources_of(passages: pl.DataFrame, language: str = ENGLISH) -> dict[str, SourcePassage]:
+    """PASSAGES by id, in that language."""
     return {
         row["passage_id"]: SourcePassage(
             row["passage_id"],
@@ -65,6 +79,7 @@ def sources_of(passages: pl.DataFrame) -> dict[str, SourcePassage]:
             frozenset(row["labels"]),
             row["source"],
             row["said_at"],
+            language,
         )
         for row in passages.iter_rows(named=True)
     }

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wbrag_pipeline.curation.details import FUNCTION_WORDS, is_name, is_number, token_of, words_as_written
+from wbrag_pipeline.curation.details import is_name, is_number, words_as_written
+from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.lineage.node import count_of
 from wbrag_pipeline.sentences import split_sentences
 
 # Support that a verdict must give a sentence, as a probability.
 LEAST_SUPPORT = 0.5
-_STATES = frozenset("is was are were has had became".split())
 
 
 def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:
@@ -25,7 +26,11 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
 
     A source counts only while it is the passage that the unit was made from: with the same content hash.
     """
-    read = [(unit, split_sentences(unit.text), present_sources(unit, sources)) for unit in units if unit.published]
+    read = [
+        (unit, split_sentences(unit.text, unit.language), present_sources(unit, sources))
+        for unit in units
+        if unit.published
+    ]
     asked = [(sentence, there) for _, sentences, there in read for sentence in sentences]
     follows = iter(supported(asked, generator))
     for unit, sentences, there in read:
@@ -90,18 +95,23 @@ def _ends_some(sources: Sequence[SourcePassage], part: str) -> bool:
 
 def made_up(sentence: str, sources: Sequence[SourcePassage]) -> list[str]:
     """The numbers and names of a sentence that none of its sources has."""
+    known = words_of_language(sources[0].language if sources else ENGLISH)
 
     def held(token: str) -> bool:
-        return any(token in source.tokens for source in sources)
+        if any(token in source.tokens for source in sources):
+            return True
+        # Where every noun has a capital, a noun is held in another form, and in a compound, too.
+        return known.nouns_have_capitals and any(known.holds_noun(source.stems, token) for source in sources)
 
     words = words_as_written(sentence)
     strange = []
     for place, word in enumerate(words):
         after = words[place + 1] if place + 1 < len(words) else ""
         # Every sentence begins with a capital; a name at its beginning goes on with one, or with what it is or did.
-        named = is_name(word) and (place > 0 or is_name(after) or after in _STATES)
-        counted = is_number(token_of(word)) and word.casefold() != "one"  # "one of the towns" counts nothing
-        if (counted or (named and word.casefold() not in FUNCTION_WORDS)) and not held(token_of(word)):
+        named = is_name(word) and (place > 0 or is_name(after) or after in known.states)
+        token = known.token_of(word)
+        counted = is_number(token, known) and word.casefold() != "one"  # "one of the towns" counts nothing
+        if (counted or (named and word.casefold() not in known.function_words)) and not held(token):
             strange.append(word)
     return strange
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from wbrag_pipeline.languages import ENGLISH
+
 PUBLISHED = "published"
 MERGED = "merged"  # says what another unit says
 SUPERSEDED = "superseded"  # cannot be true together with another one, which has more behind it
@@ -33,6 +35,7 @@ class Unit:
     question_ids: list[str]
     question: str = ""
     labels: tuple[str, ...] = ()
+    language: str = ENGLISH
     state: str = PUBLISHED
     reason: str = _NOTHING
     kept_by: str | None = None
@@ -56,8 +59,10 @@ class Unit:
         self.state, self.reason, self.kept_by = state, reason, kept_by
 
 
-def unit_of(row: Mapping[str, Any]) -> Unit:
-    """A row of KNOWLEDGE_UNITS."""
+def unit_of(row: Mapping[str, Any], language: str = ENGLISH) -> Unit:
+    """A row of KNOWLEDGE_UNITS, in that language."""
     sources = dict(zip(row["source_passage_ids"], row["source_hashes"], strict=True))
     labels = tuple(row["labels"])
-    return Unit(row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], row["question"], labels)
+    return Unit(
+        row["unit_id"], row["title"], row["text"], sources, [row["question_id"]], row["question"], labels, language
+    )

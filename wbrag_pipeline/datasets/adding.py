@@ -26,6 +26,8 @@ from wbrag_pipeline.datasets.registry import (
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.languages import language_code
+from wbrag_pipeline.sentences import split_sentences
 from wbrag_pipeline.storage import write_text
 
 
@@ -65,6 +67,7 @@ def add_corpus(
     *,
     columns: str = "",
     split: bool = False,
+    language: str = "",
     replace: bool = False,
     skip_bad: bool = False,
 ) -> AddedCorpus:
@@ -72,10 +75,11 @@ def add_corpus(
 
     columns: names of columns as ``ColumnMap.parse`` reads them, kept in the entry.
     split: cut rows of more than WORDS_A_PASSAGE words into parts, now and whenever the corpus is read again.
+    language: code of its language (``languages``), English when empty.
     skip_bad: leave out documents and rows that cannot be read; else the first one is refused.
 
     Raises InputError, with nothing changed, when the name is bad or taken (unless ``replace``), or when
-    ``read_corpus`` refuses the corpus.
+    ``read_corpus`` refuses the corpus; MissingPartError where the library for its language is not installed.
     """
     file = free_entry(home, "corpora", name, list(Registry.load(home).corpora), replace)
     there = absolute_path(path)
@@ -85,15 +89,18 @@ def add_corpus(
         description,
         WORDS_A_PASSAGE if split else 0,
         ColumnMap.parse(columns, PASSAGE_NAMES),
+        language=language_code(language),
     )
     bad = BadDocuments(skip=skip_bad)
     if split and there.is_dir():
         raise InputError("a folder is always cut into passages", field="--split", hint="leave --split out")
-    passages = read_corpus(there, bad, corpus.columns, corpus.split)
+    split_sentences("", corpus.language)  # raises before anything is written where its library is not installed
+    passages = read_corpus(there, bad, corpus.columns, corpus.split, language=corpus.language)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
     entry = {"path": str(there), "description": description}
-    write_entry(file, {**entry, "map": str(corpus.columns), "split": str(corpus.split or "")})
+    fields = {**entry, "map": str(corpus.columns), "split": str(corpus.split or ""), "language": language}
+    write_entry(file, fields)
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)
 

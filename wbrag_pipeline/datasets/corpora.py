@@ -26,6 +26,7 @@ from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode
 from wbrag_pipeline.datasets.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES, UNIT_ID
 
@@ -39,6 +40,7 @@ def read_corpus(
     columns: ColumnMap = AS_IN_FILE,
     split: int = 0,
     first: int | None = None,
+    language: str = ENGLISH,
 ) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
@@ -52,6 +54,7 @@ def read_corpus(
         ``17#2``, …, and their source is that of the row. 0 cuts none. A folder is always cut.
 
     first: only so many passages, and no more of the corpus is read than that takes.
+    language: of the texts: where sentences end.
 
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
@@ -61,7 +64,7 @@ def read_corpus(
     if os.path.isdir(path):
         if columns:
             raise InputError("a folder has no columns to name", file=name_of(path), field="map", hint="leave --map out")
-        found = islice(passages_in_folder(path, bad), first)
+        found = islice(passages_in_folder(path, bad, language), first)
         frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
         if frame.is_empty():
             told = "holds no text in documents that are read here"
@@ -70,7 +73,7 @@ def read_corpus(
     if ending_of(path.name) in KINDS and os.path.isfile(path):
         raise InputError("is one document", file=name_of(path), hint="give the folder that it is in")
     source = RecordFile.at(path)
-    rows = (part for row in _passages(source, bad, columns) for part in _in_parts(row, split, bad))
+    rows = (part for row in _passages(source, bad, columns) for part in _in_parts(row, split, bad, language))
     frame = check_ids(source, _table(islice(rows, first)), "passage_id", bad)
     if frame.is_empty():
         raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
@@ -126,8 +129,8 @@ def _without_controls(row: _Row, source: RecordFile, bad: BadDocuments) -> _Row:
     return row._replace(title=title.strip(), text=text) if some or more else row
 
 
-def _in_parts(row: _Row, words: int, bad: BadDocuments) -> Iterator[_Row]:
-    parts = cut_text(row.text, words) if words and len(row.text) > words else []
+def _in_parts(row: _Row, words: int, bad: BadDocuments, language: str) -> Iterator[_Row]:
+    parts = cut_text(row.text, words, language) if words and len(row.text) > words else []
     if len(parts) < 2:
         yield row
         return

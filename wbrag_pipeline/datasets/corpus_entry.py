@@ -12,6 +12,7 @@ from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.quoting import name_of
 from wbrag_pipeline.datasets.retriever_entry import RETRIEVER_KEYS, RetrieverEntry
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.languages import ENGLISH, language_code
 
 _FEWEST_WORDS = 10  # of a part
 
@@ -22,6 +23,7 @@ class Corpus:
 
     split: most words of a part that long rows are cut into; 0 where they are not cut.
     retriever: the user's own, in the place of a path; its passages are those that it shows.
+    language: of its texts, and of the questions about them; see ``languages``.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Corpus:
     split: int = 0
     columns: ColumnMap = AS_IN_FILE
     retriever: RetrieverEntry | None = None
+    language: str = ENGLISH
 
     @property
     def place(self) -> str:
@@ -44,20 +47,23 @@ class Corpus:
 
 def corpus_of(file: Path) -> Corpus:
     """The corpus of an entry's YAML file. Raises InputError that names file and field."""
-    fields = fields_of(file, required=(), optional=("path", "description", "map", "split", *RETRIEVER_KEYS))
+    fields = fields_of(file, required=(), optional=("path", "description", "map", "split", "language", *RETRIEVER_KEYS))
     named = [key for key in RETRIEVER_KEYS if fields.get(key)]
     if not fields.get("path") and not named:
         raise InputError("is missing", file=file, field="path", hint="add a line `path: ...`, or `url: ...`")
+    language = _language(file, fields)
     if not named:
         split, columns = _split(file, fields.get("split", "")), entry_columns(file, fields, PASSAGE_NAMES)
-        return Corpus(file.stem, path_of(file, fields["path"]), fields.get("description", ""), split, columns)
+        return Corpus(
+            file.stem, path_of(file, fields["path"]), fields.get("description", ""), split, columns, language=language
+        )
     if alone := next((key for key in ("path", "map", "split") if fields.get(key)), None):
         raise InputError(f"stands beside {named[0]!r}", file=file, field=alone, hint="a retriever has no file to read")
     try:
         retriever = RetrieverEntry.parse(fields)
     except InputError as error:
         raise InputError(error.problem, file=file, field=error.field, hint=error.hint) from None
-    return Corpus(file.stem, None, fields.get("description", ""), retriever=retriever)
+    return Corpus(file.stem, None, fields.get("description", ""), retriever=retriever, language=language)
 
 
 def entry_columns(file: Path, fields: dict[str, str], names: Mapping[str, str]) -> ColumnMap:
@@ -85,6 +91,13 @@ def path_of(file: Path, value: str) -> Path:
     """The absolute path that a value of the entry ``file`` means. Raises as ``absolute_path``."""
     # Links are kept: the hub's cache keeps a file's name in its link and a hash as the file it leads to.
     return absolute_path(Path(value) if value.startswith("~") else file.parent / value)
+
+
+def _language(file: Path, fields: dict[str, str]) -> str:
+    try:
+        return language_code(fields.get("language", ""))
+    except InputError as error:
+        raise InputError(error.problem, file=file, field="language", hint=error.hint) from None
 
 
 def _split(file: Path, value: str) -> int:

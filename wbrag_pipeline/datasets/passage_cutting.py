@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from wbrag_pipeline.datasets.blocks import Block, paragraphs
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
 WORDS_A_PASSAGE = 100  # most words of a passage, as in FlashRAG's wiki18_100w
@@ -44,15 +45,15 @@ class _Piece(NamedTuple):
     joint: str
 
 
-def cut_text(text: str, words: int = WORDS_A_PASSAGE) -> list[str]:
+def cut_text(text: str, words: int = WORDS_A_PASSAGE, language: str = ENGLISH) -> list[str]:
     """Plain text as passages of at most ``words`` words, each ending where a sentence ends.
 
     A sentence of more than ``words`` words is cut after each ``words`` of them: nothing is ever lost.
     """
-    return [cut.text for cut in cut_blocks(paragraphs(text), words)]
+    return [cut.text for cut in cut_blocks(paragraphs(text), words, language)]
 
 
-def cut_blocks(blocks: Iterable[Block], words: int = WORDS_A_PASSAGE) -> Iterator[Cut]:
+def cut_blocks(blocks: Iterable[Block], words: int = WORDS_A_PASSAGE, language: str = ENGLISH) -> Iterator[Cut]:
     """A document as passages of at most ``words`` words. Code is cut between lines, and each part fenced anew."""
     headings: list[tuple[int, str]] = []
     path: tuple[str, ...] = ()
@@ -61,7 +62,7 @@ def cut_blocks(blocks: Iterable[Block], words: int = WORDS_A_PASSAGE) -> Iterato
     for block in blocks:
         if block.level:
             headings = [*(above for above in headings if above[0] < block.level), (block.level, block.text)]
-        for piece in _pieces(block, words):
+        for piece in _pieces(block, words, language):
             if current and size + piece.size > words:
                 yield Cut(path, "".join(current))
                 current, size = [], 0
@@ -93,12 +94,12 @@ def size_of(word: str) -> int:
     return max(1, -(-unspaced // 2) + -(-(len(word) - unspaced) // _LONG_WORD), -(-marks // _MARKS_A_WORD))
 
 
-def _pieces(block: Block, words: int) -> Iterator[_Piece]:
+def _pieces(block: Block, words: int, language: str) -> Iterator[_Piece]:
     if block.fence:
         yield from _pieces_of_code(block, words)
         return
     joint, before = "\n", ""
-    for sentence in split_sentences(block.text):
+    for sentence in split_sentences(block.text, language):
         for text, size in _within(sentence.split(), words):
             if before:
                 joint = "" if _UNSPACED.match(before[-1]) and _UNSPACED.match(text) else " "

@@ -6,6 +6,7 @@
     description: English Wikipedia, December 2018
     map: text=body,labels=groups    # names of columns, where the file has its own; see datasets.column_map
     split: "100"                    # rows of more words are cut into parts of so many; they are not when left out
+    language: de                    # of texts and questions; English when left out, see languages
 
 A corpus may be a retriever of the user's own, which has, in the place of ``path`` (see ``retriever_entry``)::
 
@@ -167,8 +168,12 @@ class Registry:
         if entry.path is None:
             raise InputError(f"{corpus!r} is a retriever and has no file to read", field="corpus")
         _require(entry.path, f"corpora/{corpus}.yaml")
-        found = read_corpus(entry.path, bad, entry.columns, entry.split, first)
+        found = read_corpus(entry.path, bad, entry.columns, entry.split, first, entry.language)
         return self.forgotten.without_forgotten_passages(found, corpus)
+
+    def language_of(self, benchmark: str) -> str:
+        """The language of a benchmark: that of its corpus."""
+        return self.corpus(self.benchmark(benchmark).corpus).language
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.

@@ -72,6 +72,13 @@ _PHRASES: dict[str, dict[str, str]] = {
         "no": "False",
         "not true": "False",
         "untrue": "False",
+        "ja": "True",
+        "wahr": "True",
+        "richtig": "True",
+        "nein": "False",
+        "falsch": "False",
+        "nicht wahr": "False",
+        "nicht richtig": "False",
     },
     "verdict": {
         "supports": "SUPPORTS",

@@ -26,6 +26,7 @@ from wbrag_pipeline.datasets.plain_files import bytes_of_file, text_of_file
 from wbrag_pipeline.datasets.quoting import name_of
 from wbrag_pipeline.datasets.strict_yaml import BadYaml, yaml_value
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.languages import ENGLISH
 
 _DEEPEST = 100  # folders inside each other
 _HEAD = 20  # blocks at the start of a document in which labels may be meant
@@ -34,7 +35,9 @@ _OWN_HINT = "write them with ; between, for example hr; finance"
 FoundPassage = tuple[str, str, str, list[str], str, datetime | None]
 
 
-def passages_in_folder(folder: Path, bad: BadDocuments | None = None) -> Iterator[FoundPassage]:
+def passages_in_folder(
+    folder: Path, bad: BadDocuments | None = None, language: str = ENGLISH
+) -> Iterator[FoundPassage]:
     """Yield ``(passage_id, title, text, labels, source, said_at)`` of all documents that ``KINDS`` reads, by path.
 
     The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
@@ -52,7 +55,7 @@ def passages_in_folder(folder: Path, bad: BadDocuments | None = None) -> Iterato
     # By path as text, as ids compare, not folder by folder.
     for name, labels in sorted(_documents(folder, (), folder, bad)):
         try:
-            found = list(_passages_of(folder / name, name, labels, bad))
+            found = list(_passages_of(folder / name, name, labels, bad, language))
         except InputError as error:
             bad.found(error)
             continue
@@ -121,7 +124,7 @@ def _is_read(name: str, bad: BadDocuments) -> bool:
     return False
 
 
-def _passages_of(file: Path, name: str, labels: list[str], bad: BadDocuments) -> Iterator[FoundPassage]:
+def _passages_of(file: Path, name: str, labels: list[str], bad: BadDocuments, language: str) -> Iterator[FoundPassage]:
     try:
         document, contents = _read(file, KINDS[ending_of(name)])
     except BadDocument as error:
@@ -130,7 +133,7 @@ def _passages_of(file: Path, name: str, labels: list[str], bad: BadDocuments) ->
     said_at = _said_at(document, file) or _own_date(contents)
     title, blocks = _titled(contents, document)
     title = " ".join(title.split()) or file.stem
-    for number, cut in enumerate(cut_blocks(blocks), start=1):
+    for number, cut in enumerate(cut_blocks(blocks, language=language), start=1):
         text, controls = without_controls(cut.text)
         told, more = without_controls(title_with_path(title, cut.path))
         bad.controls += controls + more

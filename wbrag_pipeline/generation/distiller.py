@@ -17,6 +17,7 @@ from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.generation.unit_faults import counted_by_kind
 from wbrag_pipeline.generation.unit_format import Draft, extracted, read_unit, verbatim
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
 # The most; what is copied word for word is moreover no longer than what it is copied from.
@@ -29,12 +30,13 @@ _TOKENS_A_PIECE, _MARGIN = 2, 32
 class TwoStepDistiller:
     """Distils batches through ``asker``; ``count_tokens`` measures the extractive units.
 
-    num_fewshot: 0, or the prompts have an example.
+    num_fewshot: 0, or the prompts have an example. language: of the texts, and so of the units.
     """
 
     asker: RecordedEngine
     count_tokens: Callable[[Sequence[str]], list[int]]
     num_fewshot: int = 0
+    language: str = ENGLISH
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One unit a question, in order; ``failed`` where the engine failed for good, "" where there is no passage.
@@ -43,7 +45,10 @@ class TwoStepDistiller:
         """
         units = {i: Distillate("", "") for i, row in enumerate(passages) if not row}
         evidence = self._evidence(questions, passages, units)
-        asked = {i: prompts.rewrite_prompt(lines, self.num_fewshot) for i, lines in evidence.items()}
+        asked = {
+            i: prompts.to_write_in(self.language, prompts.rewrite_prompt(lines, self.num_fewshot))
+            for i, lines in evidence.items()
+        }
         drafts = self._write(asked, "writing units")
         repairs: dict[int, tuple[Message, ...]] = {}
         lent = 0
@@ -63,7 +68,7 @@ class TwoStepDistiller:
                 lent += read.title_lent
         for i in range(len(questions)):
             if i not in units:
-                units[i] = extracted(questions[i], passages[i], self.count_tokens)
+                units[i] = extracted(questions[i], passages[i], self.count_tokens, self.language)
         writers = [unit.written_by for unit in units.values()]
         repaired, extractive = writers.count("generator_repaired"), writers.count("extractive_fallback")
         self.asker.count(Usage(units_repaired=repaired, units_extractive=extractive, titles_lent=lent))
@@ -89,7 +94,8 @@ class TwoStepDistiller:
             evidence[i], rejected = verbatim(completion.text, passages[i])
             spent.evidence_rejected += rejected
             if not evidence[i]:
-                evidence[i] = split_sentences(extracted(questions[i], passages[i], self.count_tokens).text)
+                selected = extracted(questions[i], passages[i], self.count_tokens, self.language)
+                evidence[i] = split_sentences(selected.text, self.language)
                 spent.evidence_selected += 1
         self.asker.count(spent)
         return evidence
@@ -103,7 +109,7 @@ class TwoStepDistiller:
         """The draft and what is wrong with it; faults are counted by kind, at each try."""
         if draft.failed or not draft.text.strip():
             return Draft(Distillate("", ""), ("it is empty",), ())
-        read = read_unit(draft.text, question, passages)
+        read = read_unit(draft.text, question, passages, self.language)
         self.asker.count(counted_by_kind(read.faults))
         if draft.finish_reason == "length":  # not counted as cut: it is written again, or not used
             read = replace(read, problems=(*read.problems, "it is cut in the middle: write less"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol, runtime_checkable
 
 from wbrag_pipeline.datasets.tasks import Task
+from wbrag_pipeline.languages import ENGLISH
 
 # Who wrote a knowledge unit. "generator": the generator that was asked, at the first try; so is every unit of the
 # embedded reader, whose way of writing is to select sentences. "generator_repaired": the same, at the second try, after
@@ -287,3 +288,25 @@ class LooksAhead(Protocol):
     ) -> list[Answer]:
         """How each answer that begins with ``so_far`` goes on, with every token's probability; the beginning is not
         repeated. ``finished`` says whether the answer ends there."""
+
+
+@runtime_checkable
+class SpeaksLanguages(Protocol):
+    """A generator that goes by the language of the texts; another one is asked the same whatever it is."""
+
+    @property
+    def language(self) -> str:
+        """Code of the language (``languages``)."""
+
+    def in_language(self, language: str) -> Generator:
+        """The same generator, with the same engine, cache and account, for texts in that language."""
+
+
+def in_language(generator: Generator, language: str) -> Generator:
+    """The generator for texts in that language, where it goes by one."""
+    return generator.in_language(language) if isinstance(generator, SpeaksLanguages) else generator
+
+
+def language_of(generator: Generator) -> str:
+    """The language that the generator goes by; English where it knows of none."""
+    return generator.language if isinstance(generator, SpeaksLanguages) else ENGLISH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, 
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.reflection import Reflection
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.storage import sha256_of_text
 
 # Room for an answer: short phrases; the longest choice; a verdict; HyDE's passage.
@@ -33,7 +35,7 @@ class LanguageModel:
     def __init__(self, engine: Engine, cache: CompletionCache | None = None, num_fewshot: int = 0) -> None:
         """``num_fewshot``: so many examples stand in each prompt that answers, and one in the distiller's."""
         self.engine, self.cache, self.num_fewshot = engine, cache, num_fewshot
-        self.usage = Usage()
+        self.usage, self.language = Usage(), ENGLISH
         self._asker = RecordedEngine(engine, cache, self.usage)
         self._reflection, self._ensembles = Reflection(self._asker), RecordedEnsembles(self._asker)
 
@@ -44,8 +46,18 @@ class LanguageModel:
 
     @property
     def prompt_version(self) -> str:
-        """Version of the templates, and the number of examples where there are any."""
-        return f"{prompts.PROMPT_VERSION}-{self.num_fewshot}shot" if self.num_fewshot else prompts.PROMPT_VERSION
+        """Version of the templates, the number of examples where there are any, and the language unless English."""
+        examples = [f"{self.num_fewshot}shot"] if self.num_fewshot else []
+        language = [self.language] if self.language != ENGLISH else []
+        return "-".join([prompts.PROMPT_VERSION, *examples, *language])
+
+    def in_language(self, language: str) -> LanguageModel:
+        """See ``generator.SpeaksLanguages``: prompts for texts then say which language to write; answers are spans."""
+        if language == self.language:
+            return self
+        spoken = copy.copy(self)
+        spoken.language = language
+        return spoken
 
     @property
     def fingerprint(self) -> str:
@@ -147,7 +159,8 @@ class LanguageModel:
 
     def imagine(self, questions: Sequence[str]) -> list[str]:
         """HyDE's hypothetical passage for each question; "" where the call failed."""
-        requests = [Request(prompts.imagine_prompt(question), _PASSAGE_TOKENS) for question in questions]
+        asked = [prompts.to_write_in(self.language, prompts.imagine_prompt(question)) for question in questions]
+        requests = [Request(messages, _PASSAGE_TOKENS) for messages in asked]
         made = ask_as_is(self._asker, requests, "imagining")
         self._asker.count(Usage(answers_cut=sum(completion.finish_reason == "length" for completion in made)))
         return [completion.text.strip() for completion in made]
@@ -168,7 +181,8 @@ class LanguageModel:
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """Two steps, validated; see ``generation.distiller``."""
-        return TwoStepDistiller(self._asker, self.count_tokens, self.num_fewshot).distill(questions, passages)
+        distiller = TwoStepDistiller(self._asker, self.count_tokens, self.num_fewshot, self.language)
+        return distiller.distill(questions, passages)
 
     def count_incidents(self, incidents: Usage) -> None:
         """See the protocol."""

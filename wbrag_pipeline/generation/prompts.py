@@ -20,6 +20,7 @@ from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation import examples
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.languages import ENGLISH, name_of_language
 
 # Raised by hand whenever a template below changes; a test compares a hash of all templates with the one kept for it.
 PROMPT_VERSION = "chat-3"
@@ -73,6 +74,8 @@ _QUOTED = Line(
 _PASSAGES = Line("{passages}", evidence=True)
 _ASKED = Line("{asked}: {question}")
 _YES_OR_NO = Line("Reply with exactly one word, yes or no.")
+
+WRITE_IN = "Write in the language of the texts, {language}, and translate nothing."
 
 ANSWER = PromptTemplate(
     (
@@ -224,6 +227,18 @@ def repair_prompt(rewrite: tuple[Message, ...], draft: str, problems: Sequence[s
     wrong = "; ".join(problems)
     again = f"This cannot be used: {wrong}. Write the entry again: title line, then one paragraph, nothing else."
     return (*rewrite, Message("assistant", as_data(draft)), Message("user", again))
+
+
+def to_write_in(language: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The messages, told which language to write; as they are for English, which everything in them is in.
+
+    Small models otherwise write of German passages in English now and then, since the instructions are English. Short
+    answers do not need it (docs/results/domains-and-languages.md).
+    """
+    if language == ENGLISH:
+        return messages
+    system, *rest = messages
+    return Message(system.role, f"{system.content}\n{WRITE_IN.format(language=name_of_language(language))}"), *rest
 
 
 def passage_block(number: int, passage: Passage) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
 # Scripts without blanks between words, and Korean, whose words change with their particles.
@@ -66,6 +67,7 @@ class SourceText:
 
     title: str
     text: str
+    language: str = ENGLISH
 
     @cached_property
     def folded(self) -> str:
@@ -99,4 +101,4 @@ class SourceText:
     @cached_property
     def sentences(self) -> frozenset[str]:
         """Its sentences, folded."""
-        return frozenset(map(folded, split_sentences(self.text)))
+        return frozenset(map(folded, split_sentences(self.text, self.language)))

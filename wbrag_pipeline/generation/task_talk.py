@@ -104,10 +104,16 @@ TASK = re.compile(
     r"|\bthe (?:entry|entry's title|title line|paragraph) (?:should|must|needs? to)\b"
     r"|\b(?:answer|respond to|reply to) (?:the|this|your) (?:question|claim)\b"
     r"|\bencyclopa?edi(?:a|c) entry\b|\b(?:hope this helps|feel free to|let me know if|thank you for)\b"
+    r"|\bhier (?:ist|sind|folgt) (?:der|die|das|ein|eine|ihr|ihre|dein|deine) (?:\w+ ){0,3}"
+    r"(?:eintrag|absatz|text|antwort|zusammenfassung|fassung|titel)\b|\blexikoneintrag\b"
+    r"|\bdie (?:richtige |korrekte )?antwort (?:auf (?:die|diese) frage )?(?:ist|lautet)\b"
+    r"|\bich (?:werde|helfe|schreibe|fasse|möchte|würde)\b"
+    r"|\b(?:ihre|deine|meine) (?:aufgabe|frage|anweisung) (?:ist|lautet)\b"
 )
 LABEL = re.compile(
     r"(?:^|[.!?;|] ?)\W*(?:question|claim|evidence|passages?|context|instructions?|response|assistant|user|system|input"
-    r"|output|answer|title|entry|example|paragraph|topic|documents?|draft|q|a)(?: ?\d+)? ?:(?!\d)"
+    r"|output|answer|title|entry|example|paragraph|topic|documents?|draft|q|a"
+    r"|frage|antwort|titel|eintrag|absatz|belege?|textstelle|zusammenfassung)(?: ?\d+)? ?:(?!\d)"
 )
 MARK = re.compile(
     r"(?:[<‹《\[]|&lt;) ?/? ?(?:passages?|evidence|question|claim|answer|draft|document|context)\b[^>›\]]{0,20}"
@@ -133,7 +139,8 @@ REFUSAL = re.compile(
     r"|\b(?:is|are|was|were) not (?:mentioned|stated|specified|answered|answerable)\W*$"
     r"|\bcannot be (?:determined|answered|inferred)\b|\b(?:question|claim|query) (?:cannot|can't|could not) be\b"
     r"|\bes tut mir leid\b|\bich (?:kann|weiß) (?:es |das |die frage |diese frage )?(?:leider )?nicht\b"
-    r"|\bkeine (?:angaben?|informationen?) (?:zu|über|im|in)\b"
+    r"|\bkeine (?:angaben?|informationen?) (?:zu|über|im|in)\b|\bals (?:ki|sprachmodell|assistent)\b"
+    r"|\b(?:text|textabschnitt|abschnitt|quelle|quellen|kontext) (?:enthält|enthalten|nennt|nennen) (?:keine?|nicht)\b"
     r"|\bje suis désolée?\b|\bje ne (?:peux|sais) pas\b|\baucune information\b"
     r"|\blo siento\b|\bno puedo\b|\bno hay información\b|\bdesculpe\b|\bnão posso\b|\bmi dispiace\b|\bnon posso\b"
     r"|抱歉|对不起|無法回答|无法回答|没有提到|没有相关|申し訳|お答えできません|わかりません|記載されていません|죄송"

@@ -32,6 +32,7 @@ from wbrag_pipeline.generation.task_talk import (
     TASK,
     THE_PASSAGE,
 )
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
 FaultKind = Literal[
@@ -82,7 +83,7 @@ def counted_by_kind(faults: Iterable[FaultKind]) -> Usage:
 
 
 def _of_text(title: str, text: str, question: str, sources: Sequence[SourceText]) -> Iterator[tuple[FaultKind, str]]:
-    sentences = [*filter(None, map(folded, split_sentences(text)))]
+    sentences = [*filter(None, map(folded, split_sentences(text, _language(sources))))]
     own = [sentence for sentence in sentences if not any(_says(source, sentence) for source in sources)]
     if folded(text).strip(" .!\"'()[]-*") in NOTHING_SAID or any(_said(REFUSAL, s, sources) for s in own):
         yield "writing_declined", "declines to say anything"
@@ -126,6 +127,10 @@ def _of_title(title: str, text: str, question: str, sources: Sequence[SourceText
 
 
 # Against the sources.
+
+
+def _language(sources: Sequence[SourceText]) -> str:
+    return sources[0].language if sources else ENGLISH
 
 
 def _says(source: SourceText, sentence: str) -> bool:
@@ -193,7 +198,7 @@ def _prompt_runs() -> frozenset[tuple[str, ...]]:
         for line in (*template.system, *template.user)
     ]
     lines += [message.content for message in prompts.repair_prompt((), "", [""])]
-    lines += [examples.UNIT, *examples.EVIDENCE]
+    lines += [examples.UNIT, *examples.EVIDENCE, prompts.WRITE_IN]
     return frozenset(run for line in lines for part in re.split(r"\{\w+\}", line) for run in _runs(part))
 
 
@@ -232,12 +237,13 @@ def _is_a_name(title: str, sources: Sequence[SourceText]) -> bool:
 
 
 def _is_a_sentence(title: str, text: str, sources: Sequence[SourceText]) -> bool:
-    name, parts = folded(title), split_sentences(title)
+    language = _language(sources)
+    name, parts = folded(title), split_sentences(title, language)
     words = words_of(title)
     if length_in_words(title) >= 4 and (
         len(parts) > 1
         or name[-1:] in "!…。！"
-        or (name.endswith(".") and _ends(title))
+        or (name.endswith(".") and _ends(title, language))
         or _ENDS_LIKE_A_SENTENCE.search(name)
     ):
         return True
@@ -246,17 +252,17 @@ def _is_a_sentence(title: str, text: str, sources: Sequence[SourceText]) -> bool
         return True
     if len(words) >= 4 and _DID.search(title):
         return True
-    whole = {" ".join(words_of(s)) for s in split_sentences(text)}
+    whole = {" ".join(words_of(s)) for s in split_sentences(text, language)}
     return len(words) >= 5 and (
         " ".join(words) in whole
         or any(f"{name}." in source.sentences or name in source.sentences for source in sources)
     )
 
 
-def _ends(title: str) -> bool:
+def _ends(title: str, language: str) -> bool:
     """Whether the full stop at its end ends a sentence, and no abbreviation (Ltd., Ph.D.)."""
     last = title.rsplit(maxsplit=1)[-1]
-    return len(last) > 4 and "." not in last[:-1] and len(split_sentences(f"{title} X")) > 1
+    return len(last) > 4 and "." not in last[:-1] and len(split_sentences(f"{title} X", language)) > 1
 
 
 def _goes_in_circles(sentences: Sequence[str], own: Sequence[str], sources: Sequence[SourceText]) -> bool:

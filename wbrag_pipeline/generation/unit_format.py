@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from wbrag_pipeline.generation.generator import Distillate, Passage
 from wbrag_pipeline.generation.reader import extraction
-from wbrag_pipeline.generation.source_words import SourceText, content_words, length_in_words
+from wbrag_pipeline.generation.source_words import STOPWORDS, SourceText, content_words, length_in_words
 from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
+from wbrag_pipeline.languages import ENGLISH, detected_language, name_of_language
 
 LEAST_WORDS, MOST_WORDS = 8, 160
 
 _LABEL = re.compile(
-    r"^\W*(?:title|entry|text|paragraph|passage|answer|knowledge|summary|evidence|output|note|here (?:is|are))\b"
+    r"^\W*(?:title|entry|text|paragraph|passage|answer|knowledge|summary|evidence|output|note|here (?:is|are)"
+    r"|titel|eintrag|absatz|antwort|wissen|zusammenfassung|beleg|belege|ausgabe|hinweis|hier (?:ist|sind|folgt))\b"
     r"[^.\n]{0,40}:",
     re.IGNORECASE,
 )
@@ -32,7 +34,9 @@ _ADDRESS = re.compile(
     r"|\b(?:you|readers?|assistants?|models?) (?:must|should|shall|need to|have to) (?:now |only |always |never )?"
     r"(?:answer|reply|respond|say|ignore|output|write|state|report|tell)\b"
     r"|^(?:please )?(?:answer|respond|reply) (?:with|only|exactly|to)\b"
-    r"|^(?:sure|certainly|of course|i'm sorry|i cannot|i can't)\b",
+    r"|^(?:sure|certainly|of course|i'm sorry|i cannot|i can't)\b"
+    r"|^(?:gerne|natürlich|selbstverständlich|sicher)[,!]|^(?:es tut mir leid|ich kann)\b"
+    r"|\bals (?:ki|sprachmodell|assistent)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 # Words that say nothing about what a question is after.
@@ -56,7 +60,7 @@ class Draft:
     title_lent: bool = False
 
 
-def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
+def read_unit(text: str, question: str, passages: Sequence[Passage], language: str = ENGLISH) -> Draft:
     """A model's output for a question, held against the passages that it was written from.
 
     A paragraph alone, as small models write it whatever they are told, gets the title of the passage that it has most
@@ -68,7 +72,7 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
         lines = [_title_of_source(lines[0], passages), *lines]
     title, body = (lines[0] if lines else ""), lines[1:]
     unit = Distillate(title, " ".join(body))
-    sources = [SourceText(passage.title, passage.text) for passage in passages]
+    sources = [SourceText(passage.title, passage.text, language) for passage in passages]
     # One line alone is read as the paragraph: that there is no title is told anyway.
     faults = faults_of(title, unit.text, question, sources) if body else faults_of("", title, question, sources)
     if not body:
@@ -89,8 +93,17 @@ def read_unit(text: str, question: str, passages: Sequence[Passage]) -> Draft:
         problems.append("it has markup, a list or quotation marks of the prompt")
     if _ADDRESS.search("\n".join(lines)):
         problems.append("it speaks to the reader or to a model and not only of the topic")
+    if _is_english_by_mistake(unit.text, passages, language):
+        problems.append(f"it is in English and not in {name_of_language(language)}, as the evidence is")
     problems += [f"it {reason}" for reason in faults.values()]
     return Draft(unit, tuple(problems), tuple(faults), title_lent)
+
+
+def _is_english_by_mistake(text: str, passages: Sequence[Passage], language: str) -> bool:
+    """Whether a model went over to the language of its instructions, which the passages are not in."""
+    if language == ENGLISH or detected_language([text]) != ENGLISH:
+        return False
+    return detected_language(passage.text for passage in passages) != ENGLISH
 
 
 def _is_mostly_theirs(text: str, passages: Sequence[Passage]) -> bool:
@@ -121,17 +134,23 @@ def verbatim(output: str, passages: Sequence[Passage]) -> tuple[list[str], int]:
 
 
 def extracted(
-    question: str, passages: Sequence[Passage], count_tokens: Callable[[Sequence[str]], list[int]]
+    question: str,
+    passages: Sequence[Passage],
+    count_tokens: Callable[[Sequence[str]], list[int]],
+    language: str = ENGLISH,
 ) -> Distillate:
     """The extractive fallback's unit, its sentences ranked by how many of the question's words they share with it."""
-    sentences = extraction.sentences_of(passages)
-    asked = _words(question)
-    relevance = [len(asked & _words(f"{passages[s.passage].title} {s.text}")) / max(1, len(asked)) for s in sentences]
+    sentences = extraction.sentences_of(passages, language)
+    dull = _DULL if language == ENGLISH else STOPWORDS
+    asked = _words(question, dull)
+    relevance = [
+        len(asked & _words(f"{passages[s.passage].title} {s.text}", dull)) / max(1, len(asked)) for s in sentences
+    ]
     wordings = list(dict.fromkeys([s.text for s in sentences] + [passage.title for passage in passages]))
     tokens = dict(zip(wordings, count_tokens(wordings), strict=True))
     unit = extraction.compose(passages, sentences, relevance, tokens.__getitem__)
     return Distillate(unit.title, unit.text, written_by="extractive_fallback")
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower())) - _DULL
+def _words(text: str, dull: frozenset[str]) -> set[str]:
+    return set(re.findall(r"\w+", text.lower())) - dull

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.generator import Answer, Generator, LooksAhead, Passage, Usage
+from wbrag_pipeline.generation.generator import Answer, Generator, LooksAhead, Passage, Usage, language_of
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag import method_options
 from wbrag_pipeline.sentences import split_sentences
 
@@ -138,7 +139,7 @@ def _look_ahead(generator: Generator, drafts: Sequence[_Draft], task: Task) -> N
     questions, passages = [draft.question for draft in drafts], [draft.passages for draft in drafts]
     if isinstance(generator, LooksAhead):
         found = generator.look_ahead(questions, passages, [draft.text for draft in drafts], task)
-        ahead = [draft_sentences(answer) for answer in found]
+        ahead = [draft_sentences(answer, language_of(generator)) for answer in found]
     else:
         # No probabilities of tokens, so the answer is one token as likely as it is. A trait of the generator (the
         # embedded reader) and no incident: it is so for every answer.
@@ -149,10 +150,10 @@ def _look_ahead(generator: Generator, drafts: Sequence[_Draft], task: Task) -> N
         draft.finished = not answer.cut
 
 
-def draft_sentences(answer: Answer) -> list[DraftSentence]:
+def draft_sentences(answer: Answer, language: str = ENGLISH) -> list[DraftSentence]:
     """The sentences of the answer's first line with their tokens; one without tokens where there is no text."""
     line = next(iter(answer.text.strip().splitlines()), "")
-    texts = split_sentences(line)
+    texts = split_sentences(line, language)
     tokens = answer.token_probabilities
     start = "".join(token for token, _ in tokens).find(line)
     if not texts or start < 0:

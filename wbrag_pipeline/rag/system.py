@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.datasets.tasks import Task, task_named
-from wbrag_pipeline.generation.generator import Answer, Generator, Passage
+from wbrag_pipeline.generation.generator import Answer, Generator, Passage, in_language
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.searching import Search, TransformsQueries, passages_by_query, refuse_own_vectors
@@ -57,11 +58,20 @@ class RagSystem:
 
     @classmethod
     def of_settings(
-        cls, settings: Settings, base: KnowledgeBase, task: str, load_generator: Callable[[Settings], Generator]
+        cls,
+        settings: Settings,
+        base: KnowledgeBase,
+        task: str,
+        load_generator: Callable[[Settings], Generator],
+        language: str = ENGLISH,
     ) -> RagSystem:
-        """The system that the settings describe."""
+        """The system that the settings describe, for questions in that language."""
         asked = task_named(task, reduces=settings.reduce_answers)
-        return cls(base, method_named(settings.method), lambda: load_generator(settings), asked, settings.top_k)
+
+        def load() -> Generator:
+            return in_language(load_generator(settings), language)
+
+        return cls(base, method_named(settings.method), load, asked, settings.top_k)
 
     @classmethod
     def of_release(
@@ -72,9 +82,10 @@ class RagSystem:
         task: str,
         load_generator: Callable[[Settings], Generator],
     ) -> RagSystem:
-        """The system that a release was made for: its method, generator and K are those it was validated with."""
+        """The system that a release was made for: method, generator, K and language are those it was validated with."""
         made = release.settings(settings)
-        return cls.of_settings(made, base.merging(made.merge), task, load_generator).with_release(release)
+        system = cls.of_settings(made, base.merging(made.merge), task, load_generator, release.language)
+        return system.with_release(release)
 
     @property
     def generator(self) -> Generator:

@@ -51,7 +51,8 @@ def decisions_due(settings: Settings, benchmarks: Sequence[str], passages: pl.La
     made = []
     for variant, benchmark, folder in served_releases(settings, benchmarks):
         with suppress(NotBuiltError, IntegrityError):
-            decisions = revalidate_units(current(folder).units(), passages)[1]
+            release = current(folder)
+            decisions = revalidate_units(release.units(), passages, release.language)[1]
             made += [(variant, benchmark, decisions)] if decisions.height else []
     return _table(made)
 
@@ -94,7 +95,7 @@ def in_step(
 
     collections: as ``build_release`` takes them. Serves nothing. The encoder is loaded only where units changed.
     """
-    units, decisions = revalidate_units(release.units(), passages)
+    units, decisions = revalidate_units(release.units(), passages, release.language)
     if decisions.is_empty():
         return release, decisions
     made = {**release.made, "parent": release.name, "run": actor}

@@ -16,6 +16,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.support import holds
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
 KEPT, RELABELLED, RETIRED = "kept", "relabelled", "retired"
@@ -34,12 +35,14 @@ class _Source:
     same: bool
 
 
-def revalidate_units(units: pl.DataFrame, passages: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def revalidate_units(
+    units: pl.DataFrame, passages: pl.LazyFrame, language: str = ENGLISH
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """KNOWLEDGE_UNITS and the corpus' PASSAGES to the units that stand, and what was decided of those that changed.
 
     The first keeps the order and has, where that changed, other sources, title and labels. The second has columns
     unit_id, decision ("kept" on other sources, "relabelled" or "retired") and reason; a unit that nothing happened to
-    has no row there. The same passage under another id counts as the same.
+    has no row there. The same passage under another id counts as the same. language: that of the texts.
     """
     sources = _sources_now(units, passages)
     changed: dict[str, dict[str, Any]] = {}
@@ -49,7 +52,7 @@ def revalidate_units(units: pl.DataFrame, passages: pl.LazyFrame) -> tuple[pl.Da
         if len(now) == len(unit["source_passage_ids"]) and all(source.same for source in now):
             remaining, decision, reason = now, KEPT, "a source has another id now"
         else:
-            remaining = _carriers(unit, now)
+            remaining = _carriers(unit, now, language)
             decision, reason = (KEPT, _why_kept(unit, remaining)) if remaining else (RETIRED, _why_gone(unit, now))
         if decision == RETIRED:
             decisions.append((unit["unit_id"], decision, reason))
@@ -113,12 +116,12 @@ def _sources_now(units: pl.DataFrame, passages: pl.LazyFrame) -> dict[str, list[
     return sources
 
 
-def _carriers(unit: Mapping[str, Any], now: Sequence[_Source]) -> list[_Source]:
+def _carriers(unit: Mapping[str, Any], now: Sequence[_Source], language: str) -> list[_Source]:
     """The sources that the unit can stand on: unchanged ones, and changed ones that still hold a sentence of it.
 
     None when a sentence of it stands in no source.
     """
-    sentences = [_plain(sentence) for sentence in split_sentences(unit["text"])]
+    sentences = [_plain(sentence) for sentence in split_sentences(unit["text"], language)]
     texts = {source.was: _plain(f"{source.title} {source.text}") for source in now}
     if not sentences or not all(any(holds(text, sentence) for text in texts.values()) for sentence in sentences):
         return []

@@ -28,6 +28,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.releases import pointer
 from wbrag_pipeline.releases.pointer import Move
 from wbrag_pipeline.releases.unit_vectors import unit_vectors
@@ -67,6 +68,11 @@ class Release:
     def name(self) -> str:
         """For example ``r000001``."""
         return self.folder.name
+
+    @property
+    def language(self) -> str:
+        """The language of its corpus, as it was when this was made; English where none was recorded."""
+        return str(self.made.get("language") or ENGLISH)
 
     def verify(self) -> None:
         """Raises IntegrityError, naming the file, when one is missing or not what was built."""

@@ -115,8 +115,10 @@ class LiveRetriever:
 
             encoder = load_encoder(settings.encoder)
         self.settings, self.benchmark = settings, benchmark
-        entry = Registry.load(settings.home).benchmark(benchmark)
+        registry = Registry.load(settings.home)
+        entry = registry.benchmark(benchmark)
         self._corpus, self._task = entry.corpus, entry.task
+        self._language = registry.language_of(benchmark)
         # Passages that a retriever of the user's own shows are encoded wherever something is searched.
         self._encoder = CombiningEncoder(encoder) if encoding is None else encoder
         self._load_generator = generator
@@ -218,7 +220,7 @@ class LiveRetriever:
             return _View(pointer.release, self._serving(corpus, pointer.release), wanted)
         if present is not None and present.release:
             raise IntegrityError(self._folder / POINTER, "is gone, though a release was served")
-        system = RagSystem.of_settings(self.settings, corpus, self._task, self._load_generator)
+        system = RagSystem.of_settings(self.settings, corpus, self._task, self._load_generator, self._language)
         return _View("", system, wanted)
 
     def _first(self) -> _View:

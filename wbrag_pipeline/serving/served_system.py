@@ -42,7 +42,7 @@ def served_system(
     opened, committed = base.passages.parent.name, committed_state(settings, corpus)
     if in_step and committed is not None and committed.name == opened:
         return RagSystem.of_release(release, settings, base, task, load_generator)
-    units, decisions = revalidate_units(release.units(), pl.scan_parquet(base.passages))
+    units, decisions = revalidate_units(release.units(), pl.scan_parquet(base.passages), release.language)
     if decisions.is_empty():
         return RagSystem.of_release(release, settings, base, task, load_generator)
     with TemporaryDirectory(prefix="wbrag-") as temporary:  # whoever serves may not be allowed to write releases

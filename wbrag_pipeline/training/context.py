@@ -13,8 +13,9 @@ from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.datasets.tasks import Task, task_named
 from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.engines import deployed_generator
-from wbrag_pipeline.generation.generator import Generator, Passage, usage_figures
+from wbrag_pipeline.generation.generator import Generator, Passage, in_language, usage_figures
 from wbrag_pipeline.generation.ledger import accounting
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.system import RagSystem
@@ -74,9 +75,15 @@ class StageContext:
         return self.load_encoder(self.settings)
 
     @property
+    def language(self) -> str:
+        """The language of the benchmark's corpus; English in a context by hand that has none."""
+        corpus = self.registry.corpora.get(self.benchmark.corpus)
+        return corpus.language if corpus else ENGLISH
+
+    @property
     def generator(self) -> Generator:
-        """The settings' generator."""
-        return self.load_generator(self.settings)
+        """The settings' generator, for texts in the corpus' language."""
+        return in_language(self.load_generator(self.settings), self.language)
 
     @property
     def method(self) -> Method:
@@ -90,7 +97,9 @@ class StageContext:
 
     def system(self) -> RagSystem:
         """The settings' RAG system over the corpus alone."""
-        return RagSystem.of_settings(self.settings, self.open_corpus(), self.benchmark.task, self.load_generator)
+        return RagSystem.of_settings(
+            self.settings, self.open_corpus(), self.benchmark.task, self.load_generator, self.language
+        )
 
     def scorer(self) -> Scorer:
         """Answers by the settings' method, scored by gold answers and the benchmark's metric."""

@@ -23,6 +23,7 @@ from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
 from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.datasets.validation_split import split_validation
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.plugins import plugins_of
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.releases.pointer import served_name
@@ -222,11 +223,20 @@ def curated_units(
     retrieved = select_passages(passages, gated_docs)
     model, private = context.generator, context.settings.private
     with context.counted("curated_units", model) as calls:
-        frame = curate(knowledge_units, retrieved, context.encoder, model, private=private, known_from=known_from)
+        frame = curate(
+            knowledge_units,
+            retrieved,
+            context.encoder,
+            model,
+            private=private,
+            known_from=known_from,
+            language=context.language,
+        )
         # A sentence that was cut may have left what was forgotten.
         frame = context.registry.forgotten.without_forgotten_units(frame)
-        bad = unfit(frame, retrieved, model, private)
-    return Made(frame, {**_curation_figures(frame, bad), **calls})
+        bad = unfit(frame, retrieved, model, private, context.language)
+    spoken: dict[str, Figure] = {} if context.language == ENGLISH else {"language": context.language}
+    return Made(frame, {**_curation_figures(frame, bad), **spoken, **calls})
 
 
 def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Release:
@@ -239,6 +249,7 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "benchmark": benchmark.name,
         "run": context.run,
         "corpus": benchmark.corpus,
+        "language": context.language,
         "corpus_state": state.name if state else "",
         "corpus_index_sha256": read_manifest(state.folder).index_sha256 if state else "",
         "parent": served_name(folder),

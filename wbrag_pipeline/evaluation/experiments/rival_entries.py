@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from wbrag_pipeline.generation.generator import Distillate, Generator, Passage
+from wbrag_pipeline.generation.generator import Distillate, Generator, Passage, language_of
 from wbrag_pipeline.sentences import split_sentences
 from wbrag_pipeline.tables import GATED_DOCS
 
@@ -54,7 +54,7 @@ class TakesSentences:
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         """One entry a question."""
         return [
-            Distillate(row[0].title, " ".join(of_about(_sentences(row), self.words[question])))
+            Distillate(row[0].title, " ".join(of_about(_sentences(row, language_of(self.model)), self.words[question])))
             for question, row in zip(questions, passages, strict=True)
         ]
 
@@ -95,8 +95,8 @@ def random_kept_sets(retrievals: pl.DataFrame, gated: pl.DataFrame, top_k: int, 
     return _evidence(rows.with_columns(retained=pl.col("rank") <= pl.col("size")))
 
 
-def _sentences(passages: Sequence[Passage]) -> list[str]:
-    return [sentence for passage in passages for sentence in split_sentences(passage.text)]
+def _sentences(passages: Sequence[Passage], language: str) -> list[str]:
+    return [sentence for passage in passages for sentence in split_sentences(passage.text, language)]
 
 
 def _evidence(rows: pl.DataFrame) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
 from wbrag_pipeline.evaluation.experiments.sampling import AS_GIVEN, Sampling, sampled
 from wbrag_pipeline.generation.generator import Generator, Passage
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
@@ -163,7 +164,8 @@ class Workbench:
         gated = evidence or self.gated_docs(trial)
         units, context = self.units(trial, gated), self.context(trial)
         model, encoder = context.generator.fingerprint, context.encoder.fingerprint
-        made_by = (model, encoder, _own(trial, "curated_units"), self._forgotten())
+        spoken = () if context.language == ENGLISH else (context.language,)  # whose words curation goes by
+        made_by = (model, encoder, _own(trial, "curated_units"), self._forgotten(), *spoken)
 
         def make(context: StageContext) -> Made:
             return stages.curated_units(context, units.read(), gated.read(), self.passages(trial))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wbrag_pipeline.generation.generator import Distillate, Passage
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 
 LEAST_TOKENS, MOST_TOKENS = 60, 100
@@ -28,12 +29,12 @@ class SourceSentence:
     start: int
 
 
-def sentences_of(passages: Sequence[Passage]) -> list[SourceSentence]:
+def sentences_of(passages: Sequence[Passage], language: str = ENGLISH) -> list[SourceSentence]:
     """All sentences of the passages, in reading order."""
     found = []
     for number, passage in enumerate(passages):
         start = 0
-        for position, text in enumerate(split_sentences(passage.text)):
+        for position, text in enumerate(split_sentences(passage.text, language)):
             found.append(SourceSentence(number, position, text, start))
             start += len(text) + 1
     return found

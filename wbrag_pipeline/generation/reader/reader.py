@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, 
 from wbrag_pipeline.generation.reader import choosing, extraction
 from wbrag_pipeline.generation.reader.network import HeadKind, ReaderNetwork, Reading
 from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_number, valid_probability, valid_text
+from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.minilm import load_tokenizer
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -36,13 +38,26 @@ class Reader:
     """
 
     name = "reader"
-    prompt_version = "extractive-1"
+    language = ENGLISH
 
     def __init__(self, cache: CompletionCache | None = None, network: ReaderNetwork | None = None) -> None:
         self._network = network or ReaderNetwork.load()
         self._cache = cache
         self._tokenizer: Tokenizer | None = None
         self.usage = Usage()
+
+    @property
+    def prompt_version(self) -> str:
+        """Version of how units are selected, and the language by whose sentences, where it is not English."""
+        return "extractive-1" if self.language == ENGLISH else f"extractive-1-{self.language}"
+
+    def in_language(self, language: str) -> Reader:
+        """See ``generator.SpeaksLanguages``; it changes where sentences end, and the network stays an English one."""
+        if language == self.language:
+            return self
+        spoken = copy.copy(self)
+        spoken.language = language
+        return spoken
 
     @property
     def fingerprint(self) -> str:
@@ -201,7 +216,7 @@ class Reader:
 
     def _distill(self, requests: list[tuple[str, tuple[Passage, ...]]]) -> list[list[str]]:
         encoder = load_encoder(DEFAULT_ENCODER)
-        sentences = [extraction.sentences_of(passages) for _, passages in requests]
+        sentences = [extraction.sentences_of(passages, self.language) for _, passages in requests]
         flat = [
             (passages[s.passage].title, s.text)
             for (_, passages), found in zip(requests, sentences, strict=True)

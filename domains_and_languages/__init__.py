@@ -1,0 +1,1 @@
+"""A domain that is not Wikipedia, a language that is not English: data, scripts, and what was measured with them."""
