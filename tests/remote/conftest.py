@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ import httpx
 import pytest
 
 from tests.failures.killing_writes import ENCODER, prepare, units, write_source
-from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
@@ -23,7 +24,10 @@ FIRST = {"a": 0.0, "b": 90.0, "d": 45.0, "e": 135.0}
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The address of moto's S3, over HTTP."""
-    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(port=0, verbose=False)
+    server = pytest.importorskip("moto.server", reason="moto is not installed").ThreadedMotoServer(
+        port=0, verbose=False
+    )
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server.start()
     try:
         host, port = server.get_host_and_port()

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 
-from wbrag_pipeline.errors import RemoteError, WbragError
+from wbrag_pipeline.errors import BusyError, RemoteError, WbragError
 from wbrag_pipeline.remote.pulling import RemoteView, has_moved, pull
 from wbrag_pipeline.settings import Settings
 
@@ -59,6 +59,8 @@ class RemoteFollower:
         try:
             if has_moved(self._settings, self._benchmark, self._known):
                 self._known = pull(self._settings, self._benchmark, wait=False).view
+        except BusyError:
+            pass  # somebody else is at work in the home, perhaps with the same: the next look will do
         except (WbragError, OSError) as error:
             self._failed(error)
         else:

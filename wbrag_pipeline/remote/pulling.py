@@ -21,7 +21,7 @@ from wbrag_pipeline.remote.shared_place import RemotePointer, SharedPlace
 from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE
 from wbrag_pipeline.run_locks import at_work, corpus_lock
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import exchange, locked, move_into_place, remove_directory, replacing, write_text
+from wbrag_pipeline.storage import exchange, locked, move_into_place, remove_directory, replacing, sweep, write_text
 
 
 @dataclass(frozen=True)
@@ -134,16 +134,15 @@ def _replaceable(objects: RemoteObjects, place: SharedPlace, pointer: RemotePoin
 def _download(objects: RemoteObjects, place: SharedPlace, pointer: RemotePointer, name: str) -> list[FileFacts]:
     """Have a folder here as it is there; gives what was downloaded. What is served meanwhile is never half of it."""
     manifest, target = manifest_of(objects, place, pointer.folders[name]), place.folder / name
+    partial = place.folder / f".{name}.tmp"
     with locked(place.folder):
+        _sweep(place, partial)
         if manifest.is_whole(target):
+            remove_directory(partial)  # what was exchanged with it before a kill
             return []
         if target.exists() and name not in _replaceable(objects, place, pointer):
             hint = "pull into a home of its own, or wbrag release push --force"
             raise InputError(f"this home made a {name} of its own, which is another one", field="release", hint=hint)
-        partial = place.folder / f".{name}.tmp"
-        for other in place.folder.glob(".*.tmp"):  # of an interrupted pull of what is not served any more
-            if other != partial and place.is_name(other.name[1:-4]):
-                remove_directory(other)
         for left_over in (path for path in partial.rglob("*") if path.is_file()):
             if left_over.relative_to(partial).as_posix() not in manifest.files:
                 left_over.unlink()
@@ -158,6 +157,16 @@ def _download(objects: RemoteObjects, place: SharedPlace, pointer: RemotePointer
         else:
             move_into_place(partial, target)
         return fetched
+
+
+def _sweep(place: SharedPlace, partial: Path) -> None:
+    """Take away what killed processes left, but for the download that goes on; called while the place is locked."""
+    sweep(place.folder)
+    for left_over in place.folder.glob(".*.tmp"):
+        # Whoever builds a state holds the lock too; a release may be being built.
+        ours = not place.holds_releases or place.is_name(left_over.name[1:-4])
+        if ours and left_over != partial:
+            remove_directory(left_over)
 
 
 def _fetch(objects: RemoteObjects, key: str, file: Path, facts: FileFacts) -> None:

@@ -77,11 +77,9 @@ def push_if_set(settings: Settings, benchmark: str) -> Pushed | None:
         return None
     try:
         return push(settings, benchmark)
-    except OvertakenError:
-        raise
     except RemoteError as error:
-        again = f"{error.reason} (it is served in this home; to send it: wbrag release push {benchmark})"
-        raise RemoteError(error.remote, again) from error
+        again = "" if isinstance(error, OvertakenError) else f"; to send it: wbrag release push {benchmark}"
+        raise type(error)(error.remote, f"{error.reason} (in this home it is served{again})") from error
 
 
 def move_pointer(

@@ -66,8 +66,16 @@ def open_remote(address: str) -> RemoteObjects:
 
 
 def remote_of(settings: Settings) -> RemoteObjects:
-    """The remote of the settings. Raises InputError where they name none."""
+    """The remote of the settings.
+
+    Raises InputError where they name none, or one inside the home, which would be searched and cleaned with it; and as
+    ``open_remote``.
+    """
     if not settings.remote:
         hint = "name one: --remote s3://BUCKET/PATH, or WBRAG_REMOTE"
         raise InputError("there is no remote", field="remote", hint=hint)
+    if settings.remote.startswith("file://"):
+        folder = Path(settings.remote.removeprefix("file://")).resolve()
+        if folder.is_relative_to(settings.home.resolve()):
+            raise InputError("is a folder of the home itself", field="remote", hint="use one outside of it")
     return open_remote(settings.remote)
