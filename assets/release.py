@@ -11,6 +11,7 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
+from wbrag_pipeline.remote.pushing import push_if_set
 
 SERVES_THE_NEWEST = "newest_release_is_served"
 
@@ -41,6 +42,7 @@ def release(
     stage = Stage(context, deployment, encoder, generator)
     decision = validate_candidate(stage.context, questions, f"run {stage.run_id}", stage.built_release())
     record_decision(stage.context, stage.lineage, decision, actor=f"run {stage.run_id}")
+    push_if_set(stage.settings, stage.partition)
     if decision.outcome == "held_back":
         context.log.warning(f"{stage.partition}: {decision.release} is held back: {decision.reason}")
     facts = {"candidate": decision.release, "served": decision.served or "none", "reason": decision.reason}

@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.checks import warning_check
 from assets.partitions import CORPORA
+from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
 from resources.engines import EncoderResource
@@ -33,6 +34,7 @@ SERVED_ARE_WHOLE = "served_releases_are_whole"
         )
     ],
 )
+@retried_on_the_network
 def retired_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,

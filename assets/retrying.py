@@ -1,4 +1,4 @@
-"""What Dagster tries again: a stage whose generator is a server that did not answer.
+"""What Dagster tries again: a stage whose generator, or whose remote, is a server that did not answer.
 
 No asset has a ``retry_policy``. Which generator a run uses is known when it runs, not when the code location loads, and
 a policy repeats a stage after any error: a file that is wrong would be read three times, and a run that a person ends
@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from wbrag_pipeline.errors import EndpointError, TooManyFailedError
+from wbrag_pipeline.errors import EndpointError, OvertakenError, RemoteError, TooManyFailedError
 from wbrag_pipeline.generation.engines import runs_in_this_process
 
 # After half a minute, a minute, and two: a server that starts again needs as long to load its model.
@@ -22,15 +22,19 @@ NETWORK_RETRIES = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXP
 
 
 def retried_on_the_network(stage: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of an asset with a generator: tried again where its server failed, unless a command runs it."""
+    """The function of an asset that asks a server: tried again where that failed, unless a command runs it."""
 
     @wraps(stage)
     def asked(context: dg.AssetExecutionContext, **given: Any) -> Any:
         try:
             return stage(context, **given)
-        except (EndpointError, TooManyFailedError) as error:
+        except (EndpointError, RemoteError, TooManyFailedError) as error:
             of_a_command = context.run.remote_job_origin is None
-            if of_a_command or runs_in_this_process(given["deployment"].settings.generator):
+            if isinstance(error, RemoteError):
+                for_good = isinstance(error, OvertakenError)
+            else:
+                for_good = runs_in_this_process(given["deployment"].settings.generator)
+            if of_a_command or for_good:
                 raise
             wait = NETWORK_RETRIES.calculate_delay(context.retry_number + 1)
             raise dg.RetryRequested(NETWORK_RETRIES.max_retries, wait) from error

@@ -44,7 +44,7 @@ GROUPS = {
     "add": ["corpus", "benchmark"],
     "experiment": ["all", "matrix", "transfer", "ablation", "oracle", "rivals", "labels", "splits", "report"],
     "remove": ["corpus", "benchmark"],
-    "release": ["list", "show", "diff", "promote", "rollback"],
+    "release": ["list", "show", "diff", "promote", "rollback", "push", "pull"],
 }
 
 

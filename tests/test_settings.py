@@ -28,6 +28,7 @@ from wbrag_pipeline.settings import TABLES_IN_ORDER, Settings, all_settings
 # Why these change no table.
 CHANGES_NO_TABLE = {
     "home": "where the tables are",
+    "remote": "it says where releases are shared, and no table is",
     "seed": "only intervals are drawn with it, and they are figures of a table that stays as it is",
     "skip_bad": "a corpus has one table, whatever reads it; what was left out is told where it is read",
     "failure_share": "it says whether a stage ends in an error, which stores nothing",
@@ -40,7 +41,7 @@ CHANGES_NO_TABLE = {
     "owners": "they are shown, and decide nothing",
 }
 # A release tells how it was made, not where, nor what it might have cost.
-NOT_RECORDED = ("home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners")
+NOT_RECORDED = ("home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners")
 # Texts of any wording are taken; a method is looked up where it is used.
 TAKES_ANYTHING = ("home", "prices", "encoder", "generator", "engine_arguments", "method", "private", "index")
 # Dagster reads these when it loads the code location.
@@ -64,6 +65,7 @@ def another_value(setting: Setting) -> Any:
         "store": "lancedb",
         "index": "flat",
         "search": "hybrid",
+        "remote": "s3://bucket/knowledge",
     }.get(setting.name):
         return found
     if setting.choices:
@@ -82,6 +84,8 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     """All values that a setting can take."""
     if setting.name == "store":
         return st.sampled_from(["faiss", "lancedb", "lancedb:/v", "lancedb:s3://b/v", "qdrant:/v", "qdrant:http://h:1"])
+    if setting.name == "remote":
+        return st.sampled_from(["", "s3://b/p", "gs://b", "az://a/c/p", "file:///mnt/shared"])
     text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
     kinds: dict[type, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
@@ -124,7 +128,7 @@ def test_a_value_that_it_cannot_take_is_an_error_that_names_the_variable(setting
         Settings.from_environment({setting.variable: "plenty"})
     assert caught.value.field == setting.variable
     # An address may hold a password, so it is not repeated.
-    assert ("plenty" in caught.value.problem) == (setting.name != "store")
+    assert ("plenty" in caught.value.problem) == (setting.name not in ("store", "remote"))
     with pytest.raises(InputError) as caught:
         Settings(**{setting.name: "plenty"})
     assert caught.value.field == setting.name

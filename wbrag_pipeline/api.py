@@ -172,6 +172,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline.generation.budget import budget_of, spending
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.corpus_stages import is_fresh, refresh_corpus
+    from wbrag_pipeline.remote.pushing import push_if_set
     from wbrag_pipeline.retrieval.encoder import load_encoder
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -195,6 +196,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
         questions = tables.QUESTIONS.load(settings, benchmark)
         decision = validate_candidate(context, questions, actor=f"run {run}", release=release)
         record_decision(context, Lineage(settings.layout.lineage), decision, actor=f"run {run}")
+        push_if_set(settings, benchmark)
     return release
 
 

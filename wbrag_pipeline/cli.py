@@ -23,6 +23,7 @@ from wbrag_pipeline.commands import (
     publish,
     refresh,
     release,
+    release_sharing,
     remove,
     run,
     serve,
@@ -48,6 +49,8 @@ app.add_typer(add.app, name="add")
 app.add_typer(remove.app, name="remove")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(release.app, name="release")
+for command in (release_sharing.push, release_sharing.pull):
+    release.app.command()(command)
 for command in (
     demo.demo,
     run.run,

@@ -11,6 +11,8 @@
     ├── BudgetError       (2)  the tokens or the money that the settings allow are used up: says what goes on
     ├── IntegrityError    (1)  a stored file is not what its manifest says
     ├── VectorStoreError  (1)  a store of vectors cannot be reached, or refuses
+    ├── RemoteError       (1)  the remote that releases are shared by cannot be reached, or refuses
+    │   └── OvertakenError     another machine has moved what was to be moved: says who and when
     ├── RetrieverError    (1)  a retriever of your own cannot be reached, or answers what cannot be used
     ├── ServerError       (1)  a server that is asked for passages cannot be reached, or refuses
     ├── EndpointError     (1)  a server that answers for the generator cannot be reached, or stops answering
@@ -137,6 +139,21 @@ class VectorStoreError(WbragError):
     def __init__(self, store: str, reason: str) -> None:
         self.store, self.reason = store, reason
         super().__init__(f"{store}: {reason} (when that is put right, give the same command again)")
+
+
+class RemoteError(WbragError):
+    """The remote that releases are shared by cannot be reached, or refuses; ``reason`` is its own words.
+
+    Nothing that was visible there has changed.
+    """
+
+    def __init__(self, remote: str, reason: str) -> None:
+        self.remote, self.reason = remote, reason
+        super().__init__(f"{remote}: {reason}")
+
+
+class OvertakenError(RemoteError):
+    """Two machines have moved the same pointer, each without knowing of the other's move; neither move is lost."""
 
 
 class RetrieverError(WbragError):

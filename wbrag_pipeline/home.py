@@ -14,6 +14,7 @@
     usage/VARIANT/BENCHMARK/*.parquet        queries that wbrag serve recorded, where it was asked to
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
     published.json                           where units were published to, and this home's id there
+    remote.json                              what was last seen of each remote, see ``remote.seen_versions``
     webserver.json                           where wbrag ui listens, for wbrag add
     dagster-elsewhere.json                   folders outside the home where Dagster kept records of this home
 
@@ -124,6 +125,11 @@ class Home:
     def withdrawals(self) -> Path:
         """JSON file: forgotten units that must still leave collections which could not be reached."""
         return self.folder / "forgotten" / "withdrawals.json"
+
+    @property
+    def remotes(self) -> Path:
+        """JSON file: the remotes that this home sent releases to or took them from, see ``remote.seen_versions``."""
+        return self.folder / "remote.json"
 
     @property
     def webserver(self) -> Path:

@@ -21,7 +21,7 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates
 from wbrag_pipeline.home import CORPUS_TABLES, SOURCE_TABLES, Home, path_name
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.store_address import parse_store
+from wbrag_pipeline.store_address import checked_remote, parse_store
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_GENERATOR = "reader"
@@ -43,7 +43,7 @@ _ENGINES = ("encoder", "generator", "method")
 # Those that name what is searched; together they are one part of a path.
 _SPACE = ("encoder", "store", "index", "search")
 # What decides nothing of what is made: where it is, what it may cost, and how Dagster runs and shows it.
-_NOT_RECORDED = {"home", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
+_NOT_RECORDED = {"home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
 _LONGEST = 160  # characters of a variant in a path
 
 
@@ -166,6 +166,11 @@ class Settings(Gates):
         None, "Money that one command may spend, in the currency of the prices; it stops before it is more", gt=0
     )
 
+    remote: str = _setting(
+        "",
+        "Where releases are shared with other machines: s3://BUCKET/PATH, gs://…, az://… or file:///FOLDER; what is "
+        "promoted here is sent there, and what is served follows it",
+    )
     webserver: str = _setting(
         "",
         "Address of the Dagster webserver over this home; wbrag add and wbrag remove make it load the new entries",
@@ -219,6 +224,11 @@ class Settings(Gates):
     @classmethod
     def _store_without_password(cls, store: str) -> str:
         return str(parse_store(store, "store"))
+
+    @field_validator("remote")
+    @classmethod
+    def _remote_without_password(cls, remote: str) -> str:
+        return checked_remote(remote, "remote")
 
     # What a stage sees of several settings together.
 

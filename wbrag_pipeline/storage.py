@@ -57,20 +57,25 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                _sync(file)
-            _sync(temporary)
-            try:
-                os.rename(temporary, path)
-            except OSError as error:
-                # What the system says when another process has put a directory there meanwhile.
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise FileExistsError(path) from None
-                raise
-            _sync(path.parent)
+            move_into_place(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Sync a directory with all that is in it, and give it the name ``path``. Raises FileExistsError where one is."""
+    for file in temporary.rglob("*"):
+        _sync(file)
+    _sync(temporary)
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        # What the system says when another process has put a directory there meanwhile.
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise FileExistsError(path) from None
+        raise
+    _sync(path.parent)
 
 
 def sweep(folder: Path, older_than: float = 86_400.0) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Where vectors are kept, as text: ``KIND:PLACE``, taken apart. ``--store`` is one, ``--to`` one with a name after it.
+"""Addresses of stores, as text. ``--store`` is ``KIND:PLACE``, ``--to`` one with a name after it, ``--remote`` a URL.
 
 An address is stored, shown and logged, so it must hold no password. One that does is refused, and nothing of it is
 repeated: a part of a mistyped address may be the password.
@@ -7,6 +7,7 @@ repeated: a part of a mistyped address may be the password.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from urllib.parse import urlsplit
 from wbrag_pipeline.errors import InputError, MissingPartError
 
 # Where the drivers look for what must not be in an address.
-_SECRETS = ("PGPASSWORD", "QDRANT_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRETS = (
+    *("PGPASSWORD", "QDRANT_API_KEY"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_SERVICE_ACCOUNT_KEY"),
+    *(f"AZURE_{name}" for name in ("CLIENT_SECRET", "STORAGE_CLIENT_SECRET", "STORAGE_TOKEN")),
+    *(f"AZURE_STORAGE_{name}" for name in ("ACCOUNT_KEY", "ACCESS_KEY", "ACCOUNT_MASTER_KEY", "SAS_KEY", "SAS_TOKEN")),
+)
 _EXAMPLES = {
     "qdrant": "qdrant:http://127.0.0.1:6333 or qdrant:/FOLDER",
     "pgvector": "pgvector:postgresql://USER@HOST/DATABASE",
@@ -24,6 +30,10 @@ _EXAMPLES = {
 _POSTGRES_HINT = "put it into PGPASSWORD or ~/.pgpass, or name a service: pgvector:service=NAME"
 _QDRANT_HINT = "put the key into QDRANT_API_KEY"
 _LANCEDB_HINT = "put the keys of an object store into the environment, for example AWS_SECRET_ACCESS_KEY"
+_OBJECT_STORES = ("s3", "gs", "az")
+_REMOTE_EXAMPLE = "s3://BUCKET/PATH, gs://BUCKET/PATH, az://ACCOUNT/CONTAINER/PATH or file:///FOLDER"
+# A bucket and folders in it. No colon: there is no port, and a key has one before it.
+_IN_A_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9_=+,-][A-Za-z0-9._=+,-]*)*")
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,25 @@ def checked_place(kind: str, place: str, field: str) -> str:
     """The place of a store of this kind as it is written down. Raises InputError as ``parse_store`` does."""
     check = {"qdrant": _qdrant, "pgvector": _postgres, "lancedb": _lancedb}[kind]
     return check(place, field)
+
+
+def checked_remote(text: str, field: str = "--remote") -> str:
+    """``--remote`` as it is written down, "" for none.
+
+    Raises InputError for what is no address of an object store or a folder, and for one with a key in it.
+    """
+    if not text:
+        return ""
+    if text.startswith("file://"):
+        folder = text.removeprefix("file://")
+        if not folder.startswith("/") or not folder.isprintable() or ".." in folder.split("/"):
+            raise InputError("names no folder", field=field, hint="with its whole path: file:///FOLDER")
+        return f"file://{Path(folder)}"
+    place = _url(text, _LANCEDB_HINT, field, _OBJECT_STORES)
+    if not _IN_A_BUCKET.fullmatch(place.partition("://")[2]):
+        hint = f"{_REMOTE_EXAMPLE}; {_LANCEDB_HINT}"
+        raise InputError("holds more than a bucket and folders (it is not repeated here)", field=field, hint=hint)
+    return place
 
 
 def without_secrets(text: str) -> str:

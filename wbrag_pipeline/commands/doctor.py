@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Check = Callable[["Settings"], str]
 
 
-@with_settings("home", "encoder", "store", "index", "search", "generator", "engine_arguments", "reasoning_tokens")
+@with_settings(
+    "home", "remote", "encoder", "store", "index", "search", "generator", "engine_arguments", "reasoning_tokens"
+)
 def doctor(settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
@@ -103,21 +105,35 @@ def _home(settings: Settings) -> str:
     return f"{settings.home}, {shutil.disk_usage(existing).free / 2**30:.0f} GiB free"
 
 
+def _files(settings: Settings) -> str:
+    from wbrag_pipeline.file_system import check_file_system
+
+    return check_file_system(next(path for path in (settings.home, *settings.home.parents) if path.exists()))
+
+
+def _remote(settings: Settings) -> str:
+    from wbrag_pipeline.remote.probing import check_remote
+    from wbrag_pipeline.remote.remote_objects import remote_of
+
+    if not settings.remote:
+        return "none; releases stay in this home"
+    return check_remote(remote_of(settings))
+
+
 def _registry(settings: Settings) -> str:
     from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.remote.pulled_entries import is_pulled
 
     registry = Registry.load(settings.home)
-    files = [path for corpus in registry.corpora.values() for path in corpus.files]
-    missing = [path for path in files if not path.exists()]
-    missing += [
-        path
-        for entry in registry.benchmarks.values()
-        for path in (entry.train, entry.test)
-        if path and not path.exists()
-    ]
-    if missing:
-        raise WbragError(f"{missing[0]} is not there any more; add it again with wbrag add … --replace")
-    return f"{len(registry.corpora)} corpora, {len(registry.benchmarks)} benchmarks"
+    own = [entry for name, entry in registry.corpora.items() if not is_pulled(settings.home, "corpora", name)]
+    asked = [entry for name, entry in registry.benchmarks.items() if not is_pulled(settings.home, "benchmarks", name)]
+    files = [path for corpus in own for path in corpus.files]
+    files += [path for entry in asked for path in (entry.train, entry.test) if path]
+    if missing := next((path for path in files if not path.exists()), None):
+        raise WbragError(f"{missing} is not there any more; add it again with wbrag add … --replace")
+    elsewhere = len(registry.corpora) - len(own) + len(registry.benchmarks) - len(asked)
+    pulled = f"; {elsewhere} of them are pulled, and their files on another machine" if elsewhere else ""
+    return f"{len(registry.corpora)} corpora, {len(registry.benchmarks)} benchmarks{pulled}"
 
 
 def _encoder(settings: Settings) -> str:
@@ -187,6 +203,8 @@ CHECKS: dict[str, Check] = {
     "faiss": _faiss,
     "gpu": _gpu,
     "home": _home,
+    "files": _files,
+    "remote": _remote,
     "registry": _registry,
     "encoder": _encoder,
     "generator": _generator,

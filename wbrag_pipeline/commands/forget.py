@@ -39,10 +39,10 @@ def forget(
 ) -> None:
     """Forget a passage, a source, a unit or a question, and everything derived from it; prints a certificate.
 
-    It goes from tables, indexes, all releases, caches, lineage, reports, Dagster's records and the collections that
-    wbrag publish wrote to, and a search of the whole home proves it. Your own files are not changed, but nothing
-    forgotten is read from them again. It waits for runs that are at work; runs that begin meanwhile wait for it. This
-    cannot be undone.
+    It goes from tables, indexes, all releases, caches, lineage, reports, Dagster's records, the collections that wbrag
+    publish wrote to and the remote that releases are shared by, and a search of the whole home proves it. Your own
+    files are not changed, but nothing forgotten is read from them again. It waits for runs that are at work; runs that
+    begin meanwhile wait for it. This cannot be undone.
 
     Example: wbrag forget passage 1041 --corpus handbook --json certificate.json
     """

@@ -119,7 +119,7 @@ def diff(
 
 
 @app.command()
-@with_settings(*RELEASE_SETTINGS)
+@with_settings(*RELEASE_SETTINGS, "remote")
 def promote(
     benchmark: BenchmarkName,
     release: Annotated[str, typer.Argument(help="For example r000002.")],
@@ -134,6 +134,7 @@ def promote(
     Example: wbrag release promote sample_nq r000002 --reason "read all new units"
     """
     from wbrag_pipeline.releases import store as releases
+    from wbrag_pipeline.remote.pushing import push_if_set
     from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
@@ -141,12 +142,13 @@ def promote(
         folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
         move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
         served = _record(settings, benchmark)
+        push_if_set(settings, benchmark)
     say(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
     _say_what_follows(settings, benchmark, release, served)
 
 
 @app.command()
-@with_settings(*RELEASE_SETTINGS)
+@with_settings(*RELEASE_SETTINGS, "remote")
 def rollback(
     benchmark: BenchmarkName,
     reason: Reason = "rolled back by hand",

@@ -63,7 +63,9 @@ def remove_benchmark(
 
 def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bool) -> None:
     from wbrag_pipeline.datasets.removing import plan_removal, remove
+    from wbrag_pipeline.home import path_name
     from wbrag_pipeline.publishing.publications import Publications
+    from wbrag_pipeline.remote.seen_versions import all_seen
     from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
     from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 
@@ -85,5 +87,9 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
         say(f"dropped: {count} collections in {store}")
     for other in dropped.others:
         say(f"stays: {other}, made when this home lay there; drop it in its store")
+    for address, place in all_seen(settings.layout):
+        owner = settings.layout.owner(settings.home / place / "pointer.json")
+        if path_name(name) == (owner.benchmark if kind == "benchmark" else owner.corpus):
+            say(f"stays: {address}/{place}, which other machines may serve; delete it there")
     say(f"{kind} {name} is removed")
     reload_code_location(settings)

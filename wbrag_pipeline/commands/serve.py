@@ -38,7 +38,7 @@ class SpanContent(StrEnum):
     TEXTS = "texts"
 
 
-@with_settings(*RELEASE_SETTINGS)
+@with_settings(*RELEASE_SETTINGS, "remote")
 def serve(
     benchmark: Annotated[
         list[str] | None, typer.Argument(help="Benchmarks to serve, the first by default; left out: the last trained.")
@@ -88,7 +88,8 @@ def serve(
     """Serve what is released, over HTTP: Search-R1 and OpenAI shapes, MCP, health and metrics; Ctrl-C ends it.
 
     A promotion or a rollback takes effect at the next request. Without a bearer token only passages and units for
-    everybody are found; wbrag token makes tokens with access labels. GET /docs shows what can be asked.
+    everybody are found; wbrag token makes tokens with access labels. GET /docs shows what can be asked. With --remote
+    what is served there is followed, and nothing has to be in the home.
 
     Example: wbrag serve sample_squad --port 8080
     """
@@ -102,7 +103,9 @@ def serve(
     from wbrag_pipeline.serving.usage_recorder import UsageSample
 
     registry = Registry.load(settings.home)
-    names = [registry.benchmark(name).name for name in benchmark or [last_trained(settings)]]
+    names = benchmark or [last_trained(settings)]
+    if not settings.remote:  # which may have what is not here yet
+        names = [registry.benchmark(name).name for name in names]
     if tokens is not None and not tokens.is_file():
         raise InputError("there is no such file", file=tokens, field="tokens", hint="make one with: wbrag token")
     known = AccessTokens(tokens or settings.layout.access_tokens)

@@ -18,9 +18,9 @@ class Certificate:
     passages, units, questions: ids with the hash of what they said. places: rows, vectors, values or files that went,
     by place. yours: the user's own files, which may still hold the text. kept_out: what is not read from them again,
     and what is. searched: files and bytes read at the end. unread: what was not, with the reason. targets: collections
-    that units were published to (target, benchmark), with what keeps it from being known that none is left there
-    (problem, "" for nothing) and where the store may keep what was removed (keeps). stores: those that held vectors of
-    it (store), and where they may keep what was dropped (keeps).
+    that units were published to, and places on remotes (target, benchmark), with what keeps it from being known that
+    none is left there (problem, "" for nothing) and where the store may keep what was removed (keeps). stores: those
+    that held vectors of it (store), and where they may keep what was dropped (keeps).
     """
 
     kind: str
@@ -81,7 +81,7 @@ class Certificate:
             *(f"Withdrawn from {target['target']}: {target['keeps']}." for target in self.targets if target["keeps"]),
             *(
                 [
-                    "NOT withdrawn from these collections, where it may still be found:",
+                    "NOT withdrawn from these places, where it may still be found:",
                     *(f"  {target['target']}: {target['problem']}" for target in self.not_withdrawn),
                     "Put that right, then: wbrag forget --resume",
                 ]

@@ -31,7 +31,12 @@ from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject, SubjectKind, find_subject
 from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
 from wbrag_pipeline.forgetting.trace_search import Searched, search_home
-from wbrag_pipeline.forgetting.unfinished import finish_withdrawals, note_unfinished, with_withdrawals
+from wbrag_pipeline.forgetting.unfinished import (
+    finish_withdrawals,
+    note_unfinished,
+    with_withdrawals,
+    withdraw_from_shared,
+)
 from wbrag_pipeline.publishing.withdrawals import withdraw
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
@@ -62,7 +67,7 @@ def forget(
     wait: False raises BusyError, naming what is at work, instead of waiting for it.
     tell: called with a sentence each time that somebody must be waited for.
 
-    A collection that units were published to and that cannot be reached is named in the certificate
+    A collection that units were published to, or a remote, that cannot be reached is named in the certificate
     (``not_withdrawn``); ``resume`` tries it again.
 
     Raises InputError for ids that name nothing, and WbragError, naming the files, when the search at the end finds a
@@ -112,6 +117,9 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     journal.add("indexes/embeddings", forget_embeddings(home, subject))
     for place, count in forget_in_releases(home, subject).items():
         journal.add(f"releases/{place}", count)
+    shared = withdraw_from_shared(settings.layout)
+    for target in shared:
+        journal.add(f"published/{target.target}", target.units)
     dropped = drop_unneeded(settings.layout)
     for store, count in dropped.counts.items():
         journal.add(f"{_COLLECTIONS}{store}", count)
@@ -140,7 +148,9 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
         )
     elsewhere = [f"{other}: was made when this home lay there; drop it in its store" for other in dropped.others]
     searched = replace(searched, unread=(*searched.unread, *elsewhere))
-    certificate = with_withdrawals(_certificate(home, journal, searched), [replace(one, units=0) for one in withdrawn])
+    certificate = with_withdrawals(
+        _certificate(home, journal, searched), [replace(one, units=0) for one in (*withdrawn, *shared)]
+    )
     if certificate.not_withdrawn:
         note_unfinished(settings.layout, certificate, subject.unit_ids)
     return certificate

@@ -1,4 +1,4 @@
-"""Certificates that wait for a collection: forgotten units that could not be taken out of where they were published.
+"""Certificates that wait for a collection or a remote which could not be reached, and still holds what was forgotten.
 
 The home itself is done then. What is kept is the certificate and the units' ids, which are hashes, and no text.
 """
@@ -15,6 +15,7 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.certificate import Certificate
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.publishing.withdrawals import Withdrawal, withdraw
+from wbrag_pipeline.remote.remote_withdrawal import withdraw_from_remotes
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import write_json
 
@@ -49,7 +50,7 @@ def finish_withdrawals(settings: Settings) -> Certificate | None:
     """Try all of them again; gives the certificate of the last, None where nothing waits."""
     home, left, last = settings.layout, [], None
     for one in unfinished_withdrawals(home):
-        again = withdraw(settings, one.unit_ids)
+        again = [*withdraw(settings, one.unit_ids), *withdraw_from_shared(home)]
         finished = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         last = with_withdrawals(replace(one.certificate, finished=finished), again)
         if last.not_withdrawn:
@@ -57,6 +58,12 @@ def finish_withdrawals(settings: Settings) -> Certificate | None:
     if last is not None:
         _write(home, left)
     return last
+
+
+def withdraw_from_shared(home: Home) -> list[Withdrawal]:
+    """Bring the remotes in step with this home, once it has made its releases and states again without it."""
+    found = withdraw_from_remotes(home)
+    return [Withdrawal(one.place, "", one.objects, one.problem, one.keeps) for one in found]
 
 
 def with_withdrawals(certificate: Certificate, done: Sequence[Withdrawal]) -> Certificate:

@@ -21,8 +21,9 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.retirement_log import commit_decisions, note_decisions
-from wbrag_pipeline.refresh.retiring import decisions_due, record_releases, retire
+from wbrag_pipeline.refresh.retiring import decisions_due, record_releases, retire, served_releases
 from wbrag_pipeline.refresh.retriever_source import passages_shown_now
+from wbrag_pipeline.remote.pushing import push_served
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,
     committed_state,
@@ -110,8 +111,8 @@ def retire_units(
 ) -> pl.DataFrame:
     """CORPUS_CHANGES to RETIRED_UNITS: takes units without valid sources out of what is served, before any training.
 
-    The last stage of a refresh: only then is the corpus' state committed, so what was cut short is done again.
-    Raises NotBuiltError before the corpus was indexed.
+    The last stage of a refresh: only then is the corpus' state committed, so what was cut short is done again. With a
+    remote it is served from there then. Raises NotBuiltError before the corpus was indexed, and as ``push_served``.
     """
     before, now = committed_state(settings, corpus), current_state(settings, corpus)
     if now is None:
@@ -133,6 +134,8 @@ def retire_units(
             retired=frame,
         )
     commit_decisions(settings, corpus, frame)
+    served = [(benchmark, folder) for _, benchmark, folder in served_releases(settings, benchmarks)]
+    push_served(settings, registry, corpus, served)
     return frame
 
 

@@ -9,6 +9,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
 from wbrag_pipeline.releases import pointer, store
+from wbrag_pipeline.remote.pushing import push_if_set
 from wbrag_pipeline.run_locks import at_work
 from wbrag_pipeline.settings import Settings
 
@@ -27,7 +28,8 @@ def roll_back(
 ) -> RolledBack:
     """Serve again what was served before, without units whose sources the corpus has lost since, and record it.
 
-    doing, tell: as ``run_locks.at_work`` takes them. Raises as ``releases.store.rollback``.
+    With a remote that is served from there too. doing, tell: as ``run_locks.at_work`` takes them. Raises as
+    ``releases.store.rollback`` and ``push_if_set``.
     """
     corpus, folder = Registry.load(settings.home).benchmark(benchmark).corpus, settings.releases(benchmark)
     with at_work(settings.layout, doing, tell=tell):
@@ -36,5 +38,6 @@ def roll_back(
             folder, actor=actor, reason=reason, instead=revalidated_release(settings, corpus, actor=actor)
         )
         record_served(Lineage(settings.layout.lineage), folder, "by-hand", settings.variant, benchmark)
+        push_if_set(settings, benchmark)
         target = move.release if move.action == "rollback" else move.previous
         return RolledBack(left, target, pointer.served_name(folder))

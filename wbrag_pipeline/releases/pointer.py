@@ -84,11 +84,17 @@ def read_pointer(folder: Path) -> Pointer | None:
     """
     file = folder / POINTER
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        lines = []
+        text = ""
+    return parse_pointer(text, file)
+
+
+def parse_pointer(text: str, file: Path) -> Pointer:
+    """The pointer that a file's text is. Raises IntegrityError, naming the file, when it is none."""
+    folder, lines = file.parent, text.splitlines()
     if not lines or not RELEASE_NAME.fullmatch(lines[0]):
         raise IntegrityError(
             file, f"names no release; choose one of wbrag release list {folder.name} with wbrag release promote"

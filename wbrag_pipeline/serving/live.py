@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import Answered, RagSystem
 from wbrag_pipeline.releases.pointer import POINTER, RELEASE_NAME, read_pointer
 from wbrag_pipeline.releases.store import open_release
+from wbrag_pipeline.remote.following import POLL_SECONDS, RemoteFollower
 from wbrag_pipeline.retrieval.corpus import CURRENT_STATE
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
@@ -95,7 +97,11 @@ class LiveRetriever:
     encoding, generating: held while questions are encoded, and while a generator is at work; given where several
         retrievers share an encoder or a generator, or where the encoder takes many threads itself.
 
-    Raises as ``open_base`` and ``read_pointer`` when there is nothing to start with. When the served release
+    poll_seconds: how often the remote is looked at, where the settings name one. What is served there is then pulled
+        into the home first, and followed until ``close``; as long as it cannot be reached, what is here serves on.
+
+    Raises as ``open_base`` and ``read_pointer`` when there is nothing to start with, and as ``pull`` when the remote
+    cannot be had either. When the served release
     is damaged at the start, the one served before it is taken, as far as its sources still stand, with a warning.
     """
 
@@ -109,12 +115,17 @@ class LiveRetriever:
         retry_seconds: float = 5.0,
         encoding: AbstractContextManager[Any] | None = None,
         generating: AbstractContextManager[Any] | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         if encoder is None:
             from wbrag_pipeline.retrieval.encoder import load_encoder
 
             encoder = load_encoder(settings.encoder)
         self.settings, self.benchmark = settings, benchmark
+        self.follower = RemoteFollower(settings, benchmark, poll_seconds) if settings.remote else None
+        if self.follower is not None:
+            weakref.finalize(self, self.follower.close)
+            self.follower.start()
         registry = Registry.load(settings.home)
         entry = registry.benchmark(benchmark)
         self._corpus, self._task = entry.corpus, entry.task
@@ -141,6 +152,11 @@ class LiveRetriever:
     def is_behind(self) -> bool:
         """Whether something newer was refused, as damaged, and what was served before it serves on."""
         return self._view.wanted != self._wanted()
+
+    def close(self) -> None:
+        """Follow the remote no more; what was found last serves on."""
+        if self.follower is not None:
+            self.follower.close()
 
     def load_generator(self) -> None:
         """Get the generator of what is served now, so that one that cannot be had is told of before the first answer.

@@ -60,7 +60,7 @@ class SearchService:
     ) -> None:
         self.benchmarks = tuple(dict.fromkeys(benchmarks))
         self.limits, self.answers, self.spans = limits or ServiceLimits(), answers, spans
-        self.metrics = ServiceMetrics(self.served)
+        self.metrics = ServiceMetrics(self.served, self.remotes)
         self.pool = WorkerPool(self.limits)
         self._recorder: UsageRecorder | None = None
         if sampled is not None:
@@ -83,6 +83,8 @@ class SearchService:
     def close(self) -> None:
         """Answer no more requests; what was sampled is written, and what spans there are is sent."""
         self.pool.close()
+        for retriever in self._retrievers.values():
+            retriever.close()
         if self.spans is not None:
             self.spans.close()
         if self._recorder is not None:
@@ -96,6 +98,11 @@ class SearchService:
     def served(self) -> dict[str, tuple[str, bool]]:
         """The release of each open benchmark ("" for the corpus alone), and whether a newer one was refused."""
         return {name: (found.release, found.is_behind) for name, found in self._retrievers.items()}
+
+    def remotes(self) -> dict[str, tuple[bool, float]]:
+        """Of each open benchmark that follows a remote: whether the last look failed, and seconds since one did not."""
+        followers = {name: found.follower for name, found in self._retrievers.items()}
+        return {name: (bool(one.problem), one.age) for name, one in followers.items() if one is not None}
 
     async def search(
         self,

@@ -19,12 +19,14 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 # Each benchmark's release, and whether a newer one was refused.
 Served = Callable[[], Mapping[str, tuple[str, bool]]]
+# Of each benchmark that follows a remote: whether the last look failed, and seconds since one did not.
+Remotes = Callable[[], Mapping[str, tuple[bool, float]]]
 
 
 class ServiceMetrics:
-    """The figures of one server; may be called from many threads. ``served`` is asked when they are read."""
+    """The figures of one server; may be called from many threads. Both functions are asked when they are read."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, remotes: Remotes = dict) -> None:
         self._registry = CollectorRegistry()
         self._requests = self._counter("requests", "Requests by endpoint and status", "endpoint", "status")
         self._seconds = Histogram(
@@ -36,7 +38,7 @@ class ServiceMetrics:
         self._with_units = self._counter("queries_with_units", "Queries with a unit in their top K", "benchmark")
         self._hits = self._counter("hits", "Passages and units found", "benchmark", "origin")
         self._usage = self._counter("usage_queries", "Queries of the sample for wbrag usage, by outcome", "outcome")
-        self._registry.register(_ServedReleases(served))
+        self._registry.register(_ServedReleases(served, remotes))
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request. endpoint: the path as the documentation writes it, never as it was sent."""
@@ -71,8 +73,8 @@ class ServiceMetrics:
 class _ServedReleases:
     """A collector: which releases are served at the moment of reading."""
 
-    def __init__(self, served: Served) -> None:
-        self._served = served
+    def __init__(self, served: Served, remotes: Remotes) -> None:
+        self._served, self._remotes = served, remotes
 
     def collect(self) -> Iterator[Metric]:
         served = self._served()
@@ -83,5 +85,13 @@ class _ServedReleases:
         for benchmark, (release, is_behind) in served.items():
             releases.add_metric([benchmark, release], 1)
             behind.add_metric([benchmark], float(is_behind))
-        yield releases
-        yield behind
+        failing = GaugeMetricFamily(
+            "wbrag_remote_failing", "1 where the last look at the remote failed", labels=["benchmark"]
+        )
+        age = GaugeMetricFamily(
+            "wbrag_remote_age_seconds", "Seconds since a look at the remote succeeded", labels=["benchmark"]
+        )
+        for benchmark, (fails, seconds) in self._remotes().items():
+            failing.add_metric([benchmark], float(fails))
+            age.add_metric([benchmark], seconds)
+        yield from (releases, behind, failing, age)

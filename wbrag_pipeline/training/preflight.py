@@ -8,6 +8,7 @@ from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.generation.engines import check_generator, deployed_generator
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
+from wbrag_pipeline.remote.remote_objects import remote_of
 from wbrag_pipeline.retrieval.encoder import load_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.word_search import BM25
@@ -21,7 +22,8 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
 
     The encoder is loaded, and the store of vectors is reached. A server is asked whether it serves the model and what
     it can do; a model that runs in this process is not loaded. Raises InputError for what the user can change,
-    MissingPartError for what is not installed, VectorStoreError where the store does not answer.
+    MissingPartError for what is not installed, VectorStoreError where the store does not answer. A remote is not asked:
+    what is trained stays here when it cannot be reached.
     """
     method, judges = method_named(settings.method), settings.scorer == "judge"
     check_generator(settings.generator)
@@ -39,3 +41,5 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
     encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))
     store.kind_of(settings.index, 0, encoder.dimension)
     store.check()
+    if settings.remote:
+        remote_of(settings)

@@ -209,11 +209,19 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class RemoteHealth(BaseModel):
+    """Whether the last look at the remote failed; what is here serves on. The server's log says why."""
+
+    failing: bool
+    seconds_since_success: float
+
+
 class Readiness(BaseModel):
-    """The release of each benchmark, "" for the corpus alone."""
+    """The release of each benchmark, "" for the corpus alone, and of those that follow a remote how that goes."""
 
     status: Literal["ready"] = "ready"
     releases: dict[str, str]
+    remotes: dict[str, RemoteHealth] | None = None
 
 
 class ErrorDetail(BaseModel):

@@ -29,7 +29,11 @@ class OperationEndpoints:
             problem = "the release is being opened and verified; try again in a moment"
             raise RefusedRequest(503, "not_ready", problem, headers={"Retry-After": "2"})
         releases = {name: release for name, (release, _) in self.service.served().items()}
-        return json_reply({"status": "ready", "releases": releases})
+        remotes = {
+            name: {"failing": failing, "seconds_since_success": round(age, 1)}
+            for name, (failing, age) in self.service.remotes().items()
+        }
+        return json_reply({"status": "ready", "releases": releases} | ({"remotes": remotes} if remotes else {}))
 
     def metrics(self, request: Request) -> Response:
         """``GET /metrics``: Prometheus' text format."""
