@@ -23,6 +23,8 @@ from wbrag_pipeline.generation.generator import Passage
 
 # Raised by hand whenever a template below changes; a test compares a hash of all templates with the one kept for it.
 PROMPT_VERSION = "chat-3"
+# The same for WRITE_QUESTIONS, which makes questions and no unit: a change there leaves all other results as they are.
+QUESTIONS_VERSION = "questions-1"
 
 YES, NO = "yes", "no"
 
@@ -158,6 +160,24 @@ REWRITE = PromptTemplate(
     (Line("<evidence>\n{evidence}\n</evidence>"), Line("Entry:")),
 )
 
+# Questions for training where there is no log: each with an answer that the passage states in these words.
+WRITE_QUESTIONS = PromptTemplate(
+    (
+        Line("Write {number} questions that the passage answers, each with its answer."),
+        Line("A question stands on a line that begins with Question:, its answer on the next line, after Answer:."),
+        Line(
+            "Each question asks for one fact and names the person, place or thing that it is about, so that somebody "
+            "who does not see the passage knows what is asked. It does not mention the passage or the text."
+        ),
+        Line(
+            "Each answer is a name, a date, a number or a few words, copied word for word from the passage. It is not "
+            "a sentence."
+        ),
+        _QUOTED,
+    ),
+    (_PASSAGES, Line("{number} questions, each with its answer:")),
+)
+
 
 def answer_prompt(question: str, passages: Sequence[Passage], task: Task, num_fewshot: int = 0) -> tuple[Message, ...]:
     """The prompt that answers ``question``; with no passages it is the no-retrieval twin.
@@ -224,6 +244,16 @@ def repair_prompt(rewrite: tuple[Message, ...], draft: str, problems: Sequence[s
     wrong = "; ".join(problems)
     again = f"This cannot be used: {wrong}. Write the entry again: title line, then one paragraph, nothing else."
     return (*rewrite, Message("assistant", as_data(draft)), Message("user", again))
+
+
+def questions_prompt(passage: Passage, number: int) -> tuple[Message, ...]:
+    """Questions about a passage, with their answers; after one example, without which small models find no form."""
+    asked = str(number)
+    system, turn = WRITE_QUESTIONS.fill([passage], number=asked)
+    _, shown = WRITE_QUESTIONS.fill([examples.ASKED_PASSAGE], number=asked)
+    pairs = examples.ASKED_QUESTIONS[:number]
+    reply = "\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+    return system, shown, Message("assistant", reply), turn
 
 
 def passage_block(number: int, passage: Passage) -> str:
