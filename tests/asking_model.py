@@ -23,7 +23,7 @@ class Asker(ScriptedEngine):
 
     def _said(self, request: Request) -> str:
         said = request.messages[-1].content
-        if said.endswith("each with its answer:"):
+        if said.endswith("each with its question:"):
             return self._asks(said)
         if "<evidence>" in said:
             evidence = said.rpartition("<evidence>\n")[2].partition("\n</evidence>")[0]

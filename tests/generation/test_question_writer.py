@@ -13,7 +13,7 @@ from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion
 from wbrag_pipeline.generation.generator import Passage, WritesQuestions, WrittenQuestion
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.question_writer import NO_PAIR, read_questions, request_for
+from wbrag_pipeline.generation.question_writer import NO_PAIR, read_question_draft, request_for
 from wbrag_pipeline.generation.reader.reader import Reader
 
 CURIE = Passage(
@@ -21,7 +21,7 @@ CURIE = Passage(
 )
 BORN = WrittenQuestion("Where was Marie Curie born?", "Warsaw")
 # When the template changes, QUESTIONS_VERSION changes, and this line with it.
-SNAPSHOT = ("questions-1", "d4072cd15595e8df")
+SNAPSHOT = ("questions-2", "bf001b3647d9d8b4")
 
 
 def test_a_new_template_for_questions_is_a_new_version() -> None:
@@ -40,10 +40,13 @@ def test_a_new_template_for_questions_is_a_new_version() -> None:
         "Q1. Where was Marie Curie born?\nA1. Warsaw",
         "Sure! Here they are.\n- Question: Where was Marie Curie born? Answer: Warsaw",
         'Question: "Where was Marie Curie born?"\nAnswer: "Warsaw"',
+        "Answer: Warsaw\nQuestion: Where was Marie Curie born?",
+        "1. Answer: Warsaw Question: Where was Marie Curie born?",
+        "Answer 1: Warsaw.\n**Question 1:** Where was Marie Curie born?\nAnswer 2: 1867",
     ],
 )
 def test_a_question_and_its_answer_are_read_in_the_forms_that_models_write(reply: str) -> None:
-    draft = read_questions(Completion(reply), CURIE, 2)
+    draft = read_question_draft(Completion(reply), CURIE, 2)
     assert draft.kept == (BORN,) and not draft.dropped and not draft.failed
 
 
@@ -56,44 +59,45 @@ def test_a_question_and_its_answer_are_read_in_the_forms_that_models_write(reply
         ("Question: Marie Curie was born.\nAnswer: Warsaw", "is no question"),
         ("Question: Where does the passage say Marie Curie was born?\nAnswer: Warsaw", "speaks of its passage"),
         ("Question: What does the text mention about Curie?\nAnswer: polonium", "speaks of its passage"),
-        ("Question: For whom was Orme Hall built?\nAnswer: Edith Vane", "tells the prompt back"),
+        ("Question: How many rooms does Orme Hall have?\nAnswer: 32", "tells the prompt back"),
         ("Question: Where was Marie Curie born?\nAnswer: Paris", "does not state word for word"),
         ("Question: Where was Marie Curie born?\nAnswer:", "does not state word for word"),
         (
             "Question: Where was Marie Curie born?\nAnswer: Marie Curie was born in Warsaw in 1867. With Pierre Curie",
-            "more than 10 words",
+            "more than 8 words",
         ),
         ("Question: Was Marie Curie born in Warsaw?\nAnswer: Warsaw", "gives its answer away"),
+        ("Question: What did Pierre and Marie Curie do?\nAnswer: Pierre Curie she discovered", "gives its answer away"),
         ("Question: Where was she born?\nAnswer: Warsaw", "does not say what it is about"),
         ("Question: What happened in this year?\nAnswer: polonium", "does not say what it is about"),
         ("Question: " + "Marie Curie " * 30 + "?\nAnswer: Warsaw", "longer than 40 words"),
     ],
 )
 def test_what_small_models_write_instead_of_a_question_is_dropped_with_its_reason(reply: str, reason: str) -> None:
-    draft = read_questions(Completion(reply), CURIE, 2)
+    draft = read_question_draft(Completion(reply), CURIE, 2)
     assert not draft.kept and len(draft.dropped) == 1 and reason in draft.dropped[0]
 
 
 def test_a_repeated_question_counts_once_and_more_than_wanted_are_left_out() -> None:
     pair = "Question: Where was Marie Curie born?\nAnswer: Warsaw\n"
     other = "Question: When was Marie Curie born?\nAnswer: 1867\n"
-    repeated = read_questions(Completion(pair * 3), CURIE, 2)
+    repeated = read_question_draft(Completion(pair * 3), CURIE, 2)
     assert repeated.kept == (BORN,) and len(repeated.dropped) == 2 and "repeats" in repeated.dropped[0]
-    more = read_questions(Completion(pair + other), CURIE, 1)
+    more = read_question_draft(Completion(pair + other), CURIE, 1)
     assert more.kept == (BORN,) and more.dropped == ("is one more than was asked for",)
 
 
 def test_a_failed_call_is_no_reply() -> None:
-    assert read_questions(Completion("", finish_reason="failed"), CURIE, 2).failed
+    assert read_question_draft(Completion("", finish_reason="failed"), CURIE, 2).failed
     cut = Completion("Question: Where was Marie Curie born?\nAnswer: Warsaw\nQuestion: Who dis", finish_reason="length")
-    assert read_questions(cut, CURIE, 2).kept == (BORN,)
+    assert read_question_draft(cut, CURIE, 2).kept == (BORN,)
 
 
 @given(
     st.lists(st.sampled_from(["Question:", "Answer:", "Warsaw", "?", "Curie", "\n", "Where", "1867", " "]), max_size=30)
 )
 def test_every_question_that_is_kept_has_an_answer_in_its_passage(pieces: list[str]) -> None:
-    draft = read_questions(Completion("".join(pieces)), CURIE, 3)
+    draft = read_question_draft(Completion("".join(pieces)), CURIE, 3)
     assert all(pair.answer in f"{CURIE.title} {CURIE.text}" and pair.question.endswith("?") for pair in draft.kept)
     assert len(draft.kept) <= 3
 

@@ -57,13 +57,27 @@ def test_a_corpus_without_a_log_is_trained_on_questions_that_a_model_wrote(
     shared = '{"id": "s", "question": "who founded  Aldermoor", "golden_answers": ["Tessa Quill"]}\n'
     test.write_text(test.read_text() + shared)
     said = wbrag(
-        "add", "questions", "asked", "--corpus", "towns", "--passages", "50", "--test", str(test), "--generator", MODEL
+        "add",
+        "questions",
+        "asked",
+        "--corpus",
+        "towns",
+        "--passages",
+        "50",
+        "--each",
+        "2",
+        "--test",
+        str(test),
+        "--generator",
+        MODEL,
     )
     assert "18 passages asked about" in said and "dropped: 12 times it speaks of its passage" in said
     assert "Who founded" in said and "they are test questions too" in said
     settings = Settings.from_environment()
     entry = Registry.load(settings.home).benchmark("asked")
-    assert entry.answers == "synthetic" and "questions-1" in entry.source and MODEL in entry.source
+    assert entry.train == settings.layout.questions("asked").resolve()
+    assert "train: ../questions/asked.parquet" in (settings.home / "benchmarks" / "asked.yaml").read_text()
+    assert entry.answers == "synthetic" and "questions-2" in entry.source and MODEL in entry.source
     train = Registry.load(settings.home).splits("asked").train
     assert set(train["label"]) == {tables.SYNTHETIC}
     assert "Who founded Aldermoor?" not in train["question"].to_list()  # a test question asks the same
@@ -83,7 +97,7 @@ def test_a_corpus_without_a_log_is_trained_on_questions_that_a_model_wrote(
 def test_forgetting_a_passage_takes_the_questions_that_were_written_from_it(
     files: Path, load_definitions: Callable[[], Any]
 ) -> None:
-    wbrag("add", "questions", "asked", "--corpus", "towns", "--generator", MODEL)
+    wbrag("add", "questions", "asked", "--corpus", "towns", "--each", "2", "--generator", MODEL)
     settings = Settings.from_environment()
     stored = settings.layout.questions("asked")
     before = pl.read_parquet(stored)
@@ -101,7 +115,7 @@ def test_forgetting_a_passage_takes_the_questions_that_were_written_from_it(
 
 
 def test_removing_the_benchmark_removes_its_questions(files: Path) -> None:
-    wbrag("add", "questions", "asked", "--corpus", "towns", "--generator", MODEL)
+    wbrag("add", "questions", "asked", "--corpus", "towns", "--each", "2", "--generator", MODEL)
     settings = Settings.from_environment()
     assert settings.layout.questions("asked").is_file()
     wbrag("remove", "benchmark", "asked", "--yes")
@@ -135,6 +149,6 @@ def test_where_no_question_is_left_nothing_is_registered(files: Path, monkeypatc
     )
     monkeypatch.setattr(engines, "load_generator", lambda *_: model)
     with pytest.raises(InputError, match="no question is left to train on"):
-        wbrag("add", "questions", "asked", "--corpus", "towns", "--generator", MODEL)
+        wbrag("add", "questions", "asked", "--corpus", "towns", "--each", "2", "--generator", MODEL)
     home = Settings.from_environment().home
     assert not (home / "benchmarks").exists() and not (home / "questions").exists()

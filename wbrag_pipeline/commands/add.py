@@ -248,7 +248,7 @@ def questions(
     name: Annotated[str, typer.Argument(help="Name of the benchmark that is made of them.")],
     corpus: Annotated[str, typer.Option(help="Corpus that they are written from.")],
     passages: Annotated[int, typer.Option(min=1, help="So many passages are asked about, drawn by their ids.")] = 300,
-    each: Annotated[int, typer.Option(min=1, max=5, help="Questions that are wanted of each passage.")] = 2,
+    each: Annotated[int, typer.Option(min=1, max=5, help="Questions that are wanted of each passage.")] = 1,
     draw: Annotated[int, typer.Option(help="Which passages: another number draws others.")] = 0,
     test: Annotated[
         Path | None, typer.Option(help="Real test questions with answers; without any nothing is evaluated.")

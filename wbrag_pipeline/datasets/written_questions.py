@@ -46,7 +46,7 @@ def plan_written_benchmark(
         task=OPEN_QA.name,
         metric=OPEN_QA.metric,
         corpus=corpus,
-        train=Home(home).questions(name).absolute(),
+        train=absolute_path(Home(home).questions(name)),
         test=absolute_path(test) if test else None,
         answers="synthetic",
         overlap="drop",
@@ -78,7 +78,7 @@ def add_written_benchmark(
         "task": benchmark.task,
         "metric": benchmark.metric,
         "corpus": benchmark.corpus,
-        "train": str(benchmark.train),
+        "train": f"../{benchmark.train.parent.name}/{benchmark.train.name}",  # a home may be moved
         "test": str(benchmark.test or ""),
         "answers": benchmark.answers,
         "overlap": benchmark.overlap,

@@ -57,8 +57,8 @@ class StoredFiles:
         paths = [path for corpus in self.registry.corpora.values() for path in corpus.files]
         paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test) if file]
         # What was written from a corpus is named there too, and is the program's own.
-        written = {Home(self.home).questions(name) for name in self.registry.benchmarks}
-        paths = [path for path in paths if path.absolute() not in written]
+        written = {os.path.realpath(Home(self.home).questions(name)) for name in self.registry.benchmarks}
+        paths = [path for path in paths if os.path.realpath(path) not in written]
         return frozenset(way for path in paths for way in (path.absolute(), Path(os.path.realpath(path))))
 
     def walk(self) -> Walk:

@@ -62,9 +62,9 @@ ASKED_PASSAGE = Passage(
     "and has 32 rooms. Since the fire of 1871 the east wing has stood empty. Its garden was laid out by Hugo Ferrand.",
 )
 ASKED_QUESTIONS = (
-    ("For whom was Orme Hall built?", "Edith Vane"),
+    ("When was the country house Orme Hall built?", "1684"),
     ("Who laid out the garden of Orme Hall?", "Hugo Ferrand"),
     ("How many rooms does Orme Hall have?", "32"),
-    ("Near which village is the country house Orme Hall?", "Linton"),
+    ("Which village is the country house Orme Hall near?", "Linton"),
     ("What did Edith Vane, for whom Orme Hall was built, deal in?", "wool"),
 )

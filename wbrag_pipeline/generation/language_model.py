@@ -21,7 +21,7 @@ from wbrag_pipeline.generation.generator import (
     Usage,
     Verdict,
 )
-from wbrag_pipeline.generation.question_writer import read_questions, request_for
+from wbrag_pipeline.generation.question_writer import read_question_draft, request_for
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.reflection import Reflection
@@ -170,7 +170,9 @@ class LanguageModel:
     def write_questions(self, passages: Sequence[Passage], each: int) -> list[QuestionDraft]:
         """Questions with answers about each passage; see ``question_writer`` for what is dropped."""
         made = ask_as_is(self._asker, [request_for(passage, each) for passage in passages], "writing questions")
-        return [read_questions(completion, passage, each) for completion, passage in zip(made, passages, strict=True)]
+        return [
+            read_question_draft(completion, passage, each) for completion, passage in zip(made, passages, strict=True)
+        ]
 
     def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
         """The word that the model chose, for certain: engines differ in what they tell of the others."""

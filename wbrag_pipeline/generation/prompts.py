@@ -24,7 +24,7 @@ from wbrag_pipeline.generation.generator import Passage
 # Raised by hand whenever a template below changes; a test compares a hash of all templates with the one kept for it.
 PROMPT_VERSION = "chat-3"
 # The same for WRITE_QUESTIONS, which makes questions and no unit: a change there leaves all other results as they are.
-QUESTIONS_VERSION = "questions-1"
+QUESTIONS_VERSION = "questions-2"
 
 YES, NO = "yes", "no"
 
@@ -160,22 +160,20 @@ REWRITE = PromptTemplate(
     (Line("<evidence>\n{evidence}\n</evidence>"), Line("Entry:")),
 )
 
-# Questions for training where there is no log: each with an answer that the passage states in these words.
+# Questions for training where there is no log, each with an answer that the passage states in these words. The answer
+# comes first: a small model that begins with the question finds no answer to it (docs/results/experiments-log.md).
 WRITE_QUESTIONS = PromptTemplate(
     (
-        Line("Write {number} questions that the passage answers, each with its answer."),
-        Line("A question stands on a line that begins with Question:, its answer on the next line, after Answer:."),
+        Line("Write {number} quiz questions about the passage. Choose the answer first, then ask for it."),
+        Line("The answer is a name, a date, a number or a few words, copied word for word from the passage."),
         Line(
-            "Each question asks for one fact and names the person, place or thing that it is about, so that somebody "
-            "who does not see the passage knows what is asked. It does not mention the passage or the text."
+            "The question names the person, place or thing that it is about, so that somebody who does not see the "
+            "passage knows what is asked. It does not hold the answer and does not mention the passage."
         ),
-        Line(
-            "Each answer is a name, a date, a number or a few words, copied word for word from the passage. It is not "
-            "a sentence."
-        ),
+        Line("Two lines for each: one that begins with Answer:, and one that begins with Question:."),
         _QUOTED,
     ),
-    (_PASSAGES, Line("{number} questions, each with its answer:")),
+    (_PASSAGES, Line("{number} answers, each with its question:")),
 )
 
 
@@ -252,7 +250,7 @@ def questions_prompt(passage: Passage, number: int) -> tuple[Message, ...]:
     system, turn = WRITE_QUESTIONS.fill([passage], number=asked)
     _, shown = WRITE_QUESTIONS.fill([examples.ASKED_PASSAGE], number=asked)
     pairs = examples.ASKED_QUESTIONS[:number]
-    reply = "\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in pairs)
+    reply = "\n".join(f"Answer: {answer}\nQuestion: {question}" for question, answer in pairs)
     return system, shown, Message("assistant", reply), turn
 
 

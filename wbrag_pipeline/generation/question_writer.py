@@ -17,14 +17,12 @@ from wbrag_pipeline.generation.source_words import SourceText, content_words, le
 from wbrag_pipeline.generation.unit_faults import speaks_of_its_task
 
 _TOKENS_A_QUESTION = 64
-MOST_QUESTION_WORDS, MOST_ANSWER_WORDS = 40, 10
+MOST_QUESTION_WORDS, MOST_ANSWER_WORDS = 40, 8
 # Words that only say what is meant where something else was said before.
 _POINTS_BACK = frozenset("he she it they him her them his its their this that these those there".split())
-_NUMBERED = r"^[\W_]*(?:\d+[.):][\W_]*)?"
-_QUESTION = re.compile(rf"{_NUMBERED}(?:question|q)\s*\d*\s*[:.)]+[\W_]*", re.IGNORECASE)
-_ANSWER = re.compile(rf"{_NUMBERED}(?:answer|a)\s*\d*\s*[:.)]+\s*", re.IGNORECASE)
-# Both on one line.
-_ON_ONE_LINE = re.compile(r"(?<=[?？؟])\s+(?=[*_(]*answer\s*\d*\s*:)", re.IGNORECASE)
+# "Question: …", also numbered or marked, and where it stands behind its answer on one line.
+_TAGGED = re.compile(r"^[\W_]*(?:\d+[.):][\W_]*)?(question|answer|q|a)\s*\d*\s*[:.)]+[*_\s]*", re.IGNORECASE)
+_BEHIND = re.compile(r"(?<=\S)\s+(?=[*_(]*(?:answer|question)\s*\d*\s*:)", re.IGNORECASE)
 _ENDS = ("?", "？", "؟")
 NO_PAIR = "holds no question with an answer"
 
@@ -34,7 +32,7 @@ def request_for(passage: Passage, each: int) -> Request:
     return Request(prompts.questions_prompt(passage, each), each * _TOKENS_A_QUESTION, end_loops=True)
 
 
-def read_questions(completion: Completion, passage: Passage, each: int) -> QuestionDraft:
+def read_question_draft(completion: Completion, passage: Passage, each: int) -> QuestionDraft:
     """At most ``each`` usable questions of a completion, and why each other one is dropped."""
     if not completion.final:
         return QuestionDraft(failed=True)
@@ -59,15 +57,21 @@ def read_questions(completion: Completion, passage: Passage, each: int) -> Quest
 
 
 def _pairs(text: str) -> list[WrittenQuestion]:
-    """Each question line with the first answer line before the next question."""
+    """Each question with its answer: the one before or the one after it, by what the text begins with."""
+    tagged = [
+        (match[1][0].lower(), line[match.end() :].strip(' *_"'))
+        for line in _BEHIND.sub("\n", text).splitlines()
+        if (match := _TAGGED.match(line))
+    ]
     found: list[WrittenQuestion] = []
-    question = ""
-    for line in _ON_ONE_LINE.sub("\n", text).splitlines():
-        if match := _QUESTION.match(line):
-            question = line[match.end() :].strip(' *_"')
-        elif question and (match := _ANSWER.match(line)):
-            found.append(WrittenQuestion(question, line[match.end() :].strip(' *_"').rstrip(".,;: ")))
-            question = ""
+    opened = ""
+    for tag, told in tagged:
+        if tag == tagged[0][0]:
+            opened = told
+        elif opened:
+            question, answer = (opened, told) if tag == "a" else (told, opened)
+            found.append(WrittenQuestion(question, answer.rstrip(".,;: ")))
+            opened = ""
     return found
 
 
@@ -85,7 +89,8 @@ def _fault(pair: WrittenQuestion, source: SourceText) -> str:
         return "has an answer that its passage does not state word for word"
     if length_in_words(answer) > MOST_ANSWER_WORDS:
         return f"has an answer of more than {MOST_ANSWER_WORDS} words"
-    if SourceText("", question).holds(answer):
+    told = content_words(answer)
+    if SourceText("", question).holds(answer) or 2 * len(told & content_words(question)) > len(told):
         return "gives its answer away"
     points_back = bool(set(question.casefold().rstrip("?").split()) & _POINTS_BACK)
     if not names & content_words(source.title) and (points_back or len(names) < 2):
