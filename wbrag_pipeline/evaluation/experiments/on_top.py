@@ -8,8 +8,9 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.evaluate import join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
+from wbrag_pipeline.evaluation.experiments.built_retriever import scored
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
-from wbrag_pipeline.evaluation.experiments.retrievers import ENCODER_ALONE, RETRIEVER_MEANINGS, build_retriever, scored
+from wbrag_pipeline.evaluation.experiments.retrievers import ENCODER_ALONE, build_retriever, retrievers_for
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import summarise
@@ -18,8 +19,11 @@ from wbrag_pipeline.tables import RETRIEVALS
 
 # Those that need no training questions themselves, so that units can be trained with them.
 TRAINED_WITH = ("BM25", "hybrid")
-# Retriever and the one that its units were trained with: the dense one's units everywhere, then a retriever's own.
-PAIRS = (*((name, ENCODER_ALONE) for name in RETRIEVER_MEANINGS), *((name, name) for name in TRAINED_WITH))
+
+
+def pairs_for(generator: str) -> list[tuple[str, str]]:
+    """Retriever and the one that its units were trained with: the dense one's everywhere, then a retriever's own."""
+    return [*((name, ENCODER_ALONE) for name in retrievers_for(generator)), *((name, name) for name in TRAINED_WITH)]
 
 
 def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODER_ALONE) -> dict[str, Any]:
