@@ -20,6 +20,7 @@ def test_the_rivals_of_a_tiny_benchmark(place: Place, monkeypatch: pytest.Monkey
     found = Results(place.settings, "reader")
     rows = found.read(RIVALS, ["towns"])
     assert rows["rival"].to_list() == rivals_for("reader") and set(rows["questions"]) == {2 * len(PLACES)}
+    assert "HyPE, doc2query--: left out, for reader writes no text" in result.output
     by_name = {row["rival"]: row for row in rows.iter_rows(named=True)}
     assert len({row["score_without"] for row in by_name.values()}) == 1 and by_name["plain"]["gain"] == 0.0
     # Gates and distilling were asked for; what takes text from anywhere asked nothing.

@@ -9,8 +9,9 @@ from tests.evaluation.experiments.conftest import TEST, TRAIN, World, write_spli
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.evaluate import ANSWERED
 from wbrag_pipeline.evaluation.experiments import labels
+from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS, pool_of, with_thumbs
-from wbrag_pipeline.evaluation.experiments.results import LABELS
+from wbrag_pipeline.evaluation.experiments.results import LABELS, Results
 from wbrag_pipeline.tables import GOLD, QUESTIONS, SYNTHETIC, WEAK
 
 
@@ -76,6 +77,20 @@ def test_a_written_question_that_is_a_test_question_too_does_not_train(world: Wo
     after = pool_of(world.open(), world.trial, "synthetic").questions
     assert after.filter(split="train").height == before.height - 1
     assert after.filter(question=shared)["split"].to_list() == ["test"]
+
+
+def test_a_study_of_two_kinds_is_stored_with_what_each_gave(world: World) -> None:
+    kinds = ("gold", "synthetic")
+    study = Study(
+        world.settings, ("compass",), ("scripted",), ("naive",), label_kinds=kinds, label_numbers=(1,), draws=2
+    )
+    said: list[str] = []
+    conduct(list(cells(world.open(), study, ("labels",))), said.append)
+    found = Results(world.settings, "scripted").read(LABELS, ["compass"])
+    there = pool_of(world.open(), world.trial, "synthetic").there
+    assert found.filter(kind="gold")["labels"].to_list() == [1, len(TRAIN)]
+    assert found.filter(kind="synthetic")["labels"].to_list() == [*([1] if there > 1 else []), there]
+    assert any(f"synthetic: {there} questions" in line for line in said)
 
 
 def test_synthetic_labels_need_a_generator_that_writes_and_answers_that_passages_state(world: World) -> None:

@@ -194,6 +194,10 @@ def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
     weight = _questions(bench, trial, "test")
     for name in rivals.rivals_for(settings.generator):
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
+    there = rivals.rivals_for(settings.generator)
+    if left := [name for name in rivals.RIVAL_MEANINGS if name not in there]:
+        said = f"left out, for {settings.generator} writes no text"
+        yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)
     for name, units_of in on_top.pairs_for(settings.generator):
         label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
         yield Cell(label, weight, lambda name=name, units_of=units_of: one_on_top(name, units_of))  # type: ignore[misc]
