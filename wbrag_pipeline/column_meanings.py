@@ -43,7 +43,8 @@ COLUMNS = {
     "known_from": "When the system first held the unit; null if unknown.",
     "known_until": "When the system stopped publishing it; null if it did not.",
     "label": "What the question is scored by: `gold`, a correct answer; `weak`, a logged answer that somebody found "
-    "good; `none`, no answer, or the generator's own verdict.",
+    "good; `synthetic`, an answer that a language model wrote with the question; `none`, no answer, or the generator's "
+    "own verdict.",
     "labels": "Access labels; a reader sees it only with all of them, and without labels it is for everybody. Sorted.",
     "new_hash": "Content hash after the change; null if deleted.",
     "old_hash": "Content hash before the change; null if added.",

@@ -11,6 +11,7 @@
     indexes/embeddings/                      vectors by content hash
     releases/VARIANT/BENCHMARK/r000001/      CANDIDATE and CURRENT name releases
     reports/VARIANT/BENCHMARK.html
+    questions/BENCHMARK.parquet              questions that a language model wrote from the corpus
     usage/VARIANT/BENCHMARK/*.parquet        queries that wbrag serve recorded, where it was asked to
     lineage/  cache/  experiments/  forgotten/  locks/  dagster/
     published.json                           where units were published to, and this home's id there
@@ -86,6 +87,10 @@ class Home:
     def usage(self, variant: str, benchmark: str) -> Path:
         """Folder of the recorded queries of one benchmark, see ``usage.recorded_queries``."""
         return self.folder / "usage" / variant / path_name(benchmark)
+
+    def questions(self, benchmark: str) -> Path:
+        """The training questions of a benchmark that were written from its corpus."""
+        return self.folder / "questions" / f"{path_name(benchmark)}.parquet"
 
     def report(self, variant: str, page: str) -> Path:
         """An HTML report."""
@@ -165,7 +170,7 @@ class Home:
         match parts:
             case ("tables", table, *_, _) if table in CORPUS_TABLES:
                 return Owner(corpus=_stem(file))
-            case ("tables", _, *_, _) | ("reports", _, _):
+            case ("tables", _, *_, _) | ("reports", _, _) | ("questions", _):
                 return Owner(benchmark=_stem(file))
             case ("indexes", corpus, _, *_) if corpus != "embeddings":
                 return Owner(corpus=corpus)

@@ -186,9 +186,9 @@ SPLIT = Table(
     ("question_id",),
 )
 
-# What an answer in LABELLED is worth: "gold" is right; "weak" is an answer that somebody found good in a log, which
-# trains and never tests; "none" is no answer.
-GOLD, WEAK, UNLABELLED = "gold", "weak", "none"
+# What an answer in LABELLED is worth: "gold" is right; "weak", that somebody found good in a log, and "synthetic", that
+# a model wrote with its question, train and never test; "none" is no answer.
+GOLD, WEAK, SYNTHETIC, UNLABELLED = "gold", "weak", "synthetic", "none"
 LABELLED = Table("labelled", pl.Schema({**SPLIT.schema, "label": pl.String()}), SPLIT.key)
 
 # All questions of a benchmark as a run uses them: "train", "validation" (kept from training) and "test".

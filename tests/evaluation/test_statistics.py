@@ -168,7 +168,11 @@ def _gated(rows: list[tuple[str, int, bool, bool]]) -> pl.DataFrame:
 
 def test_construction_by_hand() -> None:
     utility = rows_of(
-        tables.UTILITY_SCORES, [{"question_id": f"q{i}", "question": "?", "score_rag": 1.0} for i in range(8)]
+        tables.UTILITY_SCORES,
+        [
+            {"question_id": f"q{i}", "question": "?", "score_rag": 1.0, "label": "synthetic" if i == 7 else "gold"}
+            for i in range(8)
+        ],
     )
     gated = _gated([("q0", 1, True, False), ("q0", 2, False, False), ("q1", 1, True, True), ("q1", 2, True, True)])
     units = rows_of(
@@ -183,6 +187,8 @@ def test_construction_by_hand() -> None:
         "kept": 2.0,
         "weak_questions": 0.0,
         "weak_taught": 0.0,
+        "synthetic_questions": 1.0,
+        "synthetic_taught": 0.0,
         "rescued": 0.0,
         "kept_share": 0.25,
         "fallback_rate": 0.5,

@@ -1,8 +1,9 @@
-"""``wbrag add``: bring an own corpus, retriever, benchmark or log."""
+"""``wbrag add``: bring an own corpus, retriever, benchmark or log, or questions that are written from a corpus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Add a corpus, a retriever, a benchmark or a log to the registry."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Add a corpus, a retriever, a benchmark, a log or written questions to the registry.",
 )
 Replace = Annotated[bool, typer.Option("--replace", help="Put it in the place of the entry of that name.")]
 
@@ -270,3 +273,58 @@ def _language_told(language: str, texts: Iterable[str]) -> list[str]:
         return told(language)
     looks = f"language {name_of_language(language)}, but most texts look like {name_of_language(found)}"
     return [*told(language), f"{looks}: if they are, add it again with --replace --language {found}"]
+
+
+_SHOWN = 5  # written questions that are shown
+# What writing and asking go by.
+_ENGINES = ("encoder", "store", "index", "generator", "engine_arguments", "reasoning_tokens", "num_fewshot")
+_ASKING = ("reduce_answers", "top_k", "failure_share", "prices", "max_tokens", "max_cost")
+
+
+@app.command()
+@with_settings(*_ENGINES, *_ASKING)
+def questions(
+    name: Annotated[str, typer.Argument(help="Name of the benchmark that is made of them.")],
+    corpus: Annotated[str, typer.Option(help="Corpus that they are written from.")],
+    passages: Annotated[int, typer.Option(min=1, help="So many passages are asked about, drawn by their ids.")] = 300,
+    each: Annotated[int, typer.Option(min=1, max=5, help="Questions that are wanted of each passage.")] = 1,
+    draw: Annotated[int, typer.Option(help="Which passages: another number draws others.")] = 0,
+    test: Annotated[
+        Path | None, typer.Option(help="Real test questions with answers; without any nothing is evaluated.")
+    ] = None,
+    replace: Replace = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Let a language model write training questions from a corpus, for a start without a log.
+
+    A question stays if it finds its passage, is answered from it as written, and is not answered without it. They
+    train and never test.
+
+    Example: wbrag add questions support --corpus handbook --generator transformers:Qwen/Qwen2.5-1.5B-Instruct
+    """
+    from wbrag_pipeline.commands.pipeline import index_corpora
+    from wbrag_pipeline.datasets.written_questions import add_written_benchmark, plan_written_benchmark
+    from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.run_locks import at_work, corpus_lock
+    from wbrag_pipeline.terminal import on_one_line
+    from wbrag_pipeline.training.question_writing import require_writer, written_for
+
+    require_writer(settings.generator)
+    planned = plan_written_benchmark(settings.home, name, corpus=corpus, test=test, replace=replace)
+    index_corpora(settings, [corpus])
+    shared = {corpus_lock(corpus)}
+    told = partial(say, err=True)
+    with at_work(settings.layout, "wbrag add questions", shared=shared, tell=told), spending(budget_of(settings)):
+        made = written_for(settings, planned, number=passages, each=each, draw=draw)
+        for line in made.lines():
+            say(line)
+        added = add_written_benchmark(
+            settings.home, planned, made.found.questions, written_by=made.written_by, replace=replace
+        )
+    for question, (answer, *_) in made.found.questions.select("question", "golden_answers").head(_SHOWN).iter_rows():
+        say(f"  {on_one_line(question)} – {on_one_line(answer)}")
+    dropped = f"; {added.dropped:,} left out, they are test questions too" if added.dropped else ""
+    counts = f"{added.train_questions:,} synthetic training and {added.test_questions:,} test questions"
+    say(f"benchmark {name}: {counts}{dropped} ({added.file})")
+    reload_code_location(settings)

@@ -139,19 +139,23 @@ def run_labels(
     labels: Annotated[
         str | None, typer.Option(help="Numbers of training questions, as 50,100,200,500,1000; all are tried too.")
     ] = None,
+    kinds: Annotated[
+        str, typer.Option(help="Kinds of labels: gold, weak (thumbs), judge, synthetic; with commas between.")
+    ] = "gold",
     draws: Annotated[int, typer.Option(min=1, help="How often each number is drawn.")] = 3,
     generator: Generators = None,
     yes: Yes = False,
     *,
     settings: Settings,
 ) -> None:
-    """How many labelled questions it takes: the gain by the number of training questions.
+    """How many labelled questions it takes: the gain by their number and by the kind of their labels.
 
-    Example: wbrag experiment labels sample_nq --labels 20,50
+    Example: wbrag experiment labels sample_nq --labels 20,50 --kinds gold,weak,judge
     """
     study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
     numbers = study.label_numbers if labels is None else _numbers(labels)
-    _run(("labels",), replace(study, label_numbers=numbers, draws=draws), yes=yes)
+    wanted = _kinds(kinds, study.generators)
+    _run(("labels",), replace(study, label_kinds=wanted, label_numbers=numbers, draws=draws), yes=yes)
 
 
 @app.command("splits")
@@ -260,6 +264,19 @@ def _numbers(given: str) -> list[int]:
     if not numbers or min(numbers) < 1:
         raise InputError(f"cannot be read: {given!r}", field="--labels", hint="write it as 50,100,200") from None
     return numbers
+
+
+def _kinds(given: str, generators: Sequence[str]) -> list[str]:
+    from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
+    from wbrag_pipeline.training.question_writing import require_writer
+
+    kinds = list(dict.fromkeys(kind.strip() for kind in given.split(",")))
+    if unknown := [kind for kind in kinds if kind not in KIND_MEANINGS]:
+        hint = f"some of {', '.join(KIND_MEANINGS)}"
+        raise InputError(f"there is no kind of labels {unknown[0]!r}", field="--kinds", hint=hint)
+    for generator in generators if "synthetic" in kinds else ():
+        require_writer(generator)
+    return kinds
 
 
 def _run(kinds: Sequence[str], study: Study, *, yes: bool) -> None:

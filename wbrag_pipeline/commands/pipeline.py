@@ -110,10 +110,17 @@ def _train(settings: Settings, entries: Sequence[Benchmark]) -> None:
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
     """Index the benchmarks' corpora where their files have changed since, or all of them with ``refresh``."""
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.refresh.corpus_stages import is_fresh
 
     registry = Registry.load(settings.home)
-    corpora = dict.fromkeys(registry.benchmark(name).corpus for name in benchmarks)
+    index_corpora(settings, [registry.benchmark(name).corpus for name in benchmarks], refresh=refresh)
+
+
+def index_corpora(settings: Settings, corpora: Sequence[str], *, refresh: bool = False) -> None:
+    """The same for corpora by name, each once."""
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.refresh.corpus_stages import is_fresh
+
+    registry, corpora = Registry.load(settings.home), list(dict.fromkeys(corpora))
     stale = [name for name in corpora if refresh or not is_fresh(settings, registry, name)]
     if not stale:
         return

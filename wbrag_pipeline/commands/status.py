@@ -47,7 +47,7 @@ def status(settings: Settings) -> None:
     for name in registry.benchmarks:
         if told := held_back(settings, name):
             console.print(f"{name}: {told}", markup=False, highlight=False)
-    for told in _logs(settings, registry):
+    for told in (*_logs(settings, registry), *_synthetic(settings, registry)):
         console.print(told, markup=False, highlight=False)
     for told in _recorded(settings, registry):
         console.print(told, markup=False, highlight=False)
@@ -73,6 +73,26 @@ def _logs(settings: Settings, registry: Registry) -> list[str]:
             taught = tables.GATED_DOCS.read(file).unique("question_id")
             weak = taught.filter(label=tables.WEAK).height
             told.append(f"{entry.name}: units were made for {taught.height:,} questions, {weak:,} with a weak label")
+    return told
+
+
+def _synthetic(settings: Settings, registry: Registry) -> list[str]:
+    """Which benchmarks train on questions that a language model wrote, and what these taught."""
+    from wbrag_pipeline import tables
+
+    told = []
+    for entry in registry.benchmarks.values():
+        if entry.answers != "synthetic":
+            continue
+        try:
+            train = registry.splits(entry.name).train
+        except InputError as error:
+            told.append(f"{entry.name}: {error}")
+            continue
+        told.append(f"{entry.name}: trains on {train.height:,} synthetic questions, {entry.source}")
+        if (file := settings.table("gated_docs", entry.name)).is_file():
+            taught = tables.GATED_DOCS.read(file)["question_id"].n_unique()
+            told.append(f"{entry.name}: units were made for {taught:,} synthetic questions")
     return told
 
 

@@ -22,7 +22,8 @@ A corpus may be a retriever of the user's own, which has, in the place of ``path
     corpus: wiki
     train: ../data/nq/train.jsonl
     test: ../data/nq/test.jsonl     # may be left out: nothing is evaluated then
-    answers: given                  # or none: the training questions are unlabelled, for scorer: judge
+    answers: given                  # or none: the training questions are unlabelled, for scorer: judge; or synthetic:
+                                    # a language model wrote them from the corpus (wbrag add questions)
     map: question=input,answer=expected_output      # of both files
     overlap: refuse                 # or drop: training questions that are test questions too are left out
     log: langfuse                   # train is a log of this format, a file or a folder; test is the same, or left out
@@ -61,7 +62,7 @@ from wbrag_pipeline.home import Home
 
 EntryKind = Literal["corpora", "benchmarks"]  # the folder that an entry lies in
 Overlap = Literal["refuse", "drop"]
-Answers = Literal["given", "none"]
+Answers = Literal["given", "none", "synthetic"]
 
 BUILT_IN = Path(__file__).parent / "builtin"
 # Names are path components and Dagster partition keys.
@@ -73,7 +74,8 @@ class Benchmark:
     """Questions over a corpus: ``train`` and ``test`` are absolute paths that ``read_questions`` takes.
 
     test: None where there is nothing to evaluate with.
-    answers: "none" where training goes without gold answers; those that the file may have are not read.
+    answers: "none" where training goes without gold answers; those that the file may have are not read. "synthetic"
+        where a language model wrote the training questions with their answers: these train and decide about no release.
     overlap: what happens to training questions that are test questions too: "refuse" the benchmark, or "drop" them.
     source: where the files came from, empty when the user brought them.
     columns: which columns of both files are meant, where they have names of their own.

@@ -7,6 +7,7 @@ indexing drops those that nobody needs. To delete a text from these too there is
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from wbrag_pipeline.home import Home, path_name
 Kind = Literal["corpus", "benchmark"]
 _FOLDERS: dict[Kind, EntryKind] = {"corpus": "corpora", "benchmark": "benchmarks"}
 # Where what is made of corpora and benchmarks lies; the other folders of a home are nobody's alone.
-_DERIVED = ("tables", "indexes", "releases", "reports", "experiments", "usage")
+_DERIVED = ("tables", "indexes", "releases", "reports", "experiments", "usage", "questions")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def plan_removal(home: Home, kind: Kind, name: str) -> Removal:
             raise InputError(f"the benchmarks {', '.join(over)} are over it", field="corpus", hint=f"first: {hint}")
     else:
         found = registry.benchmark(name)
-        yours = tuple(dict.fromkeys(file for file in (found.train, found.test) if file is not None))
+        written = os.path.realpath(home.questions(name))
+        given = (file for file in (found.train, found.test) if file is not None and os.path.realpath(file) != written)
+        yours = tuple(dict.fromkeys(given))
     if is_built_in(_FOLDERS[kind], name):
         raise InputError(f"the {kind} {name!r} is built in, so its entry stays", field="name")
     files = tuple(file for file in _derived(home) if getattr(home.owner(file), kind) == path_name(name))

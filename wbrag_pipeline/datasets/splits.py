@@ -13,7 +13,7 @@ from wbrag_pipeline.datasets.question_files import read_numbered_questions, shar
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.tables import GOLD, LABELLED, SPLIT, UNLABELLED
+from wbrag_pipeline.tables import GOLD, LABELLED, SPLIT, SYNTHETIC, UNLABELLED
 
 if TYPE_CHECKING:
     from wbrag_pipeline.datasets.registry import Benchmark
@@ -45,7 +45,7 @@ def read_splits(entry: Benchmark, forgotten: Tombstones = NOTHING_FORGOTTEN) -> 
         return Splits(made.train, made.test, 0, made.counts)
     train, test, dropped = _read_files(entry)
     left = forgotten.without_forgotten_questions
-    label = GOLD if entry.answers == "given" else UNLABELLED
+    label = {"given": GOLD, "none": UNLABELLED, "synthetic": SYNTHETIC}[entry.answers]
     return Splits(_labelled(left(train), label), _labelled(left(test), GOLD), dropped)
 
 
@@ -56,7 +56,7 @@ def _labelled(split: pl.DataFrame, label: str) -> pl.DataFrame:
 def _read_files(entry: Benchmark) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """(training, test) as SPLIT, and how many training questions were dropped."""
     task = task_named(entry.task)
-    train = read_numbered_questions(entry.train, task, answers=entry.answers == "given", columns=entry.columns)
+    train = read_numbered_questions(entry.train, task, answers=entry.answers != "none", columns=entry.columns)
     if entry.test is None:
         return train.drop("number"), SPLIT.empty(), 0
     test = read_numbered_questions(entry.test, task, columns=entry.columns)

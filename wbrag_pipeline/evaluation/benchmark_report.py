@@ -173,11 +173,19 @@ def _figure(chart: alt.LayerChart, name: str, height: int) -> dict[str, str]:
 
 def _construction_rows(figures: Mapping[str, float]) -> list[tuple[str, str]]:
     """Names and values for people; what is a mean over no unit stays a dash."""
-    kept, units, weak = figures["kept"], figures["units"], figures["weak_questions"]
-    taught = f"{weak:,.0f}, of which {figures['weak_taught']:,.0f} taught"
+    kept, units = figures["kept"], figures["units"]
+    labels = {
+        "weak": "… with a weak label: a logged answer that somebody found good",
+        "synthetic": "… that are synthetic: a language model wrote them",
+    }
+    special = [
+        (meaning, f"{count:,.0f}, of which {figures[f'{label}_taught']:,.0f} taught")
+        for label, meaning in labels.items()
+        if (count := figures[f"{label}_questions"])
+    ]
     return [
         ("training questions", f"{figures['questions']:,.0f}"),
-        *([("… with a weak label: a logged answer that somebody found good", taught)] if weak else []),
+        *special,
         ("kept by the utility gate", f"{kept:,.0f} ({percent(figures['kept_share'])})"),
         ("rescued from below the top K", f"{figures['rescued']:,.0f}"),
         ("fallback: no passage passed alone", percent(figures["fallback_rate"]) if kept else "–"),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.tables import WEAK
+from wbrag_pipeline.tables import SYNTHETIC, WEAK
 
 WRITEBACK_TAG = "writeback:"  # origin tag of a write-back passage in tables.EVALUATION
 _TIE = 1e-9  # scores nearer than this are equal; metrics are ratios of small counts
@@ -210,7 +210,8 @@ def construction_figures(
 ) -> dict[str, float]:
     """How the units came about, from the three tables of one benchmark's training; means over nothing are 0.
 
-    questions, kept, rescued, units: counts; weak_questions, weak_taught: of those, with a weak label;
+    questions, kept, rescued, units: counts; weak_questions, weak_taught: of those, with a weak label; likewise with
+    synthetic_;
     kept_share, fallback_rate: 0 to 1 (of the questions, of the kept ones);
     retained_passages: mean a kept question; source_tokens, unit_tokens: mean a unit;
     compression: source tokens for one token of a unit, over all units together;
@@ -225,6 +226,8 @@ def construction_figures(
         "questions": float(utility_scores.height),
         "weak_questions": float(utility_scores.filter(label=WEAK).height),
         "weak_taught": float(gated_docs.filter(label=WEAK)["question_id"].n_unique()),
+        "synthetic_questions": float(utility_scores.filter(label=SYNTHETIC).height),
+        "synthetic_taught": float(gated_docs.filter(label=SYNTHETIC)["question_id"].n_unique()),
         "kept": float(kept),
         "rescued": float(taught - kept),
         "kept_share": _share(kept, utility_scores.height),

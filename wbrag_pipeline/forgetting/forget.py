@@ -162,7 +162,7 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
     yours = [home.registry.corpora[name].place for name in sorted(corpora) if name in home.registry.corpora]
     for name in sorted({name for name, _, _ in subject.questions} & set(home.registry.benchmarks)):
         entry = home.registry.benchmarks[name]
-        yours += [str(file) for file in (entry.train, entry.test) if file is not None]
+        yours += [str(file) for file in (entry.train, entry.test) if file and file.absolute() in home.yours]
     return Certificate(
         subject.kind,
         subject.ids,
@@ -198,7 +198,7 @@ def _benchmarks(home: StoredFiles, subject: Subject) -> set[str]:
 
 def _remove_left_overs(home: StoredFiles) -> None:
     """What killed runs left under temporary names."""
-    ours = [home.home / name for name in ("tables", "lineage", "reports", "cache", "experiments", "usage")]
+    ours = [home.home / name for name in ("tables", "lineage", "reports", "cache", "experiments", "usage", "questions")]
     own = (home.home / OWN).iterdir()  # a half-written journal holds phrases
     for path in (*own, *(file for file in home.files() if any(file.is_relative_to(folder) for folder in ours))):
         if fnmatch(path.name, ".*.tmp*"):

@@ -20,7 +20,10 @@ OWN = "forgotten"
 # Vectors and locks: no text.
 _WITHOUT_TEXT = (".faiss", ".npy", ".lock")
 # The program's own folders of a home. A link that lies elsewhere may lead to what it must not change.
-_OURS = ("tables", "indexes", "releases", "reports", "lineage", "cache", "experiments", "usage", OWN, "dagster")
+_OURS = (
+    *("tables", "indexes", "releases", "reports", "lineage", "cache", "experiments", "usage", "questions"),
+    *(OWN, "dagster"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class StoredFiles:
         """Files and folders that the registry names: the user's own, which are not changed."""
         paths = [path for corpus in self.registry.corpora.values() for path in corpus.files]
         paths += [file for entry in self.registry.benchmarks.values() for file in (entry.train, entry.test) if file]
+        # What was written from a corpus is named there too, and is the program's own.
+        written = {os.path.realpath(Home(self.home).questions(name)) for name in self.registry.benchmarks}
+        paths = [path for path in paths if os.path.realpath(path) not in written]
         return frozenset(way for path in paths for way in (path.absolute(), Path(os.path.realpath(path))))
 
     def walk(self) -> Walk:

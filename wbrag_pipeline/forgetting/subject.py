@@ -34,6 +34,8 @@ SubjectKind = Literal["passage", "source", "unit", "question"]
 SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 _UNREGISTERED = "(not registered)"  # in place of the corpus, for what is left of one
 _RECORDED_UNIT = {"unit_id", "benchmark", "question", "sources"}
+# What a question that was written from a passage has, and no other table.
+_WRITTEN = {"question_id", "question", "golden_answers", "passage_id"}
 _QUESTION = ("_benchmark", "_split", "question_id", "question")
 _UNIT = {"unit_id", "title", "text", "question", "benchmark", "source_passage_ids", "source_hashes"}
 
@@ -116,12 +118,14 @@ def find_subject(
     elif kind == "question":
         questions = _questions(home, ids, benchmark, split)
     copies = stored_passages.copies_of(home, named)
+    # Questions that were written from a passage go with it. Nobody asked them, so no wording is kept out.
+    asked = pl.concat([questions, _written_from(home, copies)])
     units = frames_with(home, _UNIT, optional=kind != "unit")
     if kind == "unit":
         said = wording(_named(units, "unit_id", ids, "_benchmark", benchmark, kind)["text"]).unique()
         made = units.filter(wording(units["text"]).is_in(said.implode()))
     else:
-        made = _made_of(units, named, copies, questions) if units.height else units
+        made = _made_of(units, named, copies, asked) if units.height else units
     documents = _rows(named, "_corpus", "source") if kind == "source" else ()
     hashes = copies["content_hash"].unique().to_list()
     staying = Tombstones(frozenset(hashes), frozenset().union(*question_hashes(questions["question"])))
@@ -142,11 +146,11 @@ def find_subject(
             copies.with_columns(pl.col("_corpus").fill_null(_UNREGISTERED)), "_corpus", "passage_id", "content_hash"
         ),
         units=tuple(sorted({(unit, sha256_of_text(title, text)) for unit, title, text in told})),
-        questions=_rows(questions, "_benchmark", "_split", "question_id"),
+        questions=_rows(asked, "_benchmark", "_split", "question_id"),
         touched=_touched(home, copies),
         tombstones=tombstones,
-        phrases=_phrases(home, copies, made, questions, staying),
-        asked=tuple(wording(questions["question"]).unique().sort()),
+        phrases=_phrases(home, copies, made, asked, staying),
+        asked=tuple(wording(asked["question"]).unique().sort()),
         documents=documents,
     )
 
@@ -159,7 +163,8 @@ def _phrases(
     # Alone as well: a short text beside a long title is no phrase of both.
     texts = [*stored_passages.joined(said), *said["text"].unique(), *questions["question"].unique()]
     phrases = phrases_of(texts, units["unit_id"].unique(), titles=said["title"].unique())
-    return phrases.less_those_in(_what_stays(home, gone))
+    going = replace(gone, questions=frozenset().union(gone.questions, *question_hashes(questions["question"])))
+    return phrases.less_those_in(_what_stays(home, going))
 
 
 def _questions(
@@ -243,6 +248,13 @@ def _evidence(home: StoredFiles, units: pl.DataFrame) -> frozenset[str]:
         known = [texts[content] for content in contents if content in texts]
         found |= evidence_hashes(benchmark, question, contents, known if len(known) == len(contents) else None)
     return found
+
+
+def _written_from(home: StoredFiles, passages: pl.DataFrame) -> pl.DataFrame:
+    """Rows of _QUESTION that a language model wrote from these passages."""
+    found = frames_with(home, _WRITTEN, less=("golden_answers",), optional=True).with_columns(_split=split_of(()))
+    hit = found.join(passages.select("_corpus", "passage_id"), on=["_corpus", "passage_id"], how="semi")
+    return hit.select(_QUESTION)
 
 
 def _touched(home: StoredFiles, passages: pl.DataFrame) -> tuple[tuple[str, str, str], ...]:

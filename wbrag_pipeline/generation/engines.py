@@ -133,6 +133,11 @@ ENGINES: ExtensionPoint[Callable[[str, Mapping[str, Any]], Engine]] = ExtensionP
 )
 
 
+def writes_text(name: str) -> bool:
+    """Whether the generator of that name writes text of its own; the embedded reader points at what is there."""
+    return name != "reader"
+
+
 # Engines that ask no server; of those that other packages bring nothing is known.
 _IN_THIS_PROCESS = ("reader", "transformers", "vllm")
 

@@ -53,3 +53,18 @@ UNIT = (
     "grows in warm places and dies of hard frost, so a cold winter is its end. The ripe fruit of the lemon tree is "
     "yellow and sour."
 )
+
+# And one for the writer of questions: a passage, and what it answers.
+ASKED_PASSAGE = Passage(
+    "1",
+    "Orme Hall",
+    "Orme Hall is a country house near the village of Linton. It was built in 1684 for Edith Vane, a dealer in wool, "
+    "and has 32 rooms. Since the fire of 1871 the east wing has stood empty. Its garden was laid out by Hugo Ferrand.",
+)
+ASKED_QUESTIONS = (
+    ("When was the country house Orme Hall built?", "1684"),
+    ("Who laid out the garden of Orme Hall?", "Hugo Ferrand"),
+    ("How many rooms does Orme Hall have?", "32"),
+    ("Which village is the country house Orme Hall near?", "Linton"),
+    ("What did Edith Vane, for whom Orme Hall was built, deal in?", "wool"),
+)

@@ -250,6 +250,27 @@ class Limited(Protocol):
         """Raise InputError for the first of ``abilities`` (``engine_protocol.Capabilities``) that cannot be had."""
 
 
+@dataclass(frozen=True)
+class WrittenQuestion:
+    """A question about a passage, and its answer in the passage's own words."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class QuestionDraft:
+    """What came back where questions about a passage were asked for.
+
+    kept: those that can be used as far as one sees without asking them. dropped: for each other one, why, in words
+    that follow "it". failed: the call failed for good.
+    """
+
+    kept: tuple[WrittenQuestion, ...] = ()
+    dropped: tuple[str, ...] = ()
+    failed: bool = False
+
+
 # What only some generators can do. A method that wants it asks with isinstance, and says so where it is not there.
 
 
@@ -259,6 +280,18 @@ class Imagines(Protocol):
 
     def imagine(self, questions: Sequence[str]) -> list[str]:
         """A made-up passage that answers each question; "" where the call failed for good."""
+
+
+@runtime_checkable
+class WritesQuestions(Protocol):
+    """A generator that can ask: for training without a log."""
+
+    @property
+    def questions_version(self) -> str:
+        """Version of the prompt in use."""
+
+    def write_questions(self, passages: Sequence[Passage], each: int) -> list[QuestionDraft]:
+        """Up to ``each`` questions about each passage, that it answers."""
 
 
 @runtime_checkable

@@ -13,7 +13,16 @@ from wbrag_pipeline.generation.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
-from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
+from wbrag_pipeline.generation.generator import (
+    Answer,
+    Assessment,
+    Distillate,
+    Passage,
+    QuestionDraft,
+    Usage,
+    Verdict,
+)
+from wbrag_pipeline.generation.question_writer import read_question_draft, request_for
 from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.reflection import Reflection
@@ -27,7 +36,8 @@ _ALTERNATIVES = 20
 
 
 class LanguageModel:
-    """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``Judges``, ``Decides`` and ``LooksAhead``.
+    """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``WritesQuestions``, ``Judges``,
+    ``Decides`` and ``LooksAhead``.
 
     Everything is greedy. ``usage`` is in completions, and counts each incident that can happen here.
     """
@@ -164,6 +174,19 @@ class LanguageModel:
         made = ask_as_is(self._asker, requests, "imagining")
         self._asker.count(Usage(answers_cut=sum(completion.finish_reason == "length" for completion in made)))
         return [completion.text.strip() for completion in made]
+
+    @property
+    def questions_version(self) -> str:
+        """Version of the prompt that asks for questions."""
+        return "-".join([prompts.QUESTIONS_VERSION, *([self.language] if self.language != ENGLISH else [])])
+
+    def write_questions(self, passages: Sequence[Passage], each: int) -> list[QuestionDraft]:
+        """Questions with answers about each passage; see ``question_writer`` for what is dropped."""
+        requests = [request_for(passage, each, self.language) for passage in passages]
+        made = ask_as_is(self._asker, requests, "writing questions")
+        return [
+            read_question_draft(completion, passage, each) for completion, passage in zip(made, passages, strict=True)
+        ]
 
     def verify(self, claims: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Verdict]:
         """The word that the model chose, for certain: engines differ in what they tell of the others."""

@@ -24,6 +24,8 @@ from wbrag_pipeline.languages import ENGLISH, name_of_language
 
 # Raised by hand whenever a template below changes; a test compares a hash of all templates with the one kept for it.
 PROMPT_VERSION = "chat-3"
+# The same for WRITE_QUESTIONS, which makes questions and no unit: a change there leaves all other results as they are.
+QUESTIONS_VERSION = "questions-2"
 
 YES, NO = "yes", "no"
 
@@ -161,6 +163,22 @@ REWRITE = PromptTemplate(
     (Line("<evidence>\n{evidence}\n</evidence>"), Line("Entry:")),
 )
 
+# Questions for training where there is no log, each with an answer that the passage states in these words. The answer
+# comes first: a small model that begins with the question finds no answer to it (docs/results/experiments-log.md).
+WRITE_QUESTIONS = PromptTemplate(
+    (
+        Line("Write {number} quiz questions about the passage. Choose the answer first, then ask for it."),
+        Line("The answer is a name, a date, a number or a few words, copied word for word from the passage."),
+        Line(
+            "The question names the person, place or thing that it is about, so that somebody who does not see the "
+            "passage knows what is asked. It does not hold the answer and does not mention the passage."
+        ),
+        Line("Two lines for each: one that begins with Answer:, and one that begins with Question:."),
+        _QUOTED,
+    ),
+    (_PASSAGES, Line("{number} answers, each with its question:")),
+)
+
 
 def answer_prompt(question: str, passages: Sequence[Passage], task: Task, num_fewshot: int = 0) -> tuple[Message, ...]:
     """The prompt that answers ``question``; with no passages it is the no-retrieval twin.
@@ -239,6 +257,16 @@ def to_write_in(language: str, messages: tuple[Message, ...]) -> tuple[Message, 
         return messages
     system, *rest = messages
     return Message(system.role, f"{system.content}\n{WRITE_IN.format(language=name_of_language(language))}"), *rest
+
+
+def questions_prompt(passage: Passage, number: int) -> tuple[Message, ...]:
+    """Questions about a passage, with their answers; after one example, without which small models find no form."""
+    asked = str(number)
+    system, turn = WRITE_QUESTIONS.fill([passage], number=asked)
+    _, shown = WRITE_QUESTIONS.fill([examples.ASKED_PASSAGE], number=asked)
+    pairs = examples.ASKED_QUESTIONS[:number]
+    reply = "\n".join(f"Answer: {answer}\nQuestion: {question}" for question, answer in pairs)
+    return system, shown, Message("assistant", reply), turn
 
 
 def passage_block(number: int, passage: Passage) -> str:

@@ -77,6 +77,17 @@ def faults_of(title: str, text: str, question: str, sources: Sequence[SourceText
     return found
 
 
+def speaks_of_its_task(text: str, sources: Sequence[SourceText]) -> bool:
+    """Whether a text that is no unit tells its prompt back, speaks of its passages or declines."""
+    said = folded(text)
+    return (
+        _tells_the_prompt(said, sources)
+        or _has_a_run_of_the_prompt(said, sources)
+        or _speaks_of_passages(said, sources)
+        or _said(REFUSAL, said, sources)
+    )
+
+
 def counted_by_kind(faults: Iterable[FaultKind]) -> Usage:
     """The kinds, counted."""
     return Usage(**{str(kind): count for kind, count in Counter(faults).items()})
@@ -198,7 +209,7 @@ def _prompt_runs() -> frozenset[tuple[str, ...]]:
         for line in (*template.system, *template.user)
     ]
     lines += [message.content for message in prompts.repair_prompt((), "", [""])]
-    lines += [examples.UNIT, *examples.EVIDENCE, prompts.WRITE_IN]
+    lines += [examples.UNIT, *examples.EVIDENCE, *map(" ".join, examples.ASKED_QUESTIONS), prompts.WRITE_IN]
     return frozenset(run for line in lines for part in re.split(r"\{\w+\}", line) for run in _runs(part))
 
 

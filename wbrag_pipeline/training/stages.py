@@ -67,13 +67,15 @@ def questions(context: StageContext) -> Made:
     """
     settings, splits = context.settings, context.registry.splits(context.benchmark.name)
     train, validation = split_validation(drawn_questions(splits.train, settings.limit), settings.validation_share)
-    weak, unlabelled = (train.filter(label=label).height for label in (tables.WEAK, tables.UNLABELLED))
+    weak, synthetic, unlabelled = (
+        train.filter(label=label).height for label in (tables.WEAK, tables.SYNTHETIC, tables.UNLABELLED)
+    )
     parts = {"train": train, "validation": validation, "test": drawn_questions(splits.test, settings.limit)}
     frame = pl.concat([part.with_columns(split=pl.lit(name)) for name, part in parts.items()])
     frame = tables.QUESTIONS.check(frame.select(list(tables.QUESTIONS.schema)))
     counts: dict[str, Figure] = {name: part.height for name, part in parts.items()}
     fingerprint = sha256_of_text(frame.write_json())
-    counts |= {"train_weak": weak, "train_unlabelled": unlabelled}
+    counts |= {"train_weak": weak, "train_synthetic": synthetic, "train_unlabelled": unlabelled}
     return Made(frame, {**counts, "left_out_as_test_questions": splits.dropped, "fingerprint": fingerprint})
 
 
@@ -159,6 +161,7 @@ def decide(context: StageContext, utility_scores: pl.DataFrame, passage_scores: 
         "kept": kept.height,
         "kept_share": kept.height / max(1, utility_scores.height),
         "taught_by_weak_labels": by_question.filter(label=tables.WEAK).height,
+        "taught_by_synthetic_questions": by_question.filter(label=tables.SYNTHETIC).height,
         "rescued": by_question.filter(pl.col("gate") == "rescue").height,
         "fallback_rate": mean(by_question["fallback"]),
         "retained_passages": mean(by_question["retained"]),
@@ -250,6 +253,7 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "run": context.run,
         "corpus": benchmark.corpus,
         "language": context.language,
+        "training_answers": benchmark.answers if benchmark.log is None else "log",
         "corpus_state": state.name if state else "",
         "corpus_index_sha256": read_manifest(state.folder).index_sha256 if state else "",
         "parent": served_name(folder),

@@ -16,7 +16,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.generation.generator import Distillate, Passage
+from wbrag_pipeline.generation.generator import Distillate, Passage, QuestionDraft, WrittenQuestion
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.settings import Settings
 
@@ -30,6 +30,7 @@ class Compass(Scripted):
 
     def __init__(self) -> None:
         super().__init__(self._say)
+        self.written: list[str] = []
 
     @staticmethod
     def _say(question: str, ids: tuple[str, ...]) -> str:
@@ -40,6 +41,13 @@ class Compass(Scripted):
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
         self.distilled += [(question, tuple(row)) for question, row in zip(questions, passages, strict=True)]
         return [Distillate(f"of {q}", str(float(row[0].text) + 10)) for q, row in zip(questions, passages, strict=True)]
+
+    questions_version = "angles-1"
+
+    def write_questions(self, passages: Sequence[Passage], each: int) -> list[QuestionDraft]:
+        """Two degrees beside each passage: answered with yes from a and c alone, as any training question."""
+        self.written += [passage.passage_id for passage in passages]
+        return [QuestionDraft((WrittenQuestion(f"{float(p.text) + 2:g}.5", "yes"),)) for p in passages]
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,15 @@ from wbrag_pipeline.evaluation.experiments.experiments_report import (
     write_experiments_report,
 )
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
+from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
-from wbrag_pipeline.evaluation.experiments.on_top import PAIRS
+from wbrag_pipeline.evaluation.experiments.on_top import pairs_for
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, COST, GAIN_SOURCES, MATRIX, ORACLE, TRANSFER
-from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.transfer import pairs
 
+PAIRS = pairs_for("scripted")
 BENCHMARKS = ("skerry", "nq")
 METHODS = ("naive", "replug")
 
@@ -107,6 +109,25 @@ def findings_of(made: Any) -> Findings:
         for grouping in GROUPINGS
         for group in ("yes", "no")
     ]
+    curve = [
+        rows(i, float(n)) | {"method": "naive", "kind": kind, "labels": 1000 * n, "draws": 3, "lowest": -1.0}
+        | {"highest": 2.0, "kept": 50.0, "units": 40.0, "calls": 1234.0}
+        for i, _ in places
+        for kind in KIND_MEANINGS
+        for n in (1, 2)
+    ]  # fmt: skip
+    splits = [
+        rows(i, 1.0)
+        | {
+            "method": "naive",
+            "variant": variant,
+            "split": split,
+            "differences": [1.0, float(variant != OURS), 0.0, 0.0],
+        }
+        for i, _ in places
+        for variant in (OURS, "no rescue")
+        for split in (1, 2)
+    ]
     found = {
         table.name: pl.DataFrame([{c: row.get(c) for c in table.schema} for row in several], schema=table.schema)
         for table, several in (
@@ -118,6 +139,8 @@ def findings_of(made: Any) -> Findings:
             (results.RIVALS, rivals),
             (results.ON_TOP, stacked),
             (GAIN_SOURCES, groups),
+            (results.LABELS, curve),
+            (results.SPLITS, splits),
         )
     }
     both: dict[str, Any] = dict.fromkeys(BENCHMARKS, made)
@@ -149,6 +172,8 @@ def test_every_section_is_there(written: Path) -> None:
         "transfer",
         "ablation",
         "rivals",
+        "labels",
+        "splits",
         "construction",
         "cost",
         "units",
@@ -176,7 +201,7 @@ def test_the_same_findings_give_the_same_bytes(findings: Findings, written: Path
 def test_what_was_not_found_out_has_no_section(findings: Findings) -> None:
     bare = {name: table if name in ("matrix", "cost") else table.clear() for name, table in findings.tables.items()}
     text = page(replace(findings, tables=bare))
-    for section in ("ceilings", "transfer", "ablation", "rivals"):
+    for section in ("ceilings", "transfer", "ablation", "rivals", "labels", "splits"):
         assert f'id="{section}"' not in text and f'href="#{section}"' not in text
     assert "## Rivals" not in results_as_markdown(bare)
     assert "Write-back on top of retrievers" in page(findings)
@@ -194,13 +219,28 @@ def test_the_twins_hold_the_figures(written: Path) -> None:
 
 def test_rivals_are_told_with_their_size_and_cost(findings: Findings, written: Path) -> None:
     markdown = written.with_suffix(".md").read_text(encoding="utf-8")
-    # Of twelve rivals with a p of 0.2 Holm leaves none under 1.
+    # Of all rivals with a p of 0.2 Holm leaves none under 1.
     row = "| query cache, answers | 43.00 | +3.00 | +2.00 to +4.00 | 0.200 | 1.000 | 9 / 4 | −1.00 (−2.00 to 0.00) |"
     assert row + " 80 | 900 | 70 | 0.50 | 40.0 % | never used | 1.5 | – | – | 0 |" in markdown
     assert "| plain | 40.00 | – | – | – | – | – | +2.00 (+1.00 to +3.00) | 80 | 900 | 70 |" in markdown
     assert "| nq | source | yes | 200 | 40.00 | 41.00 | +1.00 |" in markdown
     assert "never used" in written.read_text(encoding="utf-8")
     assert len(all_pictures(findings)["rivals"]) == len(BENCHMARKS)
+
+
+def test_learning_curves_and_splits_are_in_the_page_as_in_its_twin(written: Path) -> None:
+    text, markdown = (written.with_suffix(end).read_text(encoding="utf-8") for end in (".html", ".md"))
+    cells = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr.*?</tr>", text)]
+    told = [re.sub(r"\|+", "|", row) for row in cells]
+    assert "|skerry|weak|2,000|3|40.00|42.00|+2.00|+1.00 to +3.00|0.200|−1.00 to +2.00|50|40|1,234|" in told
+    row = "| skerry | weak | 2,000 | 3 | 40.00 | 42.00 | +2.00 | +1.00 to +3.00 | 0.200 | −1.00 to +2.00 | 50 | 40 |"
+    assert row in markdown
+    for kind, meaning in KIND_MEANINGS.items():
+        assert f"- {kind}: {meaning}." in markdown and f"<dt>{kind}</dt>" in text
+    ours, other = (next(row for row in told if f"|{name}|naive|" in row) for name in (OURS, "no rescue"))
+    assert "|+25.00|" in ours and ours.endswith("|+25.00, +25.00|–|")
+    assert "|+50.00|" in other and "−25.00 (" in other
+    assert any(row.startswith("|mean|write-back|naive|+25.00|") for row in told)
 
 
 def test_pictures_say_what_the_tables_say(findings: Findings) -> None:

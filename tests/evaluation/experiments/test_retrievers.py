@@ -10,6 +10,7 @@ import pytest
 
 from tests.evaluation.experiments.conftest import CORPUS, TEST, TRAIN, World
 from wbrag_pipeline.evaluation.experiments import on_top, retrievers
+from wbrag_pipeline.evaluation.experiments.built_retriever import gated_pairs, scored
 from wbrag_pipeline.evaluation.experiments.key_updates import moved_keys, search_moved
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
 from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS, SEARCHES
@@ -87,7 +88,7 @@ def test_every_retriever_finds_k_passages_that_the_generator_reads_with_the_enco
     test = bench.questions(world.trial, "test")
     for beside in (None, units):
         found = built.find(test, beside)
-        shown = retrievers.scored(bench, world.trial, test, found, beside)
+        shown = scored(bench, world.trial, test, found, beside)
         assert shown.drop("score").equals(found.drop("score"))
         assert shown.filter(pl.col("rank") > world.settings.top_k).is_empty()
         texts = bench.system(world.trial, beside).base.hits_with_text(shown)
@@ -107,7 +108,7 @@ def test_units_on_top_of_every_retriever(world: World) -> None:
 
 def test_keys_of_gated_passages_alone_move(world: World) -> None:
     bench = world.open()
-    pairs = retrievers.gated_pairs(bench, world.trial)
+    pairs = gated_pairs(bench, world.trial)
     assert set(pairs["question"]) <= set(TRAIN) and pairs.height
     gated = bench.gated_docs(world.trial).read().filter("retained")
     assert set(pairs["passage_id"]) == set(gated["passage_id"])

@@ -14,7 +14,7 @@ from tests.evaluation.experiments.conftest import TEST, TRAIN, World
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.evaluation.experiments import drawn_splits, labels
 from wbrag_pipeline.evaluation.experiments.results import LABELS, SPLITS
-from wbrag_pipeline.evaluation.experiments.sampling import Sampling, resplit, sampled, with_labels
+from wbrag_pipeline.evaluation.experiments.sampling import resplit, with_labels
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.statistics import bootstrap_interval, hierarchical_interval, holm
 from wbrag_pipeline.tables import QUESTIONS
@@ -84,14 +84,14 @@ def test_draws_differ() -> None:
 
 
 def test_a_trial_keeps_its_questions_under_other_settings(world: World) -> None:
-    few = replace(world.trial, sampling=Sampling(labels=1))
-    assert few.with_(rescue_depth=0).sampling == few.sampling
     bench = world.open()
+    few = bench.asking(world.trial, with_labels(bench.asked(world.trial).read(), 1, 0))
+    assert few.with_(rescue_depth=0).instead == few.instead
     assert bench.questions(few.with_(rescue_depth=0), "train").height == 1
     assert bench.questions(world.trial, "train").height == len(TRAIN)
-    moved = replace(world.trial, sampling=Sampling(split=1))
+    moved = replace(world.trial, split=1)
     assert bench.questions(moved, "test").height == len(TEST)
-    assert sampled(bench.asked(world.trial).read(), Sampling(split=1)).height == len(TRAIN) + len(TEST)
+    assert resplit(bench.asked(world.trial).read(), 1).height == len(TRAIN) + len(TEST)
 
 
 def test_a_learning_curve(world: World) -> None:
@@ -103,7 +103,7 @@ def test_a_learning_curve(world: World) -> None:
     whole = bench.evaluation(world.trial, bench.published(world.trial))
     assert rows[1]["score_with"] == pytest.approx(100 * whole["score_with"].mean())  # type: ignore[operator]
     assert rows[0]["units"] <= rows[1]["units"] and rows[0]["kept"] <= rows[1]["kept"]
-    assert "| 3 |" in labels_table(pl.DataFrame(rows, schema=LABELS.schema))
+    assert "| compass | gold | 3 |" in labels_table(pl.DataFrame(rows, schema=LABELS.schema))
 
 
 def test_variants_on_drawn_splits(world: World) -> None:

@@ -22,6 +22,7 @@ from wbrag_pipeline.evaluation.experiments import (
     rivals,
     transfer,
 )
+from wbrag_pipeline.evaluation.experiments.label_kinds import pool_of
 from wbrag_pipeline.evaluation.experiments.results import (
     ABLATION,
     COST,
@@ -51,8 +52,8 @@ class Study:
     settings: encoder, K, thresholds, limit and seed of all settings that are tried.
     methods: of the matrix; ``crossed`` are those that exchange their units. The first method is the one whose
         thresholds are moved and whose ceilings are measured.
-    grids: values by setting, for the ablation. label_numbers, draws: numbers of training questions, and how
-        often each is drawn. splits_drawn: how many splits are drawn.
+    grids: values by setting, for the ablation. label_kinds: of ``label_kinds.KIND_MEANINGS``. label_numbers, draws:
+        numbers of training questions, and how often each is drawn. splits_drawn: how many splits are drawn.
     """
 
     settings: Settings
@@ -61,6 +62,7 @@ class Study:
     methods: tuple[str, ...] = PAPER_METHODS
     crossed: tuple[str, ...] = PAPER_METHODS[:2]
     grids: Mapping[str, Sequence[float]] = field(default_factory=lambda: ablation.GRIDS)
+    label_kinds: Sequence[str] = ("gold",)
     label_numbers: Sequence[int] = labels.NUMBERS
     draws: int = labels.DRAWS
     splits_drawn: int = drawn_splits.SPLITS_DRAWN
@@ -190,9 +192,13 @@ def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
         return f"{len(grouped)} groups"
 
     weight = _questions(bench, trial, "test")
-    for name in rivals.RIVAL_MEANINGS:
+    for name in rivals.rivals_for(settings.generator):
         yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
-    for name, units_of in on_top.PAIRS:
+    there = rivals.rivals_for(settings.generator)
+    if left := [name for name in rivals.RIVAL_MEANINGS if name not in there]:
+        said = f"left out, for {settings.generator} writes no text"
+        yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)
+    for name, units_of in on_top.pairs_for(settings.generator):
         label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
         yield Cell(label, weight, lambda name=name, units_of=units_of: one_on_top(name, units_of))  # type: ignore[misc]
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
@@ -203,13 +209,24 @@ def _labels(bench: Workbench, study: Study, settings: Settings, benchmark: str) 
     trial = Trial(benchmark, settings.with_(method=study.methods[0]))
     rows: list[ResultRow] = []
 
-    def one(number: int) -> str:
-        rows.append(labels.curve_point(bench, trial, number, study.draws))
+    def one(kind: str, number: int) -> str:
+        rows.append(labels.curve_point(bench, trial, number, study.draws, kind))
         return _scores(rows[-1])
 
-    for number in labels.numbers_of(study.label_numbers, _questions(bench, trial, "train")):
-        weight = study.draws * (_questions(bench, trial, "test") + number)
-        yield Cell(f"labels {_name(trial)} {number:,}", weight, lambda number=number: one(number))  # type: ignore[misc]
+    def written() -> str:
+        there = pool_of(bench, trial, "synthetic").there
+        numbers = labels.numbers_of(study.label_numbers, there) if there else []
+        return ", ".join([f"{there:,} questions", *(f"{number:,}: {one('synthetic', number)}" for number in numbers)])
+
+    numbers = labels.numbers_of(study.label_numbers, _questions(bench, trial, "train"))
+    weights = {number: study.draws * (_questions(bench, trial, "test") + number) for number in numbers}
+    for kind in study.label_kinds:
+        if kind == "synthetic":  # how many there are is known once they are written
+            yield Cell(f"labels {_name(trial)} {kind}", sum(weights.values()), written)
+            continue
+        for number, weight in weights.items():
+            label = f"labels {_name(trial)} {kind} {number:,}"
+            yield Cell(label, weight, lambda kind=kind, number=number: one(kind, number))  # type: ignore[misc]
     yield _store(settings, benchmark, (LABELS, rows))
 
 

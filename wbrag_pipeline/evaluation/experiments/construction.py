@@ -18,9 +18,9 @@ _COUNTS = {"questions": "trained_on", "kept": "kept", "units": "units"}
 def construction_row(
     utility_scores: pl.DataFrame, gated_docs: pl.DataFrame, knowledge_units: pl.DataFrame
 ) -> dict[str, float | int]:
-    """``construction_figures`` under the names of ``results.MATRIX``, which leaves out the rescued and weak labels."""
+    """``construction_figures`` under the names of ``results.MATRIX``, without the rescued and kinds of labels."""
     figures = construction_figures(utility_scores, gated_docs, knowledge_units)
-    for name in ("rescued", "weak_questions", "weak_taught"):
+    for name in ("rescued", "weak_questions", "weak_taught", "synthetic_questions", "synthetic_taught"):
         del figures[name]
     return {_COUNTS.get(name, name): int(value) if name in _COUNTS else value for name, value in figures.items()}
 

@@ -15,7 +15,6 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.rivals import OURS
-from wbrag_pipeline.evaluation.experiments.sampling import Sampling
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import Floats, hierarchical_interval, summarise
 from wbrag_pipeline.settings import Settings
@@ -43,7 +42,7 @@ def variants_of(settings: Settings) -> dict[str, Settings]:
 
 def split_row(bench: Workbench, trial: Trial, variant: str, split: int) -> dict[str, Any]:
     """Train and evaluate a variant on one drawn split: a row of ``results.SPLITS``."""
-    moved = replace(trial, settings=variants_of(trial.settings)[variant], sampling=Sampling(split))
+    moved = replace(trial, settings=variants_of(trial.settings)[variant], split=split)
     units = bench.published(moved)
     evaluation = bench.evaluation(moved, units).sort("question_id")
     summary = summarise(evaluation, seed=trial.settings.seed)

@@ -16,7 +16,9 @@ from wbrag_pipeline.evaluation.evaluate import ANSWERED, join_sides
 from wbrag_pipeline.evaluation.evidence import UnitView, units_for_page
 from wbrag_pipeline.evaluation.experiments import paper, pictures
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
+from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
+from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.markdown import (
     beyond_chance,
     cost_by_setting,
@@ -27,7 +29,8 @@ from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
-from wbrag_pipeline.evaluation.experiments.rivals import PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.sampling_tables import splits_by_setting
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
 from wbrag_pipeline.settings import Settings
@@ -137,11 +140,13 @@ def page(findings: Findings) -> str:
         for group, several in drawn.items()
     }
     sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
-    sections |= {"ablation": "Thresholds", "rivals": "Rivals"}
+    sections |= {"ablation": "Thresholds", "rivals": "Rivals", "labels": "Labels", "splits": "Splits"}
     sections |= {"construction": "Construction", "cost": "Cost", "units": "Units"}
     there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
     there |= {"rivals": "rivals"}
-    ablation = findings.tables["ablation"]
+    ablation, labels, splits = (findings.tables[name] for name in ("ablation", "labels", "splits"))
+    unknown = {id for id, table in (("labels", labels), ("splits", splits)) if table.is_empty()}
+    unknown |= {id for id, pictured in there.items() if not shown[pictured]}
     return render_page(
         "experiments.html.j2",
         title="Experiments",
@@ -154,7 +159,7 @@ def page(findings: Findings) -> str:
         generators=_names(matrix, "generator"),
         questions=int(matrix.unique("benchmark")["questions"].sum()),
         written=sum(made.height for made in findings.units.values()),
-        contents=[(word, id) for id, word in sections.items() if id not in there or shown[there[id]]],
+        contents=[(word, id) for id, word in sections.items() if id not in unknown],
         pictures=shown,
         ceilings=CEILINGS,
         transferred=transfer_in_words(findings.tables["transfer"]),
@@ -165,6 +170,11 @@ def page(findings: Findings) -> str:
         groups=findings.tables["gain_sources"].to_dicts(),
         groupings=GROUPINGS,
         likeness=likeness,
+        labels=labels.to_dicts(),
+        kinds={kind: KIND_MEANINGS[kind] for kind in _names(labels, "kind")},
+        splits=splits_by_setting(splits),
+        ours=OURS,
+        variants={name: VARIANT_MEANINGS[name] for name in _names(splits, "variant")},
         costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
         made_with=_made_with(matrix),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from wbrag_pipeline.evaluation.experiments.construction import usage_of
+from wbrag_pipeline.evaluation.experiments.label_kinds import pool_of
 from wbrag_pipeline.evaluation.experiments.matrix import who
-from wbrag_pipeline.evaluation.experiments.sampling import Sampling
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import bootstrap_interval, sign_flip_p
 from wbrag_pipeline.generation.ledger import costs
@@ -24,22 +23,19 @@ def numbers_of(wanted: Sequence[int], there: int) -> list[int]:
     return [*sorted({number for number in wanted if 0 < number < there}), there]
 
 
-def curve_point(bench: Workbench, trial: Trial, number: int, draws: int) -> dict[str, Any]:
-    """Train on so many training questions, in several draws: a row of ``results.LABELS``.
+def curve_point(bench: Workbench, trial: Trial, number: int, draws: int, kind: str = "gold") -> dict[str, Any]:
+    """Train on so many questions with labels of a kind, in several draws: a row of ``results.LABELS``.
 
     The gain of a question is its mean over the draws, so the interval is over questions; how far the draws lie apart
-    is told beside it. All training questions are drawn once.
+    is told beside it. All that there are are drawn once. Calls are those of training; making the labels is not counted.
     """
-    there = bench.questions(trial, "train").height
-    drawn = [
-        replace(trial, sampling=Sampling(trial.sampling.split, number if number < there else None, draw))
-        for draw in range(draws if number < there else 1)
-    ]
+    pool = pool_of(bench, trial, kind)
+    drawn = [pool.drawn(bench, number, draw) for draw in range(draws if number < pool.there else 1)]
     sides, kept, units, calls = [], [], [], []
     spent_by = trial.settings.layout.completions
     for one in drawn:
         published = bench.published(one)
-        sides.append(bench.evaluation(one, published).select("score_without", "score_with"))
+        sides.append(bench.evaluation(trial, published).select("score_without", "score_with"))
         kept.append(bench.gated_docs(one).read()["question_id"].n_unique())
         units.append(published.height)
         made = (bench.retrievals(one), bench.utility_scores(one), bench.passage_scores(one), bench.units(one))
@@ -50,6 +46,7 @@ def curve_point(bench: Workbench, trial: Trial, number: int, draws: int) -> dict
     low, high = bootstrap_interval(each, seed=trial.settings.seed)
     return {
         **who(trial),
+        "kind": kind,
         "labels": number,
         "draws": len(drawn),
         "score_without": 100 * plain,

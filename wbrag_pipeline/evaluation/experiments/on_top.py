@@ -8,21 +8,23 @@ from wbrag_pipeline.evaluation.evaluate import join_sides
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.retrievers import (
     ENCODER_ALONE,
-    RETRIEVER_MEANINGS,
     SEARCHES,
     answered_by,
     build_retriever,
+    retrievers_for,
 )
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import summarise
 
-# Retriever and the one that its units were trained with: the dense one's units everywhere, then the units of those that
-# need no training questions themselves.
-PAIRS = (
-    *((name, ENCODER_ALONE) for name in RETRIEVER_MEANINGS),
-    *((name, name) for name in SEARCHES if name != ENCODER_ALONE),
-)
+
+def pairs_for(generator: str) -> list[tuple[str, str]]:
+    """Retriever and the one that its units were trained with: the dense one's everywhere, then a retriever's own.
+
+    Only those that need no training questions themselves can train with their own.
+    """
+    trained_with = [name for name in SEARCHES if name != ENCODER_ALONE]
+    return [*((name, ENCODER_ALONE) for name in retrievers_for(generator)), *((name, name) for name in trained_with)]
 
 
 def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODER_ALONE) -> dict[str, Any]:

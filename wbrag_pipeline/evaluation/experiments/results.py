@@ -173,13 +173,14 @@ ON_TOP = Table(
     ("generator", "encoder", "benchmark", "method", "retriever", "units_of"),
 )
 
-# The gain by the number of training questions. Scores and gain are means over the draws, with the interval over
-# questions; `lowest` and `highest` are single draws. kept, units, calls: means.
+# The gain by the number of training questions and the kind of their labels, see label_kinds. Scores and gain are means
+# over the draws, with the interval over questions; `lowest` and `highest` are single draws. kept, units, calls: means.
 LABELS = Table(
     "labels",
     pl.Schema(
         {
             **_WHO,
+            "kind": pl.String(),
             "labels": pl.Int64(),
             "draws": pl.Int64(),
             **{name: kind for name, kind in _GAIN.items() if name not in ("helped", "hurt")},
@@ -190,7 +191,7 @@ LABELS = Table(
             "calls": pl.Float64(),
         }
     ),
-    ("generator", "encoder", "benchmark", "method", "labels"),
+    ("generator", "encoder", "benchmark", "method", "kind", "labels"),
 )
 
 # Variants of the settings on several splits, see drawn_splits.VARIANT_MEANINGS. `differences`: what each test question

@@ -1,25 +1,32 @@
 """Retrievers beside the one that a knowledge base has: rivals by themselves, and what write-back is put on top of.
 
-Each finds the passages of a question in the corpus, or in the corpus and units. The generator is then shown these
-passages with the present encoder's score of each, whatever chose them: the embedded reader weighs passages by score,
-and scores of different retrievers do not compare.
+Each finds the passages of a question in the corpus, or in the corpus and units.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
+from wbrag_pipeline.evaluation.experiments.built_retriever import (
+    BuiltRetriever,
+    Find,
+    gated_by,
+    gated_pairs,
+    megabytes,
+    scored,
+)
 from wbrag_pipeline.evaluation.experiments.key_updates import STEPS, moved_keys, search_moved
 from wbrag_pipeline.evaluation.experiments.query_adapter import adapted, trained_adapter
 from wbrag_pipeline.evaluation.experiments.query_cache import hold_out
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.experiments.written_keys import doc2query, hype
+from wbrag_pipeline.generation.engines import writes_text
 from wbrag_pipeline.rag.searching import passages_by_query
 from wbrag_pipeline.retrieval.knowledge_base import HITS
 from wbrag_pipeline.retrieval.lexical_index import lexical_index_of
@@ -40,34 +47,19 @@ RETRIEVER_MEANINGS = {
     "query adapter": "a matrix for the questions' vectors, trained on the gated pairs with "
     "MultipleNegativesRankingLoss; the encoder's weights and the passages' vectors stay",
     "updated keys": "gated passages found by their vectors moved towards the questions whose answers they carried",
+    "HyPE": "passages found by the vectors of questions, too, that the generator wrote about them",
+    "doc2query--": "BM25 over passages with the questions that the generator wrote about them and answered from them",
 }
 # Those that are a value of the setting ``search``.
 SEARCHES = {ENCODER_ALONE: DENSE, "BM25": BM25, "hybrid": HYBRID}
-_NEAR_DEPTH = 100  # how deep scores are taken from a search, before passages are encoded again
-
+WRITTEN = ("HyPE", "doc2query--")  # what only a generator can build that writes
 # Hits of a reranker in their new order; the score is the relevance.
 RERANKED = Table("reranked", HITS, ("query", "origin", "passage_id"))
 
-# SPLIT and KNOWLEDGE_UNITS, or None, to HITS: the top K of each question.
-Find = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
 
-
-@dataclass(frozen=True)
-class BuiltRetriever:
-    """A retriever that was built.
-
-    find: its own scores; see ``answered_by`` for what a generator is shown.
-    megabytes: what it keeps beside the corpus' dense index. train_seconds: what indexing words or training a matrix
-    took. made: the tables whose making asked the generator. chosen: what held-out questions chose, if anything.
-    calls_a_question: of the generator, to find a question's passages.
-    """
-
-    find: Find
-    megabytes: float = 0.0
-    train_seconds: float | None = None
-    made: tuple[Artifact, ...] = ()
-    chosen: float | None = None
-    calls_a_question: int = 0
+def retrievers_for(generator: str) -> list[str]:
+    """The retrievers that can be built with the generator of that setting."""
+    return [name for name in RETRIEVER_MEANINGS if name not in WRITTEN or writes_text(generator)]
 
 
 def build_retriever(bench: Workbench, trial: Trial, name: str) -> BuiltRetriever:
@@ -166,42 +158,12 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], BuiltRetriever]] = {
     "generator as reranker": _reranker,
     "query adapter": _adapter,
     "updated keys": _updated_keys,
+    "HyPE": hype,
+    "doc2query--": doc2query,
 }
 
-_KEY = ["query", "origin", "passage_id"]
-
-
-def scored(
-    bench: Workbench, trial: Trial, asked: pl.DataFrame, hits: pl.DataFrame, units: pl.DataFrame | None = None
-) -> pl.DataFrame:
-    """HITS with the present encoder's score of each passage or unit for its question, in the order they have."""
-    if hits.is_empty():
-        return hits
-    system, encoder, questions = bench.system(trial, units), bench.encoder(trial.settings), asked["question"].to_list()
-    near = system.retrieve(questions, top_k=_NEAR_DEPTH).select(*_KEY, pl.col("score").alias("known"))
-    rows = hits.drop("score").join(near, on=_KEY, how="left", maintain_order="left")
-    far = system.base.hits_with_text(rows.filter(pl.col("known").is_null()).drop("known"))
-    queries = encoder.encode_queries([questions[query] for query in far["query"]])
-    passages = encoder.encode_passages(far["title"].to_list(), far["text"].to_list())
-    told = far.select(_KEY).with_columns(pl.Series("told", (queries * passages).sum(axis=1), pl.Float32))
-    rows = rows.join(told, on=_KEY, how="left", maintain_order="left")
-    return rows.with_columns(score=pl.coalesce("known", "told")).select(HITS.names()).cast(HITS)
-
-
-def gated_pairs(bench: Workbench, trial: Trial) -> pl.DataFrame:
-    """question_id, question and passage_id of every passage that the gates retained for a training question."""
-    retained = bench.gated_docs(trial).read().filter("retained").sort("question_id", "rank")
-    return retained.select("question_id", "question", "passage_id")
-
-
-def gated_by(bench: Workbench, trial: Trial) -> tuple[Artifact, ...]:
-    """The tables that the gates' decisions took."""
-    return bench.retrievals(trial), bench.utility_scores(trial), bench.passage_scores(trial)
-
-
-def megabytes(bench: Workbench, trial: Trial, vectors: int) -> float:
-    """Size of so many vectors of the trial's encoder."""
-    return vectors * bench.encoder(trial.settings).dimension * 4 / 1e6
+# Those that are a value of the setting ``search``.
+SEARCHES = {ENCODER_ALONE: DENSE, "BM25": BM25, "hybrid": HYBRID}
 
 
 def _find_moved(

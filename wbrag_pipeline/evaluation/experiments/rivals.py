@@ -17,6 +17,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.evaluation.evaluate import join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
+from wbrag_pipeline.evaluation.experiments.built_retriever import gated_by, megabytes, scored
 from wbrag_pipeline.evaluation.experiments.construction import usage_of
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.query_cache import (
@@ -32,9 +33,7 @@ from wbrag_pipeline.evaluation.experiments.retrievers import (
     RETRIEVER_MEANINGS,
     answered_by,
     build_retriever,
-    gated_by,
-    megabytes,
-    scored,
+    retrievers_for,
 )
 from wbrag_pipeline.evaluation.experiments.rival_entries import (
     JoinsPassages,
@@ -43,6 +42,7 @@ from wbrag_pipeline.evaluation.experiments.rival_entries import (
     random_passages,
 )
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
+from wbrag_pipeline.evaluation.experiments.unit_keys import KeyedUnits, units_as_keys, units_with_two_keys
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.generation.ledger import costs
 from wbrag_pipeline.training.distillation import WritesUnits, distil
@@ -58,6 +58,9 @@ RIVAL_MEANINGS = {
     "query cache, passages": "the gated passages of the most alike kept question in front of the plain ones, where it "
     "is alike enough",
     "gated passages": "the gated passages of each kept question, joined and not distilled, in the second index",
+    "units as keys": "from small to big: a unit's vector finds the passages that it was made of, which are read in its "
+    "place",
+    "units with two keys": "units, found by their own vectors and by those of the questions that they were written for",
     "random sentences": "as many entries as there are units, each about as long, of sentences from anywhere in the "
     "corpus",
     "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
@@ -121,6 +124,12 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
     }
 
 
+def rivals_for(generator: str) -> list[str]:
+    """The rivals that can be built with the generator of that setting."""
+    there = retrievers_for(generator)
+    return [name for name in RIVAL_MEANINGS if name not in RETRIEVER_MEANINGS or name in there]
+
+
 def build(bench: Workbench, trial: Trial, name: str) -> Rival:
     """The rival of that name, of RIVAL_MEANINGS, from everything but the test questions."""
     return _BUILDERS[name](bench, trial)
@@ -144,6 +153,8 @@ def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
     return Rival(
         lambda asked: answered_by(bench, trial, name, built.find, asked).read(),
         lambda asked: built.find(asked, None),
+        entries=built.entries,
+        tokens=built.tokens,
         megabytes=built.megabytes,
         made=built.made,
         threshold=built.chosen,
@@ -224,6 +235,18 @@ def _gated_passages(bench: Workbench, trial: Trial) -> Rival:
     return _second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), gated_by(bench, trial))
 
 
+def _units_with_keys(bench: Workbench, trial: Trial, *, keyed: Callable[[Workbench, Trial], KeyedUnits]) -> Rival:
+    built, units = keyed(bench, trial), bench.published(trial)
+
+    def answer(asked: pl.DataFrame) -> pl.DataFrame:
+        hits = scored(bench, trial, asked, built.find(asked), built.read)
+        return bench.answered(trial, asked, units=built.read, hits=hits).read()
+
+    made = (*gated_by(bench, trial), bench.units(trial), bench.curated(trial))
+    tokens, size = int(units["unit_tokens"].sum()), megabytes(bench, trial, built.vectors)
+    return Rival(answer, built.find, units.height, tokens, size, made)
+
+
 def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
     units = bench.published(trial).sort("unit_id")
     words = dict(units.select("question", pl.col("text").str.split(" ").list.len()).iter_rows())
@@ -253,6 +276,8 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
     "query cache, answers": _cached_answers,
     "query cache, passages": _cached_passages,
     "gated passages": _gated_passages,
+    "units as keys": partial(_units_with_keys, keyed=units_as_keys),
+    "units with two keys": partial(_units_with_keys, keyed=units_with_two_keys),
     "random sentences": _random_sentences,
     "random kept sets": _random_kept_sets,
     **{name: partial(_retriever, name=name) for name in RETRIEVER_MEANINGS if name != ENCODER_ALONE},

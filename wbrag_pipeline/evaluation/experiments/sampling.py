@@ -1,4 +1,4 @@
-"""Which questions of a benchmark train and which test: as its files say, another split, or fewer training questions.
+"""Which questions of a benchmark train and which test: another split than its files have, or fewer training questions.
 
 Questions of one wording are never parted, so no training question is a test question in other letters. Only questions
 with gold answers change their part.
@@ -6,36 +6,14 @@ with gold answers change their part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import GOLD, QUESTIONS
 
-
-@dataclass(frozen=True)
-class Sampling:
-    """split: 0 for the files' split, n for the n-th drawn one. labels: training questions, all when None.
-
-    draw: which training questions; of one draw, fewer are always among more.
-    """
-
-    split: int = 0
-    labels: int | None = None
-    draw: int = 0
-
-
-AS_GIVEN = Sampling()
 # The validation part is from the file of the training questions.
 _NAMED = pl.col("split").replace("validation", "train") + ":" + pl.col("question_id")
-
-
-def sampled(questions: pl.DataFrame, sampling: Sampling) -> pl.DataFrame:
-    """QUESTIONS in other parts, or with fewer training questions."""
-    frame = resplit(questions, sampling.split) if sampling.split else questions
-    return frame if sampling.labels is None else with_labels(frame, sampling.labels, sampling.draw)
 
 
 def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
@@ -58,9 +36,12 @@ def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
     return QUESTIONS.check(pl.concat([moved.select(list(QUESTIONS.schema)), stays]))
 
 
-def with_labels(questions: pl.DataFrame, labels: int, draw: int) -> pl.DataFrame:
-    """QUESTIONS whose training part has at most about so many gold questions, and no others."""
-    train = _in_order(questions.filter((pl.col("split") == "train") & (pl.col("label") == GOLD)), f"labels {draw}")
+def with_labels(questions: pl.DataFrame, labels: int, draw: int, label: str = GOLD) -> pl.DataFrame:
+    """QUESTIONS whose training part has at most about so many questions with that label, and no others.
+
+    Of one draw, fewer are always among more.
+    """
+    train = _in_order(questions.filter((pl.col("split") == "train") & (pl.col("label") == label)), f"labels {draw}")
     taken = train.filter(pl.col("place") < labels).select(list(QUESTIONS.schema))
     return QUESTIONS.check(pl.concat([taken, questions.filter(pl.col("split") != "train")]))
 

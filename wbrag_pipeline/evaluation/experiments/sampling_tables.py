@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS, over_splits
+from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.rivals import OURS
 from wbrag_pipeline.evaluation.experiments.table_cells import Columns, MarkdownRow, interval, meanings, rows_table
 from wbrag_pipeline.evaluation.formatting import markdown_table, p_value, signed
 
 
 def labels_table(table: pl.DataFrame) -> str:
-    """A line a number of training questions."""
+    """A line a kind of label and number of training questions."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
+        "labels": lambda row: row["kind"],
         "training questions": lambda row: f"{row['labels']:,}",
         "draws": lambda row: f"{row['draws']}",
         "without": lambda row: f"{row['score_without']:.2f}",
@@ -26,24 +30,29 @@ def labels_table(table: pl.DataFrame) -> str:
         "units": lambda row: f"{row['units']:,.0f}",
         "calls": lambda row: f"{row['calls']:,.0f}",
     }
-    return f"## Gain by the number of training questions\n\n{rows_table(table, columns)}"
+    told = meanings({kind: KIND_MEANINGS[kind] for kind in table["kind"].unique(maintain_order=True)})
+    return f"## Gain by the number of training questions\n\n{rows_table(table, columns)}\n\n{told}"
 
 
 def splits_table(table: pl.DataFrame) -> str:
     """A line a benchmark and variant, and the mean over benchmarks."""
     parts = ["## Several splits"]
-    for (generator, method), part in table.partition_by(
-        ["generator", "method"], as_dict=True, maintain_order=True
-    ).items():
+    for generator, method, over in splits_by_setting(table):
         head = ["benchmark", "variant", "gain", "95 % interval", "split by split", "write-back is ahead by"]
         rows = [
             [row["benchmark"], row["variant"], signed(row["gain"]), _between(row, "gain"), _each(row), _behind(row)]
-            for row in over_splits(part)
+            for row in over
         ]
         parts += [f"{method}, {generator}.", markdown_table(head, rows)]
     return "\n\n".join(
         [*parts, meanings({name: VARIANT_MEANINGS[name] for name in table["variant"].unique(maintain_order=True)})]
     )
+
+
+def splits_by_setting(table: pl.DataFrame) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """SPLITS to (generator, method, rows of ``over_splits``)."""
+    parts = table.partition_by(["generator", "method"], as_dict=True, maintain_order=True)
+    return [(generator, method, over_splits(part)) for (generator, method), part in parts.items()]
 
 
 def _each(row: MarkdownRow) -> str:

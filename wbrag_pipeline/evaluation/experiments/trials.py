@@ -21,7 +21,7 @@ from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
-from wbrag_pipeline.evaluation.experiments.sampling import AS_GIVEN, Sampling, sampled
+from wbrag_pipeline.evaluation.experiments.sampling import resplit
 from wbrag_pipeline.generation.generator import Generator, Passage
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import plugin_fingerprint
@@ -45,11 +45,16 @@ Make = Callable[[StageContext], Made]
 
 @dataclass(frozen=True)
 class Trial:
-    """A benchmark under some settings; ``sampling`` says which of its questions train and test."""
+    """A benchmark under some settings.
+
+    split: 0 for the parts that its files have, n for the n-th drawn ones. instead: QUESTIONS that are asked in the
+    place of all these, see ``Workbench.asking``.
+    """
 
     benchmark: str
     settings: Settings
-    sampling: Sampling = AS_GIVEN
+    split: int = 0
+    instead: Artifact | None = None
 
     def with_(self, **change: Any) -> Trial:
         """The same questions under other settings."""
@@ -71,7 +76,7 @@ class Workbench:
     load_encoder: Callable[[Settings], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str, Sampling], Artifact] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, int], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
     _words: dict[str, LexicalIndex] = field(default_factory=dict)
@@ -83,15 +88,20 @@ class Workbench:
 
     def asked(self, trial: Trial) -> Artifact:
         """QUESTIONS, read from the benchmark's files once in a workbench's life."""
-        where = (trial.benchmark, _own(trial, "questions"), trial.sampling)
+        if trial.instead is not None:
+            return trial.instead
+        where = (trial.benchmark, _own(trial, "questions"), trial.split)
         if where not in self._questions:
-            if trial.sampling == AS_GIVEN:
-                made = stages.questions(self.context(trial))
+            if trial.split:
+                asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split)
             else:
-                made = Made(sampled(self.asked(replace(trial, sampling=AS_GIVEN)).read(), trial.sampling))
-            fingerprint = sha256_of_text(made.table.write_json())
-            self._questions[where] = self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: made)
+                asked = stages.questions(self.context(trial)).table
+            self._questions[where] = self._asked(trial, asked)
         return self._questions[where]
+
+    def asking(self, trial: Trial, questions: pl.DataFrame) -> Trial:
+        """The trial with these QUESTIONS in the place of its benchmark's."""
+        return replace(trial, instead=self._asked(trial, questions))
 
     def retrievals(self, trial: Trial) -> Artifact:
         """RETRIEVALS of the training questions."""
@@ -283,6 +293,10 @@ class Workbench:
     def _keep(self, trial: Trial, stage: str, kind: tables.Table, parts: tuple[str, ...], make: Make) -> Artifact:
         context = replace(self.context(trial), account=ACCOUNT)
         return self.cache.table(stage, kind, parts, lambda key: make(replace(context, run=key)))
+
+    def _asked(self, trial: Trial, questions: pl.DataFrame) -> Artifact:
+        fingerprint = sha256_of_text(questions.write_json())
+        return self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: Made(questions))
 
     # What decides a table, as text for its key.
 
