@@ -77,7 +77,7 @@ def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple
     everybodys = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() == 0)
     names = [
         build_release(
-            _units(everybodys[start::20]),
+            units_that_say(everybodys[start::20]),
             encoder,
             settings.releases(BENCHMARK),
             {"settings": settings.record()},
@@ -89,7 +89,7 @@ def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple
     return settings, questions, new_token(settings.layout.access_tokens, ["hr"], "perf"), names
 
 
-def _units(passages: pl.DataFrame) -> pl.DataFrame:
+def units_that_say(passages: pl.DataFrame) -> pl.DataFrame:
     """Units that say what one passage each says: they stand, whatever is done to other passages."""
     made = passages.select(
         unit_id="u_" + pl.col("content_hash").str.head(16),
