@@ -8,7 +8,7 @@ from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.generation.engines import check_generator, deployed_generator
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.settings import DEFAULT_GENERATOR, Settings
 from wbrag_pipeline.store_address import parse_store
@@ -31,6 +31,6 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
             refuse_own_vectors(settings.method)
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
-    encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))
+    encoder, store = deployed_encoder(settings), backend_at(parse_store(settings.store))
     store.kind_of(settings.index, 0, encoder.dimension)
     store.check()
