@@ -26,7 +26,7 @@ class FlashRag:
 
     def __init__(self, model: str, folder: str) -> None:
         self._model, self._folder = model, Path(folder)
-        self._retriever: Any = None
+        self.retriever: Any = None
 
     def build(self, corpus: str, batch: int, vectors: list[str]) -> None:
         """Index a corpus. vectors: those of earlier builds, in order; then nothing is encoded."""
@@ -61,7 +61,7 @@ class FlashRag:
 
         place = self._folder / Path(corpus).stem
         # ``instruction``: with None it looks for the language of each question, which no instruction depends on here.
-        self._retriever = DenseRetriever(
+        self.retriever = DenseRetriever(
             {
                 "retrieval_method": "minilm",
                 "retrieval_topk": 10,
@@ -88,13 +88,13 @@ class FlashRag:
         found = []
         for question in questions:
             begin = time.perf_counter()
-            shown = self._retriever.search(question, num=top_k)
+            shown = self.retriever.search(question, num=top_k)
             found.append(([row["id"] for row in shown], time.perf_counter() - begin))
         return found
 
     def batch(self, questions: list[str], top_k: int) -> list[list[str]]:
         """Search them in one call: the ids that were found."""
-        return [[row["id"] for row in shown] for shown in self._retriever.batch_search(questions, num=top_k)]
+        return [[row["id"] for row in shown] for shown in self.retriever.batch_search(questions, num=top_k)]
 
     def _vectors(self, corpus: str) -> Path:
         return self._folder / Path(corpus).stem / "emb_minilm.memmap"
