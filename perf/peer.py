@@ -75,9 +75,7 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
 
 def spread(ratios: Sequence[float]) -> str:
