@@ -6,8 +6,9 @@ closed to who asked. With ``--store pgvector`` a Postgres is started, the vector
 on the way; what fails while it is away is counted by itself.
 
 Printed are requests a second, the time of the middle one and of the slowest hundredth, failures, what was shown to
-the wrong reader, and the server's memory at the start and at the end. Beside that, in the same run, a bare loop of the
-encoder and FAISS.
+the wrong reader, the CPU time of the server, and its memory at the start and at the end. Beside that, in the same run,
+a bare loop of the encoder and FAISS, and, with ``--flashrag FOLDER [--python INTERPRETER]``, FlashRAG's retriever
+behind a server (``perf.flashrag_server``), which gets the same questions in turns with ours: no labels, no releases.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -22,18 +24,21 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import polars as pl
 
+from perf.peer import ROOT, write_part
 from perf.serve import BENCHMARK, TOP_K, figures, looped
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
+from wbrag_pipeline.minilm import model_dir
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.retrieval.encoder import load_encoder
@@ -58,6 +63,9 @@ class Load:
     too_few: int = 0
     promoted: int = 0
     away_until: float = 0.0
+    seconds: float = 0.0
+    cpu: float = 0.0
+    memory: list[float] = field(default_factory=list)
 
 
 def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple[Settings, list[str], str, list[str]]:
@@ -77,7 +85,7 @@ def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple
     everybodys = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() == 0)
     names = [
         build_release(
-            _units(everybodys[start::20]),
+            units_that_say(everybodys[start::20]),
             encoder,
             settings.releases(BENCHMARK),
             {"settings": settings.record()},
@@ -89,7 +97,7 @@ def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple
     return settings, questions, new_token(settings.layout.access_tokens, ["hr"], "perf"), names
 
 
-def _units(passages: pl.DataFrame) -> pl.DataFrame:
+def units_that_say(passages: pl.DataFrame) -> pl.DataFrame:
     """Units that say what one passage each says: they stand, whatever is done to other passages."""
     made = passages.select(
         unit_id="u_" + pl.col("content_hash").str.head(16),
@@ -173,6 +181,57 @@ def resident(process: int) -> float:
     return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
 
+def cpu_seconds(process: int) -> float:
+    """CPU time that a process has had."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Served:
+    """A server that is up."""
+
+    address: str
+    process: int
+
+    def asked(self, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
+        """Have the clients ask so many, and count time, CPU time and memory too."""
+        begin, cpu = time.perf_counter(), cpu_seconds(self.process)
+        load.memory = load.memory or [resident(self.process)]
+        asyncio.run(loaded(self.address, questions, token, queries, connections, load))
+        load.seconds += time.perf_counter() - begin
+        load.cpu += cpu_seconds(self.process) - cpu
+        load.memory.append(resident(self.process))
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], environment: dict[str, str] | None = None, log: IO[bytes] | None = None
+) -> Iterator[Served]:
+    """A server that prints ``serving ADDRESS`` when it is up, until the block ends."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT) as server:
+        try:
+            assert server.stdout is not None
+            address = next(line for line in server.stdout if line.startswith("serving")).split()[-1]
+            yield Served(address, server.pid)
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def flashrag_serving(package: Path, python: str, passages: pl.DataFrame, folder: Path) -> Iterator[Served]:
+    """FlashRAG's retriever over these passages."""
+    folder.mkdir()
+    corpus = write_part(passages, folder / "corpus.jsonl")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, package.absolute())))}
+    environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(folder / "cache"), "PYTHONWARNINGS": "ignore"}
+    with (
+        (folder / "log").open("wb") as log,
+        serving([python, "-m", "perf.flashrag_server", corpus, str(model_dir()), str(folder)], environment, log) as up,
+    ):
+        yield up
+
+
 @contextmanager
 def stored(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     """The setting ``store``, and what restarts it."""
@@ -201,13 +260,16 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--swap", type=float, default=5.0, help="seconds from one promotion to the next")
     parser.add_argument("--store", choices=("faiss", "lancedb", "pgvector"), default="faiss")
+    parser.add_argument("--parts", type=int, default=3, help="turns in which the queries are asked")
+    parser.add_argument("--flashrag", type=Path, help="folder that holds FlashRAG's package, to measure it beside")
+    parser.add_argument("--python", default=sys.executable, help="an interpreter that has what FlashRAG imports")
     options = parser.parse_args()
-    encoder, load = load_encoder(), Load()
+    encoder, load, theirs = load_encoder(), Load(), Load()
     with tempfile.TemporaryDirectory() as temporary, stored(options.store, Path(temporary)) as (store, restart):
         settings, questions, token, names = prepared(Path(temporary), options.passages, store, encoder)
-        closed = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() > 0)
-        load.closed = frozenset(closed["passage_id"])
-        print(bare_loop(settings, questions, encoder))
+        passages = tables.PASSAGES.load(settings, BENCHMARK)
+        load.closed = frozenset(passages.filter(pl.col("labels").list.len() > 0)["passage_id"])
+        print(bare_loop(passages, questions, encoder))
 
         def swap() -> None:
             load.promoted += 1
@@ -215,37 +277,48 @@ def main() -> None:
 
         command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
         command += ["--store", store, "--port", "0", "--no-log-requests"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                address = next(line for line in server.stdout if line.startswith("serving")).split()[-1]
-                asyncio.run(loaded(address, questions, token, options.connections * 8, options.connections, Load()))
-                first, begin = resident(server.pid), time.perf_counter()
+        peer = (
+            flashrag_serving(options.flashrag, options.python, passages, Path(temporary) / "flashrag")
+            if options.flashrag
+            else nullcontext()
+        )
+        with serving(command) as ours, peer as other:
+            servers = [(ours, load), *([(other, theirs)] if other else [])]
+            for server, _ in servers:  # what is loaded late
+                server.asked(questions, token, options.connections * 8, options.connections, Load())
+            for part in range(options.parts):
+                if part in (1, 2) and options.store == "pgvector":
+                    load.away_until = time.monotonic() + _SECONDS_AWAY
+                    threading.Thread(target=restart, daemon=True).start()
                 with repeated(swap, options.swap):
-                    for part in range(3 if options.store == "pgvector" else 1):
-                        if part:
-                            load.away_until = time.monotonic() + _SECONDS_AWAY
-                            threading.Thread(target=restart, daemon=True).start()
-                        share = options.queries // (3 if options.store == "pgvector" else 1)
-                        asyncio.run(loaded(address, questions, token, share, options.connections, load))
-                seconds, last = time.perf_counter() - begin, resident(server.pid)
-            finally:
-                server.terminate()
-    told = f"/retrieve, {options.connections} connections"
-    print(figures(told, load.times, seconds, load.failed.total()))
-    print(f"  {len(load.times):,} requests in {seconds:.0f} s; {load.promoted} promotions on the way")
-    print(
-        f"  failed: {dict(load.failed) or 'none'}; while the store was away: {dict(load.failed_while_away) or 'none'}"
-    )
-    print(f"  shown to the wrong reader: {load.wrong_reader}; answers with fewer than {TOP_K} passages: {load.too_few}")
-    print(f"  the server's memory: {first:.0f} MiB, then {last:.0f} MiB")
+                    ours.asked(questions, token, options.queries // options.parts, options.connections, load)
+                if other:
+                    other.asked(questions, token, options.queries // options.parts, options.connections, theirs)
+    told(f"/retrieve, {options.connections} connections", load)
+    print(f"  {load.promoted} promotions on the way; shown to the wrong reader: {load.wrong_reader}")
+    if options.flashrag:
+        told(f"FlashRAG, {options.connections} connections", theirs)
+        print(f"  CPU-seconds of the servers a query, FlashRAG ÷ ours: {theirs.cpu / load.cpu:.2f}")
     if load.failed or load.wrong_reader or load.too_few:
         raise SystemExit(1)
 
 
-def bare_loop(settings: Settings, questions: list[str], encoder: Encoder) -> str:
+def told(name: str, load: Load) -> None:
+    """Print what the clients of one server saw."""
+    count = len(load.times)
+    print(figures(name, load.times, load.seconds, load.failed.total()))
+    print(
+        f"  {count:,} requests in {load.seconds:.0f} s, {1000 * load.cpu / count:.1f} ms of the server's CPU time each"
+    )
+    print(
+        f"  failed: {dict(load.failed) or 'none'}; while the store was away: {dict(load.failed_while_away) or 'none'}"
+    )
+    print(f"  answers with fewer than {TOP_K} passages: {load.too_few}")
+    print(f"  the server's memory: {load.memory[0]:.0f} MiB, then {', '.join(f'{mib:.0f}' for mib in load.memory[1:])}")
+
+
+def bare_loop(passages: pl.DataFrame, questions: list[str], encoder: Encoder) -> str:
     """The encoder and FAISS in one loop, over the same passages."""
-    passages = tables.PASSAGES.load(settings, BENCHMARK)
     index = load_faiss().IndexFlatIP(encoder.dimension)
     index.add(encoder.encode_passages(passages["title"].to_list(), passages["text"].to_list()))
 

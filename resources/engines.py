@@ -7,17 +7,17 @@ import dagster as dg
 
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 
 
 class EncoderResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The sentence encoder, on a GPU where there is one."""
+    """The sentence encoder: on a GPU where there is one, or over the cluster that the settings name."""
 
     def load(self, settings: Settings) -> Encoder:
         """The encoder that the deployment names."""
-        return load_encoder(settings.encoder)
+        return deployed_encoder(settings)
 
 
 class GeneratorResource(dg.ConfigurableResource):  # type: ignore[type-arg]

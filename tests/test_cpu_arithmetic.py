@@ -72,6 +72,12 @@ def test_results_come_in_order_and_are_counted() -> None:
     assert map_on_cores(work, []) == []
 
 
+def test_a_single_item_waits_for_no_thread() -> None:
+    told: list[int] = []
+    assert map_on_cores(lambda _: threading.current_thread(), ["a question"], told.append) == [threading.main_thread()]
+    assert told == [1]
+
+
 def test_a_failure_ends_the_call_and_the_rest_is_not_computed() -> None:
     done = []
 

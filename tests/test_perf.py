@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import backfill, curation, encode, generate, load, read, refresh, scale, serve
+from perf import backfill, curation, encode, generate, load, peer, read, refresh, scale, serve
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -131,6 +131,45 @@ def test_load(run: Run) -> None:
     assert (
         "failed: none" in shown and "shown to the wrong reader: 0" in shown and not re.search(r" 0 promotions", shown)
     )
+
+
+# What of FlashRAG is called, over random vectors.
+FLASHRAG = """
+import json
+import numpy as np
+class Index_Builder:
+    def __init__(self, corpus_path, save_dir, embedding_path, save_embedding, **_):
+        self.rows = len(open(corpus_path, encoding="utf-8").readlines())
+        self.folder, self.known = save_dir, embedding_path
+    def build_index(self):
+        if self.known is None:
+            np.zeros((self.rows, 4), dtype=np.float32).tofile(f"{self.folder}/emb_minilm.memmap")
+        else:
+            assert np.fromfile(self.known, dtype=np.float32).size == self.rows * 4
+        open(f"{self.folder}/minilm_Flat.index", "w").close()
+class DenseRetriever:
+    def __init__(self, config):
+        open(config["index_path"]).close()
+        self.corpus = [json.loads(line) for line in open(config["corpus_path"], encoding="utf-8")]
+    def search(self, question, num):
+        return self.corpus[:num]
+    def batch_search(self, questions, num):
+        return [self.corpus[:num] for _ in questions]
+"""
+
+
+@pytest.mark.slow
+def test_peer(run: Run, tmp_path: Path) -> None:
+    (package := tmp_path / "flashrag" / "retriever").mkdir(parents=True)
+    (package / "__init__.py").write_text("from flashrag.retriever.index_builder import DenseRetriever\n")
+    (package / "index_builder.py").write_text(FLASHRAG)
+    shown = run(peer, "--flashrag", tmp_path, "--passages", 40, "--parts", 2, "--rounds", 1)
+    for name in ("indexing, ours", "indexing, FlashRAG"):
+        assert re.search(rf"{name}{NUMBER} passages a CPU-second", shown)
+    for name in ("single, ours", "single, ours, two indexes", "single, FlashRAG"):
+        assert re.search(rf"{name}{NUMBER} queries a CPU-second.*p50{NUMBER} ms", shown)
+    assert re.search(rf"batch: two indexes ÷ one{NUMBER} ", shown)
+    assert re.search(r"same top 10: \d+\.\d\d % of the passages, over 256 questions", shown)
 
 
 @pytest.mark.slow

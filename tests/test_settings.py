@@ -39,9 +39,10 @@ CHANGES_NO_TABLE = {
     "webserver": "it says who is told of new entries of the registry",
     "refresh_cron": "it says when a refresh runs, not what it does",
     "owners": "they are shown, and decide nothing",
+    "workers": "vectors are the same bytes wherever they are computed",
 }
 # A release tells how it was made, not where, nor what it might have cost.
-NOT_RECORDED = ("home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners")
+NOT_RECORDED = ("home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners", "workers")
 # Texts of any wording are taken; a method is looked up where it is used.
 TAKES_ANYTHING = ("home", "prices", "encoder", "generator", "engine_arguments", "method", "private", "index")
 # Dagster reads these when it loads the code location.
@@ -66,6 +67,7 @@ def another_value(setting: Setting) -> Any:
         "index": "flat",
         "search": "hybrid",
         "remote": "s3://bucket/knowledge",
+        "workers": "ray:10.0.0.1:6379",
     }.get(setting.name):
         return found
     if setting.choices:

@@ -173,7 +173,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.corpus_stages import is_fresh, refresh_corpus
     from wbrag_pipeline.remote.pushing import push_if_set
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
     from wbrag_pipeline.training.preflight import check_before_a_run
@@ -185,7 +185,7 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     with at_work(settings.layout, f"indexing of {entry.corpus}", run=run, alone=[corpus_lock(entry.corpus)]):
         registry = Registry.load(settings.home)
         if not is_fresh(settings, registry, entry.corpus):
-            refresh_corpus(settings, registry, entry.corpus, load_encoder(settings.encoder), run=run)
+            refresh_corpus(settings, registry, entry.corpus, deployed_encoder(settings), run=run)
     mine = [benchmark_lock(settings.variant, benchmark)]
     with (
         at_work(settings.layout, f"training of {benchmark}", run=run, alone=mine, shared=[corpus_lock(entry.corpus)]),

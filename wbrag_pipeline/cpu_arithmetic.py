@@ -110,6 +110,12 @@ def map_on_cores(
     results: list[_Result] = []
     with one_thread_an_operation() as threads:
         workers = max(1, min(threads, len(items), _MOST_WORKERS))
+        if workers == 1:  # a question that is asked alone does not wait for a thread to start
+            for item in items:
+                results.append(work(item))
+                if progress:
+                    progress(1)
+            return results
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
         try:
             for first in range(0, len(items), _QUEUED):

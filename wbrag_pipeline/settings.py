@@ -20,6 +20,7 @@ from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates
 from wbrag_pipeline.home import CORPUS_TABLES, SOURCE_TABLES, Home, path_name
+from wbrag_pipeline.ray_cluster import cluster_address
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.store_address import checked_remote, parse_store
 
@@ -43,7 +44,7 @@ _ENGINES = ("encoder", "generator", "method")
 # Those that name what is searched; together they are one part of a path.
 _SPACE = ("encoder", "store", "index", "search")
 # What decides nothing of what is made: where it is, what it may cost, and how Dagster runs and shows it.
-_NOT_RECORDED = {"home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners"}
+_NOT_RECORDED = {"home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners", "workers"}
 _LONGEST = 160  # characters of a variant in a path
 
 
@@ -156,6 +157,9 @@ class Settings(Gates):
         ge=0,
         le=1,
     )
+    workers: str = _setting(
+        "", "Where passages and questions of a run are encoded: in this process, or ray:ADDRESS, over a Ray cluster"
+    )
     prices: Path | None = _setting(
         None, "YAML file of what your models cost: by model, the prices per million prompt and completion tokens"
     )
@@ -229,6 +233,12 @@ class Settings(Gates):
     @classmethod
     def _remote_without_password(cls, remote: str) -> str:
         return checked_remote(remote, "remote")
+
+    @field_validator("workers")
+    @classmethod
+    def _workers_of_a_known_kind(cls, workers: str) -> str:
+        cluster_address(workers)
+        return workers
 
     # What a stage sees of several settings together.
 

@@ -68,7 +68,7 @@ def test_a_wrong_model_or_a_server_that_is_down_is_told_before_anything_is_read_
     tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
-    monkeypatch.setattr("wbrag_pipeline.training.preflight.load_encoder", loaded.append)
+    monkeypatch.setattr("wbrag_pipeline.training.preflight.deployed_encoder", loaded.append)
     quick = {"engine_arguments": '{"tries": 2, "first_wait": 0.001}', "method": method}
     with ScriptedServer(model="served") as server:
         there = Settings(home=tmp_path, generator=f"openai:{server.url}#asked-for", **quick)

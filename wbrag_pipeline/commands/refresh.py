@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
 
-@with_settings(*RELEASE_SETTINGS, "skip_bad")
+@with_settings(*RELEASE_SETTINGS, "skip_bad", "workers")
 def refresh(
     corpora: Annotated[list[str] | None, typer.Argument(help="Corpora to read again; all indexed ones.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,

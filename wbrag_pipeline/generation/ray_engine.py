@@ -29,6 +29,7 @@ from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
 from wbrag_pipeline.generation.openai_dialect import Dialect
 from wbrag_pipeline.generation.openai_format import chat_body, parse_chat
 from wbrag_pipeline.generation.reply_body import Malformed, quoted, read_json
+from wbrag_pipeline.ray_cluster import join_cluster
 from wbrag_pipeline.storage import sha256_of_text
 
 _log = logging.getLogger(__name__)
@@ -148,13 +149,10 @@ class RayEngine(LocalTokenizer):
     @cached_property
     def _application(self) -> str:
         """The deployment's name, once it is up: started, or gone on with where an earlier process left it."""
-        import ray
+        join_cluster(self._cluster.address)
         import ray.data
         from ray import serve
 
-        if not ray.is_initialized():
-            address = {"address": self._cluster.address} if self._cluster.address else {}
-            ray.init(log_to_driver=False, logging_level="warning", **address)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         # A lost block is some rows that failed, and no reason to lose the others.

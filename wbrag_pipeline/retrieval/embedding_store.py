@@ -12,7 +12,8 @@ Segments never change; ``compaction`` merges small ones and drops what no corpus
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
+from wbrag_pipeline.retrieval.protocols import Encoder, EncodesParts, Vectors
 from wbrag_pipeline.retrieval.segments import VectorSegment, segments_in, write_segment
 from wbrag_pipeline.storage import locked, sha256_of_text
 
@@ -113,19 +114,35 @@ def _rows(segments: list[VectorSegment] | tuple[VectorSegment, ...]) -> pl.DataF
 
 def _encode(table: pl.LazyFrame, total: int, missing: pl.DataFrame, folder: Path, encoder: Encoder, size: int) -> None:
     """Write the vectors of the passages whose hash is in ``missing``, in the corpus' order, a segment at a time."""
+    sent: deque[pl.Series] = deque()  # the hashes of parts whose vectors are on their way
+
+    def parts() -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+        for part in _parts(table, total, missing, size):
+            sent.append(part["content_hash"])
+            yield part["title"].to_list(), part["text"].to_list()
+
+    with progress_bar("Encoding passages", missing.height, unit="passage") as advance:
+        if isinstance(encoder, EncodesParts):
+            found = encoder.encode_parts(parts(), advance)
+        else:
+            found = (encoder.encode_passages(titles, texts, advance) for titles, texts in parts())
+        for vectors in found:
+            write_segment(folder, sent.popleft(), vectors)
+
+
+def _parts(table: pl.LazyFrame, total: int, missing: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
+    """The passages whose hash is in ``missing``, each once, in the corpus' order, ``size`` at a time."""
     schema = pl.Schema({"content_hash": pl.String(), "title": pl.String(), "text": pl.String()})
     waiting, seen = schema.to_frame(), missing.clear()
-    with progress_bar("Encoding passages", missing.height, unit="passage") as advance:
-        for start in range(0, total, step := size * _SEGMENTS_PER_READ):
-            part = table.slice(start, step).select(schema.names()).collect()
-            part = part.join(missing, on="content_hash", how="semi", maintain_order="left")
-            part = part.unique("content_hash", keep="first", maintain_order=True).join(
-                seen, on="content_hash", how="anti", maintain_order="left"
-            )
-            seen = pl.concat([seen, part.select("content_hash")])
-            waiting = pl.concat([waiting, part])
-            last = start + step >= total
-            while waiting.height >= size or (last and waiting.height):
-                chunk, waiting = waiting.head(size), waiting.slice(size)
-                vectors = encoder.encode_passages(chunk["title"].to_list(), chunk["text"].to_list(), advance)
-                write_segment(folder, chunk["content_hash"], vectors)
+    for start in range(0, total, step := size * _SEGMENTS_PER_READ):
+        part = table.slice(start, step).select(schema.names()).collect()
+        part = part.join(missing, on="content_hash", how="semi", maintain_order="left")
+        part = part.unique("content_hash", keep="first", maintain_order=True).join(
+            seen, on="content_hash", how="anti", maintain_order="left"
+        )
+        seen = pl.concat([seen, part.select("content_hash")])
+        waiting = pl.concat([waiting, part])
+        last = start + step >= total
+        while waiting.height >= size or (last and waiting.height):
+            yield waiting.head(size)
+            waiting = waiting.slice(size)

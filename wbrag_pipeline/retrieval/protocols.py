@@ -7,7 +7,7 @@ A retriever: questions in, passages with their texts out. It is the seam for a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -55,6 +55,16 @@ class Encoder(VectorSpace, Protocol):
 
     def encode_queries(self, questions: Sequence[str], progress: Advance | None = None) -> Vectors:
         """Vectors [n, dimension] of n questions, in order."""
+
+
+@runtime_checkable
+class EncodesParts(Protocol):
+    """What an encoder may have beside: it takes the next part of a corpus while it works on those before."""
+
+    def encode_parts(
+        self, parts: Iterable[tuple[Sequence[str], Sequence[str]]], progress: Advance | None = None
+    ) -> Iterator[Vectors]:
+        """``encode_passages`` of each part's titles and texts, in order. A part is taken when there is room for it."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.system import RagSystem
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrievers.opened_base import open_base
@@ -54,7 +54,7 @@ class StageContext:
         benchmark: str,
         *,
         registry: Registry | None = None,
-        encoder: Callable[[Settings], Encoder] = lambda settings: load_encoder(settings.encoder),
+        encoder: Callable[[Settings], Encoder] = deployed_encoder,
         generator: Callable[[Settings], Generator] = deployed_generator,
         run: str = "",
     ) -> StageContext:

@@ -9,7 +9,7 @@ from wbrag_pipeline.generation.engines import check_generator, deployed_generato
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
 from wbrag_pipeline.remote.remote_objects import remote_of
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.word_search import BM25
 from wbrag_pipeline.retrievers.opening import refuse_search
@@ -38,7 +38,7 @@ def check_before_a_run(settings: Settings, benchmarks: Iterable[Benchmark]) -> N
             refuse_own_vectors(settings.method, settings.search)
     if settings.generator != DEFAULT_GENERATOR:
         check_able(deployed_generator(settings), method, judges=judges)
-    encoder, store = load_encoder(settings.encoder), backend_at(parse_store(settings.store))
+    encoder, store = deployed_encoder(settings), backend_at(parse_store(settings.store))
     store.kind_of(settings.index, 0, encoder.dimension)
     store.check()
     if settings.remote:
