@@ -102,12 +102,13 @@ class Table:
 
 
 def write_parquet(frame: pl.DataFrame, file: Path) -> None:
-    """Writes a table with a checksum a page, so that ``Table.read`` sees a flipped bit.
+    """Writes a table with a checksum a page, so that ``Table.read`` sees a flipped bit, in small row groups.
 
     Polars itself neither writes nor verifies such checksums; Arrow does both (Parquet format, "Checksumming").
     """
     options = {"write_page_checksum": True}
-    frame.write_parquet(file, row_group_size=_ROWS_A_GROUP, use_pyarrow=True, pyarrow_options=options)
+    # Statistics would put the first and the last text of each row group into the footer, which every look-up reads.
+    frame.write_parquet(file, row_group_size=ROWS_A_GROUP, statistics=False, use_pyarrow=True, pyarrow_options=options)
 
 
 def _damaged(file: Path, error: BaseException) -> IntegrityError:
@@ -115,7 +116,8 @@ def _damaged(file: Path, error: BaseException) -> IntegrityError:
     return IntegrityError(file, f"cannot be read ({reason}); {_AGAIN}")
 
 
-_ROWS_A_GROUP = 262_144
+# A look-up reads a whole row group: of passages some megabytes.
+ROWS_A_GROUP = 2_048
 _AGAIN = "make it again with wbrag run, corpora with --refresh"
 
 # A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text): a passage that is

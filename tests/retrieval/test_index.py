@@ -14,7 +14,7 @@ from wbrag_pipeline.retrieval.faiss_library import installed_builds, load_faiss
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.vector_search import Index
 
-FILES = ("index.faiss", "ids.parquet", "manifest.json")
+FILES = ("index.faiss", "ids.arrow", "manifest.json")
 
 
 class WideEncoder:
@@ -227,7 +227,7 @@ def test_another_dimension_is_refused(built: Path, compass: Any) -> None:
         open_index(built, compass)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "ids.arrow"])
 def test_a_changed_byte_is_refused(built: Path, compass: Any, name: str) -> None:
     data = bytearray((built / name).read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -236,7 +236,7 @@ def test_a_changed_byte_is_refused(built: Path, compass: Any, name: str) -> None
         open_index(built, compass)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "ids.arrow"])
 def test_a_missing_file_is_refused(built: Path, compass: Any, name: str) -> None:
     (built / name).unlink()
     with pytest.raises(IntegrityError, match="is missing"):

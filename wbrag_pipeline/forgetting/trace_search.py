@@ -10,14 +10,14 @@ import yaml
 
 from wbrag_pipeline.forgetting.parquet_files import rows_to_forget
 from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
-from wbrag_pipeline.forgetting.stored_files import StoredFiles
+from wbrag_pipeline.forgetting.stored_files import TABLE_FILES, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.forgetting.text_files import decoded_text
 
 _BYTES_AT_ONCE = 1 << 24
 # Enough for any phrase, also in escapes, that two blocks share.
 _OVERLAP = 1 << 12
-# How files begin whose text is compressed: they are not read. Parquet is where it is called so.
+# How files begin whose text is compressed: they are not read. Parquet and Arrow are where they are called so.
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -77,9 +77,9 @@ def search_home(home: StoredFiles, subject: Subject) -> Searched:
 
 
 def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
-    if file.suffix == ".parquet":
+    if file.suffix in TABLE_FILES:
         try:
-            frame = pl.read_parquet(file)
+            frame = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_ipc(file)
         except (OSError, pl.exceptions.PolarsError):
             return "cannot be read, so nobody knows what it holds; remove it"
         found = int(rows_to_forget(frame, subject, home, file).sum()) if frame.height else 0
@@ -102,7 +102,7 @@ def _in_bytes(file: Path, subject: Subject) -> bool:
 
 
 def _compression(file: Path) -> str | None:
-    if file.suffix == ".parquet":
+    if file.suffix in TABLE_FILES:
         return None
     with file.open("rb") as stream:
         begins = stream.read(8)

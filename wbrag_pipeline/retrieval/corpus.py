@@ -30,7 +30,7 @@ from wbrag_pipeline.datasets.document_kinds import reading_of_folders
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
-from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
+from wbrag_pipeline.retrieval.index import FORMAT, Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
@@ -194,17 +194,21 @@ def commit_state(settings: Settings, corpus: str) -> None:
 
 
 def is_in_step(settings: Settings, corpus: str, source: str) -> bool:
-    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint."""
+    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint.
+
+    A state that an earlier version made is not: it can be searched, and the next refresh makes one of this version.
+    """
     try:
         state = current_state(settings, corpus)
         return (
             state is not None
             and state.source == source
+            and read_manifest(state.folder).format == FORMAT
             and _same(settings.table("passages", corpus), state.passages)
             and (committed := committed_state(settings, corpus)) is not None
             and committed.name == state.name
         )
-    except (OSError, IntegrityError):
+    except (OSError, IntegrityError, NotBuiltError):
         return False
 
 

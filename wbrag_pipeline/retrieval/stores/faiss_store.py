@@ -179,7 +179,7 @@ def _look_far_enough(faiss: Any, index: Any, vectors: Written) -> None:
 
 def _filtered(faiss: Any, index: Any, visible: Visible, queries: Vectors, width: int) -> tuple[Vectors, Positions]:
     """``index.search`` among the visible vectors alone, which gives as many of them as there are, up to the width."""
-    selector = faiss.IDSelectorBitmap(np.packbits(visible.mask, bitorder="little"))
+    selector = faiss.IDSelectorBitmap(visible.bits)
     try:
         if visible.count <= _FEW_VISIBLE:
             return _among_all(faiss, index, queries, width, selector)
