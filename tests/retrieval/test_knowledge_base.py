@@ -15,7 +15,7 @@ from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import HITS, KnowledgeBase, merge_by_score
 from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.vector_search import Index
-from wbrag_pipeline.tables import write_parquet
+from wbrag_pipeline.table_files import write_parquet
 
 CORPUS = {"a": 0.0, "b": 60.0, "c": 90.0}
 UNITS = {"u": 30.0, "v": 60.0}

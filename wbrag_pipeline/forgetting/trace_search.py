@@ -13,6 +13,7 @@ from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
 from wbrag_pipeline.forgetting.stored_files import TABLE_FILES, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.forgetting.text_files import decoded_text
+from wbrag_pipeline.table_files import parts_of
 
 _BYTES_AT_ONCE = 1 << 24
 # Enough for any phrase, also in escapes, that two blocks share.
@@ -79,10 +80,10 @@ def search_home(home: StoredFiles, subject: Subject) -> Searched:
 def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
     if file.suffix in TABLE_FILES:
         try:
-            frame = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_ipc(file)
+            parts = (part for part in parts_of(file) if part.height)
+            found = sum(int(rows_to_forget(part, subject, home, file).sum()) for part in parts)
         except (OSError, pl.exceptions.PolarsError):
             return "cannot be read, so nobody knows what it holds; remove it"
-        found = int(rows_to_forget(frame, subject, home, file).sum()) if frame.height else 0
         return f"{found} rows" if found else None
     if is_sqlite(file) and has_trace(file, subject.phrases):
         return "holds its words"

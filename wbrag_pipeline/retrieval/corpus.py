@@ -154,7 +154,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         write_json(home / CURRENT_STATE, {"state": folder.name, "source": source})
         frozen.unlink(missing_ok=True)
     # A table that cannot be read, of an older state say: nobody knows what it needs, so nothing is dropped.
-    with suppress(IntegrityError):
+    with suppress(IntegrityError, FileNotFoundError):
         compact(settings.layout.embeddings, lambda: _live_hashes(settings))
     return manifest, encoded
 
@@ -291,8 +291,10 @@ def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
 
 
 def _live_hashes(settings: Settings) -> pl.Series:
-    """Content hashes of all passages that are stored or that some state of some corpus serves."""
+    """Content hashes of all passages that are stored or that some state of some corpus serves, each once."""
     files = [*settings.table("passages", "x").parent.glob("[!.]*.parquet")]
     files += settings.layout.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
-    parts = [tables.PASSAGES.read(file).select("content_hash") for file in files]
-    return pl.concat([pl.DataFrame(schema={"content_hash": pl.String}), *parts])["content_hash"]
+    found = pl.Series("content_hash", dtype=pl.String)
+    for file in {(file.stat().st_dev, file.stat().st_ino): file for file in files}.values():  # mostly two names of one
+        found = pl.concat([found, tables.PASSAGES.read_column(file, "content_hash")]).unique()
+    return found
