@@ -49,6 +49,8 @@ _HINT = "make it again with: wbrag run BENCHMARK --refresh"
 CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
+# Passages whose facts are in memory together; a digest depends on it.
+_DIGESTED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -283,10 +285,10 @@ def _noted_source(settings: Settings, corpus: str, passages: Path) -> str:
 
 def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
     """Hash of everything that PASSAGES say, their order included; a passage's text counts by its own hash."""
-    said = passages.lazy().select(pl.struct(pl.exclude("title", "text")).struct.json_encode()).collect().to_series()
+    said = passages.lazy().select(said=pl.struct(pl.exclude("title", "text")).struct.json_encode())
     digest = hashlib.sha256()
-    for part in said.to_frame().iter_slices(50_000):
-        digest.update("\n".join(part.to_series()).encode("utf-8"))
+    for start in range(0, passages.lazy().select(pl.len()).collect().item(), _DIGESTED_AT_ONCE):
+        digest.update("\n".join(said.slice(start, _DIGESTED_AT_ONCE).collect()["said"]).encode("utf-8"))
     return digest.hexdigest()
 
 
