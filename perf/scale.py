@@ -1,8 +1,11 @@
 """How an index grows: ``python -m perf.scale [--passages 100000,1000000] [--index flat,ivf] [--store S] [--folder F]``.
 
 For each size and kind a home is made and each step done in a process of its own: index, open, search, refresh after one
-passage in a hundred changed, forget one passage. Beside each figure stands the exponent of its growth from the size
-before: 1 is as fast as the corpus grows, 0 not at all.
+passage in a hundred changed, lineage of a changed passage, status, forget one passage. Beside each figure stands the
+exponent of its growth from the size before: 1 is as fast as the corpus grows, 0 not at all.
+
+Memory is told twice: what a process allocates, and its peak with the files that are mapped into it, which the system
+takes back when memory is short. ``--dimension 96`` makes vectors shorter, for sizes that the disk could not hold.
 
 The passages are made up: sentences of the sample with a number in them, so that no two are alike. Their vectors are
 drawn around centres, as passages on one subject lie near to each other; no model is loaded, so encoding is not measured
@@ -14,10 +17,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,9 +28,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.forgetting.forget import forget
+from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.corpus import current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.index import read_manifest
@@ -36,17 +41,17 @@ from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
 
 CORPUS, TOP_K, QUERIES = "made-up", 5, 50
-STEPS = ("index", "open", "open again", "search", "refresh", "forget")
+STEPS = ("index", "open", "open again", "search", "refresh", "lineage", "status", "forget")
 _CENTRES, _SPREAD = 2_000, 0.8
 
 
 class DrawnEncoder:
     """Vectors around centres, decided by the text alone."""
 
-    name, dimension, arithmetic = "drawn", 384, "none"
-    fingerprint = sha256_of_text("drawn", "384")
+    name, arithmetic = "drawn", "none"
 
-    def __init__(self) -> None:
+    def __init__(self, dimension: int = 384) -> None:
+        self.dimension, self.fingerprint = dimension, sha256_of_text("drawn", str(dimension))
         self._centres = np.random.default_rng(1).normal(size=(_CENTRES, self.dimension)).astype(np.float32)
 
     def encode_passages(self, titles: Any, texts: Any, progress: Advance | None = None) -> Vectors:
@@ -89,9 +94,9 @@ def edit_passages(file: Path) -> None:
     pl.read_parquet(file).with_columns(edited).write_parquet(file, row_group_size=65_536)
 
 
-def step(name: str, settings: Settings) -> dict[str, float]:
+def step(name: str, settings: Settings, dimension: int = 384) -> dict[str, float]:
     """Do one step here; seconds (a search: of one question), and what else it tells."""
-    encoder = DrawnEncoder()
+    encoder = DrawnEncoder(dimension)
     registry = Registry.load(settings.home)
     told: dict[str, float] = {}
     searched = open_knowledge_base(settings, CORPUS, encoder) if name == "search" else None
@@ -100,6 +105,10 @@ def step(name: str, settings: Settings) -> dict[str, float]:
         refresh_corpus(settings, registry, CORPUS, encoder, run="perf")
     elif name.startswith("open"):
         open_knowledge_base(settings, CORPUS, encoder)
+    elif name == "lineage":
+        Lineage(settings.layout.lineage).trace("p7")
+    elif name == "status":
+        app(["status", "--home", str(settings.home), "--index", settings.index], standalone_mode=False)
     elif name == "forget":
         forget(settings, "passage", ["p11"], corpus=CORPUS)
     elif searched is not None:
@@ -117,8 +126,31 @@ def step(name: str, settings: Settings) -> dict[str, float]:
     return {"seconds": seconds / (QUERIES if name == "search" else 1), **told}
 
 
-def measured(passages: int, index: str, store: str, folder: Path) -> dict[str, dict[str, float]]:
-    """Every step at one size, each in a process of its own, with that process' peak memory (GiB)."""
+class Memory:
+    """What this process has allocated at most (``own``), and its peak with mapped files (``peak``), in GiB."""
+
+    def __init__(self) -> None:
+        self.own = 0.0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def peak(self) -> float:
+        """Of this program alone: ``ru_maxrss`` begins with what the process had that started it."""
+        return _gib("VmHWM")
+
+    def _watch(self) -> None:
+        while True:
+            self.own = max(self.own, _gib("RssAnon"))
+            time.sleep(0.01)
+
+
+def _gib(name: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith(f"{name}:"))
+
+
+def measured(passages: int, index: str, store: str, folder: Path, dimension: int) -> dict[str, dict[str, float]]:
+    """Every step at one size, each in a process of its own, with that process' memory (GiB)."""
     place = folder / f"{passages}-{index}"
     place.mkdir(parents=True)
     write_passages(place / "corpus.parquet", passages)
@@ -129,11 +161,15 @@ def measured(passages: int, index: str, store: str, folder: Path) -> dict[str, d
             edit_passages(place / "corpus.parquet")
         command = [sys.executable, "-m", "perf.scale", "--step", name, "--folder", str(place / "home")]
         done = subprocess.run(
-            [*command, "--index", index, "--store", store], capture_output=True, text=True, check=False
+            [*command, "--index", index, "--store", store, "--dimension", str(dimension)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             sys.exit(f"{name} at {passages:,}: {done.stderr[-2000:]}")
         found[name] = json.loads(done.stdout.splitlines()[-1])
+        print(f"# {passages:,} {name}: {found[name]}", flush=True)
     return found
 
 
@@ -141,15 +177,18 @@ def table(rows: list[tuple[int, dict[str, dict[str, float]]]]) -> str:
     """The figures of one kind, one line a size and step."""
     lines = []
     for name in STEPS:
-        before: tuple[int, float] | None = None
+        before: tuple[int, float, float] | None = None
         for passages, found in rows:
-            seconds, memory = found[name]["seconds"], found[name]["gib"]
-            growth = math.log(seconds / before[1]) / math.log(passages / before[0]) if before else math.nan
+            seconds, own, peak = (found[name][figure] for figure in ("seconds", "own", "peak"))
             shown = f"{seconds * 1000:10.1f} ms" if name == "search" else f"{seconds:10.2f} s "
-            exponent = f"{growth:6.2f}" if before else "      "
+            growth = ""
+            if before:
+                times, grown = passages / before[0], (seconds / before[1], own / before[2])
+                in_time, in_memory = (math.log(more) / math.log(times) for more in grown)
+                growth = f"   growth {in_time:5.2f} in time, {in_memory:5.2f} in memory"
             recall = f"   recall {found[name]['recall']:.3f}" if "recall" in found[name] else ""
-            lines.append(f"{name:<11}{passages:>12,}{shown}{memory:8.2f} GiB   growth {exponent}{recall}")
-            before = (passages, seconds)
+            lines.append(f"{name:<11}{passages:>12,}{shown}{own:8.2f} GiB of{peak:7.2f}{growth}{recall}")
+            before = (passages, seconds, own)
     return "\n".join(lines)
 
 
@@ -159,21 +198,22 @@ def main() -> None:
     parser.add_argument("--passages", default="100000,1000000", help="sizes, with commas between")
     parser.add_argument("--index", default="flat,ivf", help="kinds of index, with commas between")
     parser.add_argument("--store", default="faiss")
+    parser.add_argument("--dimension", type=int, default=384, help="numbers of a vector")
     parser.add_argument("--folder", type=Path, help="where the homes are made; a temporary folder")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
         settings = Settings(home=options.folder, encoder="drawn", store=options.store, index=options.index)
-        found = step(options.step, settings)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(json.dumps({**found, "gib": peak}))
+        memory = Memory()
+        found = step(options.step, settings, options.dimension)
+        print(json.dumps({**found, "own": memory.own, "peak": memory.peak}))
         return
     sizes = [int(size) for size in options.passages.split(",")]
     with tempfile.TemporaryDirectory() as temporary:
         for index in options.index.split(","):
             folder = (options.folder or Path(temporary)) / "scale"
-            rows = [(size, measured(size, index, options.store, folder)) for size in sizes]
-            print(f"{options.store}, {index}, {DrawnEncoder.dimension} dimensions\n{table(rows)}\n", flush=True)
+            rows = [(size, measured(size, index, options.store, folder, options.dimension)) for size in sizes]
+            print(f"{options.store}, {index}, {options.dimension} dimensions\n{table(rows)}\n", flush=True)
 
 
 if __name__ == "__main__":

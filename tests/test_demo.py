@@ -13,7 +13,8 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands import pipeline
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.tables import EVALUATION, write_parquet
+from wbrag_pipeline.table_files import write_parquet
+from wbrag_pipeline.tables import EVALUATION
 
 
 @pytest.fixture(autouse=True)

@@ -176,8 +176,9 @@ def test_peer(run: Run, tmp_path: Path) -> None:
 def test_scale(run: Run) -> None:
     shown = run(scale, "--passages", "200,400", "--index", "flat")
     for step in scale.STEPS:
-        assert len(re.findall(rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ GiB   growth", shown, re.M)) == 2, shown
-    assert shown.count("recall 1.000") == 2
+        line = rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ GiB of +[\d.]+"
+        assert len(re.findall(line, shown, re.M)) == 2, shown
+    assert shown.count("recall 1.000") == 2 and shown.count("in memory") == len(scale.STEPS)
 
 
 def test_generate_counts_calls(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.table_files import write_parquet
 
 ROWS = pl.DataFrame(
     [("q1", "?", 1, "p1", 0.5), ("q1", "?", 2, "p2", 0.4)], schema=tables.RETRIEVALS.schema, orient="row"
@@ -35,7 +36,7 @@ def test_what_is_not_of_the_schema_is_refused(frame: pl.DataFrame, said: str) ->
 
 @pytest.mark.parametrize("table", tables.ALL, ids=lambda table: table.name)
 def test_every_table_comes_back_as_it_was_stored(table: tables.Table, tmp_path: Path) -> None:
-    tables.write_parquet(table.empty(), tmp_path / "table.parquet")
+    write_parquet(table.empty(), tmp_path / "table.parquet")
     assert table.read(tmp_path / "table.parquet").schema == table.schema
 
 
@@ -43,7 +44,7 @@ def test_a_bit_flipped_among_the_rows_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "retrievals.parquet"
     rows = [(f"q{i // 20}", "?", i % 20 + 1, f"p{i * 7919 % 600}", 1 / (i + 1)) for i in range(600)]
     stored = pl.DataFrame(rows, schema=tables.RETRIEVALS.schema, orient="row")
-    tables.write_parquet(stored, file)
+    write_parquet(stored, file)
     whole = file.read_bytes()
     footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # Parquet format, "File format"
     refused = 0

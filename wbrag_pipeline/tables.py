@@ -16,6 +16,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
+from wbrag_pipeline.table_files import write_parquet
 
 # The id of a knowledge unit; no passage may have one, or an id would mean two texts.
 UNIT_ID = re.compile(r"u_[0-9a-f]{16}")
@@ -54,11 +55,12 @@ class Table:
 
     def read(self, file: Path) -> pl.DataFrame:
         """The stored table. Raises IntegrityError when the file is damaged or not of this schema."""
-        try:
-            found = pl.read_parquet(file, use_pyarrow=True, pyarrow_options={"page_checksum_verification": True})
-        except (OSError, ValueError, MemoryError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise _damaged(file, error) from error
-        return self.check(found, str(file))
+        return self.check(_verified(file), str(file))
+
+    def read_column(self, file: Path, name: str) -> pl.Series:
+        """One column of the stored table. Raises IntegrityError as ``read``, but for a key that repeats."""
+        self.scan(file)
+        return _verified(file, [name])[name]
 
     def scan(self, file: Path) -> pl.LazyFrame:
         """The stored table, to be read by need. Raises IntegrityError when its schema is another or unreadable."""
@@ -101,13 +103,12 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
 
-def write_parquet(frame: pl.DataFrame, file: Path) -> None:
-    """Writes a table with a checksum a page, so that ``Table.read`` sees a flipped bit.
-
-    Polars itself neither writes nor verifies such checksums; Arrow does both (Parquet format, "Checksumming").
-    """
-    options = {"write_page_checksum": True}
-    frame.write_parquet(file, row_group_size=_ROWS_A_GROUP, use_pyarrow=True, pyarrow_options=options)
+def _verified(file: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    try:
+        options = {"page_checksum_verification": True}
+        return pl.read_parquet(file, columns=columns, use_pyarrow=True, pyarrow_options=options)
+    except (OSError, ValueError, MemoryError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _damaged(file, error) from error
 
 
 def _damaged(file: Path, error: BaseException) -> IntegrityError:
@@ -115,7 +116,6 @@ def _damaged(file: Path, error: BaseException) -> IntegrityError:
     return IntegrityError(file, f"cannot be read ({reason}); {_AGAIN}")
 
 
-_ROWS_A_GROUP = 262_144
 _AGAIN = "make it again with wbrag run, corpora with --refresh"
 
 # A corpus: one row a passage. `content_hash` is sha256 over title and text (storage.sha256_of_text): a passage that is

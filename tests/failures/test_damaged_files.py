@@ -151,7 +151,7 @@ KINDS = {
     "journal": Kind(r"forgotten/journal\.json", lambda s, file: Journal.found(s.home), "remove it and forget", remove),
     "stage table": Kind(r"tables/[a-z_]+/.+\.parquet", table, "make it again|run", from_backup),
     "passages of a state": Kind(STATE + r"passages\.parquet", served, "make it again with: wbrag run", index_again),
-    "ids of a state": Kind(STATE + r"ids\.parquet", served, "make it again with: wbrag run", index_again),
+    "ids of a state": Kind(STATE + r"ids\.arrow", served, "make it again with: wbrag run", index_again),
     "index of a state": Kind(STATE + r"index\.faiss", served, "make it again with: wbrag run", index_again),
     "manifest of a state": Kind(STATE + r"(manifest|origin)\.json", served, "make it again with: wbrag", index_again),
     "pointer to a state": Kind(

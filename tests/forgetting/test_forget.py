@@ -8,12 +8,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from tests.forgetting.conftest import Trained
+from tests.retrieval.test_index_ids import as_format_2
+from wbrag_pipeline import table_files
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
 from wbrag_pipeline.datasets.registry import Registry
@@ -27,6 +30,8 @@ from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.index_ids import open_ids
+from wbrag_pipeline.storage import sha256_of_file
 
 TOWN = "Aldermoor is a town on the river Vell."
 FOUNDED = "It was founded by Tessa Quill in 1612."
@@ -153,9 +158,39 @@ def test_old_releases_lose_the_unit_too_and_the_pointer_stays(trained: Trained) 
     assert (folder / "CURRENT").read_bytes() == served
     for release in releases:
         assert unit not in pl.read_parquet(release / "units.parquet")["unit_id"]
-        assert unit not in pl.read_parquet(release / "index" / "ids.parquet")["passage_id"]
+        assert unit not in open_ids(release / "index" / "ids.arrow").all()
     assert current(folder).units().height  # hashes agree
     assert len(current(folder).index(load_encoder())) == current(folder).units().height
+
+
+def test_it_makes_no_difference_how_many_rows_are_read_at_once(copy_of: Callable[[str], Trained]) -> None:
+    left = []
+    for name, rows in (("whole", 65_536), ("parts", 2)):
+        home = copy_of(name)
+        with mock.patch.object(table_files, "_ROWS_AT_ONCE", rows):
+            certificate = forget(home.settings, "passage", ["0", "3"])
+        files = sorted(home.settings.home.rglob("*.parquet")) + sorted(home.settings.home.rglob("*.arrow"))
+        tables_left = {str(file.relative_to(home.settings.home)): file.read_bytes() for file in files}
+        left.append((certificate.places, certificate.passages, certificate.units, tables_left))
+    assert left[0] == left[1] and left[0][1]
+
+
+def test_a_release_of_an_earlier_version_is_whole_when_a_unit_is_forgotten(trained: Trained) -> None:
+    release = current(trained.settings.releases("towns"))
+    units = release.units()
+    as_format_2(release.folder / "index", units["unit_id"].to_list(), units["labels"].to_list())
+    note = json.loads((release.folder / "release.json").read_text())
+    del note["files"]["index/ids.arrow"]
+    note["files"] |= {
+        f"index/{n}": sha256_of_file(release.folder / "index" / n) for n in ("ids.parquet", "manifest.json")
+    }
+    (release.folder / "release.json").write_text(json.dumps(note))
+    current(release.folder.parent).verify()
+    forget(trained.settings, "unit", [units["unit_id"][0]])
+    after = current(release.folder.parent)
+    after.verify()
+    assert set(after.files) == {"units.parquet", *(f"index/{n}" for n in ("ids.arrow", "index.faiss", "manifest.json"))}
+    assert len(after.index(load_encoder())) == units.height - 1
 
 
 def test_what_a_killed_command_left_half_made_goes(trained: Trained) -> None:

@@ -14,6 +14,7 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.forgetting.forget import forget
 from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.table_files import write_parquet
 
 
 def numbered_alike(trained: Trained) -> dict[str, str]:
@@ -26,7 +27,7 @@ def numbered_alike(trained: Trained) -> dict[str, str]:
         if "question_ids" in frame.columns:
             frame = frame.with_columns(pl.col("question_ids").list.eval(pl.element().replace({"train_0": "1"})))
         if {"question_id", "question_ids"} & set(frame.columns):
-            tables.write_parquet(frame, file)
+            write_parquet(frame, file)
     questions = trained.table("questions").filter(pl.col("question_id") == "1")
     return dict(questions.select("split", "question").iter_rows())
 

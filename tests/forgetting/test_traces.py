@@ -26,6 +26,7 @@ from wbrag_pipeline.evaluation.formatting import markdown_table
 from wbrag_pipeline.forgetting import forget as forgetting
 from wbrag_pipeline.forgetting.forget import forget
 from wbrag_pipeline.home import Home
+from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -403,3 +404,12 @@ def test_what_an_earlier_version_began_to_forget_is_finished(written: Written) -
     assert certificate.began == "2026-01-01T00:00:00Z"
     assert values_of(database) == ["fine", "[forgotten]"] and set(written.stored("c")) == {"2"}
     assert written.read("c")["passage_id"].to_list() == ["2"]
+
+
+def test_ids_of_an_index_that_lies_somewhere_else_are_a_trace(written: Written) -> None:
+    with_a_secret(written)
+    file = written.settings.table("passages", "c").with_name("ids.arrow")
+    ids = pl.Series(["2", tables.PASSAGES.load(written.settings, "c")["text"][0]])
+    IndexIds.of(ids, pl.Series([[], []], dtype=pl.List(pl.String))).write(file)
+    with pytest.raises(WbragError, match=r"ids\.arrow: 1 rows"):
+        forget(written.settings, "passage", ["1"])

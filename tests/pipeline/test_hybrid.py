@@ -158,7 +158,7 @@ def test_what_the_default_search_makes_is_what_it_always_made(tmp_path: Path) ->
     """No file more, and none of another search's places."""
     dense = Home(tmp_path, "dense")
     assert {name.split("/")[0] for name in dense.files()} == {
-        "passages.parquet", "ids.parquet", "index.faiss", "manifest.json", "origin.json",
+        "passages.parquet", "ids.arrow", "index.faiss", "manifest.json", "origin.json",
     }  # fmt: skip
     assert not [path for path in dense.settings.home.rglob("*") if "lexical" in path.name or "hybrid" in path.name]
     # And another search beside it changes none of it, nor is a vector made again.

@@ -49,7 +49,7 @@ def test_building_makes_a_candidate_and_serves_nothing(folder: Path, compass: Co
     assert sorted(release.units()["unit_id"]) == ["u1", "u2"]
     assert sorted(release.index(compass).ids) == ["u1", "u2"]
     assert release.made["variant"] == "v" and release.made["units"] == 2
-    assert set(release.files) == {"units.parquet", "index/index.faiss", "index/ids.parquet", "index/manifest.json"}
+    assert set(release.files) == {"units.parquet", "index/index.faiss", "index/ids.arrow", "index/manifest.json"}
     with pytest.raises(NotBuiltError, match="wbrag run b"):
         current(folder)
     serve(folder, "r000001")
@@ -171,7 +171,7 @@ def test_a_number_is_never_given_twice(folder: Path, compass: CompassEncoder) ->
     assert build(folder, compass, {"u": 9.0}).name == "r000004"
 
 
-@pytest.mark.parametrize("name", ["units.parquet", "index/manifest.json", "index/index.faiss", "index/ids.parquet"])
+@pytest.mark.parametrize("name", ["units.parquet", "index/manifest.json", "index/index.faiss", "index/ids.arrow"])
 @pytest.mark.parametrize("damage", ["changed", "cut", "missing"])
 def test_a_damaged_release_is_never_served(folder: Path, compass: CompassEncoder, name: str, damage: str) -> None:
     serve(folder, build(folder, compass, FIRST).name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from tests.rows import rows_of
@@ -56,6 +57,20 @@ def compass() -> CompassEncoder:
 def other_compass() -> CompassEncoder:
     """Another encoder with vectors of the same length."""
     return CompassEncoder("other compass")
+
+
+@pytest.fixture
+def row_groups_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of each row group of a Parquet file that Arrow reads by its number, in order."""
+    numbers: list[int] = []
+    read = pq.ParquetFile.read_row_group
+
+    def counting(file: pq.ParquetFile, number: int, *args: object, **options: object) -> object:
+        numbers.append(number)
+        return read(file, number, *args, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counting)
+    return numbers
 
 
 MakeIndex = Callable[[str, dict[str, float]], Index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline.errors import InputError, IntegrityError
-from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, principal_with
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, label_sets_of, principal_with
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.vector_search import Index
@@ -149,9 +150,26 @@ def test_units_whose_labels_are_not_those_of_their_index_are_refused(tmp_path: P
 
 
 def test_label_sets_are_told_apart() -> None:
-    sets = LabelSets(pl.Series([[], ["a"], ["b", "a"], ["a", "b"], ["ab"]], dtype=pl.List(pl.String)))
+    labels = pl.Series([[], ["a"], ["b", "a"], ["a", "b"], ["ab"]], dtype=pl.List(pl.String))
+    sets = label_sets_of(labels)
+    assert sets.lists().to_list() == labels.list.sort().to_list()
     seen = sets.visible_to(frozenset({"a", "b"}))
-    assert seen is not None and seen.mask.tolist() == [True, True, True, True, False]
+    assert seen is not None and seen.bits.tolist() == [0b01111]
+    assert seen.holds(np.array([4, 0, 2, 4])).tolist() == [False, True, True, False]
     assert (seen.count, seen.sets) == (4, sorted({*sets.numbers.tolist()} - {sets.numbers[4]}))
     assert sets.visible_to(frozenset({"a", "b", "ab"})) is None and sets.visible_to(UNRESTRICTED) is None
-    assert sets.any and not LabelSets(pl.Series([[]], dtype=pl.List(pl.String))).any
+    assert sets.any and not label_sets_of(pl.Series([[]], dtype=pl.List(pl.String))).any
+
+
+@given(st.lists(st.integers(0, 3), max_size=70), st.sets(st.sampled_from("abc")))
+def test_what_is_looked_at_in_parts_is_the_same(drawn: list[int], reader: set[str]) -> None:
+    labels = [[], ["a"], ["a", "b"], ["c"]]
+    sets = label_sets_of(pl.Series([labels[number] for number in drawn], dtype=pl.List(pl.String)))
+    expected = [set(labels[number]) <= reader for number in drawn]
+    with mock.patch("wbrag_pipeline.retrieval.access._AT_ONCE", 16):
+        seen = sets.visible_to(frozenset(reader))
+    if seen is None:
+        assert all(expected)
+        return
+    assert np.unpackbits(seen.bits, count=len(drawn), bitorder="little").astype(bool).tolist() == expected
+    assert seen.holds(np.arange(len(drawn))).tolist() == expected and seen.count == sum(expected)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
+from tests.retrieval.test_index_ids import as_format_2
+from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
@@ -65,6 +67,28 @@ def test_an_index_is_fresh_for_the_very_file_it_was_made_from(
     assert not is_in_step(settings, "c", source_fingerprint(Corpus("c", source)))
 
 
+def test_a_state_of_an_earlier_version_is_searched_and_the_next_refresh_makes_it_anew(
+    settings: Settings, source: Path, compass: CompassEncoder
+) -> None:
+    store(settings, source, {"a": 0.0, "b": 90.0})  # in the row groups that earlier versions wrote
+    build_corpus_index(settings, "c", compass)
+    commit_state(settings, "c")
+    state, fingerprint = current_state(settings, "c"), source_fingerprint(Corpus("c", source))
+    assert state is not None and is_in_step(settings, "c", fingerprint)
+    as_format_2(state.folder, ["a", "b"], [[], []])
+    base = open_knowledge_base(settings, "c", compass, for_training=True)
+    hits = base.search(["0"], 1)
+    assert base.hits_with_text(hits)["text"].to_list() == ["0.0"]
+    assert not is_in_step(settings, "c", fingerprint)
+    tables.PASSAGES.store(passages_of({"a": 0.0, "b": 90.0}), settings, "c")
+    assert build_corpus_index(settings, "c", compass)[1] == 0  # nothing is encoded again
+    commit_state(settings, "c")
+    now = current_state(settings, "c")
+    assert now is not None and now.name != state.name and is_in_step(settings, "c", fingerprint)
+    after = open_knowledge_base(settings, "c", compass)
+    assert after.hits_with_text(after.search(["0"], 1)).equals(base.hits_with_text(hits))
+
+
 def test_a_folder_is_fresh_until_one_of_its_files_changes(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
@@ -95,7 +119,7 @@ def test_a_table_that_the_index_was_not_made_from_is_refused(
 
 
 @pytest.mark.parametrize(
-    "name", ["index.faiss", "ids.parquet", "manifest.json", "origin.json", "passages.parquet", "../current.json"]
+    "name", ["index.faiss", "ids.arrow", "manifest.json", "origin.json", "passages.parquet", "../current.json"]
 )
 def test_damage_says_how_to_repair_it_and_is_repaired(
     settings: Settings, source: Path, compass: CompassEncoder, name: str
@@ -171,8 +195,6 @@ def test_only_what_is_new_is_encoded(settings: Settings, source: Path, compass: 
 
 
 def test_a_table_cut_short_is_an_error_that_names_it(settings: Settings, source: Path) -> None:
-    from wbrag_pipeline import tables
-
     store(settings, source, {"a": 0.0})
     file = settings.table("passages", "c")
     file.write_bytes(file.read_bytes()[:-20])

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wbrag_pipeline.errors import InputError, IntegrityError, MissingPartError, NotBuiltError
 from wbrag_pipeline.retrieval import faiss_library
 from wbrag_pipeline.retrieval.faiss_library import installed_builds, load_faiss
-from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest
+from wbrag_pipeline.retrieval.index import RecordedSpace, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.vector_search import Index
 
-FILES = ("index.faiss", "ids.parquet", "manifest.json")
+FILES = ("index.faiss", "ids.arrow", "manifest.json")
 
 
 class WideEncoder:
@@ -126,6 +130,20 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path, built: Path, compas
         assert (built / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+@given(st.integers(1, 9), st.lists(st.integers(0, 5), max_size=5))
+def test_an_exact_index_is_the_file_that_faiss_writes_and_is_never_held(dimension: int, sizes: list[int]) -> None:
+    rng = np.random.default_rng(dimension)
+    parts = [rng.normal(size=(size, dimension)).astype(np.float32) for size in sizes]
+    faiss, count = load_faiss(), sum(sizes)
+    expected = faiss.IndexFlat(dimension, faiss.METRIC_INNER_PRODUCT)
+    expected.add(np.concatenate([np.empty((0, dimension), np.float32), *parts]))
+    space: Any = RecordedSpace("wide", dimension, "f" * 64)
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(faiss.IndexFlat, "add", None):
+        build_index(parts, [str(row) for row in range(count)], Path(folder) / "index", space)
+        faiss.write_index(expected, f"{folder}/expected")
+        assert (Path(folder) / "index" / "index.faiss").read_bytes() == Path(f"{folder}/expected").read_bytes()
+
+
 def clustered(rows: int) -> np.ndarray[Any, Any]:
     """Vectors around 40 centres, as passages on 40 subjects are."""
     centres = WideEncoder.draw(40, seed=1)
@@ -227,7 +245,7 @@ def test_another_dimension_is_refused(built: Path, compass: Any) -> None:
         open_index(built, compass)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "ids.arrow"])
 def test_a_changed_byte_is_refused(built: Path, compass: Any, name: str) -> None:
     data = bytearray((built / name).read_bytes())
     data[len(data) // 2] ^= 0xFF
@@ -236,7 +254,7 @@ def test_a_changed_byte_is_refused(built: Path, compass: Any, name: str) -> None
         open_index(built, compass)
 
 
-@pytest.mark.parametrize("name", ["index.faiss", "ids.parquet"])
+@pytest.mark.parametrize("name", ["index.faiss", "ids.arrow"])
 def test_a_missing_file_is_refused(built: Path, compass: Any, name: str) -> None:
     (built / name).unlink()
     with pytest.raises(IntegrityError, match="is missing"):

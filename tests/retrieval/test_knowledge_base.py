@@ -15,6 +15,7 @@ from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import HITS, KnowledgeBase, merge_by_score
 from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.vector_search import Index
+from wbrag_pipeline.table_files import write_parquet
 
 CORPUS = {"a": 0.0, "b": 60.0, "c": 90.0}
 UNITS = {"u": 30.0, "v": 60.0}
@@ -113,12 +114,46 @@ def test_an_id_in_both_means_two_things(base: KnowledgeBase, make_index: MakeInd
     assert found.select("origin", "title").rows() == [("corpus", "T a"), ("writeback", "U a")]
 
 
-def test_a_table_too_large_for_memory_gives_the_same(base: KnowledgeBase, monkeypatch: pytest.MonkeyPatch) -> None:
-    hits = base.search(["0", "70"], 3)
-    monkeypatch.setattr("wbrag_pipeline.retrieval.passage_texts._IN_MEMORY_BYTES", 0)
-    scanned = base.without_writeback()
-    scanned._texts = type(base._texts)(base._texts.file)
-    assert scanned.hits_with_text(hits).equals(base.hits_with_text(hits))
+def test_texts_are_read_from_their_row_groups_alone(
+    tmp_path: Path,
+    compass: Any,
+    make_index: MakeIndex,
+    make_passages: MakeTable,
+    row_groups_read: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    angles = {f"p{number}": float(number) for number in range(90)}
+    make_passages(angles).write_parquet(tmp_path / "passages.parquet", row_group_size=10)
+    base = KnowledgeBase(compass, make_index("corpus", angles), tmp_path / "passages.parquet")
+    hits = base.search(["5", "72", "8"], 1)
+    assert row_groups_read == []
+    expected = base.hits_with_text(hits)
+    assert expected["text"].to_list() == ["5.0", "72.0", "8.0"] and row_groups_read == [0, 7]
+    base.hits_with_text(hits)
+    assert row_groups_read == [0, 7]  # they are kept
+    monkeypatch.setattr("wbrag_pipeline.retrieval.passage_texts._KEPT_BYTES", 0)
+    fresh = KnowledgeBase(compass, base._corpus, tmp_path / "passages.parquet")
+    for _ in range(2):
+        assert fresh.hits_with_text(hits).equals(expected)
+    assert row_groups_read == [0, 7] * 3 and len(fresh._texts._groups) == 1
+
+
+def test_a_table_in_another_order_than_its_index_is_not_believed(base: KnowledgeBase, make_passages: MakeTable) -> None:
+    make_passages({name: CORPUS[name] for name in ("b", "a", "c")}).write_parquet(base.passages)
+    with pytest.raises(IntegrityError, match="0 of 1 passages"):
+        base.hits_with_text(base.search(["0"], 1))
+
+
+def test_a_damaged_row_group_is_told(tmp_path: Path, compass: Any, make_index: MakeIndex) -> None:
+    texts = {"a": 0.0}
+    table = pl.DataFrame({"passage_id": ["a"], "title": [""], "text": ["a text of some length, to be damaged"]})
+    write_parquet(table, tmp_path / "passages.parquet")
+    data = bytearray((tmp_path / "passages.parquet").read_bytes())
+    data[data.index(b"length")] ^= 1
+    (tmp_path / "passages.parquet").write_bytes(data)
+    base = KnowledgeBase(compass, make_index("corpus", texts), tmp_path / "passages.parquet")
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        base.hits_with_text(base.search(["0"], 1))
 
 
 def test_texts_that_are_missing(base: KnowledgeBase, both: KnowledgeBase, make_passages: MakeTable) -> None:

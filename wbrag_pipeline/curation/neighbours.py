@@ -16,6 +16,7 @@ from wbrag_pipeline.curation.details import details_of
 from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
+from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.faiss_store import FaissStore
 from wbrag_pipeline.retrieval.vector_search import Index
@@ -65,7 +66,7 @@ class Neighbours:
         flat.add(vectors)
         ids = pl.Series("passage_id", [unit.unit_id for unit in units])
         labels = pl.Series("labels", [list(unit.labels) for unit in units], dtype=pl.List(pl.String))
-        scores, places = Index(ids, labels, FaissStore(flat)).search(vectors, 1 + _NEIGHBOURS)
+        scores, places = Index(IndexIds.of(ids, labels), FaissStore(flat)).search(vectors, 1 + _NEIGHBOURS)
         for place, (row, near) in enumerate(zip(scores, places, strict=True)):
             for score, other in zip(row, near, strict=True):
                 if score >= _LEAST_COSINE and other != place:

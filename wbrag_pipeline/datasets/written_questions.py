@@ -18,7 +18,8 @@ from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.storage import replacing
-from wbrag_pipeline.tables import SPLIT, Table, write_parquet
+from wbrag_pipeline.table_files import write_parquet
+from wbrag_pipeline.tables import SPLIT, Table
 
 # `passage_id` is what a question was written from, `labels` that passage's access labels.
 WRITTEN_QUESTIONS = Table(

@@ -29,7 +29,7 @@ from wbrag_pipeline.storage import (
     sha256_of_file,
     write_json,
 )
-from wbrag_pipeline.tables import write_parquet
+from wbrag_pipeline.table_files import parts_of, writing_parquet
 
 # As retrieval.corpus names them.
 _DIGITS = 16
@@ -89,26 +89,28 @@ def _forget_in_state(state: Path, subject: Subject, home: StoredFiles) -> tuple[
     table = state / "passages.parquet"
     if not table.is_file():
         return None
-    passages = pl.read_parquet(table)
-    gone = passages["content_hash"].is_in(subject.content_hashes)
-    if not gone.any():
+    hits = pl.col("content_hash").is_in(subject.content_hashes)
+    found = [part.filter(hits)["passage_id"] for part in parts_of(table, ["passage_id", "content_hash"])]
+    gone = pl.concat(found).to_list()
+    if not gone:
         return None
     # Written as the stored table is, so that both are one file to whoever compares them.
     waiting = state.with_name(f".{state.name}.tmp.parquet")
-    # As parquet_files writes the stage's own table: the two are compared byte by byte.
-    write_parquet(passages.filter(~gone), waiting)
+    with writing_parquet(waiting, pl.Schema(pl.read_parquet_schema(table))) as add:
+        for part in parts_of(table):
+            add(part.filter(~hits))
     sha256 = sha256_of_file(waiting)
     target = state.with_name(sha256[:_DIGITS])
     if not target.exists():
         collections = Collections(home.settings.layout, read_manifest(state).address)
         with collections.making() as collection, replacing_directory(target) as new:
-            without_ids(state, passages.filter(gone)["passage_id"].to_list(), new, collection)
+            without_ids(state, gone, new, collection)
             if (state / LEXICAL).is_dir():
                 write_lexical_index(waiting, new / LEXICAL)
             write_json(new / "origin.json", {"passages_sha256": sha256})
             os.replace(waiting, new / "passages.parquet")
     waiting.unlink(missing_ok=True)
-    return target.name, int(gone.sum())
+    return target.name, len(gone)
 
 
 def _move_pointers(place: Path, renamed: dict[str, str]) -> None:

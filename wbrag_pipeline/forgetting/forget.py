@@ -27,7 +27,7 @@ from wbrag_pipeline.forgetting.parquet_files import forget_in_table
 from wbrag_pipeline.forgetting.question_splits import QuestionSplit
 from wbrag_pipeline.forgetting.release_folders import forget_in_releases
 from wbrag_pipeline.forgetting.sqlite_files import empty_completions, is_sqlite, redact_sqlite
-from wbrag_pipeline.forgetting.stored_files import OWN, StoredFiles
+from wbrag_pipeline.forgetting.stored_files import OWN, TABLE_FILES, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject, SubjectKind, find_subject
 from wbrag_pipeline.forgetting.text_files import forget_in_text, remove_reports
 from wbrag_pipeline.forgetting.trace_search import Searched, search_home
@@ -132,7 +132,7 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     _remove_lineage_database(home)
     journal.add("cache/completions.sqlite", empty_completions(home))
     for file in home.files():
-        if file.suffix == ".parquet" or file.name.endswith(("-wal", "-shm")):
+        if file.suffix in TABLE_FILES or file.name.endswith(("-wal", "-shm")):
             continue
         with suppress(FileNotFoundError, PermissionError):
             if is_sqlite(file):

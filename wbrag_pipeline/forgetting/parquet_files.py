@@ -11,13 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.forgetting.folder_walk import remove_file
 from wbrag_pipeline.forgetting.question_splits import EITHER, QUESTION_SPLITS, split_of
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.storage import replacing
+from wbrag_pipeline.table_files import parts_of, writing_parquet
 
 # Columns of tagged or plain ids of passages and units, and of ids of questions.
 _FOUND, _UNIT_LISTS = ("passages_without", "passages_with", "passages"), ("unit_ids",)
@@ -60,30 +60,34 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fil
 def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
     """Rewrite a Parquet file without what is forgotten; gives how many rows went or changed.
 
-    A table that is kept by what it was made from goes whole: with less in it, it is not that table any more.
+    It is read in parts, first to see what goes, and then, where something does, to write the rest. A table that is kept
+    by what it was made from goes whole: with less in it, it is not that table any more.
     """
-    stored = pl.read_parquet(file)
-    if not stored.height:
-        return 0
-    frame = _without_winner(stored, subject, home, file)
-    gone = rows_to_forget(frame, subject, home, file)
-    trimmed = _trim(frame.filter(~gone), subject, home, file)
+    rows = went = 0
+    gone, trimmed = list[pl.Series](), False
+    for stored in parts_of(file):
+        if not stored.height:
+            return 0
+        frame = _without_winner(stored, subject, home, file)
+        gone.append(rows_to_forget(frame, subject, home, file))
+        rows, went = rows + stored.height, went + int(gone[-1].sum())
+        trimmed |= not _trim(frame.filter(~gone[-1]), subject, home, file).equals(stored.filter(~gone[-1]))
     # Rows that went; or 1, where some row only lost an id.
-    changed = int(gone.sum()) or int(not trimmed.equals(stored.filter(~gone)))
+    changed = went or int(trimmed)
     if not changed:
         return 0
     if home.is_cached_by_content(file):
         remove_file(file)
-        return stored.height
-    if trimmed.is_empty() and file.parent.name == "events":
-        # A recording that vanished would let an older one count as the newest.
-        blank = [
-            pl.col(name) if name in _RECORDING else pl.lit(None, dtype).alias(name)
-            for name, dtype in frame.schema.items()
-        ]
-        trimmed = frame.head(1).select(blank)
+        return rows
     with replacing(file.resolve()) as temporary:
-        tables.write_parquet(trimmed, temporary)
+        first = next(parts_of(file)).head(1)
+        with writing_parquet(temporary, first.schema) as add:
+            if went == rows and file.parent.name == "events":
+                # A recording that vanished would let an older one count as the newest.
+                emptied = [name for name in first.columns if name not in _RECORDING]
+                add(first.with_columns(pl.lit(None, first.schema[name]).alias(name) for name in emptied))
+            for stored, going in zip(parts_of(file), gone, strict=True):
+                add(_trim(_without_winner(stored, subject, home, file).filter(~going), subject, home, file))
     return changed
 
 

@@ -93,7 +93,10 @@ def _manifest(release: Path, new: Path) -> dict[str, Any]:
     if "units_sha256" in found:
         found["units_sha256"] = sha256_of_file(new / "units.parquet")
     if "files" in found:
-        found["files"] = {name: sha256_of_file(new / name) for name in found["files"] if (new / name).is_file()}
+        # An index of an earlier version has other files than the one that takes its place.
+        index = {str(file.relative_to(new)) for file in (new / "index").rglob("*")}
+        names = sorted({*found["files"], *index})
+        found["files"] = {name: sha256_of_file(new / name) for name in names if (new / name).is_file()}
     for place in (found, found.get("made")):
         if isinstance(place, dict) and "units" in place:
             place["units"] = units.height

@@ -17,6 +17,8 @@ from wbrag_pipeline.settings import Settings
 
 # The folder of tombstones and journal: hashes of what was forgotten, which is no trace of it.
 OWN = "forgotten"
+# How files end that are read as tables: those of the stages, and the ids of an index.
+TABLE_FILES = (".parquet", ".arrow")
 # Vectors and locks: no text.
 _WITHOUT_TEXT = (".faiss", ".npy", ".lock")
 # The program's own folders of a home. A link that lies elsewhere may lead to what it must not change.

@@ -16,8 +16,8 @@ from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.sentences import split_sentences
+from wbrag_pipeline.table_files import parts_of
 
-_ROWS_AT_ONCE = 50_000
 _PASSAGE = ("passage_id", "title", "text", "content_hash", "source")
 NO_PASSAGES = pl.DataFrame(schema=dict.fromkeys(["_corpus", "passage_id", "content_hash", "source"], pl.String))
 
@@ -32,20 +32,36 @@ def files_with(home: StoredFiles, columns: Collection[str]) -> Iterator[Path]:
 
 
 def frames_with(
-    home: StoredFiles, columns: Collection[str], *, less: Collection[str] = (), optional: bool = False
+    home: StoredFiles,
+    columns: Collection[str],
+    *,
+    less: Collection[str] = (),
+    optional: bool = False,
+    where: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Rows of all stored tables that have these columns, with ``_corpus`` and ``_benchmark``, each once."""
+    """Rows of all stored tables that have these columns, with ``_corpus`` and ``_benchmark``, each once.
+
+    where: only such rows; of a corpus, which may be larger than memory, the others are let go as they are read.
+    """
     taken = sorted(set(columns) - set(less))
-    parts = [home.scoped(pl.read_parquet(file, columns=taken), file) for file in files_with(home, columns)]
+    kept = pl.lit(True) if where is None else where
+    parts = [
+        home.scoped(pl.concat([part.filter(kept) for part in parts_of(file, taken)]), file)
+        for file in files_with(home, columns)
+    ]
     if not parts and not optional:
         raise InputError("nothing of that kind is stored here", file=home.settings.home, hint="check WBRAG_HOME")
     nothing = pl.DataFrame(schema=dict.fromkeys([*taken, "_benchmark", "_corpus"], pl.String))
     return pl.concat(parts, how="vertical_relaxed").unique() if parts else nothing
 
 
-def all_of(home: StoredFiles) -> pl.DataFrame:
-    """Rows (_corpus, passage_id, content_hash, source) of all passages, in every stored version."""
-    return frames_with(home, _PASSAGE, less=("title", "text")).select(NO_PASSAGES.columns)
+def named_so(home: StoredFiles, column: str, names: Collection[str]) -> pl.DataFrame:
+    """Rows (_corpus, passage_id, content_hash, source) of the passages with these ids or of these documents.
+
+    column: passage_id or source. They are there in every stored version. Raises InputError as ``frames_with``.
+    """
+    found = frames_with(home, _PASSAGE, less=("title", "text"), where=pl.col(column).is_in(list(names)))
+    return found.select(NO_PASSAGES.columns)
 
 
 def titles_and_texts(home: StoredFiles, wanted: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +83,7 @@ def copies_of(home: StoredFiles, named: pl.DataFrame) -> pl.DataFrame:
     parts = [
         home.scoped(part.filter(wording(part["text"]).is_in(said)), file).select(nothing.columns)
         for file in (files_with(home, _PASSAGE) if texts.height else ())
-        for part in _parts(file, list(_PASSAGE))
+        for part in parts_of(file, _PASSAGE)
     ]
     return pl.concat([nothing, *parts]).unique()
 
@@ -75,7 +91,7 @@ def copies_of(home: StoredFiles, named: pl.DataFrame) -> pl.DataFrame:
 def staying(home: StoredFiles, gone: Collection[str]) -> Iterator[pl.DataFrame]:
     """(title, text, source, corpus) of all passages but those with these content hashes, some rows at a time."""
     for file in files_with(home, _PASSAGE):
-        for part in _parts(file, ["title", "text", "source", "content_hash"]):
+        for part in parts_of(file, ["title", "text", "source", "content_hash"]):
             yield home.scoped(part.filter(~pl.col("content_hash").is_in(list(gone))), file)
 
 
@@ -104,7 +120,3 @@ def _sentences(rows: pl.DataFrame) -> set[str]:
         for corpus, source, text in rows.select("_corpus", "source", "text").drop_nulls().iter_rows()
         for known in sentence_hashes(source_hash(corpus, source), split_sentences(text))
     }
-
-
-def _parts(file: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
-    yield from pl.read_parquet(file, columns=columns).iter_slices(_ROWS_AT_ONCE)

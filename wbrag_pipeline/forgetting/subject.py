@@ -114,7 +114,7 @@ def find_subject(
     questions = pl.DataFrame(schema=dict.fromkeys(_QUESTION, pl.String))
     if kind in ("passage", "source"):
         column = "passage_id" if kind == "passage" else "source"
-        named = _named(stored_passages.all_of(home), column, ids, "_corpus", corpus, kind)
+        named = _named(stored_passages.named_so(home, column, ids), column, ids, "_corpus", corpus, kind)
     elif kind == "question":
         questions = _questions(home, ids, benchmark, split)
     copies = stored_passages.copies_of(home, named)

@@ -11,14 +11,15 @@ import yaml
 from wbrag_pipeline.forgetting.lexical_traces import is_of_lexical_index, lexical_trace
 from wbrag_pipeline.forgetting.parquet_files import rows_to_forget
 from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
-from wbrag_pipeline.forgetting.stored_files import StoredFiles
+from wbrag_pipeline.forgetting.stored_files import TABLE_FILES, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.forgetting.text_files import decoded_text
+from wbrag_pipeline.table_files import parts_of
 
 _BYTES_AT_ONCE = 1 << 24
 # Enough for any phrase, also in escapes, that two blocks share.
 _OVERLAP = 1 << 12
-# How files begin whose text is compressed: they are not read. Parquet is where it is called so.
+# How files begin whose text is compressed: they are not read. Parquet and Arrow are where they are called so.
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -80,12 +81,12 @@ def search_home(home: StoredFiles, subject: Subject) -> Searched:
 def _trace(file: Path, home: StoredFiles, subject: Subject) -> str | None:
     if is_of_lexical_index(file):
         return lexical_trace(file) if subject.passages else None  # units have no words in it
-    if file.suffix == ".parquet":
+    if file.suffix in TABLE_FILES:
         try:
-            frame = pl.read_parquet(file)
+            parts = (part for part in parts_of(file) if part.height)
+            found = sum(int(rows_to_forget(part, subject, home, file).sum()) for part in parts)
         except (OSError, pl.exceptions.PolarsError):
             return "cannot be read, so nobody knows what it holds; remove it"
-        found = int(rows_to_forget(frame, subject, home, file).sum()) if frame.height else 0
         return f"{found} rows" if found else None
     if is_sqlite(file) and has_trace(file, subject.phrases):
         return "holds its words"
@@ -105,7 +106,7 @@ def _in_bytes(file: Path, subject: Subject) -> bool:
 
 
 def _compression(file: Path) -> str | None:
-    if file.suffix == ".parquet":
+    if file.suffix in TABLE_FILES:
         return None
     with file.open("rb") as stream:
         begins = stream.read(8)

@@ -9,7 +9,7 @@ import yaml
 from wbrag_pipeline.publishing.document_files import with_vectors
 from wbrag_pipeline.publishing.exported_units import ExportedUnits
 from wbrag_pipeline.storage import write_text
-from wbrag_pipeline.tables import write_parquet
+from wbrag_pipeline.table_files import write_parquet
 
 _DATA = "data/train-00000-of-00001.parquet"
 # The Hub's own words for sizes, by the number of rows that is too many for each.

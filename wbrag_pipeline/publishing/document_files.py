@@ -9,7 +9,7 @@ import polars as pl
 from wbrag_pipeline.publishing.exported_units import ExportedUnits
 from wbrag_pipeline.publishing.published_rows import passage_text
 from wbrag_pipeline.storage import write_json
-from wbrag_pipeline.tables import write_parquet
+from wbrag_pipeline.table_files import write_parquet
 
 
 def write_jsonl(units: ExportedUnits, folder: Path) -> None:

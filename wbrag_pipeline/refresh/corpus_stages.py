@@ -150,11 +150,13 @@ def refresh_corpus(
 ) -> Refreshed:
     """All stages of a corpus in order, each table stored in the home. Raises as the stages."""
     bad = BadDocuments(skip=settings.skip_bad)
-    passages = read_passages(settings, registry, corpus, bad, allow_deletions=allow_deletions)
+    # Stored at once: all texts are in memory only until then.
+    tables.PASSAGES.store(
+        read_passages(settings, registry, corpus, bad, allow_deletions=allow_deletions), settings, corpus
+    )
     for line in bad.told():
         _log.warning("corpus %s: %s", corpus, line)
-    tables.PASSAGES.store(passages, settings, corpus)
-    changes = corpus_changes(settings, corpus, passages.lazy())
+    changes = corpus_changes(settings, corpus, tables.PASSAGES.load_lazily(settings, corpus))
     tables.CORPUS_CHANGES.store(changes, settings, corpus)
     _, encoded = build_corpus_index(settings, corpus, encoder)
     return Refreshed(changes, retire_units(settings, registry, corpus, changes, encoder, run), encoded)

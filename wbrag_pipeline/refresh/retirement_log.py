@@ -20,6 +20,7 @@ from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import commit_state, committed_state
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
+from wbrag_pipeline.table_files import write_parquet
 
 _UNIT = ["variant", "benchmark", "unit_id"]
 _SINCE = "since"  # the state that was committed last when it was decided
@@ -39,14 +40,14 @@ def note_decisions(settings: Settings, corpus: str, benchmarks: Sequence[str], f
     frame = tables.RETIRED_UNITS.check(pl.concat([fresh, earlier.join(undone, on=_UNIT, how="anti")]).sort(_UNIT))
     if frame.height:
         with replacing(file) as temporary:
-            tables.write_parquet(frame.with_columns(pl.lit(since).alias(_SINCE)), temporary)
+            write_parquet(frame.with_columns(pl.lit(since).alias(_SINCE)), temporary)
     return frame
 
 
 def commit_decisions(settings: Settings, corpus: str, frame: pl.DataFrame) -> None:
     """Store RETIRED_UNITS and note that the units are in step with the corpus; called when all else is done."""
     with replacing(settings.table(tables.RETIRED_UNITS.name, corpus)) as temporary:
-        tables.write_parquet(frame, temporary)
+        write_parquet(frame, temporary)
     commit_state(settings, corpus)
     settings.table("retiring_units", corpus).unlink(missing_ok=True)
 

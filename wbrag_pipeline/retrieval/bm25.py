@@ -39,14 +39,14 @@ def bm25_search(
     every = list(dict.fromkeys(word for words in asked for word in words))
     rows = [dict(zip(every, index.rows_of(every), strict=True)) for index, _ in layers]
     corpus, visible = layers[0]
-    lengths = corpus.lengths if visible is None else corpus.lengths[visible.mask]
-    total = int(lengths.sum(dtype=np.int64))
-    mean_length = total / len(lengths) if total else 1.0
+    passages = len(corpus) if visible is None else visible.count
+    total = int(np.sum(corpus.lengths, dtype=np.int64, where=True if visible is None else visible.mask()))
+    mean_length = total / passages if total else 1.0
 
     found: list[list[tuple[Positions, Vectors]]] = []
     for words in asked:
         held = {word: [_seen(layer, row[word]) for layer, row in zip(layers, rows, strict=True)] for word in words}
-        weights = {word: times * _idf(len(held[word][0][0]), len(lengths)) for word, times in words.items()}
+        weights = {word: times * _idf(len(held[word][0][0]), passages) for word, times in words.items()}
         found.append(
             [
                 _best(_scores(index, [(weights[word], *held[word][layer]) for word in words], mean_length), top_k)
@@ -67,7 +67,7 @@ def _seen(layer: tuple[LexicalIndex, Visible | None], row: int | None) -> tuple[
     places, counts = index.holding(row)
     if visible is None:
         return places, counts
-    there = visible.mask[places]
+    there = visible.holds(places)
     return places[there], counts[there]
 
 

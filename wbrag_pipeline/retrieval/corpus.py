@@ -31,7 +31,7 @@ from wbrag_pipeline.datasets.document_kinds import reading_of_folders
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
 from wbrag_pipeline.retrieval.compaction import compact
 from wbrag_pipeline.retrieval.embedding_store import embeddings_of
-from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
+from wbrag_pipeline.retrieval.index import FORMAT, Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.lexical_index import LexicalIndex, open_lexical_index, write_lexical_index
 from wbrag_pipeline.retrieval.protocols import Encoder
@@ -53,6 +53,8 @@ CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
 LEXICAL = "lexical"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
+# Passages whose facts are in memory together; a digest depends on it.
+_DIGESTED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         write_json(home / CURRENT_STATE, {"state": folder.name, "source": source})
         frozen.unlink(missing_ok=True)
     # A table that cannot be read, of an older state say: nobody knows what it needs, so nothing is dropped.
-    with suppress(IntegrityError):
+    with suppress(IntegrityError, FileNotFoundError):
         compact(settings.layout.embeddings, lambda: _live_hashes(settings))
     return manifest, encoded
 
@@ -204,17 +206,21 @@ def commit_state(settings: Settings, corpus: str) -> None:
 
 
 def is_in_step(settings: Settings, corpus: str, source: str) -> bool:
-    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint."""
+    """Whether table, index and units are in step with each other, and were made from the source of that fingerprint.
+
+    A state that an earlier version made is not: it can be searched, and the next refresh makes one of this version.
+    """
     try:
         state = current_state(settings, corpus)
         return (
             state is not None
             and state.source == source
+            and read_manifest(state.folder).format == FORMAT
             and _same(settings.table("passages", corpus), state.passages)
             and (committed := committed_state(settings, corpus)) is not None
             and committed.name == state.name
         )
-    except (OSError, IntegrityError):
+    except (OSError, IntegrityError, NotBuiltError):
         return False
 
 
@@ -291,16 +297,18 @@ def _noted_source(settings: Settings, corpus: str, passages: Path) -> str:
 
 def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
     """Hash of everything that PASSAGES say, their order included; a passage's text counts by its own hash."""
-    said = passages.lazy().select(pl.struct(pl.exclude("title", "text")).struct.json_encode()).collect().to_series()
+    said = passages.lazy().select(said=pl.struct(pl.exclude("title", "text")).struct.json_encode())
     digest = hashlib.sha256()
-    for part in said.to_frame().iter_slices(50_000):
-        digest.update("\n".join(part.to_series()).encode("utf-8"))
+    for start in range(0, passages.lazy().select(pl.len()).collect().item(), _DIGESTED_AT_ONCE):
+        digest.update("\n".join(said.slice(start, _DIGESTED_AT_ONCE).collect()["said"]).encode("utf-8"))
     return digest.hexdigest()
 
 
 def _live_hashes(settings: Settings) -> pl.Series:
-    """Content hashes of all passages that are stored or that some state of some corpus serves."""
+    """Content hashes of all passages that are stored or that some state of some corpus serves, each once."""
     files = [*settings.table("passages", "x").parent.glob("[!.]*.parquet")]
     files += settings.layout.embeddings.parent.glob("*/*/[!.]*/passages.parquet")
-    parts = [tables.PASSAGES.read(file).select("content_hash") for file in files]
-    return pl.concat([pl.DataFrame(schema={"content_hash": pl.String}), *parts])["content_hash"]
+    found = pl.Series("content_hash", dtype=pl.String)
+    for file in {(file.stat().st_dev, file.stat().st_ino): file for file in files}.values():  # mostly two names of one
+        found = pl.concat([found, tables.PASSAGES.read_column(file, "content_hash")]).unique()
+    return found

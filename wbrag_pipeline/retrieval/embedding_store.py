@@ -31,8 +31,8 @@ SEGMENT_PASSAGES = 4096
 # Segments' worth of passages that are read from the corpus' file at a time: a slice of a Parquet file costs its whole
 # row group.
 _SEGMENTS_PER_READ = 16
-# Segments that are open at the same time: a corpus of 21 million passages has more than a process may open files.
-_OPEN_SEGMENTS = 256
+# Segments that are open at the same time, 6 MB each: what has been read of one is mapped until it is closed.
+_OPEN_SEGMENTS = 32
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 ::
 
-    ids.parquet      columns passage_id and labels, row i those of vector i
+    ids.arrow        ids and access labels, row i those of vector i; see ``index_ids``
     index.faiss      the vectors; inner product on vectors of length 1, which is the cosine
     manifest.json    encoder, dimension, count, factory, and the sha256 of the two files; written last
+
+An index of format 2 has ``ids.parquet`` in the place of ``ids.arrow``, which is read into memory.
 
 In a store other than FAISS (``stores``) the vectors lie elsewhere, and the manifest names the store and the collection.
 
@@ -25,7 +27,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.retrieval.access import LabelSets
+from wbrag_pipeline.retrieval.index_ids import IndexIds, open_ids, read_old_ids
 from wbrag_pipeline.retrieval.protocols import Vectors, VectorSpace
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE
@@ -35,8 +37,10 @@ from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
 from wbrag_pipeline.store_address import FAISS, StoreAddress, parse_store
 from wbrag_pipeline.verified_files import known_sha256
 
-_FORMAT = 2
-_IDS = pl.Schema({"passage_id": pl.String(), "labels": pl.List(pl.String())})
+FORMAT = 3
+_IDS_FILE = "ids.arrow"
+# The file of ids in each format that is read, and what reads it.
+_IDS_OF_FORMAT = {2: ("ids.parquet", read_old_ids), FORMAT: (_IDS_FILE, open_ids)}
 
 
 @dataclass(frozen=True)
@@ -110,16 +114,17 @@ def build_index(
     if (folder / "manifest.json").exists():
         raise FileExistsError(folder)
     names = pl.Series("passage_id", ids, dtype=pl.String)
-    marked = pl.Series("labels", [[]] * len(names), _IDS["labels"]) if labels is None else labels.alias("labels")
+    marked = pl.Series("labels", [[]] * len(names), pl.List(pl.String)) if labels is None else labels.alias("labels")
     if len(marked) != len(names):
         raise IntegrityError(folder, f"{len(marked)} rows of labels for {len(names)} ids")
     if names.is_duplicated().any():
         raise IntegrityError(folder, f"the id {names.filter(names.is_duplicated())[0]!r} is there more than once")
     parts = _Checked([embeddings] if isinstance(embeddings, np.ndarray) else embeddings, encoder.dimension, folder)
-    vectors = Written(encoder.dimension, parts, LabelSets(marked).numbers)
+    stored_ids = IndexIds.of(names, marked)
+    vectors = Written(encoder.dimension, parts, stored_ids.label_sets.numbers)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "ids.parquet") as ids_file:
-        pl.DataFrame([names, marked], schema=_IDS).write_parquet(ids_file)
+    with replacing(folder / _IDS_FILE) as ids_file:
+        stored_ids.write(ids_file)
         backend, embedded = backend_at(store), store == FAISS
         factory = backend.kind_of(kind, len(names), encoder.dimension)
         backend.create(folder, collection, vectors, factory)
@@ -128,7 +133,7 @@ def build_index(
         exact = factory.lower() == "flat"
         recall = 1.0 if exact else vectors.sample.recall(backend.open(folder, collection, encoder.dimension, factory))
         manifest = Manifest(
-            format=_FORMAT,
+            format=FORMAT,
             encoder=encoder.name,
             encoder_fingerprint=encoder.fingerprint,
             factory=factory,
@@ -161,8 +166,9 @@ def read_manifest(folder: Path) -> Manifest:
     kinds = {field.name: {"int": int, "str": str, "float": float}[str(field.type)] for field in fields(Manifest)}
     if not isinstance(found, dict) or {name: type(value) for name, value in (_USUAL | found).items()} != kinds:
         raise IntegrityError(file, f"is no manifest of an index: it must hold {', '.join(kinds)}")
-    if found["format"] != _FORMAT:
-        raise IntegrityError(file, f"is of format {found['format']}; this version reads format {_FORMAT}")
+    if found["format"] not in _IDS_OF_FORMAT:
+        known = " and ".join(map(str, _IDS_OF_FORMAT))
+        raise IntegrityError(file, f"is of format {found['format']}; this version reads format {known}")
     return Manifest(**found)
 
 
@@ -181,21 +187,20 @@ def open_index(folder: Path, encoder: VectorSpace) -> Index:
         )
     if manifest.dimension != encoder.dimension:
         raise IntegrityError(folder, f"holds vectors of {manifest.dimension} numbers, not {encoder.dimension}")
-    ids_file = folder / "ids.parquet"
+    name, read_ids = _IDS_OF_FORMAT[manifest.format]
+    ids_file = folder / name
     _verify(ids_file, manifest.ids_sha256)
     if manifest.address == FAISS:
         _verify(folder / INDEX_FILE, manifest.index_sha256)
-    ids = pl.read_parquet(ids_file)
-    if ids.schema != _IDS or ids["labels"].null_count():
-        raise IntegrityError(ids_file, f"has columns {dict(ids.schema)}, not ids with labels")
+    ids = read_ids(ids_file)
     store = backend_at(manifest.address).open(folder, manifest.collection, manifest.dimension, manifest.factory)
-    if not len(store) == ids.height == manifest.count or store.dimension != manifest.dimension:
+    if not len(store) == len(ids) == manifest.count or store.dimension != manifest.dimension:
         raise IntegrityError(
             folder,
-            f"{len(store)} vectors of {store.dimension} numbers and {ids.height} ids, where the manifest gives "
+            f"{len(store)} vectors of {store.dimension} numbers and {len(ids)} ids, where the manifest gives "
             f"{manifest.count} of {manifest.dimension}",
         )
-    return Index(ids["passage_id"], ids["labels"], store)
+    return Index(ids, store)
 
 
 def verify_vectors(folder: Path, index: Index) -> None:

@@ -48,7 +48,8 @@ class KnowledgeBase:
 
     encoder: the one that both indexes were made with.
     corpus_index: the corpus, opened with ``open_index``.
-    corpus_passages: the Parquet file of the corpus' table (tables.PASSAGES); read when texts are first asked for.
+    corpus_passages: the Parquet file of the corpus' table (tables.PASSAGES), row i the passage of vector i; texts are
+        read from it when they are asked for.
     writeback: the units (tables.KNOWLEDGE_UNITS) and their index. None searches the corpus alone.
     reader: who reads in every search of this view; None leaves it to each search to say.
 
@@ -66,7 +67,7 @@ class KnowledgeBase:
         self.encoder = encoder
         self.reader = reader
         self._corpus = corpus_index
-        self._texts = PassageTexts(corpus_passages)
+        self._texts = PassageTexts(corpus_passages, corpus_index.positions_of)
         self._shown_by: RetrieverBase | None = None
         self._merge = "auto"
         self._words: WordSearch | None = None
@@ -308,7 +309,7 @@ def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader:
         {
             "query": queries,
             "origin": pl.repeat(origin, len(queries), dtype=pl.String, eager=True),
-            "passage_id": index.ids.gather(positions.ravel()[there]),
+            "passage_id": index.ids_at(positions.ravel()[there]),
             "score": scores.ravel()[there],
         },
         schema_overrides={"query": pl.Int32, "score": pl.Float32},

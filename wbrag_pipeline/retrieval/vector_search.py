@@ -18,6 +18,7 @@ import polars as pl
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Visible
+from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.vector_store import VectorStore
 
@@ -33,20 +34,37 @@ _ROWS_AT_ONCE = 65_536
 
 
 class Index:
-    """Vectors in a store, and their ids and access labels; opened by ``open_index``.
+    """Vectors in a store, and their ids and access labels; opened by ``open_index``."""
 
-    ids: the id of each vector, by position.
-    labels: the access labels of each vector, by position (List(String)).
-    """
-
-    def __init__(self, ids: pl.Series, labels: pl.Series, store: VectorStore) -> None:
-        self.ids = ids
-        self.labels = labels
+    def __init__(self, ids: IndexIds, store: VectorStore) -> None:
+        self._ids = ids
         self.store = store
-        self.label_sets = LabelSets(labels)
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self._ids)
+
+    @property
+    def label_sets(self) -> LabelSets:
+        """Of the vectors."""
+        return self._ids.label_sets
+
+    @property
+    def ids(self) -> pl.Series:
+        """The id of each vector, by position: all are read into memory."""
+        return self._ids.all()
+
+    @property
+    def labels(self) -> pl.Series:
+        """The access labels of each vector (List(String)), by position: all are read into memory."""
+        return self.label_sets.lists()
+
+    def ids_at(self, positions: Positions) -> pl.Series:
+        """The ids of the vectors at these positions, in their order."""
+        return self._ids.at(positions)
+
+    def positions_of(self, ids: pl.Series) -> Positions:
+        """Where the vectors of these ids are; -1 where there is none."""
+        return self._ids.positions_of(ids)
 
     @property
     def dimension(self) -> int:
@@ -68,9 +86,9 @@ class Index:
 
     def sees(self, reader: Principal, passage_id: str) -> bool:
         """Whether something of that id is here, and the reader may see it."""
-        position = self.ids.index_of(passage_id)
+        position = self.positions_of(pl.Series([passage_id], dtype=pl.String))
         visible = self.label_sets.visible_to(reader)
-        return position is not None and (visible is None or bool(visible.mask[position]))
+        return bool(position[0] >= 0) and (visible is None or bool(visible.holds(position)[0]))
 
     def search(self, vectors: Vectors, top_k: int, reader: Principal = UNRESTRICTED) -> tuple[Vectors, Positions]:
         """The nearest by inner product: scores and positions, both [queries, min(top_k, vectors he may see)].
@@ -122,5 +140,5 @@ class Index:
         there = where[where >= 0]
         if len(there) and int(there.max()) >= len(self):
             raise IntegrityError("vector store", f"names position {there.max()} of {len(self)}")
-        if visible is not None and not visible.mask[there].all():
+        if visible is not None and not visible.holds(there).all():
             raise IntegrityError("vector store", "gave a passage that the reader may not see; index it again")

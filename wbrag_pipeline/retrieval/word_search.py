@@ -92,7 +92,7 @@ class WordSearch:
             frame = {
                 "query": np.repeat(np.arange(len(best), dtype=np.int32), [len(row[number][0]) for row in best]),
                 "origin": pl.repeat(origin, len(places), dtype=pl.String, eager=True),
-                "passage_id": index.ids.gather(places),
+                "passage_id": index.ids_at(places),
                 "place": places,
                 "score": scores,
             }

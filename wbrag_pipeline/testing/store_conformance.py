@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from wbrag_pipeline.errors import InputError, IntegrityError
-from wbrag_pipeline.retrieval.access import UNRESTRICTED, LabelSets, Principal, Unrestricted
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, Unrestricted, label_sets_of
+from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend, VectorStore
 from wbrag_pipeline.retrieval.stores.written import Written
@@ -252,14 +253,15 @@ class StoreConformance(Conformance):
 
     def _written(self, folder: Path, vectors: Vectors, labels: list[list[str]] | None = None) -> str:
         name = _a_name()
-        numbers = LabelSets(_series(labels or [[]] * len(vectors))).numbers
+        numbers = label_sets_of(_series(labels or [[]] * len(vectors))).numbers
         parts = [vectors[start : start + 256] for start in range(0, len(vectors), 256)]
         self.backend.create(folder, name, Written(_WIDTH, parts, numbers), self.own_kind)
         return name
 
     def _index(self, store: VectorStore, labels: list[list[str]] | None = None) -> Index:
         marked = _series(labels if labels is not None else [[]] * len(store))
-        return Index(pl.Series("passage_id", [str(row) for row in range(len(store))], dtype=pl.String), marked, store)
+        ids = pl.Series("passage_id", [str(row) for row in range(len(store))], dtype=pl.String)
+        return Index(IndexIds.of(ids, marked), store)
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:

@@ -21,7 +21,8 @@ import polars as pl
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.storage import remove_directory, replacing, sha256_of_text
-from wbrag_pipeline.tables import Table, write_parquet
+from wbrag_pipeline.table_files import write_parquet
+from wbrag_pipeline.tables import Table
 
 # Why a row has no text.
 PERSONAL, LONG, UNWANTED = "personal", "long", "unwanted"

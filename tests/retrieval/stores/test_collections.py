@@ -18,6 +18,7 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError, IntegrityError, VectorStoreError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest, verify_vectors
+from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.retrieval.protocols import Positions
 from wbrag_pipeline.retrieval.stores.backends import backend_at, close_backends
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
@@ -170,7 +171,7 @@ class Liar:
 
 
 def test_a_position_that_there_is_not_is_not_believed() -> None:
-    index = Index(pl.Series(["a", "b"]), pl.Series([[], []], dtype=pl.List(pl.String)), Liar())
+    index = Index(IndexIds.of(pl.Series(["a", "b"]), pl.Series([[], []], dtype=pl.List(pl.String))), Liar())
     with pytest.raises(IntegrityError, match="position 7 of 2"):
         index.search(VECTORS[:1], 2)
 

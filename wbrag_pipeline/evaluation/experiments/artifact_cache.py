@@ -16,7 +16,8 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.source_code import hash_of_source
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
-from wbrag_pipeline.tables import Table, write_parquet
+from wbrag_pipeline.table_files import write_parquet
+from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training.stages import Made
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs

@@ -16,7 +16,8 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.home import path_name
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
-from wbrag_pipeline.tables import Table, write_parquet
+from wbrag_pipeline.table_files import write_parquet
+from wbrag_pipeline.tables import Table
 
 _WHO = {"generator": pl.String(), "encoder": pl.String(), "benchmark": pl.String(), "method": pl.String()}
 _GAIN = {

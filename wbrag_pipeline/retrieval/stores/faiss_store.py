@@ -6,6 +6,7 @@ What a reader may not see is left out by FAISS while it searches, not afterwards
 from __future__ import annotations
 
 import math
+import struct
 import threading
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ _MOST_EXACT = 1_000_000
 _WANTED_RECALL = 0.99
 _NODES = (64, 128, 256, 512, 1024)
 
+_EXACT = "Flat"
+# Where FAISS' file of an exact index has the number of its vectors.
+_COUNT_AT = 8
+
 # FAISS' limit on what a file may make it allocate is one setting for the process.
 _reading = threading.Lock()
 
@@ -55,14 +60,20 @@ class FaissBackend:
             kind = "flat" if count <= _MOST_EXACT else "ivf"
         # As FAISS' guidelines have it, and with the vectors for each list that its training wants.
         lists = max(1, min(4 * math.isqrt(count), count // 39))
-        factory = {"flat": "Flat", "ivf": f"IVF{lists},Flat", "hnsw": "HNSW32"}.get(kind.lower(), kind)
+        factory = {"flat": _EXACT, "ivf": f"IVF{lists},Flat", "hnsw": "HNSW32"}.get(kind.lower(), kind)
         _empty(load_faiss(), dimension, factory)
         return factory
 
     def create(self, folder: Path, name: str, vectors: Written, kind: str) -> None:
-        """As the protocol says. How far a search looks is set by measuring, and stays with the index."""
+        """As the protocol says. How far a search looks is set by measuring, and stays with the index.
+
+        An exact index is written as its vectors come; any other is held in memory while it is made.
+        """
         faiss = load_faiss()
         index = _empty(faiss, vectors.dimension, kind)
+        if kind == _EXACT:
+            _write_flat(faiss, index, vectors, folder / INDEX_FILE)
+            return
         if not index.is_trained and len(vectors):
             index.train(spread(vectors.parts, max(1, len(vectors) // _TRAINING_VECTORS), vectors.dimension))
         threads = faiss.omp_get_max_threads()
@@ -147,6 +158,24 @@ def _empty(faiss: Any, dimension: int, factory: str) -> Any:
         ) from error
 
 
+def _write_flat(faiss: Any, empty: Any, vectors: Written, target: Path) -> None:
+    """What ``faiss.write_index`` writes of the empty index with these vectors added, without holding them in memory."""
+    header = bytearray(faiss.serialize_index(empty).tobytes())
+    # FAISS' file has the number of vectors after its name and the dimension, and the number of floats before these.
+    struct.pack_into("<q", header, _COUNT_AT, len(vectors))
+    struct.pack_into("<Q", header, len(header) - 8, len(vectors) * vectors.dimension)
+    with replacing(target) as file:
+        with file.open("wb") as stream:
+            stream.write(header)
+            for _, part, _ in vectors.blocks():
+                stream.write(np.ascontiguousarray(part, dtype="<f4").data)
+        size = len(header) + 4 * len(vectors) * vectors.dimension
+        if file.stat().st_size == size and len(vectors):  # a wrong number of vectors is for the caller to tell
+            there = _read(file)
+            if (there.ntotal, there.d) != (len(vectors), vectors.dimension):
+                raise IntegrityError(target, f"FAISS reads {there.ntotal} of {len(vectors)} vectors from it")
+
+
 def _read(file: Path) -> Any:
     """The index, its vectors mapped into memory where FAISS can (Flat, HNSW), so that processes share them."""
     faiss = load_faiss()
@@ -179,7 +208,7 @@ def _look_far_enough(faiss: Any, index: Any, vectors: Written) -> None:
 
 def _filtered(faiss: Any, index: Any, visible: Visible, queries: Vectors, width: int) -> tuple[Vectors, Positions]:
     """``index.search`` among the visible vectors alone, which gives as many of them as there are, up to the width."""
-    selector = faiss.IDSelectorBitmap(np.packbits(visible.mask, bitorder="little"))
+    selector = faiss.IDSelectorBitmap(visible.bits)
     try:
         if visible.count <= _FEW_VISIBLE:
             return _among_all(faiss, index, queries, width, selector)
