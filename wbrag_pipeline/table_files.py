@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 # A look-up reads a whole row group: of passages some megabytes.
 ROWS_A_GROUP = 2_048
@@ -29,6 +28,8 @@ def writing_parquet(file: Path, schema: pl.Schema) -> Iterator[Callable[[pl.Data
     verifies such checksums, Arrow does both (Parquet format, "Checksumming"). Row groups are small, and without
     statistics, which would put the first and the last text of each into the footer, and every look-up reads the footer.
     """
+    import pyarrow.parquet as pq  # a fifth of a second, which commands that only read tables need not wait for
+
     waiting = schema.to_frame()
     told = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}
     with pq.ParquetWriter(file, waiting.to_arrow().schema, **told) as writer:

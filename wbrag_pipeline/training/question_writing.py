@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import duckdb
 import polars as pl
 
 from wbrag_pipeline.datasets.private_data import DETECTORS, private_data
@@ -96,6 +95,8 @@ def require_writer(name: str) -> None:
 
 def drawn_passages(passages: pl.LazyFrame, number: int, seed: int) -> pl.DataFrame:
     """So many PASSAGES, in an order drawn by a hash of their ids: of one seed, fewer are always among more."""
+    import duckdb
+
     ids = passages.select("passage_id").collect(engine="streaming")
     with duckdb.connect() as connection:
         connection.register("ids", ids)
