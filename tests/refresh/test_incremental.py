@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ QUESTIONS = pl.DataFrame(
     schema=tables.SPLIT.schema,
     orient="row",
 )
+
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 class WordEncoder:
@@ -116,7 +120,7 @@ def state_bytes(place: Settings) -> dict[str, bytes]:
     return bytes_of(state.folder)
 
 
-@settings(max_examples=25)
+@settings(max_examples=100 if NIGHTLY else 12)
 @given(script=st.lists(CORPORA, min_size=1, max_size=5))
 def test_refreshing_gives_what_a_build_from_nothing_gives(
     tmp_path_factory: pytest.TempPathFactory, script: list[dict[str, tuple[str, str, bool, str]]]
