@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wbrag_pipeline.settings import Settings
@@ -87,12 +88,12 @@ def kill_at_every_write(work: Work, folder: Path, each: int = 1) -> None:
 
     home = copied()
     _, old = child(lambda: work.look(home))
-    _, boundaries = child(lambda: _counted(lambda: work.do(home), None))
+    _, boundaries = child(lambda: counted(lambda: work.do(home), None))
     _, new = child(lambda: work.look(home))
     print(json.dumps({"boundaries": boundaries, "old": old, "new": new}))
     for number in range(0, boundaries, each):
         home = copied()
-        status, _ = child(lambda: _counted(lambda: work.do(home), number))  # noqa: B023
+        status, _ = child(lambda: counted(lambda: work.do(home), number))  # noqa: B023
 
         def again() -> list[Any]:
             left = work.look(home)  # noqa: B023
@@ -107,8 +108,13 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _counted(do: Callable[[], Any], kill_at: int | None) -> int:
-    """Do the work, killed before boundary ``kill_at`` (from 0); gives the number of boundaries that it passed."""
+def counted(
+    do: Callable[[], Any], kill_at: int | None, further: Mapping[Any, Sequence[str]] = MappingProxyType({})
+) -> int:
+    """Do the work, killed before boundary ``kill_at`` (from 0); gives the number of boundaries that it passed.
+
+    further: names of calls of a module or class that are boundaries beside those of files.
+    """
     passed = [0]
 
     def watched(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,7 +126,8 @@ def _counted(do: Callable[[], Any], kill_at: int | None) -> int:
 
         return call
 
-    for name in BOUNDARIES:
-        setattr(os, name, watched(getattr(os, name)))
+    for owner, names in [(os, BOUNDARIES), *further.items()]:
+        for name in names:
+            setattr(owner, name, watched(getattr(owner, name)))
     do()
     return passed[0]

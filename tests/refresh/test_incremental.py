@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import NIGHTLY
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpus_entry import Corpus
@@ -36,9 +36,6 @@ QUESTIONS = pl.DataFrame(
     schema=tables.SPLIT.schema,
     orient="row",
 )
-
-
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 class WordEncoder:

@@ -8,17 +8,16 @@ serves finds, pulls and looks again, a third does the work again and looks.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb  # noqa: F401
 import faiss  # noqa: F401
 
-from tests.failures.forking import BOUNDARIES, child, die
+from tests.failures.forking import child, counted
 from tests.failures.killing_writes import ENCODER, NEW, forget, prepare, refresh, units, write_source
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.errors import WbragError
@@ -126,30 +125,16 @@ def _restore(remote: str, kept: dict[str, str]) -> None:
 
 
 def _counted(do: Callable[[], Any], kill_at: int | None, bucket: bool) -> int:
-    """Do the work, killed before boundary ``kill_at`` (from 0); gives how many it passed, or the error that it told."""
-    passed = [0]
-
-    def watched(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if passed[0] == kill_at:
-                die()
-            passed[0] += 1
-            return real(*args, **kwargs)
-
-        return call
-
-    for name in BOUNDARIES:
-        setattr(os, name, watched(getattr(os, name)))
+    """As ``forking.counted``, where a bucket is asked also before its requests; an error that is told fails the test."""
+    further: dict[Any, Sequence[str]] = {}
     if bucket:
         from wbrag_pipeline.remote.bucket_objects import BucketObjects
 
-        for name in REQUESTS:
-            setattr(BucketObjects, name, watched(getattr(BucketObjects, name)))
+        further = {BucketObjects: REQUESTS}
     try:
-        do()
+        return counted(do, kill_at, further)
     except WbragError as error:
         raise AssertionError(str(error)) from error
-    return passed[0]
 
 
 if __name__ == "__main__":

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import NIGHTLY
 from tests.failures.forking import told_by
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 # By day every third death of a push to a bucket and of a pull; by night all deaths of all works.
 WORKS = [("push of a refresh", "s3", 25), ("pull", "folder", 20)]
 BY_NIGHT = [("push", "s3", 15), ("push", "folder", 20), ("pull", "s3", 20), ("forget", "s3", 80)]

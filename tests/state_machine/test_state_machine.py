@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tests.conftest import NIGHTLY
 from tests.state_machine.oracle import Hit, Oracle, Version, document_of
 from tests.state_machine.system import Killed, System, killed_before
 from wbrag_pipeline.datasets import registry
@@ -219,5 +220,4 @@ def _to_be_found(oracle: Oracle, *, forgetting: bool = False) -> list[tuple[str,
 
 
 TestKnowledgeBase = KnowledgeBaseMachine.TestCase
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TestKnowledgeBase.settings = settings(max_examples=1000 if NIGHTLY else 50, stateful_step_count=15 if NIGHTLY else 10)

@@ -83,8 +83,9 @@ def _print_answer(side: str, answered: Answered) -> None:
 def last_trained(settings: Settings) -> str:
     """The benchmark of the registry whose release was promoted last. Raises NotBuiltError when there is none."""
     from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.releases.pointer import POINTER
 
-    pointers = {name: settings.releases(name) / "CURRENT" for name in Registry.load(settings.home).benchmarks}
+    pointers = {name: settings.releases(name) / POINTER for name in Registry.load(settings.home).benchmarks}
     served = [(file.stat().st_mtime, name) for name, file in pointers.items() if file.is_file()]
     if not served:
         raise NotBuiltError("a write-back index", "wbrag run BENCHMARK, or wbrag demo")

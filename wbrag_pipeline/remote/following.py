@@ -11,6 +11,7 @@ import threading
 import time
 
 from wbrag_pipeline.errors import BusyError, RemoteError, WbragError
+from wbrag_pipeline.releases.pointer import POINTER
 from wbrag_pipeline.remote.pulling import RemoteView, has_moved, pull
 from wbrag_pipeline.settings import Settings
 
@@ -41,7 +42,7 @@ class RemoteFollower:
 
         A remote that cannot be reached is no reason not to serve what is here. Raises as ``pull`` where nothing is.
         """
-        serves = (self._settings.releases(self._benchmark) / "CURRENT").is_file()
+        serves = (self._settings.releases(self._benchmark) / POINTER).is_file()
         try:
             self._known = pull(self._settings, self._benchmark, wait=not serves).view
         except (WbragError, OSError) as error:

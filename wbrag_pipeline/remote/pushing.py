@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, OvertakenError, RemoteError
-from wbrag_pipeline.releases.pointer import parse_pointer
+from wbrag_pipeline.releases.pointer import POINTER, parse_pointer
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.remote.folder_manifest import FolderManifest
 from wbrag_pipeline.remote.pulled_entries import shared_entry
@@ -59,7 +59,7 @@ def push_served(settings: Settings, registry: Registry, corpus: str, served: Ite
 
     Nothing where the settings name no remote, or nothing is served. Raises as ``push``.
     """
-    released = [(benchmark, folder) for benchmark, folder in served if (folder / "CURRENT").is_file()]
+    released = [(benchmark, folder) for benchmark, folder in served if (folder / POINTER).is_file()]
     if not settings.remote or not released:
         return
     objects = remote_of(settings)
@@ -73,7 +73,7 @@ def push_if_set(settings: Settings, benchmark: str) -> Pushed | None:
 
     Raises RemoteError, saying that the move was made here all the same, and as ``push``.
     """
-    if not settings.remote or not (settings.releases(benchmark) / "CURRENT").is_file():
+    if not settings.remote or not (settings.releases(benchmark) / POINTER).is_file():
         return None
     try:
         return push(settings, benchmark)
