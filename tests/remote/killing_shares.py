@@ -125,7 +125,7 @@ def _restore(remote: str, kept: dict[str, str]) -> None:
 
 
 def _counted(do: Callable[[], Any], kill_at: int | None, bucket: bool) -> int:
-    """As ``forking.counted``, where a bucket is asked also before its requests; an error that is told fails the test."""
+    """As ``forking.counted``, of a bucket also before its requests; an error that is told fails the test."""
     further: dict[Any, Sequence[str]] = {}
     if bucket:
         from wbrag_pipeline.remote.bucket_objects import BucketObjects
