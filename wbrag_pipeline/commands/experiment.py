@@ -12,6 +12,7 @@ import typer
 
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import with_settings
+from wbrag_pipeline.commands.subject_sample import sample_subjects
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ Generators = Annotated[
 ]
 # The methods and generators are what experiments compare, so those flags are lists.
 _flags = with_settings(without=("generator", "method"))
+
+app.command("sample")(sample_subjects)
 
 
 @app.command("matrix")
