@@ -130,6 +130,46 @@ def test_random_kept_sets_are_as_many_and_as_large(world: World) -> None:
     assert len(draws) > 1
 
 
+def gated(*rows: tuple[str, int, str, bool]) -> pl.DataFrame:
+    """GATED_DOCS of question_id, rank, passage_id and retained; a question's wording is its id in capitals."""
+    told = [
+        {
+            "question_id": q,
+            "question": q.upper(),
+            "rank": rank,
+            "passage_id": p,
+            "retained": retained,
+            "gate": "utility",
+        }
+        for q, rank, p, retained in rows
+    ]
+    return pl.DataFrame(told, schema=tables.GATED_DOCS.schema)
+
+
+def test_questions_about_one_subject_give_one_entry_for_every_few_passages() -> None:
+    titles = pl.DataFrame({"passage_id": list("abcdefg"), "title": ["T", "T", "U", "T", "V", "", ""]})
+    fused = rival_entries.evidence_of_subjects(
+        gated(
+            ("q1", 1, "a", True), ("q1", 2, "c", True),  # T, for its first passage is; c goes with it
+            ("q2", 1, "b", False), ("q2", 3, "d", True),
+            ("q3", 1, "d", True), ("q3", 2, "b", True),
+            ("q4", 1, "e", True),
+            ("q5", 1, "f", True), ("q6", 1, "g", True),  # passages without a title are subjects of their own
+        ),
+        titles,
+        most=2,
+    )  # fmt: skip
+    entries = fused.group_by("question_id", maintain_order=True).agg("passage_id", pl.col("question").first(), "rank")
+    assert entries.rows() == [
+        ("q1/0", ["d", "a"], "Q1 Q2 Q3", [1, 2]),  # two questions retained d; a stood first
+        ("q1/1", ["b", "c"], "Q1 Q3", [1, 2]),
+        ("q4/0", ["e"], "Q4", [1]),
+        ("q5/0", ["f"], "Q5", [1]),
+        ("q6/0", ["g"], "Q6", [1]),
+    ]
+    assert fused["retained"].all() and set(fused["gate"]) == {"subject"}
+
+
 def test_every_rival_has_a_row_and_plain_gains_nothing(world: World) -> None:
     bench = world.open()
     rows = {name: rivals.row(bench, world.trial, name) for name in rivals.RIVAL_MEANINGS}

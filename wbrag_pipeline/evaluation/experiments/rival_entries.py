@@ -15,7 +15,8 @@ from wbrag_pipeline.generation.generator import Distillate, Generator, Passage, 
 from wbrag_pipeline.sentences import split_sentences
 from wbrag_pipeline.tables import GATED_DOCS
 
-AT_RANDOM = "random"  # what stands in GATED_DOCS for the gate that let a question in
+# What stands in GATED_DOCS for the gate that let a question in.
+AT_RANDOM, OF_ONE_SUBJECT = "random", "subject"
 _DRAWN = 3  # passages that the sentences of one random entry are taken from
 
 
@@ -79,7 +80,7 @@ def random_passages(questions: pl.DataFrame, passage_ids: pl.Series, seed: int) 
         .explode("passage_id", empty_as_null=False)
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("question_id"))
     )
-    return _evidence(rows.with_columns(retained=pl.lit(True), score=pl.lit(None)))
+    return _evidence(rows.with_columns(retained=pl.lit(True), score=pl.lit(None)), AT_RANDOM)
 
 
 def random_kept_sets(retrievals: pl.DataFrame, gated: pl.DataFrame, top_k: int, seed: int) -> pl.DataFrame:
@@ -92,17 +93,47 @@ def random_kept_sets(retrievals: pl.DataFrame, gated: pl.DataFrame, top_k: int, 
     drawn = np.random.default_rng(seed).permutation(len(asked))[: len(sizes)]
     chosen = pl.DataFrame({"question_id": asked.gather(drawn), "size": sizes.head(len(drawn))})
     rows = retrievals.filter(pl.col("rank") <= top_k).join(chosen, on="question_id", maintain_order="left")
-    return _evidence(rows.with_columns(retained=pl.col("rank") <= pl.col("size")))
+    return _evidence(rows.with_columns(retained=pl.col("rank") <= pl.col("size")), AT_RANDOM)
+
+
+def evidence_of_subjects(gated: pl.DataFrame, titles: pl.DataFrame, most: int) -> pl.DataFrame:
+    """GATED_DOCS that fuse what several questions about one subject retained, which the paper leaves for later.
+
+    titles: passage_id and title. A question's subject is the title of its first retained passage, or that passage where
+    it has none. The passages of a subject's questions, each once, those first that most of its questions retained, make
+    one entry for every ``most`` of them. Its question is those of the questions that its passages were retained for,
+    one after the other.
+    """
+    retained = gated.filter("retained").join(titles, on="passage_id", how="left").sort("question_id", "rank")
+    named = pl.when(pl.col("title") == "").then(pl.format("passage {}", "passage_id")).otherwise("title")
+    retained = retained.with_columns(subject=named.first().over("question_id"))
+    passages = (
+        retained.group_by("subject", "passage_id")
+        .agg(pl.len().alias("votes"), pl.col("rank").min().alias("best"), pl.col("score").max())
+        .sort("subject", "votes", "best", "passage_id", descending=[False, True, False, False])
+        .with_columns(place=pl.int_range(pl.len()).over("subject"))
+        .with_columns(part=pl.col("place") // most, rank=(pl.col("place") % most + 1).cast(pl.Int32))
+    )
+    asked = (
+        retained.join(passages.select("subject", "passage_id", "part"), on=["subject", "passage_id"])
+        .unique(["subject", "part", "question_id"])
+        .sort("question_id")
+        .group_by("subject", "part", maintain_order=True)
+        .agg(pl.col("question_id").first(), pl.col("question").str.join(" "))
+        .with_columns(question_id=pl.format("{}/{}", "question_id", "part"))
+    )
+    rows = passages.join(asked, on=["subject", "part"]).with_columns(retained=pl.lit(True))
+    return _evidence(rows, OF_ONE_SUBJECT)
 
 
 def _sentences(passages: Sequence[Passage], language: str) -> list[str]:
     return [sentence for passage in passages for sentence in split_sentences(passage.text, language)]
 
 
-def _evidence(rows: pl.DataFrame) -> pl.DataFrame:
+def _evidence(rows: pl.DataFrame, gate: str) -> pl.DataFrame:
     """Rows with question_id, question, rank, passage_id, score and retained as GATED_DOCS that no gate has decided."""
     known = rows.select("question_id", "question", "rank", "passage_id", "score", "retained")
-    decided = {"gate": pl.lit(AT_RANDOM), "fallback": pl.lit(False)}
+    decided = {"gate": pl.lit(gate), "fallback": pl.lit(False)}
     missing = {name: pl.lit(None) for name in GATED_DOCS.schema if name not in known.columns and name not in decided}
     frame = known.with_columns(**decided, **missing).select(list(GATED_DOCS.schema)).cast(GATED_DOCS.schema)
     return GATED_DOCS.check(frame.sort("question_id", "rank"))

@@ -38,6 +38,7 @@ from wbrag_pipeline.evaluation.experiments.retrievers import (
 from wbrag_pipeline.evaluation.experiments.rival_entries import (
     JoinsPassages,
     TakesSentences,
+    evidence_of_subjects,
     random_kept_sets,
     random_passages,
 )
@@ -61,6 +62,7 @@ RIVAL_MEANINGS = {
     "units as keys": "from small to big: a unit's vector finds the passages that it was made of, which are read in its "
     "place",
     "units with two keys": "units, found by their own vectors and by those of the questions that they were written for",
+    "units of one subject": "units of what all kept questions about one subject retained, fused",
     "random sentences": "as many entries as there are units, each about as long, of sentences from anywhere in the "
     "corpus",
     "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
@@ -247,6 +249,17 @@ def _units_with_keys(bench: Workbench, trial: Trial, *, keyed: Callable[[Workben
     return Rival(answer, built.find, units.height, tokens, size, made)
 
 
+def _units_of_one_subject(bench: Workbench, trial: Trial) -> Rival:
+    gated, most = bench.gated_docs(trial), trial.settings.top_k
+
+    def fuse() -> pl.DataFrame:
+        evidence = gated.read()
+        return evidence_of_subjects(evidence, select_passages(bench.passages(trial), evidence), most)
+
+    fused = bench.keep(trial, "evidence_of_subjects", tables.GATED_DOCS, (gated.content, str(most)), fuse)
+    return _of_evidence(bench, trial, fused, gated_by(bench, trial))
+
+
 def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
     units = bench.published(trial).sort("unit_id")
     words = dict(units.select("question", pl.col("text").str.split(" ").list.len()).iter_rows())
@@ -265,8 +278,7 @@ def _random_kept_sets(bench: Workbench, trial: Trial) -> Rival:
         return random_kept_sets(found.read(), gated.read(), s.top_k, s.seed)
 
     drawn = bench.keep(trial, "random_kept_sets", tables.GATED_DOCS, parts, draw)
-    units, curated = bench.units(trial, drawn), bench.curated(trial, drawn)
-    return _second_index(bench, trial, bench.published(trial, drawn), (found, units, curated))
+    return _of_evidence(bench, trial, drawn, (found,))
 
 
 _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
@@ -278,10 +290,17 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
     "gated passages": _gated_passages,
     "units as keys": partial(_units_with_keys, keyed=units_as_keys),
     "units with two keys": partial(_units_with_keys, keyed=units_with_two_keys),
+    "units of one subject": _units_of_one_subject,
     "random sentences": _random_sentences,
     "random kept sets": _random_kept_sets,
     **{name: partial(_retriever, name=name) for name in RETRIEVER_MEANINGS if name != ENCODER_ALONE},
 }
+
+
+def _of_evidence(bench: Workbench, trial: Trial, evidence: Artifact, made: tuple[Artifact, ...]) -> Rival:
+    """Units of other evidence (GATED_DOCS), curated and published as units are."""
+    made = (*made, bench.units(trial, evidence), bench.curated(trial, evidence))
+    return _second_index(bench, trial, bench.published(trial, evidence), made)
 
 
 def _second_index(bench: Workbench, trial: Trial, entries: pl.DataFrame, made: tuple[Artifact, ...]) -> Rival:
