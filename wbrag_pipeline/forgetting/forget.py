@@ -25,6 +25,7 @@ from wbrag_pipeline.forgetting.folder_walk import remove_file
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.forgetting.parquet_files import forget_in_table
 from wbrag_pipeline.forgetting.question_splits import QuestionSplit
+from wbrag_pipeline.forgetting.record_database import KEEPS, record_databases
 from wbrag_pipeline.forgetting.release_folders import forget_in_releases
 from wbrag_pipeline.forgetting.sqlite_files import empty_completions, is_sqlite, redact_sqlite
 from wbrag_pipeline.forgetting.stored_files import OWN, TABLE_FILES, StoredFiles
@@ -47,6 +48,7 @@ from wbrag_pipeline.store_address import parse_store
 _log = logging.getLogger("wbrag.forgetting")
 # How places in other stores begin: the store's address follows.
 _COLLECTIONS = "collections in "
+_RECORDS = "Dagster's records in "
 
 
 def forget(
@@ -139,11 +141,12 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
                 journal.add(_place(home, file), redact_sqlite(file, subject.phrases))
             else:
                 journal.add(_place(home, file), int(forget_in_text(file, subject)))
+    problems = _redact_databases(home, journal)
     searched = search_home(home, subject)
-    if searched.traces:
-        shown = "; ".join(searched.traces[:5]) + (" …" if len(searched.traces) > 5 else "")
+    if traces := list(dict.fromkeys([*problems, *searched.traces])):
+        shown = "; ".join(traces[:5]) + (" …" if len(traces) > 5 else "")
         raise WbragError(
-            f"not forgotten yet, {len(searched.traces)} files hold traces: {shown} "
+            f"not forgotten yet, {len(traces)} files hold traces: {shown} "
             "(stop what is running, fix these files, then: wbrag forget --resume)"
         )
     elsewhere = [f"{other}: was made when this home lay there; drop it in its store" for other in dropped.others]
@@ -154,6 +157,22 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     if certificate.not_withdrawn:
         note_unfinished(settings.layout, certificate, subject.unit_ids)
     return certificate
+
+
+def _redact_databases(home: StoredFiles, journal: Journal) -> list[str]:
+    """Redact Dagster's records where a database holds them; what kept it from that, each with its configuration."""
+    problems, phrases = [], journal.subject.phrases
+    for configuration in home.dagster_configurations:
+        for database in record_databases(configuration):
+            try:
+                place = f"{_RECORDS}{database.address}"
+                # Noted first: a command that is killed while it redacts must rewrite the tables when it is resumed.
+                journal.add(place, database.count(phrases))
+                if place in journal.counts:
+                    database.redact(phrases)
+            except WbragError as error:
+                problems.append(f"{configuration}: {error}")
+    return problems
 
 
 def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Certificate:
@@ -177,9 +196,10 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         {"files": searched.files, "bytes": searched.bytes},
         searched.unread,
         stores=tuple(
-            {"store": store, "keeps": backend_at(parse_store(store)).keeps}
+            {"store": store, "keeps": KEEPS if database else backend_at(parse_store(store)).keeps}
             for place in sorted(journal.counts)
-            if (store := place.removeprefix(_COLLECTIONS)) != place
+            for database in (place.startswith(_RECORDS),)
+            if (store := place.removeprefix(_RECORDS if database else _COLLECTIONS)) != place
         ),
     )
 

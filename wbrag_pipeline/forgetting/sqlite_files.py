@@ -7,23 +7,17 @@ the file is vacuumed and the log is cut.
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import polars as pl
-
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.forgetting.phrases import FORGOTTEN, Phrases
+from wbrag_pipeline.forgetting.phrases import Phrases
+from wbrag_pipeline.forgetting.record_values import RecordValue, redacted, traces_among
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.generation.completions import delete_completions
 
 _HEADER = b"SQLite format 3\x00"
-_ROWS_AT_ONCE = 500
-_LARGEST = 1 << 28  # bytes of a value after decompression; Dagster's are some thousands
-
-_Value = str | bytes
 
 
 def is_sqlite(file: Path) -> bool:
@@ -53,9 +47,9 @@ def redact_sqlite(file: Path, phrases: Phrases) -> int:
     with _opened(file) as connection:
         for table, column in _columns(connection):
             for value in set(_traces(connection, table, column, phrases)):
-                left = phrases.redact(value) if isinstance(value, str) else FORGOTTEN.encode()
                 connection.execute(
-                    f'UPDATE OR REPLACE "{table}" SET "{column}" = ? WHERE "{column}" = ?', (left, value)
+                    f'UPDATE OR REPLACE "{table}" SET "{column}" = ? WHERE "{column}" = ?',
+                    (redacted(value, phrases), value),
                 )
                 changed += 1
         connection.commit()
@@ -98,21 +92,9 @@ def _columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def _traces(connection: sqlite3.Connection, table: str, column: str, phrases: Phrases) -> Iterator[_Value]:
-    """The column's values that hold a phrase: texts, and bytes that hold text, also compressed as Dagster does it."""
+def _traces(connection: sqlite3.Connection, table: str, column: str, phrases: Phrases) -> Iterator[RecordValue]:
+    """The column's values that hold a phrase."""
     found = connection.cursor().execute(
         f'SELECT "{column}" FROM "{table}" WHERE typeof("{column}") IN (\'text\', \'blob\')'
     )
-    rows: list[_Value] = [value for (value,) in found.fetchall()]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        values = rows[start : start + _ROWS_AT_ONCE]
-        hits = phrases.hits(pl.Series([_as_text(value) for value in values], dtype=pl.String))
-        yield from (value for value, hit in zip(values, hits, strict=True) if hit)
-
-
-def _as_text(value: _Value) -> str:
-    if isinstance(value, str):
-        return value
-    with suppress(zlib.error):
-        value = zlib.decompressobj().decompress(value, _LARGEST)
-    return value.decode("utf-8", errors="replace")
+    yield from traces_among([value for (value,) in found.fetchall()], phrases)

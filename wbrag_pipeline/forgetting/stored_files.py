@@ -49,6 +49,12 @@ class StoredFiles:
         return [folder for folder in dict.fromkeys(folders) if not folder.resolve().is_relative_to(inside)]
 
     @property
+    def dagster_configurations(self) -> list[Path]:
+        """The files that say where else Dagster keeps its records."""
+        folders = [self.home / "dagster", *self.dagster]
+        return [file for folder in folders if (file := folder / "dagster.yaml").is_file()]
+
+    @property
     def roots(self) -> list[Path]:
         """Folders that are searched."""
         return [self.home, *(folder for folder in self.dagster if folder.is_dir())]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from wbrag_pipeline.forgetting.lexical_traces import is_of_lexical_index, lexical_trace
 from wbrag_pipeline.forgetting.parquet_files import rows_to_forget
+from wbrag_pipeline.forgetting.record_database import record_databases, unknown_places
 from wbrag_pipeline.forgetting.sqlite_files import has_trace, is_sqlite
 from wbrag_pipeline.forgetting.stored_files import TABLE_FILES, StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
@@ -31,15 +31,6 @@ _COMPRESSED = {
     b"PAR1": "Parquet",
     b"ARROW1": "Arrow",
 }
-# Settings of Dagster that put its records somewhere else than into its folder.
-_ELSEWHERE = (
-    "storage",
-    "run_storage",
-    "event_log_storage",
-    "schedule_storage",
-    "compute_logs",
-    "local_artifact_storage",
-)
 
 
 @dataclass(frozen=True)
@@ -53,10 +44,10 @@ class Searched:
 
 
 def search_home(home: StoredFiles, subject: Subject) -> Searched:
-    """Look for the subject's phrases and ids in every file. What cannot be read counts as a trace.
+    """Look for the subject's phrases and ids in every file, and in a database of Dagster's records.
 
-    Links to nowhere and out of the program's own folders, the user's own files inside the home, compressed files, and
-    places where Dagster was told to keep its records are not read, and named.
+    What cannot be read counts as a trace. Links to nowhere and out of the program's own folders, the user's own files
+    inside the home, compressed files, and places where Dagster was told to keep its records are not read, and named.
     """
     files = size = 0
     walk = home.walk()
@@ -73,8 +64,11 @@ def search_home(home: StoredFiles, subject: Subject) -> Searched:
             problem = f"cannot be read ({(error.strerror or '').lower()})"
         if problem:
             traces.append(f"{file}: {problem}")
-        elif file.name == "dagster.yaml":
-            unread += _elsewhere(file)
+    for configuration in home.dagster_configurations:
+        unread += unknown_places(configuration)
+        for database in record_databases(configuration):
+            if problem := database.trace(subject.phrases):
+                traces.append(f"{configuration}: {problem}")
     return Searched(files, size, tuple(traces), tuple(unread))
 
 
@@ -111,13 +105,3 @@ def _compression(file: Path) -> str | None:
     with file.open("rb") as stream:
         begins = stream.read(8)
     return next((kind for magic, kind in _COMPRESSED.items() if begins.startswith(magic)), None)
-
-
-def _elsewhere(configuration: Path) -> list[str]:
-    """Where Dagster keeps records that are not below its folder, as its configuration says."""
-    try:
-        found = yaml.safe_load(configuration.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return [f"{configuration}: is no YAML, so it is not known where Dagster keeps its records"]
-    named = [name for name in _ELSEWHERE if isinstance(found, dict) and name in found]
-    return [f"{configuration}: Dagster's records may be where {', '.join(named)} says"] if named else []
