@@ -35,7 +35,7 @@ def sample_subjects(
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.subject_sample import draw_subjects, write_sample
-    from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+    from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
     from wbrag_pipeline.retrievers.opened_base import open_base
     from wbrag_pipeline.run_locks import at_work, corpus_lock
 

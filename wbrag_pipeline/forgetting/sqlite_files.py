@@ -15,7 +15,7 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.phrases import Phrases
 from wbrag_pipeline.forgetting.record_values import RecordValue, redacted, traces_among
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
-from wbrag_pipeline.generation.completions import delete_completions
+from wbrag_pipeline.generation.accounts.completions import delete_completions
 
 _HEADER = b"SQLite format 3\x00"
 
