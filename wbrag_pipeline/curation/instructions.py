@@ -1,8 +1,8 @@
 """Text that speaks to the model and not of its topic (OWASP LLM01: prompt injection).
 
 Patterns find the known forms and nothing more; whoever writes for this very list gets past it. What holds beside them:
-prompts declare passages as quoted material (``generation.writing.prompts``), and a reader without a prompt cannot be told
-anything.
+prompts declare passages as quoted material (``generation.writing.prompts``), and a reader without a prompt cannot be
+told anything.
 """
 
 from __future__ import annotations
