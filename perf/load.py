@@ -262,6 +262,7 @@ def main() -> None:
     parser.add_argument("--store", choices=("faiss", "lancedb", "pgvector"), default="faiss")
     parser.add_argument("--parts", type=int, default=3, help="turns in which the queries are asked")
     parser.add_argument("--flashrag", type=Path, help="folder that holds FlashRAG's package, to measure it beside")
+    parser.add_argument("--peer-queries", type=int, help="that FlashRAG is asked; left out: as many as here")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has what FlashRAG imports")
     options = parser.parse_args()
     encoder, load, theirs = load_encoder(), Load(), Load()
@@ -293,12 +294,17 @@ def main() -> None:
                 with repeated(swap, options.swap):
                     ours.asked(questions, token, options.queries // options.parts, options.connections, load)
                 if other:
-                    other.asked(questions, token, options.queries // options.parts, options.connections, theirs)
+                    fewer = options.peer_queries or options.queries
+                    other.asked(questions, token, fewer // options.parts, options.connections, theirs)
+                print(
+                    f"part {part + 1} of {options.parts}: {len(load.times):,} asked, {load.seconds:.0f} s", flush=True
+                )
     told(f"/retrieve, {options.connections} connections", load)
     print(f"  {load.promoted} promotions on the way; shown to the wrong reader: {load.wrong_reader}")
     if options.flashrag:
         told(f"FlashRAG, {options.connections} connections", theirs)
-        print(f"  CPU-seconds of the servers a query, FlashRAG ÷ ours: {theirs.cpu / load.cpu:.2f}")
+        ratio = (theirs.cpu / len(theirs.times)) / (load.cpu / len(load.times))
+        print(f"  CPU-seconds of the servers a query, FlashRAG ÷ ours: {ratio:.2f}")
     if load.failed or load.wrong_reader or load.too_few:
         raise SystemExit(1)
 
