@@ -72,15 +72,15 @@ class KnowledgeBase:
         self._merge = "auto"
         self._words: WordSearch | None = None
         self._layers: list[tuple[str, Index]] = [(CORPUS, corpus_index)]
-        self._units = KNOWLEDGE_UNITS.empty()
+        self._units = KNOWLEDGE_UNITS.empty()  # row i is the unit of vector i
         if writeback is not None:
-            self._units, index = KNOWLEDGE_UNITS.check(writeback[0], "write-back units"), writeback[1]
-            if not self._units["unit_id"].sort().equals(index.ids.sort(), check_names=False):
+            units, index = KNOWLEDGE_UNITS.check(writeback[0], "write-back units"), writeback[1]
+            self._units = index.ids.to_frame("unit_id").join(units, on="unit_id", maintain_order="left")
+            if not self._units.height == units.height == len(index):
                 raise IntegrityError(
-                    "write-back index", f"its {len(index)} vectors are not those of the {self._units.height} units"
+                    "write-back index", f"its {len(index)} vectors are not those of the {units.height} units"
                 )
-            marked = pl.DataFrame({"unit_id": index.ids, "labels": index.labels})
-            if not marked.sort("unit_id").equals(self._units.select("unit_id", "labels").sort("unit_id")):
+            if not self._units["labels"].equals(index.labels, check_names=False):
                 raise IntegrityError("write-back index", "its access labels are not those of the units")
             self._layers.append((WRITEBACK, index))
 
@@ -257,16 +257,8 @@ class KnowledgeBase:
         Raises IntegrityError when a hit's passage is in no table here.
         """
         key = ["origin", "passage_id"]  # an id alone may be a passage's and a unit's
-        texts = self._units.select(
-            pl.lit(WRITEBACK).alias("origin"),
-            pl.col("unit_id").alias("passage_id"),
-            "title",
-            "text",
-            pl.col("source_passage_ids").alias("sources"),
-        )
         in_corpus = pl.col("origin") == CORPUS
-        if (strange := hits.filter(~in_corpus).join(texts, on=key, how="anti")).height:
-            raise IntegrityError("write-back units", f"there is no unit {strange['passage_id'][0]!r}")
+        texts = self._unit_texts(hits.filter(~in_corpus)["passage_id"].unique())
         asked = hits.filter(in_corpus)["passage_id"]
         if len(asked):  # or the corpus' table need not be there
             corpus = self._corpus_texts(asked).with_columns(
@@ -274,6 +266,19 @@ class KnowledgeBase:
             )
             texts = pl.concat([texts, corpus.select(texts.columns)])
         return hits.join(texts, on=key, how="inner", maintain_order="left", validate="m:1")
+
+    def _unit_texts(self, ids: pl.Series) -> pl.DataFrame:
+        """One row for each id: origin, passage_id, title, text, sources. Looks at no other unit."""
+        places = dict(self._layers)[WRITEBACK].positions_of(ids) if len(self._layers) > 1 else np.full(len(ids), -1)
+        if len(strange := ids.filter(pl.Series(places < 0))):
+            raise IntegrityError("write-back units", f"there is no unit {strange[0]!r}")
+        return self._units[places].select(
+            pl.lit(WRITEBACK).alias("origin"),
+            pl.col("unit_id").alias("passage_id"),
+            "title",
+            "text",
+            pl.col("source_passage_ids").alias("sources"),
+        )
 
     def _corpus_texts(self, ids: pl.Series) -> pl.DataFrame:
         """As ``PassageTexts.of``; what a retriever showed lately is told as it showed it."""
