@@ -81,4 +81,12 @@ ENGLISH_WORDS = LanguageWords(
         "longer shorter longest shortest older younger oldest youngest legal illegal possible impossible guilty "
         "innocent majority minority maximum minimum".split()
     ),
+    personal=frozenset("he she it they his her its their".split()),
+    demonstrative=frozenset("this that these those such".split()),
+    dating=frozenset(("in", "on")),
+    clauses=frozenset(
+        "that which who whom whose when while where after before since until if unless because although though than "
+        "whether would will could should might may can said".split()
+    ),
+    infinitives=frozenset(("to",)),
 )

@@ -83,6 +83,11 @@ GERMAN_WORDS = LanguageWords(
         "kleinste länger kürzer älter jünger älteste jüngste legal illegal erlaubt verboten möglich unmöglich "
         "schuldig unschuldig mehrheit minderheit maximum minimum nordufer südufer ostufer westufer"
     ),
+    # No dating words: a date at the beginning changes the order of the verb and its subject.
+    personal=_listed("er sie es sein seine seinem seinen seiner ihr ihre ihrem ihren ihrer dessen deren"),
+    demonstrative=_listed(
+        "dies diese dieser dieses diesem diesen jener jene jenes solche damit dabei dafür dadurch daher dort"
+    ),
     participles_last=True,
     nouns_have_capitals=True,
     decimal_comma=True,

@@ -30,6 +30,9 @@ class LanguageWords:
     is_, is_or_has: with what a thing is or has something. doing: verbs that carry no meaning of their own.
     happens_once: what happens once to a thing; done_once: what is done to one once, as a participle.
     by_one: pairs of words after which one name excludes another. either: opposites of which a thing is only one.
+    personal: words for what was named before ("it", "its"). demonstrative: words for what was said before ("this").
+    dating: prepositions of a date that may stand anywhere in a sentence. clauses: words that begin a clause.
+    infinitives: words that begin an infinitive.
     participles_last: a participle stands at the end ("wurde 1912 eröffnet"), and not behind its verb.
     nouns_have_capitals: a capital says nothing of a name, and nouns are compared by their stems.
     decimal_comma: 1.200,5 is a thousand and some.
@@ -56,6 +59,11 @@ class LanguageWords:
     done_once: frozenset[str] = _NO_WORDS
     by_one: tuple[tuple[str, str], ...] = ()
     either: frozenset[str] = _NO_WORDS
+    personal: frozenset[str] = _NO_WORDS
+    demonstrative: frozenset[str] = _NO_WORDS
+    dating: frozenset[str] = _NO_WORDS
+    clauses: frozenset[str] = _NO_WORDS
+    infinitives: frozenset[str] = _NO_WORDS
     participles_last: bool = False
     nouns_have_capitals: bool = False
     decimal_comma: bool = False

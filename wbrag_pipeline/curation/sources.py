@@ -12,6 +12,7 @@ import polars as pl
 from wbrag_pipeline.curation.details import normalized, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.language_words import LanguageWords
+from wbrag_pipeline.curation.same_words import SaidWords, sentences_said
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.generation.writing.source_words import SourceText
 from wbrag_pipeline.languages import ENGLISH
@@ -56,6 +57,11 @@ class SourcePassage:
     def stems(self) -> frozenset[str]:
         """Its words without their endings, where its language has rules for them."""
         return frozenset(map(self.words.stem, self.tokens))
+
+    @cached_property
+    def said(self) -> frozenset[SaidWords]:
+        """Its sentences, as they are compared with a unit's."""
+        return sentences_said(self.text, self.words)
 
     @property
     def words(self) -> LanguageWords:

@@ -1,7 +1,8 @@
 """Does a unit follow from its sources? Sentence by sentence: word for word, or by the generator's verdict.
 
-A sentence that stands in a source needs no verdict, which is every sentence of an extractive distiller. Another one
-must bring no number and no name of its own, and the generator must say that the sources support it.
+A sentence that stands in a source needs no verdict, which is every sentence of an extractive distiller. Neither does
+one that has the words of a source's sentence (``same_words``). Another one must bring no number and no name of its own,
+and the generator must say that the sources support it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from wbrag_pipeline.curation.details import is_name, is_number, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
+from wbrag_pipeline.curation.same_words import said_words
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
@@ -24,7 +26,8 @@ LEAST_SUPPORT = 0.5
 def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:
     """Cut, in place, the sentences that do not follow from their unit's sources; reject what is left empty.
 
-    A source counts only while it is the passage that the unit was made from: with the same content hash.
+    A sentence that begins by pointing back to one that was cut ("This …", "He …") goes with it. A source counts only
+    while it is the passage that the unit was made from: with the same content hash.
     """
     read = [
         (unit, split_sentences(unit.text, unit.language), present_sources(unit, sources))
@@ -35,15 +38,18 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
     follows = iter(supported(asked, generator))
     for unit, sentences, there in read:
         verdicts = [next(follows) for _ in sentences]
-        kept = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if good]
+        stands = _with_what_they_mean(unit.title, sentences, verdicts, unit.language)
+        kept = [sentence for sentence, good in zip(sentences, stands, strict=True) if good]
         if not there:
             unit.leave(REJECTED, "none of its sources is in the corpus as it was when the unit was made")
         elif not kept:
             unit.leave(REJECTED, "no sentence of it follows from its sources")
         elif len(kept) < len(sentences):
-            unit.cut_sentences = [sentence for sentence, good in zip(sentences, verdicts, strict=True) if not good]
+            unit.cut_sentences = [sentence for sentence, good in zip(sentences, stands, strict=True) if not good]
             unit.text = " ".join(kept)
-            unit.note(f"{count_of(len(unit.cut_sentences), 'sentence')} cut that did not follow from its sources")
+            unit.note(f"{count_of(verdicts.count(False), 'sentence')} cut that did not follow from its sources")
+            if pointing := len(unit.cut_sentences) - verdicts.count(False):
+                unit.note(f"{count_of(pointing, 'sentence')} cut that pointed back to such a one")
         if unit.published and made_up(unit.title, there):
             unit.title = there[0].title
 
@@ -51,7 +57,7 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
 def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator: Generator) -> list[bool]:
     """Whether each sentence follows from its sources; the generator is asked only for what the words leave open."""
     decided = [
-        True if stands_in(sentence, there) else False if not there or made_up(sentence, there) else None
+        True if _has_its_words(sentence, there) else False if not there or made_up(sentence, there) else None
         for sentence, there in asked
     ]
     unclear = [place for place, verdict in enumerate(decided) if verdict is None]
@@ -64,6 +70,30 @@ def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator:
         for place, verdict in zip(unclear, verdicts, strict=True)
     }
     return [given[place] if verdict is None else verdict for place, verdict in enumerate(decided)]
+
+
+def _with_what_they_mean(title: str, sentences: Sequence[str], verdicts: Sequence[bool], language: str) -> list[bool]:
+    """Whether each sentence can stay: it follows, and does not point back to one that is cut.
+
+    "He" and "its" may still mean what the title names, where the sentences before are about that.
+    """
+    known, stands = words_of_language(language), list(verdicts)
+    of_title = {known.token_of(word) for word in words_as_written(title)} - known.function_words
+    of_the_title = True  # what a first sentence means by "it"
+    for place, sentence in enumerate(sentences):
+        tokens = [t for word in words_as_written(sentence) if (t := known.token_of(word)) not in known.articles]
+        begins = tokens[0] if tokens else ""
+        if begins not in known.personal:
+            of_the_title = begins in of_title
+        pointing = begins in known.demonstrative or not known.known or (begins in known.personal and not of_the_title)
+        if place and not stands[place - 1] and pointing:
+            stands[place] = False
+    return stands
+
+
+def _has_its_words(sentence: str, sources: Sequence[SourcePassage]) -> bool:
+    """Whether a source says the sentence, word for word or with other punctuation or its date in another place."""
+    return stands_in(sentence, sources) or any(said_words(sentence, s.words) in s.said for s in sources)
 
 
 def stands_in(sentence: str, sources: Sequence[SourcePassage]) -> bool:
