@@ -136,6 +136,7 @@ class Usage:
     verdicts_unread: int = _incident("verdicts with none of the words asked for; taken for failed or undecided")
     evidence_rejected: int = _incident("lines of evidence that stand in no passage word for word; left out")
     evidence_selected: int = _incident("units whose evidence was selected, since the model copied none")
+    evidence_left_out: int = _incident("drafts without the sentence of the evidence that is nearest to the question")
     units_repaired: int = _incident("units that could be used only at the second try")
     units_extractive: int = _incident("units written by the extractive fallback, since neither try could be used")
     prompts_repeated: int = _incident("drafts or units that repeat the prompt or the question")

@@ -16,7 +16,7 @@ from wbrag_pipeline.generation.generator import Distillate, Passage, Usage
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.generation.writing.unit_faults import counted_by_kind
-from wbrag_pipeline.generation.writing.unit_format import Draft, extracted, read_unit, verbatim
+from wbrag_pipeline.generation.writing.unit_format import Draft, extracted, read_unit, sentence_left_out, verbatim
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.sentences import split_sentences
 
@@ -53,7 +53,7 @@ class TwoStepDistiller:
         repairs: dict[int, tuple[Message, ...]] = {}
         lent = 0
         for i, draft in drafts.items():
-            read = self._read(draft, questions[i], passages[i])
+            read = self._read(draft, questions[i], passages[i], evidence[i])
             if draft.failed:
                 units[i] = Distillate("", "", failed=True)
             elif read.problems and draft.text.strip():
@@ -62,7 +62,7 @@ class TwoStepDistiller:
                 units[i] = read.unit
                 lent += read.title_lent
         for i, draft in self._write(repairs, "repairing units").items():
-            read = self._read(draft, questions[i], passages[i])
+            read = self._read(draft, questions[i], passages[i], evidence[i])
             if not read.problems and not draft.failed:
                 units[i] = replace(read.unit, written_by="generator_repaired")
                 lent += read.title_lent
@@ -105,12 +105,16 @@ class TwoStepDistiller:
         requests = [Request(messages, _UNIT_TOKENS, end_loops=True) for messages in asked.values()]
         return dict(zip(asked, self.asker.ask(requests, label), strict=True))
 
-    def _read(self, draft: Completion, question: str, passages: Sequence[Passage]) -> Draft:
+    def _read(self, draft: Completion, question: str, passages: Sequence[Passage], evidence: Sequence[str]) -> Draft:
         """The draft and what is wrong with it; faults are counted by kind, at each try."""
         if draft.failed or not draft.text.strip():
             return Draft(Distillate("", ""), ("it is empty",), ())
         read = read_unit(draft.text, question, passages, self.language)
         self.asker.count(counted_by_kind(read.faults))
+        # Of several sentences small models write the first ones again. The question was asked for another, often.
+        if missing := sentence_left_out(question, evidence, f"{read.unit.title} {read.unit.text}", self.language):
+            self.asker.count(Usage(evidence_left_out=1))
+            read = replace(read, problems=(*read.problems, f"it leaves out what the evidence says here: {missing}"))
         if draft.finish_reason == "length":  # not counted as cut: it is written again, or not used
             read = replace(read, problems=(*read.problems, "it is cut in the middle: write less"))
         return read

@@ -133,6 +133,20 @@ def verbatim(output: str, passages: Sequence[Passage]) -> tuple[list[str], int]:
     return list(dict.fromkeys(found)), rejected
 
 
+def sentence_left_out(question: str, evidence: Sequence[str], text: str, language: str = ENGLISH) -> str | None:
+    """The sentence of the evidence that is nearest to the question, if a text has not half of its content words.
+
+    Nearest is what shares most words with the question, of equals the first; None where none shares any.
+    """
+    asked = _words(question, _dull_words(language))
+    near = [len(asked & _words(sentence, _dull_words(language))) for sentence in evidence]
+    if not near or not max(near):
+        return None
+    nearest = evidence[near.index(max(near))]
+    said = content_words(nearest)
+    return nearest if 2 * len(said & content_words(text)) < len(said) else None
+
+
 def extracted(
     question: str,
     passages: Sequence[Passage],
@@ -141,7 +155,7 @@ def extracted(
 ) -> Distillate:
     """The extractive fallback's unit, its sentences ranked by how many of the question's words they share with it."""
     sentences = extraction.sentences_of(passages, language)
-    dull = _DULL if language == ENGLISH else STOPWORDS
+    dull = _dull_words(language)
     asked = _words(question, dull)
     relevance = [
         len(asked & _words(f"{passages[s.passage].title} {s.text}", dull)) / max(1, len(asked)) for s in sentences
@@ -150,6 +164,10 @@ def extracted(
     tokens = dict(zip(wordings, count_tokens(wordings), strict=True))
     unit = extraction.compose(passages, sentences, relevance, tokens.__getitem__)
     return Distillate(unit.title, unit.text, written_by="extractive_fallback")
+
+
+def _dull_words(language: str) -> frozenset[str]:
+    return _DULL if language == ENGLISH else STOPWORDS
 
 
 def _words(text: str, dull: frozenset[str]) -> set[str]:
