@@ -113,12 +113,11 @@ def retriever(
     from wbrag_pipeline.retrievers.adding_retriever import add_retriever
     from wbrag_pipeline.terminal import on_one_line
 
-    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
-    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
+    given = {"url": url, "token_env": token_env, "entry_point": entry_point, "ids": ids}
     added = add_retriever(
         settings.home,
         name,
-        RetrieverEntry.parse(given),
+        RetrieverEntry.parse(given | ({"format": format} if url else {})),
         description,
         question=question,
         language=language,
