@@ -10,6 +10,7 @@ from typing import TypeVar
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.estimation.probe import NO_PROBE, QUESTIONS, Probe, probe
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, rehearsing
 from wbrag_pipeline.estimation.rehearsed_run import RehearsedRun
@@ -20,7 +21,6 @@ from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.refresh.corpus_stages import is_fresh
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 
@@ -88,11 +88,8 @@ _NAMES = ("train", "validation", "test")
 
 
 def _some(questions: pl.DataFrame) -> pl.DataFrame:
-    """QUESTIONS with at most so many of each split, drawn by a hash of their ids; in their order."""
-    drawn = questions.with_columns(
-        place=pl.col("question_id").map_elements(lambda name: sha256_of_text("drawn", name), return_dtype=pl.String)
-    )
-    return drawn.filter(pl.col("place").rank("ordinal").over("split") <= MOST_QUESTIONS).drop("place")
+    """QUESTIONS with at most so many of each split; in their order."""
+    return pl.concat([drawn_questions(questions.filter(split=name), MOST_QUESTIONS) for name in _NAMES])
 
 
 def _for_all(gone: dict[str, Usage], questions: pl.DataFrame, part: pl.DataFrame) -> dict[str, Usage]:

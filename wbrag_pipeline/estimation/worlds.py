@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.datasets.hash_draws import share_by_hash
 
 # So many answers weigh as much as a share that is only supposed.
 _WEIGHT = 10
@@ -49,7 +49,7 @@ WORLDS = (CERTAIN, EXPECTED, AT_MOST)
 
 def happens(share: float, *what: str) -> bool:
     """Whether something that happens in this share of cases happens in this one: always the same, by a hash."""
-    return int(sha256_of_text("world", *what)[:8], 16) / 2**32 < share
+    return share_by_hash("world", *what) < share
 
 
 def learned(share: float, known: Sequence[float]) -> float:
