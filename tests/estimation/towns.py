@@ -19,8 +19,8 @@ from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.context import StageContext
 
 TOWNS = [

@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import say, say_report
 from wbrag_pipeline.commands.options import Command, with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -305,9 +304,8 @@ def _conduct(
 def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
     from wbrag_pipeline.evaluation.experiments.experiments_report import gather, write_experiments_report
 
-    page = write_experiments_report(settings.layout.experiments, gather(settings, registry, generators, benchmarks))
-    # As short as it can be told from here.
-    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    findings = gather(settings, registry, generators, benchmarks)
+    say_report(write_experiments_report(settings.layout.experiments, findings))
 
 
 def workbench(study: Study) -> Workbench:

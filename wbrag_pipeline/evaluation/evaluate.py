@@ -37,10 +37,8 @@ def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Re
     with context.counted("evaluation", with_writeback.generator) as calls:
         frame = evaluate(of_split(questions, "test"), with_writeback, context.benchmark.metric)
     summary = summarise(frame, seed=context.settings.seed)
-    recalled: dict[str, Figure] = {}
-    if not with_writeback.task.choices:
-        without, with_ = answer_recall(frame, passages, release.units())
-        recalled = {"recall_without": without, "recall_with": with_}
+    recall = answer_recall(with_writeback.task, frame, passages, release.units())
+    recalled = zip(("recall_without", "recall_with"), recall, strict=True)
     figures: dict[str, Figure] = {
         "score_without": summary.score_without,
         "score_with": summary.score_with,
@@ -49,7 +47,7 @@ def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Re
         "gain_high": summary.ci_high,
         "helped": summary.helped,
         "hurt": summary.hurt,
-        **recalled,
+        **{name: share for name, share in recalled if share is not None},
         "units_in_top_k": summary.units_in_top_k,
         "release": release.name,
     }

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import Place, passage_source
+from wbrag_pipeline.serving.passage_source import SourcePlace, passage_source
 from wbrag_pipeline.serving.retrieved_passage import PassageSource, RetrievedPassage
 
 try:
@@ -41,7 +41,7 @@ class HaystackRetriever:
         token: Secret | None = None,
         top_k: int | None = None,
         source: PassageSource | None = None,
-        **place: Unpack[Place],
+        **place: Unpack[SourcePlace],
     ) -> None:
         if token is not None and not hasattr(token, "resolve_value"):
             hint = "write Secret.from_env_var(…), or Secret.from_token(…)"

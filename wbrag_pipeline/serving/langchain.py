@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 
 from wbrag_pipeline.errors import MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import Place, passage_source
+from wbrag_pipeline.serving.passage_source import SourcePlace, passage_source
 from wbrag_pipeline.serving.retrieved_passage import SECONDS, RetrievedPassage
 
 try:
@@ -48,7 +48,9 @@ class LangChainRetriever(BaseRetriever):
         """Open the source. It is a field, so what LangChain makes of this retriever's fields shares it."""
         if self.source is None:
             token = self.token.get_secret_value() if self.token else None
-            self.source = passage_source(token=token, **{name: getattr(self, name) for name in Place.__annotations__})
+            self.source = passage_source(
+                token=token, **{name: getattr(self, name) for name in SourcePlace.__annotations__}
+            )
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None

@@ -20,7 +20,7 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.serving.retrieved_passage import SECONDS, PassageSource
 
 
-class Place(TypedDict, total=False):
+class SourcePlace(TypedDict, total=False):
     """The arguments of ``passage_source`` but the token, as adapters take them beside their own and hand them on."""
 
     benchmark: str | None
@@ -30,7 +30,7 @@ class Place(TypedDict, total=False):
     timeout: float
 
 
-class SourceOptions(Place, total=False):
+class SourceOptions(SourcePlace, total=False):
     """All arguments of ``passage_source``."""
 
     token: str | None
