@@ -139,14 +139,21 @@ def page(findings: Findings) -> str:
         group: [figure(chart, f"{group}-{name}", width=_WIDTH, height=height) for name, chart, height in several]
         for group, several in drawn.items()
     }
-    sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
-    sections |= {"ablation": "Thresholds", "rivals": "Rivals", "labels": "Labels", "splits": "Splits"}
-    sections |= {"construction": "Construction", "cost": "Cost", "units": "Units"}
-    there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
-    there |= {"rivals": "rivals"}
     ablation, labels, splits = (findings.tables[name] for name in ("ablation", "labels", "splits"))
-    unknown = {id for id, table in (("labels", labels), ("splits", splits)) if table.is_empty()}
-    unknown |= {id for id, pictured in there.items() if not shown[pictured]}
+    # Heading, id in the page, and whether there is anything to show.
+    sections = [
+        ("Gain", "gain", True),
+        ("Benchmarks", "benchmarks", shown["bars"]),
+        ("Ceilings", "ceilings", shown["ceilings"]),
+        ("Transfer", "transfer", shown["transfer"]),
+        ("Thresholds", "ablation", shown["ablation"]),
+        ("Rivals", "rivals", shown["rivals"]),
+        ("Labels", "labels", labels.height),
+        ("Splits", "splits", splits.height),
+        ("Construction", "construction", True),
+        ("Cost", "cost", True),
+        ("Units", "units", True),
+    ]
     return render_page(
         "experiments.html.j2",
         title="Experiments",
@@ -159,7 +166,7 @@ def page(findings: Findings) -> str:
         generators=_names(matrix, "generator"),
         questions=int(matrix.unique("benchmark")["questions"].sum()),
         written=sum(made.height for made in findings.units.values()),
-        contents=[(word, id) for id, word in sections.items() if id not in unknown],
+        contents=[(heading, id) for heading, id, there in sections if there],
         pictures=shown,
         ceilings=CEILINGS,
         transferred=transfer_in_words(findings.tables["transfer"]),
