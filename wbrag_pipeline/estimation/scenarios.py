@@ -17,7 +17,7 @@ _WEIGHT = 10
 
 
 @dataclass(frozen=True)
-class World:
+class Scenario:
     """Shares in [0, 1] of what is not known.
 
     right_unread, right_read, right_alone: answers that are right without retrieval, with all passages, from one alone.
@@ -41,10 +41,10 @@ class World:
 
 
 # What is asked whatever the answers are; what may be expected; and what is asked where every answer costs most.
-CERTAIN = World("certain", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
-EXPECTED = World("expected", 0.3, 0.4, 0.3, 0.9, 0.5, 0.2, 0.5, 2)
-AT_MOST = World("at most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
-WORLDS = (CERTAIN, EXPECTED, AT_MOST)
+CERTAIN = Scenario("certain", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+EXPECTED = Scenario("expected", 0.3, 0.4, 0.3, 0.9, 0.5, 0.2, 0.5, 2)
+AT_MOST = Scenario("at most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
+SCENARIOS = (CERTAIN, EXPECTED, AT_MOST)
 
 
 def happens(share: float, *what: str) -> bool:

@@ -12,7 +12,7 @@ from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.training.context import Figure, StageContext
 from wbrag_pipeline.training.scoring import FAILED, SCORED
-from wbrag_pipeline.training.stages import Made, of_split
+from wbrag_pipeline.training.stages import StageResult, of_split
 
 # One side of a comparison: a row a test question; answer and score are null where the call failed. `passages` are
 # origin-tagged ids in rank order, as in EVALUATION.
@@ -30,7 +30,9 @@ ANSWERED = tables.Table(
 )
 
 
-def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame) -> Made:
+def evaluate_release(
+    context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame
+) -> StageResult:
     """The test part of QUESTIONS to EVALUATION: the corpus alone, and the system that ``release`` was made for."""
     corpus, task = context.open_corpus(), context.benchmark.task
     with_writeback = RagSystem.of_release(release, context.settings, corpus, task, context.load_generator)
@@ -51,7 +53,7 @@ def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Re
         "units_in_top_k": summary.units_in_top_k,
         "release": release.name,
     }
-    return Made(frame, {**figures, **calls})
+    return StageResult(frame, {**figures, **calls})
 
 
 def evaluate(questions: pl.DataFrame, system: RagSystem, metric: str, without: RagSystem | None = None) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from wbrag_pipeline.evaluation.experiments.markdown import (
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.panels import names_in_order
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
 from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
@@ -161,9 +162,9 @@ def page(findings: Findings) -> str:
         verdict=beyond_chance(headline(matrix)),
         paper=paper,
         matrix=matrix.to_dicts(),
-        benchmarks=_names(matrix, "benchmark"),
-        methods=_names(matrix, "method"),
-        generators=_names(matrix, "generator"),
+        benchmarks=names_in_order(matrix, "benchmark"),
+        methods=names_in_order(matrix, "method"),
+        generators=names_in_order(matrix, "generator"),
         questions=int(matrix.unique("benchmark")["questions"].sum()),
         written=sum(made.height for made in findings.units.values()),
         contents=[(heading, id) for heading, id, there in sections if there],
@@ -178,10 +179,10 @@ def page(findings: Findings) -> str:
         groupings=GROUPINGS,
         likeness=likeness,
         labels=labels.to_dicts(),
-        kinds={kind: KIND_MEANINGS[kind] for kind in _names(labels, "kind")},
+        kinds={kind: KIND_MEANINGS[kind] for kind in names_in_order(labels, "kind")},
         splits=splits_by_setting(splits),
         ours=OURS,
-        variants={name: VARIANT_MEANINGS[name] for name in _names(splits, "variant")},
+        variants={name: VARIANT_MEANINGS[name] for name in names_in_order(splits, "variant")},
         costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
         made_with=_made_with(matrix),
@@ -200,9 +201,9 @@ def all_pictures(findings: Findings) -> Pictures:
         for place, bars in enumerate(part.partition_by("benchmark", maintain_order=True)):
             height = 64 + _LINE * bars.height
             drawn["bars"].append((f"{number}-{place}", pictures.gain_bars(bars, reach), height))
-    ours = {name: paper.benchmark_of(name) for name in _names(matrix, "benchmark")}
+    ours = {name: paper.benchmark_of(name) for name in names_in_order(matrix, "benchmark")}
     known = {name: paper.GAIN_BY_BENCHMARK[called] for name, called in ours.items() if called}
-    papers = paper.gain_by_method(_names(matrix, "method"))
+    papers = paper.gain_by_method(names_in_order(matrix, "method"))
     averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", papers)]
     for by, theirs in [*averages, ("generator", {})]:
         average = means(matrix, by)
@@ -239,10 +240,8 @@ def _interest(unit: UnitView) -> tuple[int, int, str]:
     return -(unit.helped + unit.hurt), -unit.retrieved, unit.row["unit_id"]
 
 
-def _names(frame: pl.DataFrame, column: str) -> list[str]:
-    return [str(name) for name in frame[column].unique(maintain_order=True)]
-
-
 def _made_with(matrix: pl.DataFrame) -> str:
-    encoders, generators = (", ".join(_names(matrix, column)) for column in ("encoder", "generator"))
-    return f"Encoder {encoders}; generator {generators}; {', '.join(_names(matrix, 'top_k'))} passages a question."
+    encoders, generators = (", ".join(names_in_order(matrix, column)) for column in ("encoder", "generator"))
+    return (
+        f"Encoder {encoders}; generator {generators}; {', '.join(names_in_order(matrix, 'top_k'))} passages a question."
+    )
