@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus, write_entry
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS
 from wbrag_pipeline.datasets.registry import Answers, Benchmark, Overlap, Registry
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
