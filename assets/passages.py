@@ -27,7 +27,7 @@ def passages(
     frame = corpus_stages.read_passages(
         stage.settings, stage.registry, stage.partition, bad, allow_deletions=config.allow_deletions
     )
-    for line in bad.told():
+    for line in bad.lines():
         context.log.warning(line)
     words = frame["text"].str.split(" ").list.len()
     return stage.result(

@@ -129,6 +129,30 @@ def test_every_package_has_a_layer() -> None:
     assert {package.removesuffix(".py") for package in packages} - {"__init__"} <= layered, "list it in pyproject.toml"
 
 
+def needed_by(module: Path) -> set[Path]:
+    """Modules of the project that a module imports anywhere, but not those that only its type hints name."""
+    tree = tree_of(module)
+    hints = {id(node) for found in ast.walk(tree) if is_for_hints(found) for node in ast.walk(found)}
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in hints:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {file for name in names if (file := ROOT / f"{name.replace('.', '/')}.py") in MODULES}
+
+
+def is_for_hints(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    needed = {module: needed_by(module) for module in MODULES}
+    while free := [module for module, of in needed.items() if not of & needed.keys()]:
+        for module in free:
+            del needed[module]
+    # What is left is in a circle, or stands on one.
+    assert not [str(module.relative_to(ROOT)) for module in needed]
+
+
 # What a module or a name of the package may share its name with all the same, and why.
 _NAMED_LIKE_A_MODULE = {
     "evaluation/experiments/markdown.py: ablation": "the table of that experiment, called as markdown.ablation",

@@ -27,7 +27,7 @@ from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage, in_language, language_of
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.writing.prompts import to_write_in
-from wbrag_pipeline.languages import NAMES, SENTENCE_MARKS, SENTENCE_RULES, detected_language, told
+from wbrag_pipeline.languages import NAMES, SENTENCE_MARKS, SENTENCE_RULES, detected_language, language_notes
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -92,7 +92,7 @@ def test_english_rules_break_german_which_is_why_a_corpus_has_a_language() -> No
 def test_an_unknown_language_is_not_taken_for_english() -> None:
     """sentencex takes English for a code that it does not know: "Mr." would end no Hungarian sentence."""
     assert split_sentences("Ott van Mr. Nagy jön.", "hu") == ["Ott van Mr.", "Nagy jön."]
-    assert "its abbreviations are not known" in "".join(told("hu"))
+    assert "its abbreviations are not known" in "".join(language_notes("hu"))
 
 
 @given(

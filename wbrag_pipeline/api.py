@@ -102,9 +102,8 @@ def add_retriever(
     from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
     from wbrag_pipeline.retrievers import adding_retriever
 
-    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
-    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
-    entry = RetrieverEntry.parse(given)
+    given = {"url": url, "token_env": token_env, "entry_point": entry_point, "ids": ids}
+    entry = RetrieverEntry.parse(given | ({"format": format} if url else {}))
     home = _or_default(settings).home
     added = adding_retriever.add_retriever(home, name, entry, question=question, language=language, replace=replace)
     return added.trial.passages.height

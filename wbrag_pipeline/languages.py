@@ -55,7 +55,7 @@ def name_of_language(code: str) -> str:
     return NAMES.get(code, code)
 
 
-def told(code: str) -> list[str]:
+def language_notes(code: str) -> list[str]:
     """What is done for a language, as lines for people; none for English, for which everything is made."""
     if code == ENGLISH:
         return []

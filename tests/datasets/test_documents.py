@@ -59,7 +59,7 @@ def test_without_the_extra_its_documents_are_told_with_the_command(
         (tmp_path / name).write_text("Text.")
     bad = BadDocuments()
     assert read_corpus(tmp_path, bad)["source"].to_list() == ["a.md", "h.mdx"]
-    assert list(bad.told()) == [
+    assert list(bad.lines()) == [
         "not read: .pdf 2, .docx 1, .htm 1, .html 1, .rst 1; to read them: pip install 'wbrag-pipeline[documents]'",
         "not read, because such files are no documents here: .png 1",
     ]
@@ -74,7 +74,7 @@ def test_documents_without_text_are_told(tmp_path: Path) -> None:
         (tmp_path / name).write_text("\n" if name != "a.md" else "Text.")
     bad = BadDocuments()
     read_corpus(tmp_path, bad)
-    assert bad.without_text == 2 and "documents without text: 2 (" in "\n".join(bad.told())
+    assert bad.without_text == 2 and "documents without text: 2 (" in "\n".join(bad.lines())
 
 
 def test_a_document_alone_is_no_corpus(tmp_path: Path) -> None:

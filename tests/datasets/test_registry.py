@@ -2,13 +2,20 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
-from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus, write_entry
+from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS
+from wbrag_pipeline.datasets.registry import Answers, Benchmark, Overlap, Registry
+from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError, WbragError
@@ -181,6 +188,52 @@ def test_the_metric_is_the_tasks_own_unless_given(home: Path, data: Path) -> Non
         add_benchmark(home, "a", task="extractive_qa", corpus="sample", train=files[0], test=files[1]).benchmark.metric
         == "exact_match"
     )
+
+
+@given(
+    description=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20),
+    answers=st.sampled_from(get_args(Answers)),
+    overlap=st.sampled_from(get_args(Overlap)),
+    columns=st.sampled_from((AS_IN_FILE, ColumnMap((("question", "a,b"),)))),
+    log=st.sampled_from((None, *LOG_FORMATS)),
+    up_from=st.none() | st.sampled_from((-1.0, 0.25, 4.0)),
+    keep=st.booleans(),
+    tested=st.booleans(),
+)
+def test_an_entry_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, **drawn: Any) -> None:
+    folder = tmp_path_factory.mktemp("entries")
+    log, train = drawn["log"], folder / "train.jsonl"
+    benchmark = Benchmark(
+        name="mine",
+        task="open_qa",
+        metric="accuracy",
+        corpus="sample",
+        train=train,
+        test=(train if log else folder / "test.jsonl") if drawn["tested"] else None,
+        description=drawn["description"].strip(),
+        answers="given" if log else drawn["answers"],
+        overlap="refuse" if log else drawn["overlap"],
+        source="",
+        columns=drawn["columns"],
+        log=log,
+        up_from=drawn["up_from"] if log else None,
+        keep_personal=drawn["keep"] and log is not None,
+    )
+    write_entry(folder / "benchmarks" / "mine.yaml", benchmark.fields)
+    assert Registry.load(folder).benchmark("mine") == benchmark
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        Corpus("mine", Path("/somewhere/passages.jsonl"), "Ours", 100, ColumnMap((("text", "body"),)), language="de"),
+        Corpus("mine", None, retriever=RetrieverEntry("http://localhost/retrieve", "openai", "TOKEN", ids="text")),
+        Corpus("mine", None, "Ours", retriever=RetrieverEntry(entry_point="ours.retrieval:make")),
+    ],
+)
+def test_a_corpus_entry_gives_back_what_was_written(home: Path, corpus: Corpus) -> None:
+    write_entry(home / "corpora" / "mine.yaml", corpus.fields)
+    assert Registry.load(home).corpus("mine") == corpus
 
 
 def test_replacing(home: Path, data: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_bad_row_is_refused_or_left_out(tmp_path: Path, row: str, said: str) -
     assert f"{file}, line 2" in str(caught.value) and said in str(caught.value)
     bad = BadDocuments(skip=True)
     assert read_corpus(file, bad)["passage_id"].to_list() == ["1", "9"]
-    assert bad.count == 1 and said in "\n".join(bad.told())
+    assert bad.count == 1 and said in "\n".join(bad.lines())
 
 
 def test_only_what_is_made_as_a_unit_id_is_refused(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def refused_then_left_out(folder: Path, name: str, said: str) -> None:
         read_corpus(folder)
     bad = BadDocuments(skip=True)
     assert read_corpus(folder, bad)["source"].to_list() == ["a.md", "hr/pay.md"]
-    assert bad.count == 1 and said in "\n".join(bad.told())
+    assert bad.count == 1 and said in "\n".join(bad.lines())
     source_fingerprint(Corpus("c", folder))
 
 
@@ -226,7 +226,7 @@ def test_links_to_folders_are_counted_and_not_followed(folder: Path) -> None:
         (folder / name).symlink_to(target)
     bad = BadDocuments()
     assert read_corpus(folder, bad)["source"].to_list() == ["a.md", "hr/pay.md"]
-    assert bad.links == 3 and "links to folders that were not followed: 3" in "\n".join(bad.told())
+    assert bad.links == 3 and "links to folders that were not followed: 3" in "\n".join(bad.lines())
 
 
 def test_pipes_and_sockets_are_not_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +296,7 @@ def test_an_id_that_stands_twice_shows_neither_passage(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
     bad = BadDocuments(skip=True)
     assert read_corpus(tmp_path / "a.jsonl", bad)["passage_id"].to_list() == ["8"]
-    assert bad.count == 2 and "the id '7' was already used on line 1" in "\n".join(bad.told())
+    assert bad.count == 2 and "the id '7' was already used on line 1" in "\n".join(bad.lines())
 
 
 def test_a_corpus_of_bad_rows_alone_is_refused(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_few_of_many_bad_rows_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(GOOD + "{\n" * 2_000)
     bad = BadDocuments(skip=True)
     read_corpus(tmp_path / "a.jsonl", bad)
-    told = list(bad.told())
+    told = list(bad.lines())
     assert told[0].endswith("2,000") and len(told) == 7 and "line 2: broken JSON" in told[1]
 
 

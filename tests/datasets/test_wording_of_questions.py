@@ -14,6 +14,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.metrics import METRICS, accuracy, accuracy_unicode, accuracy_words, answers_held, score
 from wbrag_pipeline.datasets.question_files import read_questions, shared_questions
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.datasets.tombstones import Tombstones
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.storage import sha256_of_text
@@ -162,7 +163,7 @@ def test_recall_finds_a_chinese_answer() -> None:
     }
     evaluation = pl.DataFrame([row], schema=tables.EVALUATION.schema)
     passages = pl.DataFrame({"passage_id": ["1"], "title": ["档案室"], "text": ["档案室由李华管理。"]})
-    assert answer_recall(evaluation, passages.lazy(), tables.KNOWLEDGE_UNITS.empty()) == (1.0, 0.0)
+    assert answer_recall(OPEN_QA, evaluation, passages.lazy(), tables.KNOWLEDGE_UNITS.empty()) == (1.0, 0.0)
 
 
 def test_a_chinese_answer_that_no_source_holds_is_a_leak() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.estimation.towns import Place, make_place
 from wbrag_pipeline import tables
 from wbrag_pipeline.estimation.estimate import Estimate, estimate
+from wbrag_pipeline.estimation.scenarios import AT_MOST, CERTAIN, EXPECTED
 from wbrag_pipeline.estimation.token_rule import fitted
-from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, EXPECTED
 from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.promotion import validate_candidate
 from wbrag_pipeline.generation.accounts.ledger import costs
@@ -46,7 +46,7 @@ def really(context: StageContext) -> Usage:
 
 
 def assert_within(found: Estimate, spent: Usage, *, tokens: bool = True) -> None:
-    usages = (spent, *(found.total(world) for world in (CERTAIN, EXPECTED, AT_MOST)))
+    usages = (spent, *(found.total(scenario) for scenario in (CERTAIN, EXPECTED, AT_MOST)))
     for name, factor in FACTORS.items() if tokens else [("sent", FACTORS["sent"])]:
         real, least, expected, most = (getattr(usage, name) for usage in usages)
         assert least <= real <= most, name

@@ -9,7 +9,7 @@ import pytest
 from tests.estimation.test_estimate import assert_within
 from wbrag_pipeline import evaluate, train
 from wbrag_pipeline.estimation.estimate import estimate
-from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN
+from wbrag_pipeline.estimation.scenarios import AT_MOST, CERTAIN
 from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder

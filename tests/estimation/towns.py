@@ -12,15 +12,15 @@ from pathlib import Path
 from tests.generation.scripted_engine import ScriptedEngine
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.estimation.worlds import happens
+from wbrag_pipeline.estimation.scenarios import happens
 from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Request, Token
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.context import StageContext
 
 TOWNS = [

@@ -7,6 +7,7 @@ import polars as pl
 from tests.retrieval.conftest import passages_of, units_of
 from tests.rows import rows_of
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.evaluation.recall import answer_recall
 
 
@@ -19,4 +20,4 @@ def test_an_answer_counts_as_a_whole_word_in_what_was_shown() -> None:
         ("q3", "?", ["Rome"], "", "", 0.0, 0.0, [], ["corpus:a"]),
     ]
     evaluation = tables.EVALUATION.check(rows_of(tables.EVALUATION, rows))
-    assert answer_recall(evaluation, passages.lazy(), units) == (1 / 3, 2 / 3)
+    assert answer_recall(OPEN_QA, evaluation, passages.lazy(), units) == (1 / 3, 2 / 3)

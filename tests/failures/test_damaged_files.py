@@ -33,7 +33,7 @@ from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import remove_directory
-from wbrag_pipeline.training.stages import Made
+from wbrag_pipeline.training.stages import StageResult
 
 __all__ = ["original"]
 
@@ -112,7 +112,7 @@ def cached_table(settings: Settings, file: Path) -> Any:
 def in_the_cache(settings: Settings) -> Any:
     made = tables.RETRIEVALS.read(settings.table("retrievals", "towns"))
     return ArtifactCache(settings.layout.experiments / "stages").table(
-        "retrievals", tables.RETRIEVALS, ("x",), lambda key: Made(made)
+        "retrievals", tables.RETRIEVALS, ("x",), lambda key: StageResult(made)
     )
 
 

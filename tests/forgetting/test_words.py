@@ -16,9 +16,9 @@ from wbrag_pipeline.forgetting.forget import forget, resume
 from wbrag_pipeline.forgetting.journal import Journal
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, open_knowledge_base
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.lexical_index import split_words
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 STAYS = "What stays is here, and nobody minds that."
 ENCODER = HashEncoder()

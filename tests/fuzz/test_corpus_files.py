@@ -62,7 +62,7 @@ def read_or_refused(file: Path) -> None:
             assert dict(frame.schema) == dict(PASSAGES.schema) and frame.height
             frame.write_parquet(io.BytesIO())
             assert skip or not bad.count
-        "\n".join(bad.told()).encode()
+        "\n".join(bad.lines()).encode()
 
 
 def values() -> st.SearchStrategy[Any]:

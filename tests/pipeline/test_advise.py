@@ -32,7 +32,7 @@ def test_without_test_questions_a_fifth_of_the_training_questions_stands_for_the
         from wbrag_pipeline.training import stages
 
         made = stages.questions(context)
-        alone = stages.Made(made.table.filter(split="train"))
+        alone = stages.StageResult(made.table.filter(split="train"))
         monkey.setattr(stages, "questions", lambda _: alone)
         signs = signs_of_benchmark(context)
     finally:

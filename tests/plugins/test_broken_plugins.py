@@ -19,10 +19,10 @@ from wbrag_pipeline.rag import method_options
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import METHODS
 from wbrag_pipeline.rag.naive import NaiveRag
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.testing import EncoderConformance, EngineConformance, HashEngine, MethodConformance
 from wbrag_pipeline.testing.conformance import Conformance
 from wbrag_pipeline.testing.engine_conformance import REQUESTS
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 COUNT = itertools.count()
 

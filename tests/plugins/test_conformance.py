@@ -18,10 +18,10 @@ from wbrag_pipeline.rag.methods import METHODS, TRANSFORMS, method_named
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.replug import RePlug
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.testing import EncoderConformance, EngineConformance, HashEngine, MethodConformance
 from wbrag_pipeline.testing.engine_conformance import REQUESTS
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 TOO_LONG = Request((*REQUESTS[0].messages, *REQUESTS[1].messages * 9), 16)
 

@@ -16,9 +16,9 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 DIMENSION = 8
 KINDS = ("qdrant", "lancedb", "pgvector")

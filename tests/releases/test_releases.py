@@ -280,13 +280,13 @@ def test_two_that_build_at_once_get_two_numbers(
     assert not [path for path in folder.iterdir() if path.name.endswith(".tmp")]
 
 
-def test_a_difference_says_what_came_went_and_changed() -> None:
+def test_a_difference_lists_what_was_added_removed_and_changed() -> None:
     old, new = units_of({"u1": 1.0, "u2": 2.0, "u3": 3.0}), units_of({"u1": 1.0, "u4": 4.0, "u5": 5.0})
     # Unit u5 is what the question of u2 has now.
     new = new.with_columns(question_id=pl.col("question_id").replace("qu5", "qu2"))
     found = diff_units(old, new)
-    assert found.came["unit_id"].to_list() == ["u4"]
-    assert found.went["unit_id"].to_list() == ["u3"]
+    assert found.added["unit_id"].to_list() == ["u4"]
+    assert found.removed["unit_id"].to_list() == ["u3"]
     assert found.changed.select("old_unit_id", "unit_id").rows() == [("u2", "u5")]
-    assert found.same == 1
-    assert json.dumps(diff_units(old, old).came.to_dicts()) == "[]" and diff_units(old, old).same == 3
+    assert found.unchanged == 1
+    assert json.dumps(diff_units(old, old).added.to_dicts()) == "[]" and diff_units(old, old).unchanged == 3

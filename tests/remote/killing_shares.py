@@ -22,9 +22,9 @@ from tests.failures.killing_writes import ENCODER, NEW, forget, prepare, refresh
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.releases.store import build_release, promote
+from wbrag_pipeline.remote.opening_remote import open_remote
 from wbrag_pipeline.remote.pulling import pull
 from wbrag_pipeline.remote.pushing import push
-from wbrag_pipeline.remote.remote_objects import open_remote
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
 

@@ -18,10 +18,10 @@ from wbrag_pipeline import file_system
 from wbrag_pipeline.errors import InputError, OvertakenError, RemoteError, WbragError
 from wbrag_pipeline.file_system import check_file_system
 from wbrag_pipeline.remote.folder_objects import FolderObjects
+from wbrag_pipeline.remote.opening_remote import open_remote
 from wbrag_pipeline.remote.probing import check_remote
 from wbrag_pipeline.remote.pulling import pull
 from wbrag_pipeline.remote.pushing import push
-from wbrag_pipeline.remote.remote_objects import open_remote
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.store_address import checked_remote
 

@@ -11,9 +11,9 @@ import pytest
 from tests.remote.conftest import MakeHome, SharedHome
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.forgetting.forget import forget, resume
+from wbrag_pipeline.remote.opening_remote import open_remote
 from wbrag_pipeline.remote.pulling import pull
 from wbrag_pipeline.remote.pushing import push
-from wbrag_pipeline.remote.remote_objects import open_remote
 
 
 @pytest.fixture(autouse=True)

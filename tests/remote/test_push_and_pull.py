@@ -16,9 +16,10 @@ from wbrag_pipeline.errors import InputError, IntegrityError, OvertakenError, Re
 from wbrag_pipeline.releases.pointer import read_pointer
 from wbrag_pipeline.releases.store import build_release, release_names, rollback
 from wbrag_pipeline.remote.folder_manifest import FolderManifest
+from wbrag_pipeline.remote.opening_remote import open_remote
 from wbrag_pipeline.remote.pulling import pull
 from wbrag_pipeline.remote.pushing import push
-from wbrag_pipeline.remote.remote_objects import RemoteObjects, open_remote
+from wbrag_pipeline.remote.remote_objects import RemoteObjects
 from wbrag_pipeline.remote.shared_place import SharedPlace
 
 

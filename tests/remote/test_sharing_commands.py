@@ -159,7 +159,7 @@ def test_what_is_removed_here_and_stays_on_the_remote_is_named(tmp_path: Path, m
     push(one.settings, "b")
     told = wbrag(one.settings.home, "remove", "benchmark", "b", "--yes")
     place = one.folder.relative_to(one.settings.home)
-    assert told.exit_code == 0 and f"stays: {mounted}/{place}," in told.output and "indexes" not in told.output
+    assert told.exit_code == 0 and f"kept: {mounted}/{place}," in told.output and "indexes" not in told.output
 
 
 def test_a_remote_inside_the_home_is_refused(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tests.retrieval.conftest import passages_of, units_of
 from wbrag_pipeline.errors import InputError, IntegrityError
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import HITS, KnowledgeBase
 from wbrag_pipeline.retrieval.lexical_index import lexical_index_of
 from wbrag_pipeline.retrieval.merging import fused_rankings
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 ENCODER = HashEncoder(16)
 WORDS = ["harbour", "hill", "skerry", "salt", "the", "of", "glass"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wbrag_pipeline.retrieval.access import Principal
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.protocols import PassageHit
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 PASSAGES: list[PassageHit] = []
 _WORDS = HashEncoder(256)

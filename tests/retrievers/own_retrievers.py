@@ -33,7 +33,7 @@ def langchain_store(rows: Sequence[Row] = FACTS) -> Any:
     from langchain_core.embeddings import Embeddings
     from langchain_core.vectorstores import InMemoryVectorStore
 
-    from wbrag_pipeline.testing.hash_encoder import HashEncoder
+    from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 
     class Hashed(Embeddings):
         def embed_documents(self, texts: list[str]) -> list[list[float]]:

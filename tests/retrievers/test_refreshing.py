@@ -209,7 +209,7 @@ def test_a_refresh_that_cannot_be_done_changes_nothing(settings: Settings, engin
 
 def test_what_is_not_taken_and_a_retriever_that_gives_less_are_told(settings: Settings, engine: Engine) -> None:
     engine.passages = [*engine.passages[:1], replace(engine.passages[1], metadata={"acl": ["hr"]})]
-    told = list(plan_refresh(settings, Registry.load(settings.home), "engine").bad.told())
+    told = list(plan_refresh(settings, Registry.load(settings.home), "engine").bad.lines())
     assert told == [
         "left out: 12 times a passage whose access labels cannot be read",
         "it gave at most 1 passages a question, and was asked for 2",

@@ -14,8 +14,8 @@ from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.refresh.corpus_stages import Refreshed, is_fresh, refresh_corpus
 from wbrag_pipeline.releases.store import Release, promote
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.train import train_candidate
 

@@ -12,11 +12,11 @@ import pytest
 
 from tests.scripted import Scripted
 from tests.serving.web import Towns
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
 from wbrag_pipeline.serving.combining_encoder import CombiningEncoder
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.serving.search_service import retrievers_of
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 
 class OneThread(HashEncoder):

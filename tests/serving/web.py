@@ -20,6 +20,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.releases.store import build_release, promote, rollback
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.serving.access_tokens import AccessTokens, new_token
 from wbrag_pipeline.serving.http.web_app import web_app
@@ -28,7 +29,6 @@ from wbrag_pipeline.serving.search_service import SearchService
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 PASSAGES = {
     "p1": ("Velcro", "Velcro was the idea of George de Mestral.", []),

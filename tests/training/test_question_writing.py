@@ -21,10 +21,10 @@ from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.reader.reader import Reader
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES, SYNTHETIC
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.question_writing import (

@@ -14,8 +14,8 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation.generator import Answer, Passage
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.context import StageContext
 
 

@@ -77,7 +77,7 @@ def corpus(
     more = ", …" if len(added.labels) > len(some) else ""
     labels = f"{added.labelled:,} with labels" + (f" ({', '.join(some)}{more})" if some else "")
     say(f"corpus {name}: {added.passages:,} passages, {labels} ({added.file})")
-    for line in (*added.bad.told(), *_language_told(added.corpus.language, added.table["text"])):
+    for line in (*added.bad.lines(), *_language_told(added.corpus.language, added.table["text"])):
         say(line)
     if (limit := token_limit(settings.encoder)) and (found := unread(added.table, limit)).passages:
         is_cut = split or path.expanduser().is_dir()
@@ -113,12 +113,11 @@ def retriever(
     from wbrag_pipeline.retrievers.adding_retriever import add_retriever
     from wbrag_pipeline.terminal import on_one_line
 
-    fields = {"url": url, "format": format if url else "", "token_env": token_env, "ids": ids}
-    given = {key: value for key, value in {**fields, "entry_point": entry_point}.items() if value}
+    given = {"url": url, "token_env": token_env, "entry_point": entry_point, "ids": ids}
     added = add_retriever(
         settings.home,
         name,
-        RetrieverEntry.parse(given),
+        RetrieverEntry.parse(given | ({"format": format} if url else {})),
         description,
         question=question,
         language=language,
@@ -263,16 +262,19 @@ def log(
 def _language_told(language: str, texts: Iterable[str]) -> list[str]:
     """What is done for a corpus' language, and what its texts look like where that is another."""
     from wbrag_pipeline.errors import MissingPartError
-    from wbrag_pipeline.languages import detected_language, name_of_language, told
+    from wbrag_pipeline.languages import detected_language, language_notes, name_of_language
 
     try:
         found = detected_language(texts)
     except MissingPartError as error:
-        return [*told(language), f"language {name_of_language(language)}: not compared with the texts: {error}"]
+        return [
+            *language_notes(language),
+            f"language {name_of_language(language)}: not compared with the texts: {error}",
+        ]
     if found in ("", language):
-        return told(language)
+        return language_notes(language)
     looks = f"language {name_of_language(language)}, but most texts look like {name_of_language(found)}"
-    return [*told(language), f"{looks}: if they are, add it again with --replace --language {found}"]
+    return [*language_notes(language), f"{looks}: if they are, add it again with --replace --language {found}"]
 
 
 _SHOWN = 5  # written questions that are shown

@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 def say(text: str = "", *, err: bool = False) -> None:
     """Print ``text`` and a new line; what does not print in it is written out. err: on standard error."""
     typer.echo(printable(text), err=err)
+
+
+def say_report(page: Path) -> None:
+    """Print where a report is, as short as it can be told from here."""
+    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
 
 
 def say_error(text: str) -> None:

@@ -1,4 +1,4 @@
-"""``wbrag cost``: what the generator was asked, or would be, stage by stage, and what went another way than asked."""
+"""``wbrag cost``: what the generator was asked, or would be, stage by stage, and its incidents."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def cost(
     """List generator calls by stage over all runs: asked for, found in the cache, really sent, tokens and seconds.
 
     Beside them stands what one plain run would send: 2N + |kept|·K + |kept|. The reader's calls are question-passage
-    pairs, K of them an answer; a language model's are prompts. A second table says what went another way than asked,
-    such as units that a fallback wrote; it counts each use of a result, so a run that the cache answers counts again.
+    pairs, K of them an answer; a language model's are prompts. A second table counts incidents, such as units that a
+    fallback wrote; it counts each use of a result, so a run that the cache answers counts again.
 
     With --estimate: what wbrag run would still ask with the same settings. Certain is what is asked whatever the
     answers are; at most is where every answer costs most. With --prices it says money too.
@@ -85,14 +85,20 @@ def _spent(settings: Settings, names: Sequence[str]) -> None:
         table.add_row(*names, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
     console = wide_console()
     console.print(table)
-    incidents = Table("benchmark", "stage", "engine", title="what went another way than asked", title_justify="left")
+    incidents = Table(
+        "benchmark",
+        "stage",
+        "engine",
+        title="incidents: fallbacks, repairs, cut or unreadable replies",
+        title_justify="left",
+    )
     incidents.add_column("count", justify="right")
     incidents.add_column("figure")
     incidents.add_column("what it counts")
     for names, u in sums.items():
         for figure, count in u.incidents.items():
             incidents.add_row(*names, f"{count:,}", figure, INCIDENTS[figure])
-    console.print(incidents if incidents.row_count else "nothing was counted that went another way than asked")
+    console.print(incidents if incidents.row_count else "no incidents were counted")
     for name in dict.fromkeys(row.partition for row in spent if row.partition):
         trained = trained_with(settings, name)
         scores, gated = trained.table("utility_scores", name), trained.table("gated_docs", name)

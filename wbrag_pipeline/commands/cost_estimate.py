@@ -37,13 +37,13 @@ def print_estimates(settings: Settings, benchmarks: Sequence[Benchmark], *, prob
 def _print(found: Estimate, prices: Prices | None) -> None:
     from rich.table import Table
 
-    from wbrag_pipeline.estimation.worlds import WORLDS
+    from wbrag_pipeline.estimation.scenarios import SCENARIOS
 
     table = Table("stage", title=f"{found.benchmark}: calls that a run would still send", title_justify="left")
     for column in _COLUMNS:
         table.add_column(column, justify="right")
-    for stage in found.spent[WORLDS[0].name]:
-        table.add_row(stage, *(f"{found.spent[world.name][stage].sent:,}" for world in WORLDS))
+    for stage in found.spent[SCENARIOS[0].name]:
+        table.add_row(stage, *(f"{found.spent[scenario.name][stage].sent:,}" for scenario in SCENARIOS))
     console = wide_console()
     console.print(table)
     for line in (*_sums([found], prices), *_remarks(found)):
@@ -51,26 +51,28 @@ def _print(found: Estimate, prices: Prices | None) -> None:
 
 
 def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
-    from wbrag_pipeline.estimation.worlds import CERTAIN, WORLDS
+    from wbrag_pipeline.estimation.scenarios import CERTAIN, SCENARIOS
     from wbrag_pipeline.evaluation.formatting import duration
     from wbrag_pipeline.generation.accounts.prices import money
     from wbrag_pipeline.generation.generator import Usage
 
     totals = []
-    for world in WORLDS:
+    for scenario in SCENARIOS:
         total = Usage()
         for one in found:
-            total.add(one.total(world))
+            total.add(one.total(scenario))
         totals.append(total)
     rows = [("calls", [f"{total.sent:,}" for total in totals])]
     if any(total.prompt_tokens for total in totals):
         rows.append(("prompt tokens", [f"{total.prompt_tokens:,}" for total in totals]))
         rows.append(("completion tokens", [f"{total.completion_tokens:,}" for total in totals]))
     if any(one.probe.asked.sent for one in found):
-        seconds = [sum(one.probe.seconds(one.total(world)) for one in found) for world in WORLDS]
+        seconds = [sum(one.probe.seconds(one.total(scenario)) for one in found) for scenario in SCENARIOS]
         rows.append(("time", [duration(one) for one in seconds]))
     if prices:
-        costs = [prices.cost(total, cached=world is CERTAIN) for world, total in zip(WORLDS, totals, strict=True)]
+        costs = [
+            prices.cost(total, cached=scenario is CERTAIN) for scenario, total in zip(SCENARIOS, totals, strict=True)
+        ]
         rows.append(("cost", [money(cost) for cost in costs]))
     return [
         f"{name}: {', '.join(f'{value} {column}' for value, column in zip(values, _COLUMNS, strict=True))}"

@@ -112,8 +112,8 @@ def _files(settings: Settings) -> str:
 
 
 def _remote(settings: Settings) -> str:
+    from wbrag_pipeline.remote.opening_remote import remote_of
     from wbrag_pipeline.remote.probing import check_remote
-    from wbrag_pipeline.remote.remote_objects import remote_of
 
     if not settings.remote:
         return "none; releases stay in this home"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wbrag_pipeline.commands.console import say
-from wbrag_pipeline.commands.options import with_settings
+from wbrag_pipeline.commands.console import say, say_report
+from wbrag_pipeline.commands.options import Command, with_settings
 from wbrag_pipeline.commands.subject_sample import sample_subjects
 from wbrag_pipeline.errors import InputError
 
@@ -42,103 +42,101 @@ _flags = with_settings(without=("generator", "method"))
 app.command("sample")(sample_subjects)
 
 
-@app.command("matrix")
-@_flags
-def run_matrix(
-    benchmarks: Benchmarks = None,
-    method: Methods = None,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What every experiment is asked with; ``methods`` are none where they were left out."""
+
+    settings: Settings
+    benchmarks: list[str] | None
+    methods: list[str]
+    generators: list[str] | None
+    yes: bool
+
+
+def _experiment(name: str, method: Any = OneMethod) -> Callable[[Command], Command]:
+    """Make a subcommand of a function: its argument ``asked`` comes from the flags that all experiments have.
+
+    method: the flag ``--method``.
+    """
+    shared = {"benchmarks": Benchmarks, "method": method, "generator": Generators, "yes": Yes}
+
+    def decorate(command: Command) -> Command:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "asked"]
+        flags = [
+            inspect.Parameter(
+                flag, inspect.Parameter.KEYWORD_ONLY, default=False if kind is Yes else None, annotation=kind
+            )
+            for flag, kind in shared.items()
+        ]
+
+        @wraps(command)
+        def flat(*, settings: Settings, **given: Any) -> None:
+            benchmarks, method, generators, yes = (given.pop(flag) for flag in shared)
+            methods = [method] if isinstance(method, str) else method or []
+            command(_Asked(settings, benchmarks, methods, generators, yes), **given)
+
+        flat.__signature__ = inspect.Signature([*flags, *own])  # type: ignore[attr-defined]
+        return app.command(name)(_flags(flat))
+
+    return decorate
+
+
+@_experiment("matrix", Methods)
+def run_matrix(asked: _Asked) -> None:
     """Methods by benchmarks by generators: score without and with write-back, gain, interval, p.
 
     Example: wbrag experiment matrix sample_nq sample_fever --method naive --method replug
     """
-    _run(("matrix",), _study(settings, benchmarks, generator, methods=method), yes=yes)
+    _run(("matrix",), asked, _study(asked))
 
 
-@app.command("transfer")
-@_flags
-def run_transfer(
-    benchmarks: Benchmarks = None,
-    method: Methods = None,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
-) -> None:
+@_experiment("transfer", Methods)
+def run_transfer(asked: _Asked) -> None:
     """Units that one method wrote back, used under another: none, own, other. Methods: naive and replug.
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), _study(settings, benchmarks, generator, crossed=method), yes=yes)
+    _run(("transfer",), asked, _study(replace(asked, methods=[]), crossed=asked.methods))
 
 
-@app.command("ablation")
-@_flags
+@_experiment("ablation")
 def run_ablation(
-    benchmarks: Benchmarks = None,
-    method: OneMethod = None,
+    asked: _Asked,
+    *,
     grid: Annotated[
         list[str] | None,
         typer.Option("--grid", help="Setting and values, as tau_s=0,0.1,0.2; may be repeated. Left out: all five."),
     ] = None,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
 ) -> None:
     """Move tau_s, tau_delta, tau_doc, n_min and top_k, one at a time; a threshold costs no new scoring.
 
     Example: wbrag experiment ablation sample_nq --grid tau_doc=0,0.05,0.1 --grid n_min=1,2,4
     """
-    methods = [method] if method else None
-    _run(("ablation",), _study(settings, benchmarks, generator, methods=methods, grid=grid), yes=yes)
+    _run(("ablation",), asked, _study(asked, grid=grid))
 
 
-@app.command("oracle")
-@_flags
-def run_oracle(
-    benchmarks: Benchmarks = None,
-    method: OneMethod = None,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
-) -> None:
+@_experiment("oracle")
+def run_oracle(asked: _Asked) -> None:
     """What perfect gates and a perfect choice among units would reach, beside what was reached.
 
     Example: wbrag experiment oracle sample_nq
     """
-    methods = [method] if method else None
-    _run(("oracle",), _study(settings, benchmarks, generator, methods=methods), yes=yes)
+    _run(("oracle",), asked, _study(asked))
 
 
-@app.command("rivals")
-@_flags
-def run_rivals(
-    benchmarks: Benchmarks = None,
-    method: OneMethod = None,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
-) -> None:
+@_experiment("rivals")
+def run_rivals(asked: _Asked) -> None:
     """Write-back beside a query cache, copied passages and random text, and which questions it helps.
 
     Example: wbrag experiment rivals sample_nq
     """
-    methods = [method] if method else ["naive"]
-    _run(("rivals",), _study(settings, benchmarks, generator, methods=methods, answers=True), yes=yes)
+    _run(("rivals",), asked, _study(_naive(asked), answers=True))
 
 
-@app.command("labels")
-@_flags
+@_experiment("labels")
 def run_labels(
-    benchmarks: Benchmarks = None,
-    method: OneMethod = None,
+    asked: _Asked,
+    *,
     labels: Annotated[
         str | None, typer.Option(help="Numbers of training questions, as 50,100,200,500,1000; all are tried too.")
     ] = None,
@@ -146,57 +144,41 @@ def run_labels(
         str, typer.Option(help="Kinds of labels: gold, weak (thumbs), judge, synthetic; with commas between.")
     ] = "gold",
     draws: Annotated[int, typer.Option(min=1, help="How often each number is drawn.")] = 3,
-    generator: Generators = None,
-    yes: Yes = False,
-    *,
-    settings: Settings,
 ) -> None:
     """How many labelled questions it takes: the gain by their number and by the kind of their labels.
 
     Example: wbrag experiment labels sample_nq --labels 20,50 --kinds gold,weak,judge
     """
-    study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
+    study = _study(_naive(asked), answers=True)
     numbers = study.label_numbers if labels is None else _numbers(labels)
     wanted = _kinds(kinds, study.generators)
-    _run(("labels",), replace(study, label_kinds=wanted, label_numbers=numbers, draws=draws), yes=yes)
+    _run(("labels",), asked, replace(study, label_kinds=wanted, label_numbers=numbers, draws=draws))
 
 
-@app.command("splits")
-@_flags
+@_experiment("splits")
 def run_splits(
-    benchmarks: Benchmarks = None,
-    method: OneMethod = None,
-    splits: Annotated[int, typer.Option(min=1, help="How many splits are drawn.")] = 3,
-    generator: Generators = None,
-    yes: Yes = False,
+    asked: _Asked,
     *,
-    settings: Settings,
+    splits: Annotated[int, typer.Option(min=1, help="How many splits are drawn.")] = 3,
 ) -> None:
     """Gains over several splits into training and test, with what the defaults add to the paper's form.
 
     Example: wbrag experiment splits sample_nq --splits 2
     """
-    study = _study(settings, benchmarks, generator, methods=[method or "naive"], answers=True)
-    _run(("splits",), replace(study, splits_drawn=splits), yes=yes)
+    _run(("splits",), asked, replace(_study(_naive(asked), answers=True), splits_drawn=splits))
 
 
-@app.command("all")
-@_flags
+@_experiment("all", Methods)
 def run_all(
-    benchmarks: Benchmarks = None,
-    method: Methods = None,
-    grid: Annotated[list[str] | None, typer.Option("--grid", help="Setting and values of the ablation.")] = None,
-    generator: Generators = None,
-    yes: Yes = False,
+    asked: _Asked,
     *,
-    settings: Settings,
+    grid: Annotated[list[str] | None, typer.Option("--grid", help="Setting and values of the ablation.")] = None,
 ) -> None:
     """Matrix, transfer, ablation and oracle, then the report; goes on where an earlier run was stopped.
 
     Example: wbrag experiment all sample_nq sample_squad
     """
-    study = _study(settings, benchmarks, generator, methods=method, grid=grid)
-    _run(("matrix", "transfer", "ablation", "oracle"), study, yes=yes)
+    _run(("matrix", "transfer", "ablation", "oracle"), asked, _study(asked, grid=grid))
 
 
 @app.command("report")
@@ -209,38 +191,38 @@ def run_report(benchmarks: Benchmarks = None, generator: Generators = None, *, s
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.run_locks import at_work
 
-    study = _study(settings, benchmarks, generator)
+    study = _study(_Asked(settings, benchmarks, [], generator, yes=False))
     with at_work(study.settings.layout, "wbrag experiment", tell=partial(say, err=True)):
         _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
 
 
+def _naive(asked: _Asked) -> _Asked:
+    """The same, with the method naive where none was named."""
+    return asked if asked.methods else replace(asked, methods=["naive"])
+
+
 def _study(
-    settings: Settings,
-    benchmarks: list[str] | None,
-    generators: list[str] | None,
-    *,
-    methods: Sequence[str] | None = None,
-    crossed: Sequence[str] | None = None,
-    grid: Sequence[str] | None = None,
-    answers: bool = False,
+    asked: _Asked, *, crossed: Sequence[str] = (), grid: Sequence[str] | None = None, answers: bool = False
 ) -> Study:
+    """The study that was asked for. crossed: methods that exchange units. answers: no verdict can stand for them."""
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
     from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
 
+    settings = asked.settings
     registry = Registry.load(settings.home)
     tested = [name for name, entry in registry.benchmarks.items() if entry.test]
-    names = list(dict.fromkeys(benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
+    names = list(dict.fromkeys(asked.benchmarks or [n for n in tested if not n.startswith("sample_")] or tested))
     for name in names:
         if answers or settings.scorer != "judge":
             registry.benchmark(name).require_answers()
         registry.benchmark(name).require_test()
-    engines = list(dict.fromkeys(generators or [settings.generator]))
+    engines = list(dict.fromkeys(asked.generators or [settings.generator]))
     for engine in engines:
         check_generator(engine)
-    used = tuple(dict.fromkeys(method_named(name).name for name in methods or PAPER_METHODS))
+    used = tuple(dict.fromkeys(method_named(name).name for name in asked.methods or PAPER_METHODS))
     # Those that exchange units: as asked, or the first two of the methods, naive and replug where nothing was said.
     exchanged = tuple(dict.fromkeys(method_named(name).name for name in crossed)) if crossed else used[:2]
     grids = _grids(grid) if grid else GRIDS
@@ -282,7 +264,7 @@ def _kinds(given: str, generators: Sequence[str]) -> list[str]:
     return kinds
 
 
-def _run(kinds: Sequence[str], study: Study, *, yes: bool) -> None:
+def _run(kinds: Sequence[str], asked: _Asked, study: Study) -> None:
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date
     from wbrag_pipeline.commands.spending import within_budget
     from wbrag_pipeline.datasets.registry import Registry
@@ -300,7 +282,7 @@ def _run(kinds: Sequence[str], study: Study, *, yes: bool) -> None:
         check_before_a_run(settings, entries)
     told, corpora = partial(say, err=True), {corpus_lock(entry.corpus) for entry in entries}
     # What each method asks for a training and an evaluation; the cells of one method share most of it.
-    with within_budget([(settings, name) for settings in tried for name in study.benchmarks], yes=yes):
+    with within_budget([(settings, name) for settings in tried for name in study.benchmarks], yes=asked.yes):
         bring_corpora_up_to_date(study.settings, study.benchmarks)
         _conduct(kinds, study, registry, corpora, told)
 
@@ -325,9 +307,8 @@ def _conduct(
 def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
     from wbrag_pipeline.evaluation.experiments.experiments_report import gather, write_experiments_report
 
-    page = write_experiments_report(settings.layout.experiments, gather(settings, registry, generators, benchmarks))
-    # As short as it can be told from here.
-    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    findings = gather(settings, registry, generators, benchmarks)
+    say_report(write_experiments_report(settings.layout.experiments, findings))
 
 
 def workbench(study: Study) -> Workbench:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import say, say_report
 from wbrag_pipeline.errors import NotBuiltError
 from wbrag_pipeline.settings import Settings
 
@@ -39,8 +38,7 @@ def print_overview(settings: Settings, benchmarks: Sequence[str]) -> None:
     lines = [_line_of(settings, name) for name in tested]
     page = write_overview(settings.overview, lines)
     say(overview_table(lines))
-    # As short as it can be told from here.
-    say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    say_report(page)
 
 
 def print_findings(settings: Settings, benchmarks: Sequence[str]) -> None:
@@ -60,11 +58,10 @@ def print_findings(settings: Settings, benchmarks: Sequence[str]) -> None:
             stages = (tables.QUESTIONS, tables.UTILITY_SCORES, tables.GATED_DOCS, tables.CURATED_UNITS)
             found += diagnose_training(*(table.load(settings, name) for table in stages))
             if entry.test:
-                evaluation, recall = tables.EVALUATION.load(settings, name), None
-                if not task_named(entry.task).choices:
-                    passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
-                    recall = answer_recall(evaluation, passages, candidate(settings.releases(name)).units())[1]
-                found += diagnose_evaluation(evaluation, recall)
+                evaluation, task = tables.EVALUATION.load(settings, name), task_named(entry.task)
+                passages = tables.PASSAGES.load_lazily(settings, entry.corpus)
+                units = candidate(settings.releases(name)).units()
+                found += diagnose_evaluation(evaluation, answer_recall(task, evaluation, passages, units)[1])
         for finding in found:
             say(f"{name}: {finding}")
 

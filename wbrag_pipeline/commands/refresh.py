@@ -64,7 +64,7 @@ def _show_plan(settings: Settings, registry: Registry, corpus: str) -> None:
     say(summary(corpus, plan.counts, plan.changes, plan.retired))
     if plan.refused:
         say(f"  would be refused: {plan.refused}")
-    for line in plan.bad.told():
+    for line in plan.bad.lines():
         say(f"  {line}")
     for damaged in plan.damaged:
         say(f"  would be passed over: {damaged}")

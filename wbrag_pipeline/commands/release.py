@@ -99,7 +99,7 @@ def diff(
     *,
     settings: Settings,
 ) -> None:
-    """Say which units came, went and changed from one release to another.
+    """List the units that were added, removed and changed from one release to another.
 
     Example: wbrag release diff sample_nq r000001 r000002
     """
@@ -110,11 +110,11 @@ def diff(
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
     found = diff_units(*(side.units() for side in sides))
     say(
-        f"{old} → {new}: {found.came.height} came, {found.went.height} went, {found.changed.height} changed, "
-        f"{found.same} as they were"
+        f"{old} → {new}: {found.added.height} added, {found.removed.height} removed, {found.changed.height} changed, "
+        f"{found.unchanged} unchanged"
     )
-    _print_units("+", found.came)
-    _print_units("-", found.went)
+    _print_units("+", found.added)
+    _print_units("-", found.removed)
     _print_units("~", found.changed)
 
 

@@ -73,8 +73,8 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
     if kind == "benchmark" and (published := Publications.load(settings.layout).of(name)):
         first = " && ".join(f"wbrag publish {name} --to '{entry.target}' --remove" for entry in published)
         raise InputError("its units are published", field="name", hint=f"take them out first: {first}")
-    say(f"goes: {plan.entry}, and {len(plan.files):,} files that were made of it ({plan.bytes:,} bytes)")
-    say(f"stays: {'; '.join([*map(str, plan.yours), 'lineage, completion cache and ledger'])}")
+    say(f"to be deleted: {plan.entry}, and {len(plan.files):,} files that were made of it ({plan.bytes:,} bytes)")
+    say(f"kept: {'; '.join([*map(str, plan.yours), 'lineage, completion cache and ledger'])}")
     if dry_run:
         say("nothing was changed")
         return
@@ -86,10 +86,10 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
     for store, count in dropped.counts.items():
         say(f"dropped: {count} collections in {store}")
     for other in dropped.others:
-        say(f"stays: {other}, made when this home lay there; drop it in its store")
+        say(f"kept: {other}, made when this home lay there; drop it in its store")
     for address, place in all_seen(settings.layout):
         owner = settings.layout.owner(settings.home / place / "pointer.json")
         if path_name(name) == (owner.benchmark if kind == "benchmark" else owner.corpus):
-            say(f"stays: {address}/{place}, which other machines may serve; delete it there")
+            say(f"kept: {address}/{place}, which other machines may serve; delete it there")
     say(f"{kind} {name} is removed")
     reload_code_location(settings)

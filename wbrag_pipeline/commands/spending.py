@@ -37,7 +37,7 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
         return
     if not yes:
         from wbrag_pipeline.estimation.estimate import estimate
-        from wbrag_pipeline.estimation.worlds import AT_MOST, EXPECTED
+        from wbrag_pipeline.estimation.scenarios import AT_MOST, EXPECTED
         from wbrag_pipeline.generation.generator import Usage
         from wbrag_pipeline.training.context import StageContext
 

@@ -42,57 +42,35 @@ def status(settings: Settings) -> None:
     for entry in registry.benchmarks.values():
         benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
     console.print(corpora, benchmarks)
-    for holder in holders(settings.layout):
-        console.print(f"at work: {holder}", markup=False, highlight=False)
-    for name in registry.benchmarks:
-        if told := held_back(settings, name):
-            console.print(f"{name}: {told}", markup=False, highlight=False)
-    for told in (*_logs(settings, registry), *_synthetic(settings, registry)):
-        console.print(told, markup=False, highlight=False)
-    for told in _recorded(settings, registry):
-        console.print(told, markup=False, highlight=False)
-    for told in _published(settings):
-        console.print(told, markup=False, highlight=False)
+    at_work = [f"at work: {holder}" for holder in holders(settings.layout)]
+    held = [f"{name}: {told}" for name in registry.benchmarks if (told := held_back(settings, name))]
+    taught, recorded = _taught(settings, registry), _recorded(settings, registry)
+    for line in (*at_work, *held, *taught, *recorded, *_published(settings)):
+        console.print(line)
 
 
-def _logs(settings: Settings, registry: Registry) -> list[str]:
-    """What each log holds that a benchmark is made of, and what it taught."""
+def _taught(settings: Settings, registry: Registry) -> list[str]:
+    """What benchmarks train on that are made of a log, or of questions that a model wrote, and what that taught."""
     from wbrag_pipeline import tables
 
     told = []
     for entry in registry.benchmarks.values():
-        if entry.log is None:
+        if entry.log is None and entry.answers != "synthetic":
             continue
         try:
-            counts = registry.splits(entry.name).log
+            splits = registry.splits(entry.name)
         except InputError as error:
             told.append(f"{entry.name}: {error}")
             continue
-        told += [f"{entry.name}: {line}" for line in (counts.lines() if counts else [])]
+        kind = "synthetic " if entry.log is None else ""
+        lines = (
+            splits.log.lines() if splits.log else [f"trains on {splits.train.height:,} {kind}questions, {entry.source}"]
+        )
         if (file := settings.table("gated_docs", entry.name)).is_file():
             taught = tables.GATED_DOCS.read(file).unique("question_id")
-            weak = taught.filter(label=tables.WEAK).height
-            told.append(f"{entry.name}: units were made for {taught.height:,} questions, {weak:,} with a weak label")
-    return told
-
-
-def _synthetic(settings: Settings, registry: Registry) -> list[str]:
-    """Which benchmarks train on questions that a language model wrote, and what these taught."""
-    from wbrag_pipeline import tables
-
-    told = []
-    for entry in registry.benchmarks.values():
-        if entry.answers != "synthetic":
-            continue
-        try:
-            train = registry.splits(entry.name).train
-        except InputError as error:
-            told.append(f"{entry.name}: {error}")
-            continue
-        told.append(f"{entry.name}: trains on {train.height:,} synthetic questions, {entry.source}")
-        if (file := settings.table("gated_docs", entry.name)).is_file():
-            taught = tables.GATED_DOCS.read(file)["question_id"].n_unique()
-            told.append(f"{entry.name}: units were made for {taught:,} synthetic questions")
+            weak = f", {taught.filter(label=tables.WEAK).height:,} with a weak label" if entry.log else ""
+            lines.append(f"units were made for {taught.height:,} {kind}questions{weak}")
+        told += [f"{entry.name}: {line}" for line in lines]
     return told
 
 

@@ -98,9 +98,7 @@ def add_corpus(
     passages = read_corpus(there, bad, corpus.columns, corpus.split, language=corpus.language)
     counts = passages["labels"].explode().drop_nulls().value_counts(sort=True, name="passages")
     labels = dict(counts.sort("passages", "labels", descending=[True, False]).iter_rows())
-    entry = {"path": str(there), "description": description}
-    fields = {**entry, "map": str(corpus.columns), "split": str(corpus.split or ""), "language": language}
-    write_entry(file, fields)
+    write_entry(file, corpus.fields)
     labelled = int((passages["labels"].list.len() > 0).sum())
     return AddedCorpus(corpus, passages.height, passages, file, labelled, labels, bad)
 
@@ -145,19 +143,7 @@ def add_benchmark(
         columns=ColumnMap.parse(columns, QUESTION_NAMES),
     )
     splits = read_splits(benchmark)
-    fields = {
-        "task": benchmark.task,
-        "metric": benchmark.metric,
-        "corpus": benchmark.corpus,
-        "train": str(benchmark.train),
-        "test": str(benchmark.test or ""),
-        "description": description,
-        "answers": "" if answers == "given" else answers,
-        "overlap": overlap,
-        "source": source,
-        "map": str(benchmark.columns),
-    }
-    write_entry(file, fields)
+    write_entry(file, benchmark.fields)
     return AddedBenchmark(benchmark, splits.train.height, splits.test.height, splits.dropped, file)
 
 

@@ -84,18 +84,7 @@ def add_log(
     if splits.log is None or splits.train.is_empty():
         hint = "check that feedback was read: name it with --map feedback=…"
         raise InputError("holds no question that could train", file=there, hint=hint)
-    fields = {
-        "task": benchmark.task,
-        "metric": benchmark.metric,
-        "corpus": benchmark.corpus,
-        "train": str(there),
-        "test": str(benchmark.test or ""),
-        "log": benchmark.log or "",
-        "map": str(benchmark.columns),
-        "up_from": "" if up_from is None else f"{up_from:g}",
-        "personal": "keep" if keep_personal else "",
-    }
-    write_entry(file, fields)
+    write_entry(file, benchmark.fields)
     return AddedLog(benchmark, splits.log, file)
 
 

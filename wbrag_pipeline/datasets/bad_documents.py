@@ -62,7 +62,7 @@ class BadDocuments:
         if len(self._first_empty) < NAMED:
             self._first_empty.append(name)
 
-    def told(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
         """Lines for people: how many were left out, the first of them with what is wrong; nothing where none was."""
         if self.count:
             yield f"left out, because they cannot be read: {self.count:,}"

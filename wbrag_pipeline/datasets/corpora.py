@@ -89,7 +89,7 @@ def read_corpus(
 
 
 def _but(problem: str, bad: BadDocuments) -> str:
-    return "; ".join([problem, *(line.strip() for line in bad.told())])
+    return "; ".join([problem, *(line.strip() for line in bad.lines())])
 
 
 def split_contents(contents: str) -> tuple[str, str]:

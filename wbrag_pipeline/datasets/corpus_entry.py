@@ -35,6 +35,18 @@ class Corpus:
     language: str = ENGLISH
 
     @property
+    def fields(self) -> dict[str, str]:
+        """The keys of its entry; one that is empty need not be written."""
+        own = self.retriever.fields if self.retriever else {"path": str(self.path)}
+        read = {"map": str(self.columns), "split": str(self.split or "")}
+        return {
+            **own,
+            "description": self.description,
+            **read,
+            "language": "" if self.language == ENGLISH else self.language,
+        }
+
+    @property
     def place(self) -> str:
         """Where it comes from, for people."""
         return self.retriever.address if self.retriever else str(self.path)

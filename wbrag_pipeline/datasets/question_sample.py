@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import polars as pl
+
+from wbrag_pipeline.datasets.hash_draws import first_by_hash
 
 
 def drawn_questions(split: pl.DataFrame, limit: int | None) -> pl.DataFrame:
@@ -16,5 +16,4 @@ def drawn_questions(split: pl.DataFrame, limit: int | None) -> pl.DataFrame:
     """
     if limit is None or split.height <= limit:
         return split
-    hashes = pl.Series([hashlib.sha256(name.encode()).digest() for name in split["question_id"]])
-    return split[hashes.arg_sort().head(limit).sort()]
+    return split[first_by_hash(split["question_id"], limit).sort()]

@@ -99,6 +99,25 @@ class Benchmark:
     up_from: float | None = None
     keep_personal: bool = False
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The keys of its entry; one that is empty need not be written."""
+        return {
+            "task": self.task,
+            "metric": self.metric,
+            "corpus": self.corpus,
+            "train": str(self.train),
+            "test": str(self.test or ""),
+            "description": self.description,
+            "answers": "" if self.answers == "given" else self.answers,
+            "overlap": "" if self.log else self.overlap,
+            "source": self.source,
+            "log": self.log or "",
+            "map": str(self.columns),
+            "up_from": "" if self.up_from is None else f"{self.up_from:g}",
+            "personal": "keep" if self.keep_personal else "",
+        }
+
     def require_answers(self) -> None:
         """Raise InputError where there are no gold answers to score training questions by."""
         if self.answers == "none":

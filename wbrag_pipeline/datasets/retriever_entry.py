@@ -42,7 +42,7 @@ class RetrieverEntry:
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> RetrieverEntry:
-        """The retriever that the keys RETRIEVER_KEYS describe.
+        """The retriever that the keys RETRIEVER_KEYS describe; an empty one is left out.
 
         Raises InputError, naming the field, for an address that is none or holds a password, query or fragment, an
         unknown format, and a variable's or a callable's name that is none. What may be a token is never repeated.
@@ -50,7 +50,7 @@ class RetrieverEntry:
         url, entry_point = fields.get("url", ""), fields.get("entry_point", "")
         if bool(url) == bool(entry_point):
             raise InputError("a retriever has either a url or an entry point", field="url", hint="give one of the two")
-        kind, ids = fields.get("format", "search-r1"), fields.get("ids", "given")
+        kind, ids = fields.get("format") or "search-r1", fields.get("ids") or "given"
         if kind not in RETRIEVER_FORMATS:
             raise InputError(
                 f"there is no format {kind!r}", field="format", hint=f"one of {', '.join(RETRIEVER_FORMATS)}"

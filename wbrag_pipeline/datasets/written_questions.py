@@ -75,15 +75,6 @@ def add_written_benchmark(
         raise InputError("no question is left to train on", field="--passages", hint=hint)
     with replacing(benchmark.train) as temporary:
         write_parquet(WRITTEN_QUESTIONS.check(questions), temporary)
-    fields = {
-        "task": benchmark.task,
-        "metric": benchmark.metric,
-        "corpus": benchmark.corpus,
-        "train": f"../{benchmark.train.parent.name}/{benchmark.train.name}",  # a home may be moved
-        "test": str(benchmark.test or ""),
-        "answers": benchmark.answers,
-        "overlap": benchmark.overlap,
-        "source": benchmark.source,
-    }
-    write_entry(file, fields)
+    train = f"../{benchmark.train.parent.name}/{benchmark.train.name}"  # a home may be moved
+    write_entry(file, {**benchmark.fields, "train": train})
     return AddedBenchmark(benchmark, asked.height - dropped, test.height, dropped, file)

@@ -10,17 +10,17 @@ from typing import TypeVar
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.estimation.probe import NO_PROBE, QUESTIONS, Probe, probe
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, rehearsing
 from wbrag_pipeline.estimation.rehearsed_run import RehearsedRun
 from wbrag_pipeline.estimation.sampled_corpus import sampled_corpus
+from wbrag_pipeline.estimation.scenarios import EXPECTED, SCENARIOS, Scenario
 from wbrag_pipeline.estimation.token_rule import TokenRule
-from wbrag_pipeline.estimation.worlds import EXPECTED, WORLDS, World
 from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.refresh.corpus_stages import is_fresh
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 
@@ -33,7 +33,7 @@ _SPLITS_OF_STAGE = {"release": "validation", "evaluation": "test"}
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run asks, by world and stage; only calls that are really sent.
+    """What a run asks, by scenario and stage; only calls that are really sent.
 
     known: answers that the completion cache has already. sampled: passages are some of the corpus, not those found.
     questions: how many each split has, and gone_through how many of them were looked at.
@@ -47,10 +47,10 @@ class Estimate:
     gone_through: dict[str, int]
     probe: Probe = NO_PROBE
 
-    def total(self, world: World) -> Usage:
-        """What the whole run asks in that world."""
+    def total(self, scenario: Scenario) -> Usage:
+        """What the whole run asks in that scenario."""
         found = Usage()
-        for usage in self.spent[world.name].values():
+        for usage in self.spent[scenario.name].values():
             found.add(usage)
         return found
 
@@ -70,16 +70,16 @@ def estimate(context: StageContext, *, probing: bool = False) -> Estimate:
             measured = _probed(replace(context, open_corpus=lambda: base), part, settings)
         spent: dict[str, dict[str, Usage]] = {}
         known = 0
-        for world in WORLDS:
+        for scenario in SCENARIOS:
             cache = RehearsalCache(settings.layout.completions)
-            generator = rehearsing(real, cache, world, measured.rule)
+            generator = rehearsing(real, cache, scenario, measured.rule)
             rehearsed = replace(
                 context, load_generator=_always(generator), open_corpus=lambda: base, load_encoder=_always(base.encoder)
             )
-            run = RehearsedRun(rehearsed, generator, cache, world, sampled)
+            run = RehearsedRun(rehearsed, generator, cache, scenario, sampled)
             gone = run.go_through(part, passages, tested=bool(context.benchmark.test))
-            spent[world.name] = _for_all(gone, questions, part)
-            known = len(cache.known) if world is EXPECTED else known
+            spent[scenario.name] = _for_all(gone, questions, part)
+            known = len(cache.known) if scenario is EXPECTED else known
     counts = [{name: stages.of_split(frame, name).height for name in _NAMES} for frame in (questions, part)]
     return Estimate(context.benchmark.name, spent, known, sampled, counts[0], counts[1], measured)
 
@@ -88,11 +88,8 @@ _NAMES = ("train", "validation", "test")
 
 
 def _some(questions: pl.DataFrame) -> pl.DataFrame:
-    """QUESTIONS with at most so many of each split, drawn by a hash of their ids; in their order."""
-    drawn = questions.with_columns(
-        place=pl.col("question_id").map_elements(lambda name: sha256_of_text("drawn", name), return_dtype=pl.String)
-    )
-    return drawn.filter(pl.col("place").rank("ordinal").over("split") <= MOST_QUESTIONS).drop("place")
+    """QUESTIONS with at most so many of each split; in their order."""
+    return pl.concat([drawn_questions(questions.filter(split=name), MOST_QUESTIONS) for name in _NAMES])
 
 
 def _for_all(gone: dict[str, Usage], questions: pl.DataFrame, part: pl.DataFrame) -> dict[str, Usage]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.estimation.scenarios import AT_MOST, CERTAIN, Scenario, happens
 from wbrag_pipeline.estimation.token_rule import TokenRule
-from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World, happens
 from wbrag_pipeline.generation.accounts.completions import CompletionCache, Remembered, Stored, as_it_is
 from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Engine, Request, Token
 from wbrag_pipeline.generation.generator import Generator, Passage, Usage
@@ -71,8 +71,8 @@ class RehearsingEngine:
 
     attempts = 0
 
-    def __init__(self, engine: Engine, world: World, rule: TokenRule) -> None:
-        self._engine, self._world, self._rule = engine, world, rule
+    def __init__(self, engine: Engine, scenario: Scenario, rule: TokenRule) -> None:
+        self._engine, self._scenario, self._rule = engine, scenario, rule
         self.name, self.fingerprint, self.capabilities = engine.name, engine.fingerprint, engine.capabilities
 
     def render(self, requests: Sequence[Request]) -> list[str]:
@@ -95,14 +95,14 @@ class RehearsingEngine:
     def encode(self, requests: Sequence[Request]) -> list[tuple[int, ...]]:
         """As many tokens as the prompt is supposed to have, and the beginning's bytes."""
         return [
-            (_PROMPT,) * max(1, self._rule.of_prompt(Request(request.messages, 1), self._world))
+            (_PROMPT,) * max(1, self._rule.of_prompt(Request(request.messages, 1), self._scenario))
             + tuple(_BYTES + byte for byte in request.prefix.encode())
             for request in requests
         ]
 
     def next_tokens(self, prompts: Sequence[Sequence[int]], top: int | None) -> list[Distribution | None]:
         """The end after as many tokens as an answer is supposed to have; among choices the first."""
-        long = self._rule.of_completion(Request((), 32), self._world)
+        long = self._rule.of_completion(Request((), 32), self._scenario)
         return [_distribution(_END if _said(prompt) >= long else _SAID) for prompt in prompts]
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -118,19 +118,23 @@ class RehearsingEngine:
         tokens: tuple[Token, ...] = ()
         if request.logprobs is not None and self.capabilities.logprobs is not None:
             tokens = (Token(text, logprob),)
-        prompt, completion = (part(request, self._world) for part in (self._rule.of_prompt, self._rule.of_completion))
+        prompt, completion = (
+            part(request, self._scenario) for part in (self._rule.of_prompt, self._rule.of_completion)
+        )
         return Completion(text, tokens, prompt, completion)
 
     def _text(self, request: Request) -> tuple[str, float]:
         said = " ".join(message.content for message in request.messages)
         if request.choices == (prompts.YES, prompts.NO):
-            return prompts.YES if happens(self._world.retrieves, "retrieves", said) else prompts.NO, 0.0
-        unsure = happens(self._world.unsure, "unsure", said, request.prefix)
-        if request.choices and self._world is not AT_MOST:
+            return prompts.YES if happens(self._scenario.retrieves, "retrieves", said) else prompts.NO, 0.0
+        unsure = happens(self._scenario.unsure, "unsure", said, request.prefix)
+        if request.choices and self._scenario is not AT_MOST:
             return request.choices[0], _UNSURE_LOGPROB if unsure else 0.0
         if "<evidence>" in said:
-            written = happens(self._world.repaired, "repaired", said) and "<evidence>" in request.messages[-1].content
-            return _SURE_TEXT if written or self._world is AT_MOST else _unit(said), 0.0
+            written = (
+                happens(self._scenario.repaired, "repaired", said) and "<evidence>" in request.messages[-1].content
+            )
+            return _SURE_TEXT if written or self._scenario is AT_MOST else _unit(said), 0.0
         return (_UNSURE_TEXT, _UNSURE_LOGPROB) if unsure else (_SURE_TEXT, 0.0)
 
 
@@ -152,16 +156,16 @@ def _said(prompt: Sequence[int]) -> int:
     return count
 
 
-def rehearsing(generator: Generator, cache: RehearsalCache, world: World, rule: TokenRule) -> Generator:
-    """The generator over ``cache`` and nothing else: what it would send is made up as ``world`` supposes."""
+def rehearsing(generator: Generator, cache: RehearsalCache, scenario: Scenario, rule: TokenRule) -> Generator:
+    """The generator over ``cache`` and nothing else: what it would send is made up as ``scenario`` supposes."""
     if isinstance(generator, LanguageModel):
-        return LanguageModel(RehearsingEngine(generator.engine, world, rule), cache, generator.num_fewshot)
+        return LanguageModel(RehearsingEngine(generator.engine, scenario, rule), cache, generator.num_fewshot)
     from wbrag_pipeline.estimation.rehearsing_reader import RehearsingReader
     from wbrag_pipeline.generation.reader.reader import Reader
 
     if not isinstance(generator, Reader):
         raise InputError(f"what {generator.name} would be asked cannot be told beforehand", field="generator")
-    return RehearsingReader(generator, cache, wants_retrieval=world is not CERTAIN)
+    return RehearsingReader(generator, cache, wants_retrieval=scenario is not CERTAIN)
 
 
 def made_up_unit(sources: Sequence[Passage], key: str) -> Passage:

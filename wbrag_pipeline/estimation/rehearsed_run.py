@@ -1,4 +1,4 @@
-"""A run of a benchmark gone through without the generator, stage by stage, in one world."""
+"""A run of a benchmark gone through without the generator, stage by stage, in one scenario."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from wbrag_pipeline.curation import curate
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, made_up_unit
-from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World, happens, learned
+from wbrag_pipeline.estimation.scenarios import AT_MOST, CERTAIN, Scenario, happens, learned
 from wbrag_pipeline.generation.generator import Generator, Passage, Usage
 from wbrag_pipeline.rag.policy import Retrieve
 from wbrag_pipeline.releases.store import build_release
@@ -30,7 +30,7 @@ _OF_EXTRACTIVE = 5
 
 @dataclass
 class RehearsedScorer:
-    """Scores what the cache knows as it is, and what it does not know as ``world`` supposes.
+    """Scores what the cache knows as it is, and what it does not know as ``scenario`` supposes.
 
     same: what was supposed before, by all that was asked for it: the same prompts have one score.
     supposed: ids of questions with a score that is only supposed.
@@ -38,7 +38,7 @@ class RehearsedScorer:
 
     scorer: Scores
     cache: RehearsalCache
-    world: World
+    scenario: Scenario
     same: dict[tuple[str, frozenset[str]], float | None]
     supposed: set[str] = field(default_factory=set)
 
@@ -67,9 +67,9 @@ class RehearsedScorer:
     def _suppose(
         self, ids: Sequence[str], kind: AnswerKind, scores: list[float | None], unknown: Mapping[int, frozenset[str]]
     ) -> None:
-        world = self.world
-        share = {"unread": world.right_unread, "read": world.right_read, "alone": world.right_alone}[kind]
-        if share is not None and world not in (CERTAIN, AT_MOST):
+        scenario = self.scenario
+        share = {"unread": scenario.right_unread, "read": scenario.right_read, "alone": scenario.right_alone}[kind]
+        if share is not None and scenario not in (CERTAIN, AT_MOST):
             share = learned(share, [s for place, s in enumerate(scores) if place not in unknown and s is not None])
         for place, asked in unknown.items():
             right = share is not None and happens(share, kind, ids[place], str(place))
@@ -81,7 +81,7 @@ class RehearsedScorer:
 
 @dataclass(frozen=True)
 class RehearsedRun:
-    """The stages of a run in ``world``, over ``generator``, whose cache is ``cache``.
+    """The stages of a run in ``scenario``, over ``generator``, whose cache is ``cache``.
 
     sampled: the corpus is not indexed yet, so that passages are some of it and not those that would be found.
     """
@@ -89,7 +89,7 @@ class RehearsedRun:
     context: StageContext
     generator: Generator
     cache: RehearsalCache
-    world: World
+    scenario: Scenario
     sampled: bool
     spent: dict[str, Usage] = field(default_factory=dict)
     same: dict[tuple[str, frozenset[str]], float | None] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class RehearsedRun:
             own, asked, texts = to_read_alone(
                 train, found, passages, kept, pl.concat([lost, doubtful], how="diagonal"), settings.top_k
             )
-            if self.sampled and self.world is AT_MOST:  # nobody knows yet which passages hold an answer
+            if self.sampled and self.scenario is AT_MOST:  # nobody knows yet which passages hold an answer
                 asked = pl.concat([own, below(found, doubtful, settings.top_k)])
                 texts = select_passages(passages, asked)
             alone = self._scorer(own, texts)
@@ -135,7 +135,7 @@ class RehearsedRun:
         return self.spent
 
     def _scorer(self, hits: pl.DataFrame, texts: pl.DataFrame) -> RehearsedScorer:
-        return RehearsedScorer(self.context.gate_scorer(hits, texts), self.cache, self.world, self.same)
+        return RehearsedScorer(self.context.gate_scorer(hits, texts), self.cache, self.scenario, self.same)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -151,7 +151,7 @@ class RehearsedRun:
         A question is either read alone with its top K or with the deeper passages that hold an answer.
         """
         context, top_k = self.context, self.context.settings.top_k
-        if self.world is not AT_MOST or not rescues(context.settings, context.task):
+        if self.scenario is not AT_MOST or not rescues(context.settings, context.task):
             return kept.clear()
         open_still = kept.filter(pl.col("question_id").is_in(list(supposed)))
         if self.sampled:
@@ -167,7 +167,7 @@ class RehearsedRun:
         sources = passages_of(retained, select_passages(passages, retained), keys, "question_id")
         # The sentences of extractive units stand in their sources: only a merge or a clash is asked about.
         extractive = self.generator.name == DEFAULT_GENERATOR
-        claims = range(self.world.claims // _OF_EXTRACTIVE if extractive else self.world.claims)
+        claims = range(self.scenario.claims // _OF_EXTRACTIVE if extractive else self.scenario.claims)
         asked = [
             (f"Sentence {n} of a unit about {key}.", row)
             for key, row in zip(keys, sources, strict=True)
@@ -189,14 +189,14 @@ class RehearsedRun:
                 release = build_release(units, system.base.encoder, Path(folder) / "release", {})
                 system.with_release(release).answer(asked)
             return
-        met = [place for place, key in enumerate(ids) if rows[place] and happens(self.world.meets_unit, "unit", key)]
+        met = [place for place, key in enumerate(ids) if rows[place] and happens(self.scenario.meets_unit, "unit", key)]
         beside = [[*rows[place][:-1], made_up_unit(rows[place], ids[place])] for place in met]
         method.answer(self.generator, [asked[place] for place in met], beside, task, search)
 
     def _search_again(self) -> Retrieve:
         """Searches as a run does; in ``AT_MOST`` whatever is found is something new."""
         search = self.context.search_again()
-        return search if self.world is not AT_MOST else _finding_others(search)
+        return search if self.scenario is not AT_MOST else _finding_others(search)
 
 
 def _finding_others(search: Retrieve) -> Retrieve:

@@ -11,11 +11,11 @@ import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.registry import Registry
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrievers.asking import ask_for_passages
 from wbrag_pipeline.retrievers.opening import open_retriever
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 MOST_SAMPLED = 1000  # the first so many
 _MOST_ASKED, _DEPTH = 20, 20  # questions of a benchmark that a retriever is asked, and how deep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World
+from wbrag_pipeline.estimation.scenarios import AT_MOST, CERTAIN, Scenario
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.text_engine import estimated_tokens
 
@@ -33,18 +33,18 @@ class TokenRule:
     most_reasoning: int = 0
     probed: bool = False
 
-    def of_prompt(self, request: Request, world: World) -> int:
+    def of_prompt(self, request: Request, scenario: Scenario) -> int:
         """Tokens of the prompt; where least or most is asked for, as few or many as it may be off."""
         texts = [message.content for message in request.messages]
         off = _OFF_PROBED if self.probed else _OFF_SUPPOSED
         tokens = self.a * sum(estimated_tokens([*texts, request.prefix])) + self.b
-        return round(tokens / off if world is CERTAIN else tokens * off if world is AT_MOST else tokens)
+        return round(tokens / off if scenario is CERTAIN else tokens * off if scenario is AT_MOST else tokens)
 
-    def of_completion(self, request: Request, world: World) -> int:
+    def of_completion(self, request: Request, scenario: Scenario) -> int:
         """Tokens of the completion."""
-        if world is CERTAIN:
+        if scenario is CERTAIN:
             return 1
-        if world is AT_MOST:
+        if scenario is AT_MOST:
             around = _AROUND_A_CHOICE if request.choices else 0
             return request.max_tokens + around + self.most_reasoning
         usual = self.completions.get(request.max_tokens, _USUAL_SHARE * request.max_tokens)

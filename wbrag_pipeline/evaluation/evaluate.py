@@ -12,7 +12,7 @@ from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.training.context import Figure, StageContext
 from wbrag_pipeline.training.scoring import FAILED, SCORED
-from wbrag_pipeline.training.stages import Made, of_split
+from wbrag_pipeline.training.stages import StageResult, of_split
 
 # One side of a comparison: a row a test question; answer and score are null where the call failed. `passages` are
 # origin-tagged ids in rank order, as in EVALUATION.
@@ -30,17 +30,17 @@ ANSWERED = tables.Table(
 )
 
 
-def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame) -> Made:
+def evaluate_release(
+    context: StageContext, questions: pl.DataFrame, release: Release, passages: pl.LazyFrame
+) -> StageResult:
     """The test part of QUESTIONS to EVALUATION: the corpus alone, and the system that ``release`` was made for."""
     corpus, task = context.open_corpus(), context.benchmark.task
     with_writeback = RagSystem.of_release(release, context.settings, corpus, task, context.load_generator)
     with context.counted("evaluation", with_writeback.generator) as calls:
         frame = evaluate(of_split(questions, "test"), with_writeback, context.benchmark.metric)
     summary = summarise(frame, seed=context.settings.seed)
-    recalled: dict[str, Figure] = {}
-    if not with_writeback.task.choices:
-        without, with_ = answer_recall(frame, passages, release.units())
-        recalled = {"recall_without": without, "recall_with": with_}
+    recall = answer_recall(with_writeback.task, frame, passages, release.units())
+    recalled = zip(("recall_without", "recall_with"), recall, strict=True)
     figures: dict[str, Figure] = {
         "score_without": summary.score_without,
         "score_with": summary.score_with,
@@ -49,11 +49,11 @@ def evaluate_release(context: StageContext, questions: pl.DataFrame, release: Re
         "gain_high": summary.ci_high,
         "helped": summary.helped,
         "hurt": summary.hurt,
-        **recalled,
+        **{name: share for name, share in recalled if share is not None},
         "units_in_top_k": summary.units_in_top_k,
         "release": release.name,
     }
-    return Made(frame, {**figures, **calls})
+    return StageResult(frame, {**figures, **calls})
 
 
 def evaluate(questions: pl.DataFrame, system: RagSystem, metric: str, without: RagSystem | None = None) -> pl.DataFrame:

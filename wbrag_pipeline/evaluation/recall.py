@@ -5,14 +5,19 @@ from __future__ import annotations
 import polars as pl
 
 from wbrag_pipeline.datasets.metrics import score
+from wbrag_pipeline.datasets.tasks import Task
 
 
-def answer_recall(evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame) -> tuple[float, float]:
+def answer_recall(
+    task: Task, evaluation: pl.DataFrame, passages: pl.LazyFrame, units: pl.DataFrame
+) -> tuple[float, float] | tuple[None, None]:
     """Share of questions with a gold answer in some passage of the top K: (without, with) write-back.
 
     Answers are found as ``accuracy_unicode`` finds them. EVALUATION, PASSAGES and KNOWLEDGE_UNITS to two
-    shares in [0, 1]. It says nothing for tasks whose answers are labels: "True" stands in few passages.
+    shares in [0, 1]; None for tasks whose answers are labels, since "True" stands in few passages.
     """
+    if task.choices:
+        return None, None
     found = answers_shown(evaluation, passages, units)
     # Over all questions: one that was shown nothing has no row here, and was not answered.
     held = dict(found.group_by("side").agg(pl.col("found").sum()).iter_rows())

@@ -100,13 +100,13 @@ class Distillate:
 
 
 def _incident(meaning: str) -> int:
-    """A field of ``Usage`` that counts what went another way than asked; people are shown ``meaning``."""
+    """A field of ``Usage`` that counts incidents of one kind; people are shown ``meaning``."""
     return field(default=0, metadata={"meaning": meaning})
 
 
 @dataclass
 class Usage:
-    """What was asked of a generator, and what went another way than asked.
+    """What was asked of a generator, and the incidents: results that did not come about as they were asked for.
 
     calls: completions wanted, equal ones in a batch counted once; of them ``cached`` were not sent.
     failed: calls that failed for good, after all tries.
@@ -159,7 +159,7 @@ class Usage:
 
     @property
     def incidents(self) -> dict[str, int]:
-        """What went another way than asked, by the field's name; only what happened."""
+        """Counts of incidents by the field's name; only of those that happened."""
         return {name: count for name in INCIDENTS if (count := getattr(self, name))}
 
     def since(self, earlier: Usage) -> Usage:
@@ -172,7 +172,7 @@ class Usage:
             setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
 
 
-# Fields of ``Usage`` that count what went another way than asked, each with what it means.
+# Fields of ``Usage`` that count incidents, each with what it means.
 INCIDENTS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Usage) if "meaning" in f.metadata}
 
 
@@ -208,7 +208,7 @@ class Generator(Protocol):
 
     @property
     def usage(self) -> Usage:
-        """Calls so far in this process, how many of them a cache answered, and what went another way than asked."""
+        """Calls so far in this process, how many of them a cache answered, and the incidents."""
 
     def count_incidents(self, incidents: Usage) -> None:
         """Add what a RAG method met, and no call shows, to ``usage`` and to the current stage's account."""

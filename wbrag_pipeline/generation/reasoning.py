@@ -43,11 +43,10 @@ _FRAME = re.compile(
 
 @dataclass(frozen=True)
 class Parted:
-    """A text as ``thought`` and ``answer``. closed: the thought came to its end."""
+    """A text as ``thought`` and ``answer``."""
 
     thought: str
     answer: str
-    closed: bool = True
 
     @property
     def only_thought(self) -> bool:
@@ -86,7 +85,7 @@ def part(text: str, *, opened: bool = False) -> Parted:
         answer += rest[at:]
     if not thoughts and not opened and at == 0:
         return Parted("", _FRAME.sub("", text).strip() if _FRAME.search(text) else text)
-    return Parted("\n".join(thoughts).strip(), _FRAME.sub("", answer).strip(), not inside)
+    return Parted("\n".join(thoughts).strip(), _FRAME.sub("", answer).strip())
 
 
 def opens_unseen(text: str) -> bool:

@@ -84,7 +84,7 @@ class Lineage:
         """Record where all units of one benchmark came from.
 
         units, gated_docs: KNOWLEDGE_UNITS and the GATED_DOCS they were distilled from; no units is a fact as well.
-        gates: the thresholds in force, as ``dataclasses.settings.thresholds``.
+        gates: the thresholds in force, as ``Settings.thresholds``.
         Raises IntegrityError when a table breaks its schema or a unit belongs to another benchmark.
         """
         frame = events.unit_rows(units, gated_docs, benchmark).with_columns(

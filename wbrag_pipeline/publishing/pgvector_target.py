@@ -27,11 +27,11 @@ from wbrag_pipeline.publishing.published_rows import (
     UNIT,
     UnitRows,
     held_frame,
+    other_dimensions,
     passage_text,
 )
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
-from wbrag_pipeline.publishing.unit_target import other_dimensions
 from wbrag_pipeline.store_address import load_psycopg
 
 _TABLES = """

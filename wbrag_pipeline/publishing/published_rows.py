@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.retrieval.index import RecordedSpace, open_index, read_manifest
 from wbrag_pipeline.retrieval.protocols import Vectors
@@ -109,3 +109,14 @@ def held_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     """What a target said it holds, as HELD; rows with a mark missing are not ours."""
     found = pl.DataFrame(rows, schema=HELD) if rows else pl.DataFrame(schema=HELD)
     return found.drop_nulls().unique(maintain_order=True)
+
+
+def other_dimensions(rows: UnitRows, name: str, dimension: int) -> InputError:
+    """The error where a collection has vectors of another length than the release."""
+    return InputError(
+        f"{name!r} has vectors of {dimension} dimensions; the units of {rows.release} have {rows.dimension}, from the "
+        f"encoder {rows.encoder}",
+        field="--to",
+        hint="units must be encoded as the collection is: train with its encoder (wbrag run BENCHMARK --encoder NAME), "
+        "or name another collection",
+    )

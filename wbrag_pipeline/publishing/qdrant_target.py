@@ -20,12 +20,12 @@ from wbrag_pipeline.publishing.published_rows import (
     IDENTITY,
     UnitRows,
     held_frame,
+    other_dimensions,
     passage_text,
     row_id,
 )
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
-from wbrag_pipeline.publishing.unit_target import other_dimensions
 
 _AT_ONCE = 256
 _SECONDS = 60

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import polars as pl
 
-from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.published_rows import UnitRows
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
@@ -62,17 +61,6 @@ def opened_target(address: TargetAddress, columns: TargetColumns) -> Iterator[Un
             yield target
     finally:
         target.close()
-
-
-def other_dimensions(rows: UnitRows, name: str, dimension: int) -> InputError:
-    """The error where a collection has vectors of another length than the release."""
-    return InputError(
-        f"{name!r} has vectors of {dimension} dimensions; the units of {rows.release} have {rows.dimension}, from the "
-        f"encoder {rows.encoder}",
-        field="--to",
-        hint="units must be encoded as the collection is: train with its encoder (wbrag run BENCHMARK --encoder NAME), "
-        "or name another collection",
-    )
 
 
 def _open(address: TargetAddress, columns: TargetColumns) -> UnitTarget:

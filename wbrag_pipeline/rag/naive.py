@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 class NaiveRag:
     """All passages of the top K in one prompt."""
 
-    @property
-    def name(self) -> str:
-        """``naive``."""
-        return "naive"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
+    name = "naive"
+    needs = ()
 
     def answer(
         self,

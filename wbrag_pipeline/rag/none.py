@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 class NoRetrieval:
     """The generator alone: passages are left aside."""
 
-    @property
-    def name(self) -> str:
-        """``none``."""
-        return "none"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
+    name = "none"
+    needs = ()
 
     def answer(
         self,

@@ -154,7 +154,7 @@ def refresh_corpus(
     tables.PASSAGES.store(
         read_passages(settings, registry, corpus, bad, allow_deletions=allow_deletions), settings, corpus
     )
-    for line in bad.told():
+    for line in bad.lines():
         _log.warning("corpus %s: %s", corpus, line)
     changes = corpus_changes(settings, corpus, tables.PASSAGES.load_lazily(settings, corpus))
     tables.CORPUS_CHANGES.store(changes, settings, corpus)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from wbrag_pipeline.errors import InputError, IntegrityError, OvertakenError, RemoteError
 from wbrag_pipeline.remote.folder_manifest import FileFacts, FolderManifest, has
+from wbrag_pipeline.remote.opening_remote import remote_of
 from wbrag_pipeline.remote.pulled_entries import write_entries
 from wbrag_pipeline.remote.pushing import manifest_of
-from wbrag_pipeline.remote.remote_objects import RemoteObject, RemoteObjects, remote_of
+from wbrag_pipeline.remote.remote_objects import RemoteObject, RemoteObjects
 from wbrag_pipeline.remote.seen_versions import note_also, note_seen, seen_versions
 from wbrag_pipeline.remote.shared_place import RemotePointer, SharedPlace
 from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE

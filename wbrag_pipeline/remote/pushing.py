@@ -16,8 +16,9 @@ from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError, Ove
 from wbrag_pipeline.releases.pointer import POINTER, parse_pointer
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.remote.folder_manifest import FolderManifest
+from wbrag_pipeline.remote.opening_remote import remote_of
 from wbrag_pipeline.remote.pulled_entries import shared_entry
-from wbrag_pipeline.remote.remote_objects import RemoteObject, RemoteObjects, remote_of
+from wbrag_pipeline.remote.remote_objects import RemoteObject, RemoteObjects
 from wbrag_pipeline.remote.seen_versions import note_also, note_seen, seen_versions
 from wbrag_pipeline.remote.shared_place import RemotePointer, SharedPlace
 from wbrag_pipeline.retrieval.corpus import current_state

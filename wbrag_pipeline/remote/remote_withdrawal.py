@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from wbrag_pipeline.errors import RemoteError, WbragError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.remote.folder_manifest import FolderManifest
+from wbrag_pipeline.remote.opening_remote import open_remote
 from wbrag_pipeline.remote.pushing import move_pointer, remove_unneeded
-from wbrag_pipeline.remote.remote_objects import open_remote
 from wbrag_pipeline.remote.seen_versions import all_seen, seen_versions
 from wbrag_pipeline.remote.shared_place import RemotePointer, SharedPlace
 

@@ -53,5 +53,6 @@ def add_retriever(
         why = "".join(f"; left out: {reason}" for reason in trial.left_out)
         hint = "ask something that it knows: --question TEXT"
         raise InputError(f"the retriever shows no passage for {asked!r}{why}", field="--question", hint=hint)
-    write_entry(file, {**entry.fields, "description": description, "language": language})
-    return AddedRetriever(Corpus(name, None, description, retriever=entry, language=spoken), file, trial)
+    corpus = Corpus(name, None, description, retriever=entry, language=spoken)
+    write_entry(file, corpus.fields)
+    return AddedRetriever(corpus, file, trial)

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
+from typing import Unpack
 
 from wbrag_pipeline.errors import MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import SECONDS, PassageSource, RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import SourceOptions, passage_source
+from wbrag_pipeline.serving.retrieved_passage import PassageSource, RetrievedPassage
 
 try:
     import dspy
@@ -31,24 +31,11 @@ class DSPyRetriever(dspy.Module):
     """
 
     def __init__(
-        self,
-        *,
-        benchmark: str | None = None,
-        home: str | Path | None = None,
-        labels: Collection[str] | None = None,
-        url: str | None = None,
-        token: str | None = None,
-        timeout: float = SECONDS,
-        k: int | None = None,
-        source: PassageSource | None = None,
+        self, *, k: int | None = None, source: PassageSource | None = None, **where: Unpack[SourceOptions]
     ) -> None:
         super().__init__()
         self.k = k
-        if source is None:
-            source = passage_source(
-                benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
-            )
-        self._source = source
+        self._source = passage_source(**where) if source is None else source
 
     def forward(self, query: str, k: int | None = None) -> dspy.Prediction:
         """Search."""

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
-from typing import Any
+import inspect
+from typing import Any, Unpack
 
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import SECONDS, PassageSource, RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import SourcePlace, passage_source
+from wbrag_pipeline.serving.retrieved_passage import PassageSource, RetrievedPassage
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -38,34 +38,28 @@ class HaystackRetriever:
     def __init__(
         self,
         *,
-        benchmark: str | None = None,
-        home: str | Path | None = None,
-        labels: Collection[str] | None = None,
-        url: str | None = None,
         token: Secret | None = None,
-        timeout: float = SECONDS,
         top_k: int | None = None,
         source: PassageSource | None = None,
+        **place: Unpack[SourcePlace],
     ) -> None:
         if token is not None and not hasattr(token, "resolve_value"):
             hint = "write Secret.from_env_var(…), or Secret.from_token(…)"
             raise InputError("is no Secret", field="token", hint=hint)
-        self.benchmark, self.url, self.token, self.timeout, self.top_k = benchmark, url, token, timeout, top_k
-        self.home = None if home is None else str(home)
-        self.labels = [labels] if isinstance(labels, str) else None if labels is None else sorted(labels)
+        inspect.signature(passage_source).bind(**place)  # a misspelt one is refused now, and not when it is opened
+        # As a file can hold them.
+        if (home := place.get("home")) is not None:
+            place["home"] = str(home)
+        if (labels := place.get("labels")) is not None:
+            place["labels"] = [labels] if isinstance(labels, str) else sorted(labels)
+        self.token, self.top_k, self._place = token, top_k, place
         self._given = self._source = source
 
     def warm_up(self) -> None:
         """Open the source; once."""
         if self._source is None:
-            self._source = passage_source(
-                benchmark=self.benchmark,
-                home=self.home,
-                labels=self.labels,
-                url=self.url,
-                token=self.token.resolve_value() if self.token else None,
-                timeout=self.timeout,
-            )
+            token = self.token.resolve_value() if self.token else None
+            self._source = passage_source(token=token, **self._place)
 
     @component.output_types(documents=list[Document])
     def run(
@@ -90,16 +84,8 @@ class HaystackRetriever:
         if self._given is not None:
             hint = "give home or url in its place"
             raise InputError("an open source cannot be written to a file", field="source", hint=hint)
-        return default_to_dict(
-            self,
-            benchmark=self.benchmark,
-            home=self.home,
-            labels=self.labels,
-            url=self.url,
-            token=self.token.to_dict() if self.token else None,
-            timeout=self.timeout,
-            top_k=self.top_k,
-        )
+        token = self.token.to_dict() if self.token else None
+        return default_to_dict(self, **self._place, token=token, top_k=self.top_k)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> HaystackRetriever:

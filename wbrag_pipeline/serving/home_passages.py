@@ -9,7 +9,7 @@ from typing import Any, Self
 import polars as pl
 
 from wbrag_pipeline.serving.live import LiveRetriever
-from wbrag_pipeline.serving.passage_source import RetrievedPassage, checked_query, checked_top_k, one_line_title
+from wbrag_pipeline.serving.retrieved_passage import RetrievedPassage, checked_query, checked_top_k, one_line_title
 
 
 class HomePassages:

@@ -16,7 +16,8 @@ from pydantic import Field, SecretStr
 
 from wbrag_pipeline.errors import MissingPartError
 from wbrag_pipeline.publishing.published_rows import passage_text
-from wbrag_pipeline.serving.passage_source import SECONDS, RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import SourcePlace, passage_source
+from wbrag_pipeline.serving.retrieved_passage import SECONDS, RetrievedPassage
 
 try:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -46,13 +47,9 @@ class LangChainRetriever(BaseRetriever):
     def model_post_init(self, context: Any, /) -> None:
         """Open the source. It is a field, so what LangChain makes of this retriever's fields shares it."""
         if self.source is None:
+            token = self.token.get_secret_value() if self.token else None
             self.source = passage_source(
-                benchmark=self.benchmark,
-                home=self.home,
-                labels=self.labels,
-                url=self.url,
-                token=self.token.get_secret_value() if self.token else None,
-                timeout=self.timeout,
+                token=token, **{name: getattr(self, name) for name in SourcePlace.__annotations__}
             )
 
     def _get_relevant_documents(

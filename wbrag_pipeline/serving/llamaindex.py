@@ -9,12 +9,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from wbrag_pipeline.errors import MissingPartError
-from wbrag_pipeline.serving.passage_source import SECONDS, PassageSource, RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import SourceOptions, passage_source
+from wbrag_pipeline.serving.retrieved_passage import PassageSource, RetrievedPassage
 
 try:
     from llama_index.core.callbacks import CallbackManager
@@ -31,31 +30,24 @@ class LlamaIndexRetriever(BaseRetriever):
     """Passages and knowledge units of a question as nodes with scores, best first.
 
     A node's metadata holds ``title``, ``origin``, ``sources`` and ``wbrag_release``; a language model is shown the
-    title of these. All arguments but ``similarity_top_k`` and ``callback_manager``: see ``passage_source``; ``source``
-    is one that is open already, in their place.
+    title of these. ``callback_manager``, ``object_map``, ``objects`` and ``verbose`` are LlamaIndex' own. All other
+    arguments: see ``passage_source``; ``source`` is one that is open already, in their place.
     """
 
     def __init__(
         self,
         *,
-        benchmark: str | None = None,
-        home: str | Path | None = None,
-        labels: Collection[str] | None = None,
-        url: str | None = None,
-        token: str | None = None,
-        timeout: float = SECONDS,
         similarity_top_k: int | None = None,
         source: PassageSource | None = None,
         callback_manager: CallbackManager | None = None,
-        **more: Any,
+        object_map: dict[str, Any] | None = None,
+        objects: list[Any] | None = None,
+        verbose: bool = False,
+        **where: Unpack[SourceOptions],
     ) -> None:
-        super().__init__(callback_manager=callback_manager, **more)
+        super().__init__(callback_manager, object_map, objects, verbose)
         self.similarity_top_k = similarity_top_k
-        if source is None:
-            source = passage_source(
-                benchmark=benchmark, home=home, labels=labels, url=url, token=token, timeout=timeout
-            )
-        self._source = source
+        self._source = passage_source(**where) if source is None else source
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return [_node(found) for found in self._source.search(query_bundle.query_str, self.similarity_top_k)]

@@ -49,5 +49,5 @@ def served_system(
         folder = Path(temporary) / release.folder.parent.name
         folder.mkdir()
         (folder / release.name).symlink_to(release.folder.absolute())  # the units that stay have their vectors there
-        standing = build_release(units, base.encoder, folder, release.made)
-        return RagSystem.of_release(standing, settings, base, task, load_generator)
+        valid = build_release(units, base.encoder, folder, release.made)
+        return RagSystem.of_release(valid, settings, base, task, load_generator)

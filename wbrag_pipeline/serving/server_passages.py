@@ -11,7 +11,7 @@ import httpx
 
 from wbrag_pipeline.datasets.files.strict_json import json_value
 from wbrag_pipeline.errors import InputError, ServerError
-from wbrag_pipeline.serving.passage_source import SECONDS, RetrievedPassage, checked_query, checked_top_k
+from wbrag_pipeline.serving.retrieved_passage import SECONDS, RetrievedPassage, checked_query, checked_top_k
 from wbrag_pipeline.terminal import on_one_line
 
 # Bytes of a reply at most: 100 passages of 300 KB.

@@ -11,11 +11,11 @@ import polars as pl
 
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.rag.searching import Search
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 
 TOWNS = ("Aldermoor", "Brackwater", "Corvane", "Dunhollow")
 TOWN_QUESTIONS = [f"What did {town} live from?" for town in TOWNS]

@@ -8,7 +8,7 @@ from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.generation.engines import check_generator, deployed_generator
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
-from wbrag_pipeline.remote.remote_objects import remote_of
+from wbrag_pipeline.remote.opening_remote import remote_of
 from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.word_search import BM25

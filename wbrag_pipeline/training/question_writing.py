@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from wbrag_pipeline.datasets.hash_draws import first_by_hash
 from wbrag_pipeline.datasets.private_data import DETECTORS, private_data
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.datasets.tombstones import Tombstones
@@ -95,15 +96,8 @@ def require_writer(name: str) -> None:
 
 def drawn_passages(passages: pl.LazyFrame, number: int, seed: int) -> pl.DataFrame:
     """So many PASSAGES, in an order drawn by a hash of their ids: of one seed, fewer are always among more."""
-    import duckdb
-
-    ids = passages.select("passage_id").collect(engine="streaming")
-    with duckdb.connect() as connection:
-        connection.register("ids", ids)
-        by = "md5(concat(?, ' ', passage_id))"
-        query = f"SELECT passage_id FROM ids ORDER BY {by}, passage_id LIMIT ?"
-        drawn = [name for (name,) in connection.execute(query, [str(seed), number]).fetchall()]
-    order = pl.DataFrame({"passage_id": drawn}, schema={"passage_id": pl.String}).with_row_index("place")
+    ids = passages.select("passage_id").collect(engine="streaming")["passage_id"]
+    order = ids.gather(first_by_hash(ids, number, f"{seed} ")).to_frame().with_row_index("place")
     found = passages.join(order.lazy(), on="passage_id").collect(engine="streaming")
     return found.sort("place").drop("place")
 

@@ -48,7 +48,7 @@ from wbrag_pipeline.training.scoring import (
 
 
 @dataclass(frozen=True)
-class Made:
+class StageResult:
     """A stage's table, and the figures that say how it came about."""
 
     table: pl.DataFrame
@@ -60,7 +60,7 @@ class Made:
         return int(self.figures.get("generator_calls_failed", 0))
 
 
-def questions(context: StageContext) -> Made:
+def questions(context: StageContext) -> StageResult:
     """The benchmark's files to QUESTIONS: parsed, without what was forgotten, limited, and split.
 
     Read here and nowhere else, so that files which are edited during a run change nothing before the next one.
@@ -76,7 +76,7 @@ def questions(context: StageContext) -> Made:
     counts: dict[str, Figure] = {name: part.height for name, part in parts.items()}
     fingerprint = sha256_of_text(frame.write_json())
     counts |= {"train_weak": weak, "train_synthetic": synthetic, "train_unlabelled": unlabelled}
-    return Made(frame, {**counts, "left_out_as_test_questions": splits.dropped, "fingerprint": fingerprint})
+    return StageResult(frame, {**counts, "left_out_as_test_questions": splits.dropped, "fingerprint": fingerprint})
 
 
 def of_split(questions: pl.DataFrame, split: str) -> pl.DataFrame:
@@ -98,7 +98,7 @@ def training_questions(context: StageContext, questions: pl.DataFrame) -> pl.Dat
     return answered
 
 
-def retrievals(context: StageContext, questions: pl.DataFrame) -> Made:
+def retrievals(context: StageContext, questions: pl.DataFrame) -> StageResult:
     """QUESTIONS to RETRIEVALS of the training questions: the method's top K, and deeper where questions are rescued."""
     train, settings = of_split(questions, "train").drop("golden_answers"), context.settings
     # Only a method that changes queries needs the generator here, and loading one can take minutes.
@@ -108,12 +108,12 @@ def retrievals(context: StageContext, questions: pl.DataFrame) -> Made:
     rows = train.with_row_index("query").cast({"query": pl.Int32})
     frame = hits.join(rows, on="query", how="left", maintain_order="left").select(list(tables.RETRIEVALS.schema))
     best = mean(frame.filter(pl.col("rank") == 1)["score"])
-    return Made(tables.RETRIEVALS.check(frame), {"questions": train.height, "top_1_score": best, **calls})
+    return StageResult(tables.RETRIEVALS.check(frame), {"questions": train.height, "top_1_score": best, **calls})
 
 
 def utility_scores(
     context: StageContext, questions: pl.DataFrame, retrievals: pl.DataFrame, passages: pl.LazyFrame
-) -> Made:
+) -> StageResult:
     """Scores s_nr and s_rag of each training question (section 3.2). No thresholds: those are applied downstream."""
     hits = within(retrievals, context.settings.top_k)
     texts = select_passages(passages, hits)
@@ -130,7 +130,7 @@ def utility_scores(
         **({"questions_unscored": lost} if lost else {}),
         **_judged(scorer),
     }
-    return Made(frame, {**figures, **calls})
+    return StageResult(frame, {**figures, **calls})
 
 
 def passage_scores(
@@ -139,7 +139,7 @@ def passage_scores(
     retrievals: pl.DataFrame,
     utility_scores: pl.DataFrame,
     passages: pl.LazyFrame,
-) -> Made:
+) -> StageResult:
     """PASSAGE_SCORES: each passage of a kept question alone, and those that may rescue a lost one (section 3.3)."""
     train = training_questions(context, questions)
     kept, lost = kept_questions(context, utility_scores), questions_to_rescue(context, utility_scores)
@@ -147,10 +147,10 @@ def passage_scores(
     scorer = context.gate_scorer(hits, texts)
     with context.counted("gated_docs", context.generator) as calls:
         frame = score_passages(train, asked, texts, scorer)
-    return Made(tables.PASSAGE_SCORES.check(frame), {**_judged(scorer), **calls})
+    return StageResult(tables.PASSAGE_SCORES.check(frame), {**_judged(scorer), **calls})
 
 
-def decide(context: StageContext, utility_scores: pl.DataFrame, passage_scores: pl.DataFrame) -> Made:
+def decide(context: StageContext, utility_scores: pl.DataFrame, passage_scores: pl.DataFrame) -> StageResult:
     """The decisions of both gates from scores alone, as GATED_DOCS; the generator is asked nothing."""
     kept, lost = kept_questions(context, utility_scores), questions_to_rescue(context, utility_scores)
     frame = gated(kept, lost, passage_scores, context.settings)
@@ -166,7 +166,7 @@ def decide(context: StageContext, utility_scores: pl.DataFrame, passage_scores: 
         "fallback_rate": mean(by_question["fallback"]),
         "retained_passages": mean(by_question["retained"]),
     }
-    return Made(frame, figures)
+    return StageResult(frame, figures)
 
 
 def gated_docs(
@@ -175,14 +175,14 @@ def gated_docs(
     retrievals: pl.DataFrame,
     utility_scores: pl.DataFrame,
     passages: pl.LazyFrame,
-) -> Made:
+) -> StageResult:
     """Both gates: ``passage_scores``, then ``decide``."""
     scored = passage_scores(context, questions, retrievals, utility_scores, passages)
     made = decide(context, utility_scores, scored.table)
-    return Made(made.table, {**made.figures, **scored.figures})
+    return StageResult(made.table, {**made.figures, **scored.figures})
 
 
-def knowledge_units(context: StageContext, gated_docs: pl.DataFrame, passages: pl.LazyFrame) -> Made:
+def knowledge_units(context: StageContext, gated_docs: pl.DataFrame, passages: pl.LazyFrame) -> StageResult:
     """GATED_DOCS to KNOWLEDGE_UNITS: the retained evidence of each question, distilled (section 3.4)."""
     settings, sources = context.settings, select_passages(passages, gated_docs)
     with context.counted("knowledge_units", context.generator) as calls:
@@ -206,7 +206,7 @@ def knowledge_units(context: StageContext, gated_docs: pl.DataFrame, passages: p
         # Passages that were not fused with others because different readers may see them.
         "kept_apart_by_labels": retained.height - of_one_label_set(retained, sources).height,
     }
-    return Made(frame, {**figures, **calls})
+    return StageResult(frame, {**figures, **calls})
 
 
 def curated_units(
@@ -215,13 +215,13 @@ def curated_units(
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
     known_from: Mapping[str, datetime] | None = None,
-) -> Made:
+) -> StageResult:
     """KNOWLEDGE_UNITS to CURATED_UNITS: every unit with what became of it.
 
     known_from: when each unit was first recorded, by id; it is noted and decides nothing.
     """
     if not context.settings.curate:
-        return Made(frame := uncurated(knowledge_units), _curation_figures(frame, []))
+        return StageResult(frame := uncurated(knowledge_units), _curation_figures(frame, []))
     # All that was retrieved, not the sources alone: it is what may contradict a unit.
     retrieved = select_passages(passages, gated_docs)
     model, private = context.generator, context.settings.private
@@ -239,7 +239,7 @@ def curated_units(
         frame = context.registry.forgotten.without_forgotten_units(frame)
         bad = unfit(frame, retrieved, model, private, context.language)
     spoken: dict[str, Figure] = {} if context.language == ENGLISH else {"language": context.language}
-    return Made(frame, {**_curation_figures(frame, bad), **spoken, **calls})
+    return StageResult(frame, {**_curation_figures(frame, bad), **spoken, **calls})
 
 
 def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Release:

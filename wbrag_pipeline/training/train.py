@@ -11,7 +11,7 @@ from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.recording import record_release, record_units
-from wbrag_pipeline.training.stages import Made
+from wbrag_pipeline.training.stages import StageResult
 
 
 def train_candidate(context: StageContext) -> Release:
@@ -25,7 +25,7 @@ def train_candidate(context: StageContext) -> Release:
     passages = tables.PASSAGES.load_lazily(settings, benchmark.corpus)
     began = time.perf_counter()
 
-    def stored(table: Table, made: Made) -> Made:
+    def stored(table: Table, made: StageResult) -> StageResult:
         nonlocal began
         table.store(made.table, settings, benchmark.name)
         now = time.perf_counter()

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError, IntegrityError, VectorStoreError
 from wbrag_pipeline.home import Home
+from wbrag_pipeline.retrieval.hash_encoder import HashEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifest, verify_vectors
 from wbrag_pipeline.retrieval.index_ids import IndexIds
 from wbrag_pipeline.retrieval.protocols import Positions
@@ -27,7 +28,6 @@ from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing_directory
 from wbrag_pipeline.store_address import StoreAddress, parse_store
-from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.preflight import check_before_a_run
 
 pytest.importorskip("lancedb")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving.web import Running, Towns, running
 from wbrag_pipeline.serving.home_passages import HomePassages
-from wbrag_pipeline.serving.passage_source import PassageSource
+from wbrag_pipeline.serving.retrieved_passage import PassageSource
 
 SECRET = "salary of the director"
 QUESTION = "who made the zipper"

@@ -15,7 +15,7 @@ from tests.serving.web import Running, Towns
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.haystack import HaystackRetriever
-from wbrag_pipeline.serving.passage_source import PassageSource
+from wbrag_pipeline.serving.retrieved_passage import PassageSource
 
 PROMPT = "{% for document in documents %}{{ document.content }}\n{% endfor %}Question: {{ question }}"
 

@@ -26,7 +26,8 @@ from wbrag_pipeline.errors import InputError, ServerError, WbragError
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.home_passages import HomePassages
 from wbrag_pipeline.serving.http.hit_shapes import search_r1_result
-from wbrag_pipeline.serving.passage_source import RetrievedPassage, passage_source
+from wbrag_pipeline.serving.passage_source import passage_source
+from wbrag_pipeline.serving.retrieved_passage import RetrievedPassage
 from wbrag_pipeline.serving.server_passages import ServerPassages, passages_of_reply
 
 
@@ -269,7 +270,7 @@ def test_any_json_gives_passages_or_what_is_wrong_with_it(reply: Any) -> None:
 def test_title_and_text_come_back_as_a_server_writes_them(title: str, text: str) -> None:
     import polars as pl
 
-    from wbrag_pipeline.serving.passage_source import one_line_title
+    from wbrag_pipeline.serving.retrieved_passage import one_line_title
 
     hits = pl.DataFrame(
         {"query": [0], "rank": [1], "score": [0.5], "passage_id": ["p"], "title": [title], "text": [text]}

@@ -18,7 +18,7 @@ from wbrag_pipeline.source_code import hash_of_source
 from wbrag_pipeline.storage import replacing, sha256_of_file, sha256_of_text
 from wbrag_pipeline.table_files import write_parquet
 from wbrag_pipeline.tables import Table
-from wbrag_pipeline.training.stages import Made
+from wbrag_pipeline.training.stages import StageResult
 
 ACCOUNT = "experiment:"  # before a stage's name in the ledger, so that experiments do not mix with runs
 # The packages and modules whose code decides what a stage makes. A change in any of them makes the tables anew; what
@@ -53,7 +53,7 @@ class ArtifactCache:
 
     folder: Path
 
-    def table(self, stage: str, kind: Table, parts: tuple[str, ...], make: Callable[[str], Made]) -> Artifact:
+    def table(self, stage: str, kind: Table, parts: tuple[str, ...], make: Callable[[str], StageResult]) -> Artifact:
         """The table of that stage made from ``parts``, or what ``make`` gives, which is then kept.
 
         ``make`` gets the key: generator calls go on the account ``experiment:STAGE``, run KEY, so the ledger can tell

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from wbrag_pipeline.evaluation.experiments import (
@@ -82,12 +83,11 @@ def cells(bench: Workbench, study: Study, kinds: Iterable[str]) -> Iterator[Cell
 
     The last cell of each experiment on a benchmark stores its rows.
     """
-    makers = {"matrix": _matrix, "transfer": _transfer, "ablation": _ablation, "oracle": _oracle, "rivals": _rivals}
-    makers |= {"labels": _labels, "splits": _splits}
     for kind in kinds:
         for generator in study.generators:
             for benchmark in study.benchmarks:
-                yield from makers[kind](bench, study, study.settings.with_(generator=generator), benchmark)
+                first = study.settings.with_(generator=generator, method=study.methods[0])
+                yield from _CELLS_OF[kind](bench, study, Trial(benchmark, first))
 
 
 def conduct(
@@ -113,146 +113,144 @@ def conduct(
 _INSTANT = 0.5  # seconds
 
 
-def _matrix(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[ResultRow] = []
-    costs: list[ResultRow] = []
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a table of results, as the cells of an experiment find them."""
 
-    def one(trial: Trial) -> str:
-        row, spent = matrix.setting(bench, trial)
-        rows.append(row)
-        costs.extend(spent)
-        return _scores(row)
+    table: Table
+    found: list[ResultRow] = field(default_factory=list)
 
-    trials = [Trial(benchmark, settings.with_(method=method)) for method in study.methods]
-    weight = _questions(bench, trials[0], "train") * 2 + _questions(bench, trials[0], "test") * 2
-    for trial in trials:
-        yield Cell(f"matrix {_name(trial)}", weight, lambda trial=trial: one(trial))  # type: ignore[misc]
-    yield _store(settings, benchmark, (MATRIX, rows), (COST, costs))
+    def cell(self, label: str, weight: float, find: Callable[[], ResultRow]) -> Cell:
+        """A cell that finds one row, and shows its scores."""
+
+        def run() -> str:
+            row = find()
+            self.found.append(row)
+            return f"{row['score_without']:.2f} → {row['score_with']:.2f}"
+
+        return Cell(label, weight, run)
 
 
-def _transfer(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[ResultRow] = []
+def _matrix(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
+    rows, spent = _Rows(MATRIX), _Rows(COST)
 
-    def one(trial: Trial, made_by: str) -> str:
-        rows.append(transfer.transferred(bench, trial, made_by))
-        return _scores(rows[-1])
+    def one(trial: Trial) -> ResultRow:
+        row, costs = matrix.setting(bench, trial)
+        spent.found.extend(costs)
+        return row
 
+    weight = _questions(bench, first, "train") * 2 + _questions(bench, first, "test") * 2
+    for method in study.methods:
+        trial = first.with_(method=method)
+        yield rows.cell(f"matrix {_name(trial)}", weight, partial(one, trial))
+    yield _store(first, rows, spent)
+
+
+def _transfer(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
+    rows = _Rows(TRANSFER)
     for used, made_by in transfer.pairs(study.crossed):
-        trial = Trial(benchmark, settings.with_(method=used))
+        trial = first.with_(method=used)
         label = f"transfer {_name(trial)} with units of {made_by}"
         weight = _questions(bench, trial, "test")
-        yield Cell(label, weight, lambda trial=trial, made_by=made_by: one(trial, made_by))  # type: ignore[misc]
-    yield _store(settings, benchmark, (TRANSFER, rows))
+        yield rows.cell(label, weight, partial(transfer.transferred, bench, trial, made_by))
+    yield _store(first, rows)
 
 
-def _ablation(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    rows: list[ResultRow] = []
-    default = Trial(benchmark, settings.with_(method=study.methods[0]))
-
-    def one(parameter: str, value: float) -> str:
-        rows.append(ablation.point(bench, default, parameter, value))
-        return _scores(rows[-1])
-
+def _ablation(bench: Workbench, study: Study, default: Trial) -> Iterator[Cell]:
+    rows = _Rows(ABLATION)
     for parameter, value, _ in ablation.points(default.settings, study.grids):
         trained = _questions(bench, default, "train") if parameter == "top_k" else 0
-        weight = trained + _questions(bench, default, "test")
         label = f"ablation {_name(default)} {ablation.SYMBOLS[parameter]} = {value:g}"
-        yield Cell(label, weight, lambda parameter=parameter, value=value: one(parameter, value))  # type: ignore[misc]
-    yield _store(settings, benchmark, (ABLATION, rows))
+        weight = trained + _questions(bench, default, "test")
+        yield rows.cell(label, weight, partial(ablation.point, bench, default, parameter, value))
+    yield _store(default, rows)
 
 
-def _oracle(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
-    rows: list[ResultRow] = []
+def _oracle(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
+    rows = _Rows(ORACLE)
 
-    def one() -> str:
-        rows.extend(oracle.ceilings(bench, trial))
-        return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows)
+    def all_ceilings() -> str:
+        rows.found.extend(oracle.ceilings(bench, trial))
+        return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows.found)
 
-    yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, one)
-    yield _store(settings, benchmark, (ORACLE, rows))
+    yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, all_ceilings)
+    yield _store(trial, rows)
 
 
-def _rivals(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
-    rows: list[ResultRow] = []
-    stacked: list[ResultRow] = []
-    grouped: list[ResultRow] = []
-
-    def one(name: str) -> str:
-        rows.append(rivals.row(bench, trial, name))
-        return _scores(rows[-1])
-
-    def one_on_top(name: str, units_of: str) -> str:
-        stacked.append(on_top.on_top_row(bench, trial, name, units_of))
-        return _scores(stacked[-1])
+def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
+    rows, stacked, grouped = _Rows(RIVALS), _Rows(ON_TOP), _Rows(GAIN_SOURCES)
 
     def groups() -> str:
-        grouped.extend(gain_sources.by_group(bench, trial))
-        return f"{len(grouped)} groups"
+        grouped.found.extend(gain_sources.by_group(bench, trial))
+        return f"{len(grouped.found)} groups"
 
-    weight = _questions(bench, trial, "test")
-    for name in rivals.rivals_for(settings.generator):
-        yield Cell(f"rivals {_name(trial)} {name}", weight, lambda name=name: one(name))  # type: ignore[misc]
-    there = rivals.rivals_for(settings.generator)
+    weight, generator = _questions(bench, trial, "test"), trial.settings.generator
+    there = rivals.rivals_for(generator)
+    for name in there:
+        yield rows.cell(f"rivals {_name(trial)} {name}", weight, partial(rivals.row, bench, trial, name))
     if left := [name for name in rivals.RIVAL_MEANINGS if name not in there]:
-        said = f"left out, for {settings.generator} writes no text"
+        said = f"left out, for {generator} writes no text"
         yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)
-    for name, units_of in on_top.pairs_for(settings.generator):
+    for name, units_of in on_top.pairs_for(generator):
         label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
-        yield Cell(label, weight, lambda name=name, units_of=units_of: one_on_top(name, units_of))  # type: ignore[misc]
+        yield stacked.cell(label, weight, partial(on_top.on_top_row, bench, trial, name, units_of))
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
-    yield _store(settings, benchmark, (RIVALS, rows), (ON_TOP, stacked), (GAIN_SOURCES, grouped))
+    yield _store(trial, rows, stacked, grouped)
 
 
-def _labels(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
-    rows: list[ResultRow] = []
+def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
+    rows = _Rows(LABELS)
 
-    def one(kind: str, number: int) -> str:
-        rows.append(labels.curve_point(bench, trial, number, study.draws, kind))
-        return _scores(rows[-1])
+    def of(kind: str, number: int, weight: float) -> Cell:
+        find = partial(labels.curve_point, bench, trial, number, study.draws, kind)
+        return rows.cell(f"labels {_name(trial)} {kind} {number:,}", weight, find)
 
     def written() -> str:
         there = pool_of(bench, trial, "synthetic").there
         numbers = labels.numbers_of(study.label_numbers, there) if there else []
-        return ", ".join([f"{there:,} questions", *(f"{number:,}: {one('synthetic', number)}" for number in numbers)])
+        points = [f"{number:,}: {of('synthetic', number, 0).run()}" for number in numbers]
+        return ", ".join([f"{there:,} questions", *points])
 
     numbers = labels.numbers_of(study.label_numbers, _questions(bench, trial, "train"))
     weights = {number: study.draws * (_questions(bench, trial, "test") + number) for number in numbers}
     for kind in study.label_kinds:
         if kind == "synthetic":  # how many there are is known once they are written
             yield Cell(f"labels {_name(trial)} {kind}", sum(weights.values()), written)
-            continue
-        for number, weight in weights.items():
-            label = f"labels {_name(trial)} {kind} {number:,}"
-            yield Cell(label, weight, lambda kind=kind, number=number: one(kind, number))  # type: ignore[misc]
-    yield _store(settings, benchmark, (LABELS, rows))
+        else:
+            yield from (of(kind, number, weight) for number, weight in weights.items())
+    yield _store(trial, rows)
 
 
-def _splits(bench: Workbench, study: Study, settings: Settings, benchmark: str) -> Iterator[Cell]:
-    trial = Trial(benchmark, settings.with_(method=study.methods[0]))
-    rows: list[ResultRow] = []
-
-    def one(variant: str, split: int) -> str:
-        rows.append(drawn_splits.split_row(bench, trial, variant, split))
-        return _scores(rows[-1])
-
+def _splits(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
+    rows = _Rows(SPLITS)
     weight = _questions(bench, trial, "train") + _questions(bench, trial, "test")
     for split in range(1, study.splits_drawn + 1):
         for variant in drawn_splits.variants_of(trial.settings):
             label = f"splits {_name(trial)} split {split} {variant}"
-            yield Cell(label, weight, lambda variant=variant, split=split: one(variant, split))  # type: ignore[misc]
-    yield _store(settings, benchmark, (SPLITS, rows))
+            yield rows.cell(label, weight, partial(drawn_splits.split_row, bench, trial, variant, split))
+    yield _store(trial, rows)
 
 
-def _store(settings: Settings, benchmark: str, *found: tuple[Table, Sequence[ResultRow]]) -> Cell:
+# Each gets the study and its first method on one benchmark by one generator.
+_CELLS_OF: dict[str, Callable[[Workbench, Study, Trial], Iterator[Cell]]] = {
+    "matrix": _matrix,
+    "transfer": _transfer,
+    "ablation": _ablation,
+    "oracle": _oracle,
+    "rivals": _rivals,
+    "labels": _labels,
+    "splits": _splits,
+}
+
+
+def _store(trial: Trial, *several: _Rows) -> Cell:
     def write() -> str:
-        frames = [Results(settings, settings.generator).write(kind, benchmark, rows) for kind, rows in found]
+        results = Results(trial.settings, trial.settings.generator)
+        frames = [results.write(rows.table, trial.benchmark, rows.found) for rows in several]
         return f"{frames[0].height} rows stored"
 
-    names = " and ".join(kind.name for kind, _ in found)
-    return Cell(f"{names} {benchmark}", 0, write)
+    names = " and ".join(rows.table.name for rows in several)
+    return Cell(f"{names} {trial.benchmark}", 0, write)
 
 
 def _questions(bench: Workbench, trial: Trial, split: str) -> int:
@@ -261,7 +259,3 @@ def _questions(bench: Workbench, trial: Trial, split: str) -> int:
 
 def _name(trial: Trial) -> str:
     return f"{trial.benchmark} {trial.settings.method} {trial.settings.generator}"
-
-
-def _scores(row: ResultRow) -> str:
-    return f"{row['score_without']:.2f} → {row['score_with']:.2f}"

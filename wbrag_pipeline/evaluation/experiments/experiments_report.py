@@ -27,6 +27,7 @@ from wbrag_pipeline.evaluation.experiments.markdown import (
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.panels import names_in_order
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
 from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
@@ -139,14 +140,21 @@ def page(findings: Findings) -> str:
         group: [figure(chart, f"{group}-{name}", width=_WIDTH, height=height) for name, chart, height in several]
         for group, several in drawn.items()
     }
-    sections = {"gain": "Gain", "benchmarks": "Benchmarks", "ceilings": "Ceilings", "transfer": "Transfer"}
-    sections |= {"ablation": "Thresholds", "rivals": "Rivals", "labels": "Labels", "splits": "Splits"}
-    sections |= {"construction": "Construction", "cost": "Cost", "units": "Units"}
-    there = {"benchmarks": "bars", "ceilings": "ceilings", "transfer": "transfer", "ablation": "ablation"}
-    there |= {"rivals": "rivals"}
     ablation, labels, splits = (findings.tables[name] for name in ("ablation", "labels", "splits"))
-    unknown = {id for id, table in (("labels", labels), ("splits", splits)) if table.is_empty()}
-    unknown |= {id for id, pictured in there.items() if not shown[pictured]}
+    # Heading, id in the page, and whether there is anything to show.
+    sections = [
+        ("Gain", "gain", True),
+        ("Benchmarks", "benchmarks", shown["bars"]),
+        ("Ceilings", "ceilings", shown["ceilings"]),
+        ("Transfer", "transfer", shown["transfer"]),
+        ("Thresholds", "ablation", shown["ablation"]),
+        ("Rivals", "rivals", shown["rivals"]),
+        ("Labels", "labels", labels.height),
+        ("Splits", "splits", splits.height),
+        ("Construction", "construction", True),
+        ("Cost", "cost", True),
+        ("Units", "units", True),
+    ]
     return render_page(
         "experiments.html.j2",
         title="Experiments",
@@ -154,12 +162,12 @@ def page(findings: Findings) -> str:
         verdict=beyond_chance(headline(matrix)),
         paper=paper,
         matrix=matrix.to_dicts(),
-        benchmarks=_names(matrix, "benchmark"),
-        methods=_names(matrix, "method"),
-        generators=_names(matrix, "generator"),
+        benchmarks=names_in_order(matrix, "benchmark"),
+        methods=names_in_order(matrix, "method"),
+        generators=names_in_order(matrix, "generator"),
         questions=int(matrix.unique("benchmark")["questions"].sum()),
         written=sum(made.height for made in findings.units.values()),
-        contents=[(word, id) for id, word in sections.items() if id not in unknown],
+        contents=[(heading, id) for heading, id, there in sections if there],
         pictures=shown,
         ceilings=CEILINGS,
         transferred=transfer_in_words(findings.tables["transfer"]),
@@ -171,10 +179,10 @@ def page(findings: Findings) -> str:
         groupings=GROUPINGS,
         likeness=likeness,
         labels=labels.to_dicts(),
-        kinds={kind: KIND_MEANINGS[kind] for kind in _names(labels, "kind")},
+        kinds={kind: KIND_MEANINGS[kind] for kind in names_in_order(labels, "kind")},
         splits=splits_by_setting(splits),
         ours=OURS,
-        variants={name: VARIANT_MEANINGS[name] for name in _names(splits, "variant")},
+        variants={name: VARIANT_MEANINGS[name] for name in names_in_order(splits, "variant")},
         costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
         made_with=_made_with(matrix),
@@ -193,9 +201,9 @@ def all_pictures(findings: Findings) -> Pictures:
         for place, bars in enumerate(part.partition_by("benchmark", maintain_order=True)):
             height = 64 + _LINE * bars.height
             drawn["bars"].append((f"{number}-{place}", pictures.gain_bars(bars, reach), height))
-    ours = {name: paper.benchmark_of(name) for name in _names(matrix, "benchmark")}
+    ours = {name: paper.benchmark_of(name) for name in names_in_order(matrix, "benchmark")}
     known = {name: paper.GAIN_BY_BENCHMARK[called] for name, called in ours.items() if called}
-    papers = paper.gain_by_method(_names(matrix, "method"))
+    papers = paper.gain_by_method(names_in_order(matrix, "method"))
     averages: list[tuple[str, Mapping[str, float]]] = [("benchmark", known), ("method", papers)]
     for by, theirs in [*averages, ("generator", {})]:
         average = means(matrix, by)
@@ -232,10 +240,8 @@ def _interest(unit: UnitView) -> tuple[int, int, str]:
     return -(unit.helped + unit.hurt), -unit.retrieved, unit.row["unit_id"]
 
 
-def _names(frame: pl.DataFrame, column: str) -> list[str]:
-    return [str(name) for name in frame[column].unique(maintain_order=True)]
-
-
 def _made_with(matrix: pl.DataFrame) -> str:
-    encoders, generators = (", ".join(_names(matrix, column)) for column in ("encoder", "generator"))
-    return f"Encoder {encoders}; generator {generators}; {', '.join(_names(matrix, 'top_k'))} passages a question."
+    encoders, generators = (", ".join(names_in_order(matrix, column)) for column in ("encoder", "generator"))
+    return (
+        f"Encoder {encoders}; generator {generators}; {', '.join(names_in_order(matrix, 'top_k'))} passages a question."
+    )

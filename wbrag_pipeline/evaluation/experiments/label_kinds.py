@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from wbrag_pipeline.datasets.hash_draws import share_by_hash
 from wbrag_pipeline.datasets.question_files import shared_questions
 from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments.sampling import with_labels
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.experiments.written_keys import asked_back, passages_asked_about
-from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import GOLD, QUESTIONS, SYNTHETIC, WEAK
 from wbrag_pipeline.training.question_writing import require_writer
 
@@ -78,8 +78,7 @@ def with_thumbs(questions: pl.DataFrame, served: pl.DataFrame, wrong: float = TH
     """
     train = questions.filter(split="train").join(served, on="question_id", maintain_order="left")
     told = wording(train["question"])
-    drawn = pl.Series([int(sha256_of_text("thumb", text)[:8], 16) for text in told], dtype=pl.Int64)
-    mistaken = drawn < int(wrong * 2**32)
+    mistaken = pl.Series([share_by_hash("thumb", text) < wrong for text in told], dtype=pl.Boolean)
     right = (train["score"] >= 1.0).fill_null(False)
     answered = (train["answer"] != "").fill_null(False)
     up = train.filter((right ^ mistaken) & answered)

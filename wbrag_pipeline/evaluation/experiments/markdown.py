@@ -13,17 +13,21 @@ from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.experiments.table_cells import (
+    CHANGED_COLUMN,
+    P_COLUMN,
+    RECALL_COLUMNS,
+    SCORE_COLUMNS,
+    UNITS_COLUMN,
     Columns,
     changed,
     interval,
     mean_gain,
     meanings,
-    percent_or_dash,
     rows_table,
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import bare_p, duration, markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import duration, markdown_table, percent, signed
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
@@ -95,15 +99,7 @@ def every_setting(matrix: pl.DataFrame) -> str:
         "generator": lambda row: row["generator"],
         "metric": lambda row: row["metric"],
         "questions": lambda row: f"{row['questions']:,}",
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": interval,
-        "p": lambda row: bare_p(row["p"]),
-        "helped / hurt": changed,
-        "recall without": lambda row: percent_or_dash(row["recall_without"]),
-        "recall with": lambda row: percent_or_dash(row["recall_with"]),
-        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
+        **SCORE_COLUMNS | P_COLUMN | CHANGED_COLUMN | RECALL_COLUMNS | UNITS_COLUMN,
     }
     return f"## Every setting\n\n{rows_table(matrix, columns)}"
 
@@ -184,10 +180,7 @@ def ablation(table: pl.DataFrame) -> str:
         "benchmark": lambda row: row["benchmark"],
         "setting": lambda row: SYMBOLS[row["parameter"]],
         "value": lambda row: f"{row['value']:g}{' (default)' if row['default'] else ''}",
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": interval,
+        **SCORE_COLUMNS,
         "kept": lambda row: f"{row['kept']:,}",
         "units": lambda row: f"{row['units']:,}",
         "scoring calls sent": lambda row: f"{row['scoring_sent']:,}",

@@ -37,9 +37,7 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
     summary = summarise(evaluation, seed=trial.settings.seed)
     built = construction_row(scores.read(), gated.read(), units.read())
     benchmark = bench.benchmark(trial)
-    recall: tuple[float | None, float | None] = (None, None)
-    if not task_named(benchmark.task).choices:
-        recall = answer_recall(evaluation, bench.passages(trial), written)
+    recall = answer_recall(task_named(benchmark.task), evaluation, bench.passages(trial), written)
     row = {
         **who(trial),
         "metric": benchmark.metric,

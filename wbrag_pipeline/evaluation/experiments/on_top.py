@@ -37,9 +37,7 @@ def on_top_row(bench: Workbench, trial: Trial, name: str, units_of: str = ENCODE
     sides = [answered_by(bench, trial, name, built.find, test, beside).read() for beside in (None, units)]
     evaluation = join_sides(test, *sides)
     summary = summarise(evaluation, seed=trial.settings.seed)
-    recall: tuple[float | None, float | None] = (None, None)
-    if not bench.context(trial).task.choices:
-        recall = answer_recall(evaluation, bench.passages(trial), units)
+    recall = answer_recall(bench.context(trial).task, evaluation, bench.passages(trial), units)
     return {
         **who(trial),
         "retriever": name,

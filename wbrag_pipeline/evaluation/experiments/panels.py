@@ -98,6 +98,11 @@ def reaching(values: Sequence[float], field: str, title: str) -> alt.X:
     return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
 
 
+def names_in_order(frame: pl.DataFrame, column: str) -> list[str]:
+    """The different names in a column, in the order of the rows."""
+    return [str(name) for name in frame[column].unique(maintain_order=True)]
+
+
 def zero_line() -> alt.Chart:
     """The line where nothing is gained."""
     line: alt.Chart = chart_of([{"zero": 0}]).mark_rule(color=INK, strokeWidth=1).encode(x="zero:Q")

@@ -29,6 +29,7 @@ from wbrag_pipeline.evaluation.experiments.panels import (
     bars,
     curves,
     names_axis,
+    names_in_order,
     reaching,
     series,
     zero_line,
@@ -55,7 +56,7 @@ def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
         | {"sure": row["ci_low"] > 0 or row["ci_high"] < 0}
         for row in matrix.iter_rows(named=True)
     ]
-    benchmarks, methods = _in_order(matrix, "benchmark"), _in_order(matrix, "method")
+    benchmarks, methods = names_in_order(matrix, "benchmark"), names_in_order(matrix, "method")
     gap = alt.Scale(paddingInner=0.06)
     base = chart_of(rows).encode(
         x=alt.X("method:N", sort=methods, scale=gap, axis=names_axis(orient="top", labelAngle=0)).title(None),
@@ -114,7 +115,7 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
 def gain_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
     """One benchmark's gain by method, with its interval; ``reach`` is the scale that all panels share."""
     scores = f"{_span(part['score_without'])} without; {part['questions'].to_list()[0]:,} questions"
-    return bars(part, "method", _in_order(part, "method"), reach, part["benchmark"][0], scores)
+    return bars(part, "method", names_in_order(part, "method"), reach, part["benchmark"][0], scores)
 
 
 def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
@@ -125,7 +126,7 @@ def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerCh
     named = with_units.with_columns(pl.format("{} · {}", "method", whose).alias("pair"))
     alone = part.filter(pl.col("made_by") == NONE).select("method", "score_with").iter_rows()
     scores = "without units: " + ", ".join(f"{method} {score:.2f}" for method, score in alone)
-    return bars(named, "pair", _in_order(named, "pair"), reach, part["benchmark"][0], scores)
+    return bars(named, "pair", names_in_order(named, "pair"), reach, part["benchmark"][0], scores)
 
 
 def rival_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
@@ -223,12 +224,12 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
 
     alone = dict(part.filter(pl.col("ceiling") == "without").select("benchmark", "score").iter_rows())
     shown = part.filter(pl.col("ceiling") != "without")
-    names = _in_order(shown, "ceiling")
+    names = names_in_order(shown, "ceiling")
     rows = [
         {"benchmark": row["benchmark"], "series": row["ceiling"], "gain": row["score"] - alone[row["benchmark"]]}
         for row in shown.iter_rows(named=True)
     ]
-    benchmarks = _in_order(part, "benchmark")
+    benchmarks = names_in_order(part, "benchmark")
     # A far end for each line, with the largest ceiling written beside it.
     ends = [{"benchmark": name, "gain": max(r["gain"] for r in rows if r["benchmark"] == name)} for name in benchmarks]
     ends = [end | {"text": signed(float(str(end["gain"]))), "zero": 0} for end in ends]
@@ -251,10 +252,6 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
         f"{part['method'][0]}; gain over the corpus alone, the largest in figures",
         rows=len(benchmarks),
     )
-
-
-def _in_order(frame: pl.DataFrame, column: str) -> list[str]:
-    return [str(name) for name in frame[column].unique(maintain_order=True)]
 
 
 def _span(scores: pl.Series) -> str:

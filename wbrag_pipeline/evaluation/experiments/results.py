@@ -19,8 +19,13 @@ from wbrag_pipeline.storage import replacing
 from wbrag_pipeline.table_files import write_parquet
 from wbrag_pipeline.tables import Table
 
-_WHO = {"generator": pl.String(), "encoder": pl.String(), "benchmark": pl.String(), "method": pl.String()}
-_GAIN = {
+_WHO: dict[str, pl.DataType] = {
+    "generator": pl.String(),
+    "encoder": pl.String(),
+    "benchmark": pl.String(),
+    "method": pl.String(),
+}
+_GAIN: dict[str, pl.DataType] = {
     "score_without": pl.Float64(),
     "score_with": pl.Float64(),
     "gain": pl.Float64(),
@@ -31,203 +36,181 @@ _GAIN = {
     "hurt": pl.Int64(),
 }
 
+
+def _results(name: str, columns: Mapping[str, pl.DataType], *key: str) -> Table:
+    """A table of results: which setting of which benchmark, and these columns; ``key`` are those beside the setting."""
+    return Table(name, pl.Schema({**_WHO, **columns}), (*_WHO, *key))
+
+
 # One setting a row. The last columns are keys of the cached tables that the row was computed from.
-MATRIX = Table(
+MATRIX = _results(
     "matrix",
-    pl.Schema(
-        {
-            **_WHO,
-            "metric": pl.String(),
-            "top_k": pl.Int64(),
-            "questions": pl.Int64(),
-            **_GAIN,
-            "units_in_top_k": pl.Float64(),
-            "unit_share": pl.Float64(),
-            "recall_without": pl.Float64(),  # null where answers are labels
-            "recall_with": pl.Float64(),
-            "trained_on": pl.Int64(),
-            "kept": pl.Int64(),
-            "kept_share": pl.Float64(),
-            "fallback_rate": pl.Float64(),
-            "retained_passages": pl.Float64(),
-            "units": pl.Int64(),
-            "source_tokens": pl.Float64(),
-            "unit_tokens": pl.Float64(),
-            "compression": pl.Float64(),
-            "extractive_share": pl.Float64(),
-            "published": pl.Int64(),
-            "question_table": pl.String(),
-            "gated_docs": pl.String(),
-            "curated_units": pl.String(),
-            "answers_without": pl.String(),
-            "answers_with": pl.String(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method"),
+    {
+        "metric": pl.String(),
+        "top_k": pl.Int64(),
+        "questions": pl.Int64(),
+        **_GAIN,
+        "units_in_top_k": pl.Float64(),
+        "unit_share": pl.Float64(),
+        "recall_without": pl.Float64(),  # null where answers are labels
+        "recall_with": pl.Float64(),
+        "trained_on": pl.Int64(),
+        "kept": pl.Int64(),
+        "kept_share": pl.Float64(),
+        "fallback_rate": pl.Float64(),
+        "retained_passages": pl.Float64(),
+        "units": pl.Int64(),
+        "source_tokens": pl.Float64(),
+        "unit_tokens": pl.Float64(),
+        "compression": pl.Float64(),
+        "extractive_share": pl.Float64(),
+        "published": pl.Int64(),
+        "question_table": pl.String(),
+        "gated_docs": pl.String(),
+        "curated_units": pl.String(),
+        "answers_without": pl.String(),
+        "answers_with": pl.String(),
+    },
 )
 
 # What each stage of a setting asked of the generator; `plain` is what the paper's formula gives for it.
-COST = Table(
+COST = _results(
     "cost",
-    pl.Schema(
-        {
-            **_WHO,
-            "stage": pl.String(),
-            "plain": pl.Int64(),
-            "asked": pl.Int64(),
-            "cached": pl.Int64(),
-            "sent": pl.Int64(),
-            "failed": pl.Int64(),
-            "prompt_tokens": pl.Int64(),
-            "completion_tokens": pl.Int64(),
-            "seconds": pl.Float64(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "stage"),
+    {
+        "stage": pl.String(),
+        "plain": pl.Int64(),
+        "asked": pl.Int64(),
+        "cached": pl.Int64(),
+        "sent": pl.Int64(),
+        "failed": pl.Int64(),
+        "prompt_tokens": pl.Int64(),
+        "completion_tokens": pl.Int64(),
+        "seconds": pl.Float64(),
+    },
+    "stage",
 )
 
 # `method` answers, with units that `made_by` made ("none": the corpus alone).
-TRANSFER = Table(
-    "transfer",
-    pl.Schema({**_WHO, "made_by": pl.String(), "units": pl.Int64(), **_GAIN}),
-    ("generator", "encoder", "benchmark", "method", "made_by"),
-)
+TRANSFER = _results("transfer", {"made_by": pl.String(), "units": pl.Int64(), **_GAIN}, "made_by")
 
 # One setting changed, the others at the study's values. The calls are those that no other point of the default needed.
-ABLATION = Table(
+ABLATION = _results(
     "ablation",
-    pl.Schema(
-        {
-            **_WHO,
-            "parameter": pl.String(),
-            "value": pl.Float64(),
-            "default": pl.Boolean(),
-            **_GAIN,
-            "kept": pl.Int64(),
-            "retained_passages": pl.Float64(),
-            "fallback_rate": pl.Float64(),
-            "units": pl.Int64(),
-            "scoring_sent": pl.Int64(),
-            "distilling_sent": pl.Int64(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "parameter", "value"),
+    {
+        "parameter": pl.String(),
+        "value": pl.Float64(),
+        "default": pl.Boolean(),
+        **_GAIN,
+        "kept": pl.Int64(),
+        "retained_passages": pl.Float64(),
+        "fallback_rate": pl.Float64(),
+        "units": pl.Int64(),
+        "scoring_sent": pl.Int64(),
+        "distilling_sent": pl.Int64(),
+    },
+    "parameter",
+    "value",
 )
 
 # What better choices could reach; see oracle.CEILINGS.
-ORACLE = Table(
-    "oracle",
-    pl.Schema({**_WHO, "ceiling": pl.String(), "score": pl.Float64(), "units": pl.Int64()}),
-    ("generator", "encoder", "benchmark", "method", "ceiling"),
-)
+ORACLE = _results("oracle", {"ceiling": pl.String(), "score": pl.Float64(), "units": pl.Int64()}, "ceiling")
 
 # Write-back and what it has to beat, see rivals.RIVAL_MEANINGS; without is always the corpus alone. `ahead` is what
 # write-back under the present settings scores more than the rival, with its interval. `calls` are those of the
 # generator that building took. `entries_in_top_k` are passages that the corpus alone does not give, a question;
 # `changed_share` is the share of questions with others, or in another order.
-RIVALS = Table(
+RIVALS = _results(
     "rivals",
-    pl.Schema(
-        {
-            **_WHO,
-            "rival": pl.String(),
-            "metric": pl.String(),
-            "top_k": pl.Int64(),
-            "questions": pl.Int64(),
-            **_GAIN,
-            "ahead": pl.Float64(),
-            "ahead_low": pl.Float64(),
-            "ahead_high": pl.Float64(),
-            "entries": pl.Int64(),
-            "tokens": pl.Int64(),
-            "calls": pl.Int64(),
-            "entries_in_top_k": pl.Float64(),
-            "changed_share": pl.Float64(),
-            # What held-out questions chose: a likeness (infinity where the cache is never used), how far keys move.
-            "threshold": pl.Float64(),
-            "megabytes": pl.Float64(),
-            "train_seconds": pl.Float64(),  # null where nothing is indexed or trained but by the generator's calls
-            "calls_a_question": pl.Int64(),
-            "search_ms": pl.Float64(),  # null where the generator is asked
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "rival"),
+    {
+        "rival": pl.String(),
+        "metric": pl.String(),
+        "top_k": pl.Int64(),
+        "questions": pl.Int64(),
+        **_GAIN,
+        "ahead": pl.Float64(),
+        "ahead_low": pl.Float64(),
+        "ahead_high": pl.Float64(),
+        "entries": pl.Int64(),
+        "tokens": pl.Int64(),
+        "calls": pl.Int64(),
+        "entries_in_top_k": pl.Float64(),
+        "changed_share": pl.Float64(),
+        # What held-out questions chose: a likeness (infinity where the cache is never used), how far keys move.
+        "threshold": pl.Float64(),
+        "megabytes": pl.Float64(),
+        "train_seconds": pl.Float64(),  # null where nothing is indexed or trained but by the generator's calls
+        "calls_a_question": pl.Int64(),
+        "search_ms": pl.Float64(),  # null where the generator is asked
+    },
+    "rival",
 )
 
 # Retrievers without and with units of the present settings, see retrievers.RETRIEVER_MEANINGS. `units_of`: the
 # retriever that these units were trained with.
-ON_TOP = Table(
+ON_TOP = _results(
     "on_top",
-    pl.Schema(
-        {
-            **_WHO,
-            "retriever": pl.String(),
-            "units_of": pl.String(),
-            "questions": pl.Int64(),
-            **_GAIN,
-            "units": pl.Int64(),
-            "units_in_top_k": pl.Float64(),
-            "recall_without": pl.Float64(),  # null where answers are labels
-            "recall_with": pl.Float64(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "retriever", "units_of"),
+    {
+        "retriever": pl.String(),
+        "units_of": pl.String(),
+        "questions": pl.Int64(),
+        **_GAIN,
+        "units": pl.Int64(),
+        "units_in_top_k": pl.Float64(),
+        "recall_without": pl.Float64(),  # null where answers are labels
+        "recall_with": pl.Float64(),
+    },
+    "retriever",
+    "units_of",
 )
 
 # The gain by the number of training questions and the kind of their labels, see label_kinds. Scores and gain are means
 # over the draws, with the interval over questions; `lowest` and `highest` are single draws. kept, units, calls: means.
-LABELS = Table(
+LABELS = _results(
     "labels",
-    pl.Schema(
-        {
-            **_WHO,
-            "kind": pl.String(),
-            "labels": pl.Int64(),
-            "draws": pl.Int64(),
-            **{name: kind for name, kind in _GAIN.items() if name not in ("helped", "hurt")},
-            "lowest": pl.Float64(),
-            "highest": pl.Float64(),
-            "kept": pl.Float64(),
-            "units": pl.Float64(),
-            "calls": pl.Float64(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "kind", "labels"),
+    {
+        "kind": pl.String(),
+        "labels": pl.Int64(),
+        "draws": pl.Int64(),
+        **{name: kind for name, kind in _GAIN.items() if name not in ("helped", "hurt")},
+        "lowest": pl.Float64(),
+        "highest": pl.Float64(),
+        "kept": pl.Float64(),
+        "units": pl.Float64(),
+        "calls": pl.Float64(),
+    },
+    "kind",
+    "labels",
 )
 
 # Variants of the settings on several splits, see drawn_splits.VARIANT_MEANINGS. `differences`: what each test question
 # scores more with write-back, in the order of their ids, so that variants can be compared question by question.
-SPLITS = Table(
+SPLITS = _results(
     "splits",
-    pl.Schema(
-        {
-            **_WHO,
-            "variant": pl.String(),
-            "split": pl.Int64(),
-            "questions": pl.Int64(),
-            **_GAIN,
-            "trained_on": pl.Int64(),
-            "units": pl.Int64(),
-            "differences": pl.List(pl.Float64()),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "variant", "split"),
+    {
+        "variant": pl.String(),
+        "split": pl.Int64(),
+        "questions": pl.Int64(),
+        **_GAIN,
+        "trained_on": pl.Int64(),
+        "units": pl.Int64(),
+        "differences": pl.List(pl.Float64()),
+    },
+    "variant",
+    "split",
 )
 
 # Test questions in groups, without and with write-back; see gain_sources.GROUPINGS.
-GAIN_SOURCES = Table(
+GAIN_SOURCES = _results(
     "gain_sources",
-    pl.Schema(
-        {
-            **_WHO,
-            "grouping": pl.String(),
-            "group": pl.String(),
-            "questions": pl.Int64(),
-            **_GAIN,
-            "units_in_top_k": pl.Float64(),
-        }
-    ),
-    ("generator", "encoder", "benchmark", "method", "grouping", "group"),
+    {
+        "grouping": pl.String(),
+        "group": pl.String(),
+        "questions": pl.Int64(),
+        **_GAIN,
+        "units_in_top_k": pl.Float64(),
+    },
+    "grouping",
+    "group",
 )
 
 RESULT_TABLES = {

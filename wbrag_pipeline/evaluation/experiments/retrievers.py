@@ -162,9 +162,6 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], BuiltRetriever]] = {
     "doc2query--": doc2query,
 }
 
-# Those that are a value of the setting ``search``.
-SEARCHES = {ENCODER_ALONE: DENSE, "BM25": BM25, "hybrid": HYBRID}
-
 
 def _find_moved(
     bench: Workbench,

@@ -8,12 +8,16 @@ from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS
 from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
 from wbrag_pipeline.evaluation.experiments.table_cells import (
+    CHANGED_COLUMN,
+    P_COLUMN,
+    RECALL_COLUMNS,
+    SCORE_COLUMNS,
+    UNITS_COLUMN,
     Columns,
     MarkdownRow,
     changed,
     interval,
     meanings,
-    percent_or_dash,
     rows_table,
 )
 from wbrag_pipeline.evaluation.formatting import bare_p, duration, percent, signed
@@ -61,15 +65,7 @@ def on_top_table(table: pl.DataFrame) -> str:
         "benchmark": lambda row: row["benchmark"],
         "retriever": lambda row: row["retriever"],
         "units trained with": lambda row: row["units_of"],
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": interval,
-        "p": lambda row: bare_p(row["p"]),
-        "helped / hurt": changed,
-        "recall without": lambda row: percent_or_dash(row["recall_without"]),
-        "recall with": lambda row: percent_or_dash(row["recall_with"]),
-        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
+        **SCORE_COLUMNS | P_COLUMN | CHANGED_COLUMN | RECALL_COLUMNS | UNITS_COLUMN,
     }
     return f"## Write-back on top of retrievers\n\n{rows_table(table, columns)}\n\n{meanings(RETRIEVER_MEANINGS)}"
 
@@ -81,12 +77,7 @@ def gain_sources_table(table: pl.DataFrame) -> str:
         "by": lambda row: row["grouping"],
         "group": lambda row: row["group"],
         "questions": lambda row: f"{row['questions']:,}",
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": interval,
-        "helped / hurt": changed,
-        "units in top K": lambda row: f"{row['units_in_top_k']:.2f}",
+        **SCORE_COLUMNS | CHANGED_COLUMN | UNITS_COLUMN,
     }
     return f"## Where the gain comes from\n\n{rows_table(table, columns)}\n\n{meanings(GROUPINGS)}"
 

@@ -9,8 +9,15 @@ import polars as pl
 from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS, over_splits
 from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.rivals import OURS
-from wbrag_pipeline.evaluation.experiments.table_cells import Columns, MarkdownRow, interval, meanings, rows_table
-from wbrag_pipeline.evaluation.formatting import markdown_table, p_value, signed
+from wbrag_pipeline.evaluation.experiments.table_cells import (
+    P_COLUMN,
+    SCORE_COLUMNS,
+    Columns,
+    MarkdownRow,
+    meanings,
+    rows_table,
+)
+from wbrag_pipeline.evaluation.formatting import markdown_table, signed
 
 
 def labels_table(table: pl.DataFrame) -> str:
@@ -20,11 +27,7 @@ def labels_table(table: pl.DataFrame) -> str:
         "labels": lambda row: row["kind"],
         "training questions": lambda row: f"{row['labels']:,}",
         "draws": lambda row: f"{row['draws']}",
-        "without": lambda row: f"{row['score_without']:.2f}",
-        "with": lambda row: f"{row['score_with']:.2f}",
-        "gain": lambda row: signed(row["gain"]),
-        "95 % interval": interval,
-        "p": lambda row: p_value(row["p"]).removeprefix("p = ").removeprefix("p "),
+        **SCORE_COLUMNS | P_COLUMN,
         "single draws": lambda row: f"{signed(row['lowest'])} to {signed(row['highest'])}",
         "kept": lambda row: f"{row['kept']:,.0f}",
         "units": lambda row: f"{row['units']:,.0f}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.formatting import markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, markdown_table, percent, signed
 
 MarkdownRow = Mapping[str, Any]
 Columns = dict[str, Callable[[MarkdownRow], str]]  # heading and cell, in order
@@ -46,3 +46,19 @@ def mean_gain(values: pl.Series) -> str:
 def percent_or_dash(share: float | None) -> str:
     """A share, or a dash where there is none."""
     return "–" if share is None else percent(share)
+
+
+# Columns of whatever compares two sides.
+SCORE_COLUMNS: Columns = {
+    "without": lambda row: f"{row['score_without']:.2f}",
+    "with": lambda row: f"{row['score_with']:.2f}",
+    "gain": lambda row: signed(row["gain"]),
+    "95 % interval": interval,
+}
+P_COLUMN: Columns = {"p": lambda row: bare_p(row["p"])}
+CHANGED_COLUMN: Columns = {"helped / hurt": changed}
+RECALL_COLUMNS: Columns = {
+    "recall without": lambda row: percent_or_dash(row["recall_without"]),
+    "recall with": lambda row: percent_or_dash(row["recall_with"]),
+}
+UNITS_COLUMN: Columns = {"units in top K": lambda row: f"{row['units_in_top_k']:.2f}"}

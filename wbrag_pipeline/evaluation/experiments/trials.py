@@ -38,9 +38,9 @@ from wbrag_pipeline.settings import Settings, all_settings
 from wbrag_pipeline.storage import sha256_of_file, sha256_of_text
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
-from wbrag_pipeline.training.stages import Made, of_split
+from wbrag_pipeline.training.stages import StageResult, of_split
 
-Make = Callable[[StageContext], Made]
+Make = Callable[[StageContext], StageResult]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Workbench:
         asked, found = self.asked(trial), self.retrievals(trial)
         parts = (found.content, self._train(trial), *self._reading(trial))
 
-        def make(context: StageContext) -> Made:
+        def make(context: StageContext) -> StageResult:
             return stages.utility_scores(context, asked.read(), found.read(), self.passages(trial))
 
         return self._keep(trial, "utility_scores", tables.UTILITY_SCORES, parts, make)
@@ -140,7 +140,7 @@ class Workbench:
         decided = [frame.select("question_id").sort("question_id").write_json() for frame in (kept, lost)]
         parts = (found.content, self._train(trial), *decided, *self._reading(trial))
 
-        def make(context: StageContext) -> Made:
+        def make(context: StageContext) -> StageResult:
             return stages.passage_scores(context, asked.read(), found.read(), scored, self.passages(trial))
 
         return self._keep(trial, "passage_scores", tables.PASSAGE_SCORES, parts, make)
@@ -177,7 +177,7 @@ class Workbench:
         spoken = () if context.language == ENGLISH else (context.language,)  # whose words curation goes by
         made_by = (model, encoder, _own(trial, "curated_units"), self._forgotten(), *spoken)
 
-        def make(context: StageContext) -> Made:
+        def make(context: StageContext) -> StageResult:
             return stages.curated_units(context, units.read(), gated.read(), self.passages(trial))
 
         parts = (units.content, gated.content, self._corpus(trial), *made_by)
@@ -213,10 +213,10 @@ class Workbench:
         searched = (s.store, s.index, s.search, _own(trial, "evaluation"))
         parts = (self._corpus(trial), fingerprint, questions.write_json(), content, *searched, *chosen)
 
-        def make(context: StageContext) -> Made:
+        def make(context: StageContext) -> StageResult:
             with context.counted("answers", context.generator) as calls:
                 frame = answer_questions(questions, self.system(trial, units), metric, hits)
-            return Made(frame, calls)
+            return StageResult(frame, calls)
 
         return self._keep(trial, "answers", ANSWERED, (*parts, *self._reading(trial)), make)
 
@@ -252,10 +252,10 @@ class Workbench:
     ) -> Artifact:
         """A further table of the trial from the cache, or made and put there, its calls counted."""
 
-        def counted(context: StageContext) -> Made:
+        def counted(context: StageContext) -> StageResult:
             with context.counted(stage, context.generator) as calls:
                 frame = make()
-            return Made(frame, calls)
+            return StageResult(frame, calls)
 
         return self._keep(trial, stage, kind, parts, counted)
 
@@ -296,7 +296,7 @@ class Workbench:
 
     def _asked(self, trial: Trial, questions: pl.DataFrame) -> Artifact:
         fingerprint = sha256_of_text(questions.write_json())
-        return self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: Made(questions))
+        return self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: StageResult(questions))
 
     # What decides a table, as text for its key.
 

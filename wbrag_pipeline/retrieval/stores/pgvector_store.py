@@ -31,10 +31,6 @@ _DIMENSION = "SELECT atttypmod FROM pg_attribute WHERE attrelid = to_regclass(%s
 # pgvector indexes vectors of up to so many numbers, and `hnsw.ef_search` bounds what a search finds.
 _MOST_INDEXED, _MOST_FOUND = 2000, 200
 _MOST_EXACT = 100_000
-_INDEXES = {
-    "hnsw": "CREATE INDEX ON {table} USING hnsw (embedding vector_ip_ops)",
-    "ivf": "CREATE INDEX ON {table} USING ivfflat (embedding vector_ip_ops) WITH (lists = {lists})",
-}
 _EXACTLY = ("SET LOCAL enable_indexscan = off",)
 # Rows that are fetched by position at a time.
 _AT_ONCE = 4096

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.serving.passage_source import one_line_title
+from wbrag_pipeline.serving.retrieved_passage import one_line_title
 
 # Of a text attribute of an OpenAI vector store.
 _LONGEST_ATTRIBUTE = 512

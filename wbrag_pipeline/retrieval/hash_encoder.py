@@ -1,4 +1,7 @@
-"""An encoder for tests: a vector counts the words of a text by their hashes, so texts with words in common are near."""
+"""An encoder without a model, for estimates and tests: texts with words in common are near.
+
+A vector counts the words of a text by their hashes.
+"""
 
 from __future__ import annotations
 

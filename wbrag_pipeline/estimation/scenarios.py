@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wbrag_pipeline.storage import sha256_of_text
+from wbrag_pipeline.datasets.hash_draws import share_by_hash
 
 # So many answers weigh as much as a share that is only supposed.
 _WEIGHT = 10
 
 
 @dataclass(frozen=True)
-class World:
+class Scenario:
     """Shares in [0, 1] of what is not known.
 
     right_unread, right_read, right_alone: answers that are right without retrieval, with all passages, from one alone.
@@ -41,15 +41,15 @@ class World:
 
 
 # What is asked whatever the answers are; what may be expected; and what is asked where every answer costs most.
-CERTAIN = World("certain", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
-EXPECTED = World("expected", 0.3, 0.4, 0.3, 0.9, 0.5, 0.2, 0.5, 2)
-AT_MOST = World("at most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
-WORLDS = (CERTAIN, EXPECTED, AT_MOST)
+CERTAIN = Scenario("certain", 1.0, None, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+EXPECTED = Scenario("expected", 0.3, 0.4, 0.3, 0.9, 0.5, 0.2, 0.5, 2)
+AT_MOST = Scenario("at most", 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10)
+SCENARIOS = (CERTAIN, EXPECTED, AT_MOST)
 
 
 def happens(share: float, *what: str) -> bool:
     """Whether something that happens in this share of cases happens in this one: always the same, by a hash."""
-    return int(sha256_of_text("world", *what)[:8], 16) / 2**32 < share
+    return share_by_hash("world", *what) < share
 
 
 def learned(share: float, known: Sequence[float]) -> float:
