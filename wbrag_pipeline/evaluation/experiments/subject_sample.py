@@ -6,12 +6,12 @@ then helps none of the others, and the sample cannot show a gain or a loss.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from wbrag_pipeline.datasets.hash_draws import first_by_hash
 from wbrag_pipeline.datasets.question_sample import drawn_questions
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
@@ -43,8 +43,7 @@ def draw_subjects(
     titles = pl.scan_parquet(base.passages).select("passage_id", subject="title")
     asked, tested = (_with_subject(split.filter(label=GOLD), base, titles) for split in (train, test))
     counts = tested.group_by("subject").len()
-    hashes = [hashlib.sha256(subject.encode()).hexdigest() for subject in counts["subject"]]
-    ordered = counts.with_columns(hash=pl.Series(hashes, dtype=pl.String)).sort("hash")
+    ordered = counts[first_by_hash(counts["subject"], counts.height)]
     before = pl.col("len").cum_sum().shift(fill_value=0)
     chosen = ordered.filter(before < test_limit)["subject"]
     drawn = [
