@@ -37,7 +37,7 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield self
             return
         partition = run.tags.get("dagster/partition", "")
-        alone, shared = _locks(settings, partition, run.step_keys_to_execute or ())
+        alone, shared = _locks(settings, partition, _steps(context))
         if context.instance:
             tag_run(context.instance, run, VARIANT, settings.variant)
         doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
@@ -47,6 +47,22 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             spending(budget_of(settings)),
         ):
             yield self
+
+
+def _steps(context: dg.InitResourceContext) -> Sequence[str]:
+    """The keys of all steps that the run is to execute.
+
+    A run that a schedule, a sensor or a backfill asks for names no steps: that means all of its job. Only the plan that
+    is stored with the run says which these are.
+    """
+    run, instance = context.run, context.instance
+    if run is None:
+        return ()
+    if run.step_keys_to_execute:
+        return run.step_keys_to_execute
+    if instance is None or run.execution_plan_snapshot_id is None:
+        return ()
+    return instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
 
 
 def _locks(settings: Settings, partition: str, steps: Sequence[str]) -> tuple[list[str], list[str]]:
