@@ -1,13 +1,15 @@
 """The deployment's settings as one Dagster resource, editable in the Launchpad of every run."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Optional
 
 import dagster as dg
 from pydantic import Field, create_model
 
-from resources.run_tags import VARIANT, tag_run
+from resources.run_tags import HOME, VARIANT, tag_run
 from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.budget import budget_of, spending
@@ -40,6 +42,7 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
         alone, shared = _locks(settings, partition, _steps(context))
         if context.instance:
             tag_run(context.instance, run, VARIANT, settings.variant)
+            tag_run(context.instance, run, HOME, str(settings.home))
         doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
         tell = context.log.warning if context.log else print
         with (
@@ -95,3 +98,9 @@ Deployment.__doc__ = "What this deployment runs with. What is left out is the en
 def run_config(settings: Settings) -> dict[str, Any]:
     """The configuration of the resource ``deployment`` that makes it these settings."""
     return {"config": settings.model_dump(mode="json", exclude_none=True)}
+
+
+def records_lie_in(home: Path) -> bool:
+    """Whether Dagster's records are a part of the home, so that all runs in them are of this one."""
+    records = os.environ.get("DAGSTER_HOME")
+    return bool(records) and Path(records or "").resolve().is_relative_to(home.resolve())

@@ -11,6 +11,7 @@ from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
 from assets.freshness import AGE_CHECKS, ages_by_partition, check_ages
 from assets.gated_docs import gated_docs
+from assets.killed_runs import killed_runs
 from assets.knowledge_units import knowledge_units, no_gold_answer
 from assets.passages import passages
 from assets.questions import questions
@@ -104,7 +105,7 @@ defs = dg.Definitions(
         check_ages,
     ],
     schedules=[corpora_at_night, usage_at_night],
-    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition],
+    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition, killed_runs],
     resources={
         "deployment": Deployment(),
         "encoder": EncoderResource(),

@@ -20,7 +20,7 @@ from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema, validate_concurrency_config
 from dagster._core.workspace.config_schema import process_workspace_config
 
-from wbrag_pipeline.commands.pipeline import INSTANCE, dagster_home
+from wbrag_pipeline.commands.pipeline import _OF_EARLIER_VERSIONS, INSTANCE, dagster_home
 from wbrag_pipeline.settings import Settings, all_settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,9 +71,11 @@ def test_the_instance_of_an_earlier_version_is_brought_up_to_date_and_one_of_the
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     file = dagster_home(Settings(home=wbrag_home)) / "dagster.yaml"
-    file.write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n", encoding="utf-8")
-    dagster_home(Settings(home=wbrag_home))
-    assert file.read_text(encoding="utf-8") == INSTANCE
+    assert len(_OF_EARLIER_VERSIONS) > 1
+    for earlier in _OF_EARLIER_VERSIONS:
+        file.write_text(earlier, encoding="utf-8")
+        dagster_home(Settings(home=wbrag_home))
+        assert file.read_text(encoding="utf-8") == INSTANCE
     file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     dagster_home(Settings(home=wbrag_home))
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"

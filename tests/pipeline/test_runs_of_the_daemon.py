@@ -61,6 +61,9 @@ def held(place: Place, instance: dg.DagsterInstance, job: str, monkeypatch: pyte
     assert run.step_keys_to_execute is None
     with suppress(HeldError, dg.DagsterError):
         execute_run(InMemoryJob(found), run, instance)
+    stored = instance.get_run_by_id(run.run_id)
+    # By which a run is known that was killed.
+    assert stored and stored.tags["wbrag/home"] == str(place.settings.home)
     (locks,) = seen
     return locks
 
