@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from tests.pipeline.conftest import Place
-from wbrag_pipeline.run_locks import at_work
+from wbrag_pipeline.run_locks import at_work, holders
 
 STARTED, CANCELING = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
 
@@ -83,7 +83,37 @@ def test_runs_of_other_homes_and_projects_are_left_alone(
     # Records inside a home are of this home alone, wherever it lay when the run began.
     monkeypatch.setenv("DAGSTER_HOME", str(place.settings.home / "dagster"))
     look(place, instance)
-    assert (status(instance, elsewhere), status(instance, not_ours)) == ("FAILURE", "STARTED")
+    assert status(instance, elsewhere) == "FAILURE"
+
+
+def test_one_that_was_killed_before_it_came_to_its_work_is_given_the_time_to_start(
+    place: Place, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import assets.killed_runs as killed_runs
+
+    monkeypatch.setenv("DAGSTER_HOME", str(place.settings.home / "dagster"))
+    starting = run_of(place, instance, dg.DagsterRunStatus.NOT_STARTED, tags={})
+    begun = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_START.value, job_name="roll_back")
+    instance.report_dagster_event(begun, starting)
+    look(place, instance, times=3)
+    assert status(instance, starting) == "STARTED"
+    monkeypatch.setattr(killed_runs, "_TIME_TO_START", -1.0)
+    look(place, instance)
+    assert status(instance, starting) == "FAILURE"
+
+
+def test_a_command_is_known_to_be_at_work_before_dagster_knows_of_its_run(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    from wbrag_pipeline.commands.pipeline import _execute
+
+    class Job:
+        def execute_in_process(self, *, run_id: str, tags: dict[str, str], **_: Any) -> None:
+            assert run_id in {holder.run for holder in holders(place.settings.layout)}
+            assert tags == {"wbrag/home": str(place.settings.home), "wbrag/variant": place.settings.variant}
+
+    _execute(Job(), instance, place.settings, "towns", {})
+    assert not holders(place.settings.layout)
 
 
 def test_a_launcher_that_looks_after_its_runs_is_left_to_do_so(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
+from wbrag_pipeline.run_locks import at_work
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, sweep, write_text
 
@@ -116,7 +119,7 @@ def _train(settings: Settings, entries: Sequence[Benchmark]) -> None:
         for entry in entries:
             say(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
-            _execute(defs.resolve_job_def(job), instance, entry.name, _run_config(settings))
+            _execute(defs.resolve_job_def(job), instance, settings, entry.name, _run_config(settings))
 
 
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
@@ -141,7 +144,7 @@ def index_corpora(settings: Settings, corpora: Sequence[str], *, refresh: bool =
 
         for corpus in stale:
             say(f"corpus {corpus}", err=True)
-            _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
+            _execute(defs.resolve_job_def("index_corpus"), instance, settings, corpus, _run_config(settings))
 
 
 def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
@@ -150,7 +153,7 @@ def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = Fals
     with dagster_instance(settings) as instance:
         from wbrag_pipeline.definitions import defs
 
-        _execute(defs.resolve_job_def("index_corpus"), instance, corpus, {**_run_config(settings), **scan})
+        _execute(defs.resolve_job_def("index_corpus"), instance, settings, corpus, {**_run_config(settings), **scan})
 
 
 def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
@@ -163,17 +166,22 @@ def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
         for benchmark in benchmarks:
             if last := last_training(instance, benchmark, settings):
                 say(f"benchmark {benchmark}", err=True)
-                _execute(defs.resolve_job_def(last.job), instance, benchmark, last.run_config)
+                _execute(defs.resolve_job_def(last.job), instance, settings, benchmark, last.run_config)
                 trained.append(benchmark)
     return trained
 
 
-def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any]) -> None:
+def _execute(job: Any, instance: Any, settings: Settings, partition: str, config: Mapping[str, Any]) -> None:
     from dagster import DagsterError, DagsterExecutionInterruptedError
 
+    from resources.run_tags import HOME, VARIANT
+
+    # Locked and tagged before Dagster knows of the run, so that it can be told at any moment whether it was killed.
+    run = str(uuid.uuid4())
+    told, tags = f"run {run[:8]} of {partition}", {HOME: str(settings.home), VARIANT: settings.variant}
     try:
-        with bars_on_this_terminal():
-            job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
+        with bars_on_this_terminal(), at_work(settings.layout, told, run=run, tell=partial(say, err=True)):
+            job.execute_in_process(run_config=config, instance=instance, partition_key=partition, run_id=run, tags=tags)
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     except (DagsterError, WbragError) as error:
