@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.partitions import BENCHMARKS, CORPORA
 from resources.deployment import Deployment
-from resources.last_training import is_being_trained, last_training
+from resources.last_training import is_being_trained, last_change, last_training, refreshes
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
@@ -23,7 +23,6 @@ from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 REFRESH, LOOK_AT_USAGE = "index_corpus", "look_at_usage"
 # A refresh takes units out that lost their sources: it does not wait behind a backfill over all benchmarks.
 _BEFORE_BACKFILLS = {"dagster/priority": "1"}
-_LOOKED_AT = 100  # refreshes of a corpus, newest first: when it last changed
 
 
 def _indexed(settings: Settings) -> list[str]:
@@ -111,7 +110,7 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
             if newest is None or newest == seen.get(corpus):
                 continue
             seen[corpus] = newest
-            changed_at = _last_change(context.instance, corpus)
+            changed_at = last_change(context.instance, corpus)
             if changed_at is not None:
                 requests += _trainings(context.instance, settings, _known(registry.benchmarks_of(corpus)), changed_at)
         if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
@@ -128,21 +127,8 @@ def _known(benchmarks: Collection[str]) -> list[str]:
 
 def _newest_refresh(instance: dg.DagsterInstance, corpus: str) -> int | None:
     """The place of its record."""
-    records = instance.fetch_materializations(_refreshes(corpus), limit=1).records
+    records = instance.fetch_materializations(refreshes(corpus), limit=1).records
     return records[0].storage_id if records else None
-
-
-def _last_change(instance: dg.DagsterInstance, corpus: str) -> float | None:
-    """When a refresh last found changes in a corpus, as Unix time. One that found none may have come after it."""
-    for record in instance.fetch_materializations(_refreshes(corpus), limit=_LOOKED_AT).records:
-        metadata = record.asset_materialization.metadata if record.asset_materialization else {}
-        if "changed" not in metadata or metadata["changed"].value:
-            return record.timestamp
-    return None
-
-
-def _refreshes(corpus: str) -> dg.AssetRecordsFilter:
-    return dg.AssetRecordsFilter(asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus])
 
 
 def _trainings(

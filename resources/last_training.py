@@ -15,7 +15,7 @@ from wbrag_pipeline.settings import Settings
 TRAININGS = ("train_knowledge_base", "train_without_test")
 # Dagster's own, of assets that are chosen in the graph and of backfills over assets.
 _CHOSEN_ASSETS = "__ASSET_JOB"
-_LOOKED_AT = 100  # runs of each job, newest first
+_LOOKED_AT = 100  # runs of each job, refreshes of a corpus, newest first
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
 
 
@@ -49,6 +49,20 @@ def last_training(instance: dg.DagsterInstance, benchmark: str, settings: Settin
     entry = Registry.load(settings.home).benchmarks.get(benchmark)
     tested = entry is None or entry.test is not None
     return Training(TRAININGS[0] if tested else TRAININGS[1], _began(instance, record), config)
+
+
+def last_change(instance: dg.DagsterInstance, corpus: str) -> float | None:
+    """When a refresh last found changes in a corpus, as Unix time. One that found none may have come after it."""
+    for record in instance.fetch_materializations(refreshes(corpus), limit=_LOOKED_AT).records:
+        metadata = record.asset_materialization.metadata if record.asset_materialization else {}
+        if "changed" not in metadata or metadata["changed"].value:
+            return record.timestamp
+    return None
+
+
+def refreshes(corpus: str) -> dg.AssetRecordsFilter:
+    """The records of a corpus' refreshes: of their last stage."""
+    return dg.AssetRecordsFilter(asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus])
 
 
 def is_being_trained(instance: dg.DagsterInstance, benchmark: str, since: float) -> bool:

@@ -6,14 +6,13 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
-from wbrag_pipeline.run_locks import at_work
+from wbrag_pipeline.run_locks import known_to_live
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, sweep, write_text
 
@@ -156,19 +155,44 @@ def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = Fals
         _execute(defs.resolve_job_def("index_corpus"), instance, settings, corpus, {**_run_config(settings), **scan})
 
 
-def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
-    """Train the benchmarks that were trained before under this variant, each as it was last; gives their names."""
-    trained = []
+def train_again(settings: Settings, corpus: str) -> tuple[list[str], dict[str, WbragError]]:
+    """Train the benchmarks over a corpus that changed since they were trained under this variant, each as it was last.
+
+    Gives the names of those that were, and the errors of those that failed, which keep no other from being trained.
+    """
+    from wbrag_pipeline.datasets.registry import Registry
+
+    trained, failed = [], {}
     with dagster_instance(settings) as instance:
-        from resources.last_training import last_training
+        from resources.last_training import last_change, last_training
         from wbrag_pipeline.definitions import defs
 
-        for benchmark in benchmarks:
-            if last := last_training(instance, benchmark, settings):
-                say(f"benchmark {benchmark}", err=True)
+        changed_at = last_change(instance, corpus)
+        for benchmark in Registry.load(settings.home).benchmarks_of(corpus):
+            last = last_training(instance, benchmark, settings)
+            if last is None:
+                if others := _other_variants(settings, benchmark):
+                    say(f"benchmark {benchmark} is not trained again: it was trained as {', '.join(others)}", err=True)
+                continue
+            if changed_at is None or last.began > changed_at:
+                continue
+            say(f"benchmark {benchmark}", err=True)
+            try:
                 _execute(defs.resolve_job_def(last.job), instance, settings, benchmark, last.run_config)
+            except WbragError as error:
+                failed[benchmark] = error
+            else:
                 trained.append(benchmark)
-    return trained
+    return trained, failed
+
+
+def _other_variants(settings: Settings, benchmark: str) -> list[str]:
+    """Variants with this encoder under which a benchmark is served, beside that of the settings."""
+    from wbrag_pipeline.refresh.retiring import served_releases
+    from wbrag_pipeline.releases.pointer import POINTER
+
+    found = served_releases(settings, [benchmark])
+    return [name for name, _, folder in found if name != settings.variant and (folder / POINTER).is_file()]
 
 
 def _execute(job: Any, instance: Any, settings: Settings, partition: str, config: Mapping[str, Any]) -> None:
@@ -176,11 +200,11 @@ def _execute(job: Any, instance: Any, settings: Settings, partition: str, config
 
     from resources.run_tags import HOME, VARIANT
 
-    # Locked and tagged before Dagster knows of the run, so that it can be told at any moment whether it was killed.
+    # Known and tagged before Dagster knows of the run, so that it can be told at any moment whether it was killed.
     run = str(uuid.uuid4())
     told, tags = f"run {run[:8]} of {partition}", {HOME: str(settings.home), VARIANT: settings.variant}
     try:
-        with bars_on_this_terminal(), at_work(settings.layout, told, run=run, tell=partial(say, err=True)):
+        with bars_on_this_terminal(), known_to_live(settings.layout, told, run):
             job.execute_in_process(run_config=config, instance=instance, partition_key=partition, run_id=run, tags=tags)
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
