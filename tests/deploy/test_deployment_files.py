@@ -198,6 +198,9 @@ def test_pods_may_write_the_home_and_have_time_to_answer() -> None:
         if part["kind"] == "Deployment"
     ]
     assert pod["securityContext"] == user
+    (server,) = pod["containers"]
+    assert [mount["readOnly"] for mount in server["volumeMounts"]] == [True]
+    assert not {"--answer", "--usage-share"} & {*server["args"]}  # these write
     assert pod["terminationGracePeriodSeconds"] > ServiceLimits().seconds + 5
 
 
@@ -239,7 +242,7 @@ def test_every_pod_has_the_same_home_and_the_service_finds_its_pods() -> None:
     assert pod["spec"]["volumes"] == deployment["volumes"]
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     (container,) = pod["spec"]["containers"]
-    assert container["volumeMounts"] == deployment["volumeMounts"]
+    assert container["volumeMounts"] == [{**mount, "readOnly": True} for mount in deployment["volumeMounts"]]
     assert [{"name": secret["metadata"]["name"]}] == deployment["envSecrets"]
     labels = pod["metadata"]["labels"]
     assert service["spec"]["selector"] == serve["spec"]["selector"]["matchLabels"] == labels
