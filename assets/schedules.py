@@ -6,14 +6,14 @@ trained once are trained again.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
 from assets.partitions import BENCHMARKS, CORPORA
 from resources.deployment import Deployment
-from resources.last_training import last_training
+from resources.last_training import is_being_trained, last_change, last_training, refreshes
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
@@ -23,7 +23,6 @@ from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 REFRESH, LOOK_AT_USAGE = "index_corpus", "look_at_usage"
 # A refresh takes units out that lost their sources: it does not wait behind a backfill over all benchmarks.
 _BEFORE_BACKFILLS = {"dagster/priority": "1"}
-_LOOKED_AT = 100  # refreshes of a corpus between two looks, newest first
 
 
 def _indexed(settings: Settings) -> list[str]:
@@ -57,9 +56,11 @@ def corpora_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
 def usage_at_night(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Every night at four: one run a benchmark of which served queries were recorded. On unless switched off."""
     settings = Deployment().settings
-    names = Registry.load(settings.home).benchmarks
+    names = _known(Registry.load(settings.home).benchmarks)
     recorded = [name for name in names if RecordedQueries(settings.usage(name)).segments()]
-    return [dg.RunRequest(partition_key=name) for name in recorded] or dg.SkipReason("no query was recorded")
+    # The key as in corpora_at_night.
+    requests = [dg.RunRequest(run_key=name, partition_key=name) for name in recorded]
+    return requests or dg.SkipReason("no query was recorded")
 
 
 @dg.sensor(job_name=REFRESH, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
@@ -96,18 +97,22 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
 
     @dg.sensor(jobs=jobs, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
     def benchmarks_after_refresh(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        """Trains the benchmarks over a corpus that a refresh changed, as they were trained last. On by default."""
+        """After each refresh: trains the benchmarks whose corpus changed since their last training, as they were then.
+
+        On by default. A training that failed or was ended is tried again after the next refresh, changed or not.
+        """
         settings = Deployment().settings
         registry = Registry.load(settings.home)
         seen: dict[str, int] = json.loads(context.cursor) if context.cursor else {}
         requests: list[dg.RunRequest] = []
         for corpus in _indexed(settings):
-            refreshes = _refreshes(context.instance, corpus, seen.get(corpus))
-            if refreshes:
-                seen[corpus] = refreshes[0][0]
-            changed = [at for _, at, something in refreshes if something]
-            if changed:
-                requests += _trainings(context.instance, settings, _known(registry.benchmarks_of(corpus)), max(changed))
+            newest = _newest_refresh(context.instance, corpus)
+            if newest is None or newest == seen.get(corpus):
+                continue
+            seen[corpus] = newest
+            changed_at = last_change(context.instance, corpus)
+            if changed_at is not None:
+                requests += _trainings(context.instance, settings, _known(registry.benchmarks_of(corpus)), changed_at)
         if not requests and json.dumps(seen, sort_keys=True) == context.cursor:
             return dg.SkipReason("no corpus was refreshed")
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(seen, sort_keys=True))
@@ -115,32 +120,22 @@ def training_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
     return benchmarks_after_refresh
 
 
-def _known(benchmarks: Sequence[str]) -> list[str]:
-    """Those that were there when the code location loaded."""
+def _known(benchmarks: Collection[str]) -> list[str]:
+    """Those that were there when the code location loaded: a run of another one would end the whole tick."""
     return [name for name in BENCHMARKS.get_partition_keys() if name in benchmarks]
 
 
-def _refreshes(instance: dg.DagsterInstance, corpus: str, since: int | None) -> list[tuple[int, float, bool]]:
-    """The refreshes of a corpus since a record, newest first: place and time of the record, and whether it had changes.
-
-    Only the newest where none was seen yet. One that changed nothing may have come after one that did.
-    """
-    wanted = dg.AssetRecordsFilter(
-        asset_key=dg.AssetKey("retired_units"), asset_partitions=[corpus], after_storage_id=since
-    )
-    found = []
-    for record in instance.fetch_materializations(wanted, limit=1 if since is None else _LOOKED_AT).records:
-        metadata = record.asset_materialization.metadata if record.asset_materialization else {}
-        changed = bool(metadata["changed"].value) if "changed" in metadata else True
-        found.append((record.storage_id, record.timestamp, changed))
-    return found
+def _newest_refresh(instance: dg.DagsterInstance, corpus: str) -> int | None:
+    """The place of its record."""
+    records = instance.fetch_materializations(refreshes(corpus), limit=1).records
+    return records[0].storage_id if records else None
 
 
 def _trainings(
     instance: dg.DagsterInstance, settings: Settings, benchmarks: list[str], changed_at: float
 ) -> Iterator[dg.RunRequest]:
-    """For those that were not trained since, as they are where ``wbrag run`` or ``wbrag refresh`` did both."""
+    """For those that were not trained since and are not being trained, as where ``wbrag refresh`` does both."""
     for benchmark in benchmarks:
         last = last_training(instance, benchmark, settings)
-        if last is not None and last.began < changed_at:
+        if last and last.began < changed_at and not is_being_trained(instance, benchmark, changed_at):
             yield dg.RunRequest(job_name=last.job, partition_key=benchmark, run_config=last.run_config)

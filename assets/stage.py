@@ -70,7 +70,7 @@ class Stage:
         )
 
     def built_release(self) -> Release:
-        """The release that ``writeback_index`` built in this run; the candidate where it did not run.
+        """The release that ``writeback_index`` built in this run or the one it goes on from; else the candidate.
 
         Dagster's own record of this run, since a refresh or a promotion by hand may name another candidate meanwhile.
         """
@@ -85,10 +85,22 @@ class Stage:
 
     def _built_here(self, folder: Path) -> Release | None:
         made = dg.AssetRecordsFilter(dg.AssetKey("writeback_index"), asset_partitions=[self.partition])
+        tries = self._tries()
         for record in self.dagster.instance.fetch_materializations(made, limit=_LOOKED_AT).records:
-            if record.run_id == self.run_id and (found := record.asset_materialization):
+            if record.run_id in tries and (found := record.asset_materialization):
                 return open_release(folder, str(found.metadata["release"].value))
         return None
+
+    def _tries(self) -> set[str]:
+        """This run, and those that it goes on from where they had failed: what these built is what it looks at."""
+        tries, run = {self.run_id}, self.dagster.run
+        while (before := run.parent_run_id) and before not in tries:
+            tries.add(before)
+            found = self.dagster.instance.get_run_by_id(before)
+            if found is None:
+                break
+            run = found
+        return tries
 
     def result(
         self,

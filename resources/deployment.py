@@ -1,13 +1,15 @@
 """The deployment's settings as one Dagster resource, editable in the Launchpad of every run."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Optional
 
 import dagster as dg
 from pydantic import Field, create_model
 
-from resources.run_tags import VARIANT, tag_run
+from resources.run_tags import HOME, VARIANT, tag_run
 from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.accounts.budget import budget_of, spending
@@ -37,9 +39,10 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield self
             return
         partition = run.tags.get("dagster/partition", "")
-        alone, shared = _locks(settings, partition, run.step_keys_to_execute or ())
+        alone, shared = _locks(settings, partition, _steps(context))
         if context.instance:
             tag_run(context.instance, run, VARIANT, settings.variant)
+            tag_run(context.instance, run, HOME, str(settings.home))
         doing = f"run {run.run_id[:8]}" + (f" of {partition}" if partition else "")
         tell = context.log.warning if context.log else print
         with (
@@ -47,6 +50,22 @@ class _Deployment(dg.ConfigurableResource):  # type: ignore[type-arg]
             spending(budget_of(settings)),
         ):
             yield self
+
+
+def _steps(context: dg.InitResourceContext) -> Sequence[str]:
+    """The keys of all steps that the run is to execute.
+
+    A run that a schedule, a sensor or a backfill asks for names no steps: that means all of its job. Only the plan that
+    is stored with the run says which these are.
+    """
+    run, instance = context.run, context.instance
+    if run is None:
+        return ()
+    if run.step_keys_to_execute:
+        return run.step_keys_to_execute
+    if instance is None or run.execution_plan_snapshot_id is None:
+        return ()
+    return instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
 
 
 def _locks(settings: Settings, partition: str, steps: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -79,3 +98,9 @@ Deployment.__doc__ = "What this deployment runs with. What is left out is the en
 def run_config(settings: Settings) -> dict[str, Any]:
     """The configuration of the resource ``deployment`` that makes it these settings."""
     return {"config": settings.model_dump(mode="json", exclude_none=True)}
+
+
+def records_lie_in(home: Path) -> bool:
+    """Whether Dagster's records are a part of the home, so that all runs in them are of this one."""
+    records = os.environ.get("DAGSTER_HOME")
+    return bool(records) and Path(records or "").resolve().is_relative_to(home.resolve())

@@ -5,7 +5,7 @@ A variant is known when the run has its settings, a release when it is built. Ne
 
 import dagster as dg
 
-VARIANT, RELEASE = "wbrag/variant", "wbrag/release"
+VARIANT, RELEASE, HOME = "wbrag/variant", "wbrag/release", "wbrag/home"
 
 
 def tag_run(instance: dg.DagsterInstance, run: dg.DagsterRun, key: str, value: str) -> None:

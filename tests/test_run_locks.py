@@ -13,7 +13,7 @@ import pytest
 
 from wbrag_pipeline.errors import BusyError
 from wbrag_pipeline.home import Home
-from wbrag_pipeline.run_locks import WHOLE_HOME, at_work, benchmark_lock, corpus_lock, holders
+from wbrag_pipeline.run_locks import WHOLE_HOME, at_work, benchmark_lock, corpus_lock, holders, known_to_live
 
 NQ, ON_WIKI = [benchmark_lock("v", "nq")], [corpus_lock("wiki")]
 ANOTHER = """
@@ -118,6 +118,22 @@ def test_forgetting_waits_for_everybody_and_everybody_waits_for_it(begin: Callab
 def test_processes_of_one_run_do_not_wait_for_each_other(begin: Callable[..., Begun]) -> None:
     assert begin("step one", run="r", alone=NQ).works()
     assert begin("step two", run="r", alone=NQ).works()
+
+
+def test_a_run_that_is_known_to_live_and_not_at_work_yet_is_waited_for_by_nobody(
+    home: Home, begin: Callable[..., Begun]
+) -> None:
+    """Else it would wait for a forgetting that came in between, and that for the run."""
+    with known_to_live(home, "a run", "r"):
+        assert [holder.run for holder in holders(home)] == ["r"]
+        forgetting = begin("wbrag forget", alone=[WHOLE_HOME])
+        assert forgetting.works()
+        run = begin("a run", run="r", alone=NQ)
+        assert run.waits()
+        forgetting.end()
+        assert run.works()
+        assert [holder.alone for holder in holders(home)] == [tuple(NQ)], "a run is told of once"
+    assert run.works()
 
 
 def test_not_to_wait_names_who_is_at_work(home: Home, begin: Callable[..., Begun]) -> None:

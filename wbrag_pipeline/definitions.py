@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.code_versions import code_version
+from assets.column_schemas import column_schema
 from assets.corpus_changes import corpus_changes
 from assets.corpus_index import corpus_index
 from assets.curated_units import curated_units
@@ -11,6 +12,7 @@ from assets.evaluation import evaluation
 from assets.experiments import EXPERIMENTS, experiments_report
 from assets.freshness import AGE_CHECKS, ages_by_partition, check_ages
 from assets.gated_docs import gated_docs
+from assets.killed_runs import killed_runs
 from assets.knowledge_units import knowledge_units, no_gold_answer
 from assets.passages import passages
 from assets.questions import questions
@@ -83,8 +85,9 @@ OWNERS = [name.strip() for name in _settings.owners.split(",") if name.strip()]
 
 
 def _answered_for(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """What every asset has and none says by itself: who answers for it, and the version of the code it is made by."""
-    return spec.replace_attributes(owners=OWNERS, code_version=code_version(spec.group_name or ""))
+    """What every asset has and none says by itself: who answers for it, by which code it is made, and its columns."""
+    metadata = {**spec.metadata, **column_schema(spec.key.path[-1])}
+    return spec.replace_attributes(owners=OWNERS, code_version=code_version(spec.group_name or ""), metadata=metadata)
 
 
 defs = dg.Definitions(
@@ -104,7 +107,7 @@ defs = dg.Definitions(
         check_ages,
     ],
     schedules=[corpora_at_night, usage_at_night],
-    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition],
+    sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition, killed_runs],
     resources={
         "deployment": Deployment(),
         "encoder": EncoderResource(),

@@ -89,38 +89,55 @@ def at_work(
     Raises BusyError, naming who is at work, with ``wait=False`` or where this very thread is.
     """
     everywhere = () if WHOLE_HOME in alone else (WHOLE_HOME,)
-    mine = Holder(
-        doing,
-        run,
-        os.getpid(),
-        socket.gethostname(),
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}",
-        tuple(sorted(alone)),
-        tuple(sorted({*shared, *everywhere})),
-    )
+    mine = _holder(doing, run, alone, {*shared, *everywhere})
     own = getattr(_held, "files", ())
-    file, handle, before = _arrive(home.locks, mine)
-    _held.files = (*own, file)
-    try:
-        for other, holder in before:
-            if holder.excludes(mine) and _is_held(other):
-                if not wait or other in own:
-                    raise BusyError(doing, str(holder))
-                tell(f"{doing} waits for {holder}")
-                _wait_for(other)
+    with _file_of(home, mine) as (file, before):
+        _held.files = (*own, file)
+        try:
+            for other, holder in before:
+                if holder.excludes(mine) and _is_held(other):
+                    if not wait or other in own:
+                        raise BusyError(doing, str(holder))
+                    tell(f"{doing} waits for {holder}")
+                    _wait_for(other)
+            yield
+        finally:
+            _held.files = own
+
+
+@contextmanager
+def known_to_live(home: Home, doing: str, run: str) -> Iterator[None]:
+    """Let it be seen for the block that the process of a run lives, though it is not at work yet.
+
+    It excludes nobody and waits for nobody, so that whoever waits for the run's work waits for that alone.
+    """
+    with _file_of(home, _holder(doing, run, (), ())):
         yield
+
+
+def holders(home: Home) -> list[Holder]:
+    """All that are at work in ``home``, in the order in which they came; a run once, with what it locked last."""
+    found = ((file, _read(file)) for file in sorted(home.locks.glob("*.json")))
+    held = [holder for file, holder in found if holder is not None and _is_held(file)]
+    return list({holder.run or str(place): holder for place, holder in enumerate(held)}.values())
+
+
+def _holder(doing: str, run: str, alone: Collection[str], shared: Collection[str]) -> Holder:
+    since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return Holder(doing, run, os.getpid(), socket.gethostname(), since, tuple(sorted(alone)), tuple(sorted(shared)))
+
+
+@contextmanager
+def _file_of(home: Home, mine: Holder) -> Iterator[tuple[Path, list[tuple[Path, Holder]]]]:
+    """A locked file of one's own for the block, and who came before."""
+    file, handle, before = _arrive(home.locks, mine)
+    try:
+        yield file, before
     finally:
-        _held.files = own
         try:
             file.unlink(missing_ok=True)
         finally:
             os.close(handle)  # whatever becomes of the file, nobody waits for this process any more
-
-
-def holders(home: Home) -> list[Holder]:
-    """All that are at work in ``home``, in the order in which they came."""
-    found = ((file, _read(file)) for file in sorted(home.locks.glob("*.json")))
-    return [holder for file, holder in found if holder is not None and _is_held(file)]
 
 
 def _arrive(folder: Path, mine: Holder) -> tuple[Path, int, list[tuple[Path, Holder]]]:

@@ -20,7 +20,8 @@ from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema, validate_concurrency_config
 from dagster._core.workspace.config_schema import process_workspace_config
 
-from wbrag_pipeline.commands.pipeline import INSTANCE, dagster_home
+from wbrag_pipeline.commands.pipeline import _OF_EARLIER_VERSIONS, INSTANCE, dagster_home
+from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.settings import Settings, all_settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,9 +72,11 @@ def test_the_instance_of_an_earlier_version_is_brought_up_to_date_and_one_of_the
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     file = dagster_home(Settings(home=wbrag_home)) / "dagster.yaml"
-    file.write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n", encoding="utf-8")
-    dagster_home(Settings(home=wbrag_home))
-    assert file.read_text(encoding="utf-8") == INSTANCE
+    assert len(_OF_EARLIER_VERSIONS) > 1
+    for earlier in _OF_EARLIER_VERSIONS:
+        file.write_text(earlier, encoding="utf-8")
+        dagster_home(Settings(home=wbrag_home))
+        assert file.read_text(encoding="utf-8") == INSTANCE
     file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     dagster_home(Settings(home=wbrag_home))
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"
@@ -166,7 +169,43 @@ def test_the_image_copies_what_is_there_and_installs_extras_that_are() -> None:
     assert {*asked.split(","), "cpu", "gpu"} <= set(extras)
 
 
+def test_a_volume_is_the_users_of_the_image_to_write(compose: Any) -> None:
+    """A named volume over a folder that the image lacks belongs to root, and no run could write its log."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    made = re.search(r"mkdir -p ([^\\]+)", text)
+    given = re.search(r"chown -R wbrag ([^\n]+)", text)
+    assert made and given
+    for volume in compose["x-wbrag"]["volumes"]:
+        name, at, *_ = volume.split(":")
+        if name in compose["volumes"]:
+            assert at in made[1].split(), volume
+            assert any(at == folder or at.startswith(f"{folder}/") for folder in given[1].split()), volume
+
+
 # Kubernetes.
+
+
+def test_pods_may_write_the_home_and_have_time_to_answer() -> None:
+    (uid,) = re.findall(r"--uid (\d+)", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
+    user = {"runAsUser": int(uid), "runAsNonRoot": True, "fsGroup": int(uid)}
+    values = parsed(KUBERNETES / "values.yaml")
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    assert deployment["podSecurityContext"] == launcher["runK8sConfig"]["podSpecConfig"]["securityContext"] == user
+    (pod,) = [
+        part["spec"]["template"]["spec"]
+        for part in yaml.safe_load_all((KUBERNETES / "serve.yaml").read_text(encoding="utf-8"))
+        if part["kind"] == "Deployment"
+    ]
+    assert pod["securityContext"] == user
+    (server,) = pod["containers"]
+    assert [mount["readOnly"] for mount in server["volumeMounts"]] == [True]
+    assert not {"--answer", "--usage-share"} & {*server["args"]}  # these write
+    assert pod["terminationGracePeriodSeconds"] > ServiceLimits().seconds + 5
+
+
+def test_compose_gives_serve_time_to_answer(compose: Any) -> None:
+    assert int(compose["services"]["serve"]["stop_grace_period"].removesuffix("s")) > ServiceLimits().seconds + 1
 
 
 def test_the_values_make_an_instance_that_dagster_takes() -> None:
@@ -203,7 +242,7 @@ def test_every_pod_has_the_same_home_and_the_service_finds_its_pods() -> None:
     assert pod["spec"]["volumes"] == deployment["volumes"]
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     (container,) = pod["spec"]["containers"]
-    assert container["volumeMounts"] == deployment["volumeMounts"]
+    assert container["volumeMounts"] == [{**mount, "readOnly": True} for mount in deployment["volumeMounts"]]
     assert [{"name": secret["metadata"]["name"]}] == deployment["envSecrets"]
     labels = pod["metadata"]["labels"]
     assert service["spec"]["selector"] == serve["spec"]["selector"]["matchLabels"] == labels

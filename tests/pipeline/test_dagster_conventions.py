@@ -101,6 +101,22 @@ def test_a_training_counts_in_both_pools_and_a_refresh_in_the_encoders(place: Pl
     assert pools("roll_back") == pools("report_experiments") == set()
 
 
+def test_the_catalogue_shows_the_columns_of_every_stored_table_and_what_they_mean(place: Place) -> None:
+    from wbrag_pipeline import tables
+
+    shown = {}
+    for asset in assets_of(place):
+        for spec in asset.specs:
+            if schema := spec.metadata.get("dagster/column_schema"):
+                shown[spec.key.path[-1]] = [(column.name, column.type) for column in schema.columns]
+                assert all(column.description for column in schema.columns), spec.key
+    stored = {table.name: table for table in tables.ALL}
+    assert set(shown) == set(stored) & {spec.key.path[-1] for asset in assets_of(place) for spec in asset.specs}
+    assert len(shown) > 8
+    for name, columns in shown.items():
+        assert columns == [(column, str(kind)) for column, kind in stored[name].schema.items()]
+
+
 def test_a_code_version_reaches_the_records(trained: Any, instance: dg.DagsterInstance, place: Place) -> None:
     event = instance.get_latest_materialization_event(dg.AssetKey("utility_scores"))
     assert event and event.asset_materialization and event.asset_materialization.tags

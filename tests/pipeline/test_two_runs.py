@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -53,3 +54,35 @@ def test_a_run_reports_the_release_that_it_built_though_another_is_the_candidate
     assert figures(result, "release")["candidate"] == mine
     assert figures(result, "evaluation")["release"] == mine
     assert candidate(folder).validation is None
+
+
+def test_a_run_that_goes_on_from_a_failed_one_looks_at_what_that_built(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the candidate, which another run may have named since."""
+    import assets.stage as stage
+
+    monkeypatch.setattr(stage, "open_release", lambda folder, name: name)
+    monkeypatch.setattr(stage, "candidate", lambda folder: "of another run")
+    monkeypatch.setattr(stage.Stage, "tag_release", lambda self, release: None)
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["towns"]))
+    def writeback_index() -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata={"release": "r000007"})
+
+    def looked_at(instance: dg.DagsterInstance, parent: str | None) -> tuple[str, str]:
+        """The release, and the id of the run that goes on from ``parent``."""
+        job = place.definitions.defs.resolve_job_def("train_knowledge_base")
+        tags = {"dagster/partition": "towns"}
+        run = instance.create_run_for_job(job, tags=tags, parent_run_id=parent, root_run_id=parent)
+        context: Any = SimpleNamespace(
+            instance=instance, run=run, asset_key=dg.AssetKey("release"), partition_key="towns"
+        )
+        found = stage.Stage(context, stage.Deployment(home=str(place.settings.home))).built_release()
+        return str(found), run.run_id
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        failed = dg.materialize([writeback_index], partition_key="towns", instance=instance).run_id
+        assert looked_at(instance, None)[0] == "of another run"
+        release, child = looked_at(instance, failed)
+        assert release == "r000007" == looked_at(instance, child)[0]

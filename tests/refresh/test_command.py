@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +240,79 @@ def test_a_refresh_that_changed_something_trains_again(trained: Place, source: P
     assert request.run_config["resources"]["deployment"]["config"]["home"] == str(trained.settings.home)
     job = trained.definitions.defs.resolve_job_def("train_knowledge_base")
     assert dg.validate_run_config(job, request.run_config)
+
+
+def test_a_training_that_is_due_is_made_up_for_though_the_files_have_not_changed(trained: Place, source: Path) -> None:
+    """A cron job with `wbrag refresh` forgot a training that had failed, until the corpus changed again."""
+    write(source, rows_of(source)[:-1])
+    assert wbrag("refresh", "towns", "--no-train").exit_code == 0  # as if the training had failed
+    done = wbrag("refresh", "--json", "-")
+    assert done.exit_code == 0 and "files have not changed" in done.stderr
+    (told,) = json.loads(done.stdout)
+    assert told == {"corpus": "towns", "error": None, "read": False, "trained": ["towns"], "not_trained": {}}
+    (told,) = json.loads(wbrag("refresh", "--json", "-").stdout)
+    assert told["trained"] == []
+
+
+def test_another_variant_that_lost_units_is_named(trained: Place) -> None:
+    from wbrag_pipeline.commands.pipeline import train_again
+
+    other = trained.settings.home / "releases" / trained.settings.variant.replace("naive", "replug") / "towns"
+    other.mkdir(parents=True)
+    (other / "CURRENT").write_text("r000001\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("resources.last_training.last_training", lambda *_: None)
+        with redirect_stderr(StringIO()) as said:
+            assert train_again(trained.settings, "towns") == ([], {})
+    shutil.rmtree(other.parent)
+    assert f"benchmark towns is not trained again: it was trained as {other.parent.name}" in said.getvalue()
+
+
+def test_a_corpus_that_fails_does_not_keep_the_others_from_being_refreshed(
+    trained: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import wbrag_pipeline.commands.refresh as command
+
+    def refreshed(settings: Any, registry: Any, corpus: str, tell: Any, **_: Any) -> Any:
+        if corpus == "sample":
+            raise InputError("it cannot be read")
+        return {"read": True}
+
+    monkeypatch.setattr(command, "_refreshed", refreshed)
+    monkeypatch.setattr("wbrag_pipeline.commands.pipeline.train_again", lambda *_: ([], {"towns": InputError("no")}))
+    done = wbrag("refresh", "sample", "towns", "--json", str(tmp_path / "told.json"))
+    assert isinstance(done.exception, InputError) and "it cannot be read" in done.stderr
+    first, second = json.loads((tmp_path / "told.json").read_text())
+    assert first == {"corpus": "sample", "error": "it cannot be read"}
+    assert second["read"] and second["not_trained"] == {"towns": "no"}
+
+
+def test_what_scripts_ask_is_told_as_json_and_as_nothing_else(trained: Place, tmp_path: Path) -> None:
+    def told(*arguments: str) -> Any:
+        return json.loads(wbrag(*arguments, "--json", "-").stdout)
+
+    state = told("status")
+    (corpus,) = [one for one in state["corpora"] if one["name"] == "towns"]
+    assert corpus["passages"] == 18 and corpus["indexed"] and corpus["refreshed_at"].endswith("Z")
+    benchmarks = {one["name"]: one for one in state["benchmarks"]}
+    served = current(trained.settings.releases("towns"))
+    assert benchmarks["towns"]["release"] == served.name and benchmarks["towns"]["units"] == served.units().height
+    assert isinstance(benchmarks["towns"]["gain"], float) and benchmarks["sample_nq"]["release"] is None
+    assert state["variant"] == trained.settings.variant and state["at_work"] == []
+
+    listed = told("release", "list", "towns")
+    assert listed["served"] == served.name == listed["moves"][0]["release"]
+    (one,) = [release for release in listed["releases"] if release["state"] == "served"]
+    assert one["release"] == served.name and one["damaged"] is None and one["units"] == served.units().height
+
+    plan = told("refresh", "towns", "--dry-run")
+    assert plan[0]["changes"]["added"] == 0 and plan[0]["refused"] is None and plan[0]["units"] == {}
+    assert told("usage", "towns") == {"queries": 0}
+    assert wbrag("status", "--json", str(tmp_path / "status.json")).stdout.count("towns") >= 2
+    assert json.loads((tmp_path / "status.json").read_text())["home"] == str(trained.settings.home)
+    found = told("doctor")
+    assert {"home", "generator"} <= {check["name"] for check in found["checks"]}
+    assert found["ok"] is all(check["ok"] for check in found["checks"])
 
 
 def test_freshness_is_watched(trained: Place) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from tests.serving.web import Running, Towns, error, running
+from wbrag_pipeline import __version__
 from wbrag_pipeline.errors import IntegrityError
+from wbrag_pipeline.serving.json_log import JsonLines
 from wbrag_pipeline.serving.live import LiveRetriever
 
 
@@ -59,15 +65,41 @@ def test_metrics_tell_units_empty_results_releases_and_refusals(towns: Towns, se
             'wbrag_request_seconds_count{endpoint="/retrieve"} 2.0',
             'wbrag_release_info{benchmark="b",release="r000001"} 1.0',
             'wbrag_release_refused{benchmark="b"} 0.0',
+            f'wbrag_build_info{{version="{__version__}"}} 1.0',
         ):
             assert line in shown.splitlines()
         assert "secret" not in shown
+        names = {line.split()[2] for line in shown.splitlines() if line.startswith("# TYPE")}
+        assert {name for name in names if not name.startswith("wbrag_")} == {
+            name for name in names if name.startswith("process_")
+        }
         damaged = towns.release("u2", "Velcro.")
         towns.promote(damaged)
         (towns.folder / damaged / "units.parquet").write_bytes(b"")
         shown = client.get("/metrics").text.splitlines()
         assert 'wbrag_release_refused{benchmark="b"} 1.0' in shown
         assert 'wbrag_release_info{benchmark="b",release="r000001"} 1.0' in shown
+
+
+def test_log_lines_as_json_are_one_object_a_line_with_what_a_request_was(towns: Towns) -> None:
+    written = StringIO()
+    handler, logger = logging.StreamHandler(written), logging.getLogger("wbrag.serving")
+    handler.setFormatter(JsonLines())
+    logger.addHandler(handler)
+    level, logger.level = logger.level, logging.INFO
+    try:
+        with running(towns.app()) as found, found.client(towns.token("hr", name="a bot")) as client:
+            client.post("/retrieve", json={"queries": ["velcro"], "topk": 1})
+            client.get("/nowhere")
+        logger.warning("a line\nand %s", "\u202eanother")
+    finally:
+        logger.removeHandler(handler)
+        logger.level = level
+    first, *_, last = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert {first["method"], first["endpoint"], first["status"], first["level"]} == {"POST", "/retrieve", 200, "INFO"}
+    assert 0 < first["seconds"] < 600 and first["token"].startswith("a") and "velcro" not in written.getvalue()
+    assert datetime.fromisoformat(first["time"]).tzinfo is not None
+    assert last["message"].startswith("a line") and written.getvalue().isascii()
 
 
 @pytest.mark.parametrize("failure", [ValueError, IntegrityError])

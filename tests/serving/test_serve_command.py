@@ -150,7 +150,7 @@ def refused(*arguments: str) -> str:
 def test_what_cannot_be_served_is_told_with_exit_code_2(
     towns: Towns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "_log_requests", lambda wanted: None)  # the logging of the tests stays as it is
+    monkeypatch.setattr(serve, "_log_requests", lambda wanted, form: None)  # the logging of the tests stays as it is
     bad = tmp_path / "bad.jsonl"
     bad.write_text("{}\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -262,7 +262,7 @@ def test_the_command_asks_for_the_extra_before_anything_is_opened(
 
     from wbrag_pipeline.cli import app
 
-    monkeypatch.setattr(serve, "_log_requests", lambda wanted: None)
+    monkeypatch.setattr(serve, "_log_requests", lambda wanted, form: None)
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
     ended = CliRunner().invoke(app, ["serve", "b", "--spans", "ids"])
     assert isinstance(ended.exception, MissingPartError)

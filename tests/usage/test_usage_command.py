@@ -118,12 +118,28 @@ def test_the_report_tells_what_happened_after_the_release(home: Settings) -> Non
         assert "After release" in text and "units that no query retrieved" in text
 
 
-def test_every_night_benchmarks_with_recorded_queries_are_looked_at(home: Settings) -> None:
-    schedule = definitions().usage_at_night
-    with dg.build_schedule_context() as context:
-        assert isinstance(schedule(context), dg.SkipReason)
-        record(home, recorded("Who founded Aldermoor?"))
-        assert [request.partition_key for request in schedule(context)] == ["towns"]
+def test_every_night_benchmarks_with_recorded_queries_are_looked_at(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the daemon asks, which refuses requests that a call of the function gives: those without keys."""
+    import assets.schedules as schedules
+
+    defs = definitions().defs
+    monkeypatch.setattr(schedules.BENCHMARKS, "get_partition_keys", lambda: ["sample_nq", "towns"])
+
+    def asked() -> list[str | None]:
+        with dg.build_schedule_context(repository_def=defs.get_repository_def()) as context:
+            requests = schedules.usage_at_night.evaluate_tick(context).run_requests
+        return [request.partition_key for request in requests or ()]
+
+    assert asked() == []
+    record(home, recorded("Who founded Aldermoor?"))
+    assert asked() == ["towns"]
+    RecordedQueries(home.usage("sample_nq")).append(recorded("Who wrote it?"), "", NOW)
+    assert asked() == ["sample_nq", "towns"]
+    # One that was added since the code location loaded is no partition, and must not end the tick.
+    monkeypatch.setattr(schedules.BENCHMARKS, "get_partition_keys", lambda: ["towns"])
+    assert asked() == ["towns"]
 
 
 def test_removing_a_benchmark_takes_its_recorded_queries(home: Settings) -> None:

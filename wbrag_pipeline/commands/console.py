@@ -10,12 +10,14 @@ import logging
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.terminal import printable
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ def say_report(page: Path) -> None:
 def say_error(text: str) -> None:
     """Print the one message that a command ends with; its further lines are indented, so that none looks like ours."""
     say("error: " + "\n  ".join(text.splitlines()), err=True)
+
+
+def end_with(errors: Sequence[WbragError]) -> None:
+    """Raise the last of the errors that did not end a command at once, after the others were told; nothing for none."""
+    for error in errors[:-1]:
+        say_error(str(error))
+    if errors:
+        raise errors[-1]
 
 
 def wide_console() -> Console:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import WbragError
 
@@ -27,7 +28,7 @@ Check = Callable[["Settings"], str]
 @with_settings(
     "home", "remote", "encoder", "store", "index", "search", "generator", "engine_arguments", "reasoning_tokens"
 )
-def doctor(settings: Settings) -> None:
+def doctor(json: JsonFile = None, *, settings: Settings) -> None:
     """Check this machine and this home; leaves with 1 when something must be fixed.
 
     A language model's engine is asked what it can do, and a table says which RAG methods that is enough for.
@@ -35,14 +36,18 @@ def doctor(settings: Settings) -> None:
     Example: wbrag doctor --generator openai:http://localhost:8000/v1#MODEL
     """
 
-    failed = set()
+    found = []
     for name, check in CHECKS.items():
         try:
-            say(f"ok    {name:<10} {check(settings)}")
+            ok, told = True, check(settings)
         except WbragError as error:
-            failed.add(name)
-            say(f"FIX   {name:<10} {error}")
-    if "generator" not in failed:
+            ok, told = False, str(error)
+        found.append({"name": name, "ok": ok, "told": told})
+        if not is_printed(json):
+            say(f"{'ok' if ok else 'FIX':<5} {name:<10} {told}")
+    failed = {str(one["name"]) for one in found if not one["ok"]}
+    tell_as_json(json, {"ok": not failed, "checks": found})
+    if "generator" not in failed and not is_printed(json):
         _show_uses(settings)
     raise typer.Exit(1 if failed else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.progress import bars_on_this_terminal
+from wbrag_pipeline.run_locks import known_to_live
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import locked, sweep, write_text
 
@@ -21,19 +23,31 @@ if TYPE_CHECKING:
 
 
 # Dagster's instance of a home, unless there is one already. deploy/dagster.yaml is that of a deployment, and says why.
-INSTANCE = """\
+_POOLS = """\
 concurrency:
   pools:
     granularity: run
     default_limit: 1
   runs:
     max_concurrent_runs: 10
+"""
+_KILLED_RUNS = """\
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 600
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
+"""
+_SILENCE = """\
 telemetry:
   enabled: false
 nux:
   enabled: false
 """
-_OF_EARLIER_VERSIONS = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+INSTANCE = _POOLS + _KILLED_RUNS + _SILENCE
+_OF_EARLIER_VERSIONS = (_SILENCE, _POOLS + _SILENCE)
 
 
 def dagster_folder(settings: Settings) -> Path:
@@ -46,7 +60,7 @@ def dagster_home(settings: Settings) -> Path:
     folder = dagster_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
-    if not configuration.exists() or configuration.read_text(encoding="utf-8") == _OF_EARLIER_VERSIONS:
+    if not configuration.exists() or configuration.read_text(encoding="utf-8") in _OF_EARLIER_VERSIONS:
         write_text(configuration, INSTANCE)
     return folder
 
@@ -104,7 +118,7 @@ def _train(settings: Settings, entries: Sequence[Benchmark]) -> None:
         for entry in entries:
             say(f"benchmark {entry.name}", err=True)
             job = "train_knowledge_base" if entry.test else "train_without_test"
-            _execute(defs.resolve_job_def(job), instance, entry.name, _run_config(settings))
+            _execute(defs.resolve_job_def(job), instance, settings, entry.name, _run_config(settings))
 
 
 def bring_corpora_up_to_date(settings: Settings, benchmarks: Sequence[str], *, refresh: bool = False) -> None:
@@ -129,7 +143,7 @@ def index_corpora(settings: Settings, corpora: Sequence[str], *, refresh: bool =
 
         for corpus in stale:
             say(f"corpus {corpus}", err=True)
-            _execute(defs.resolve_job_def("index_corpus"), instance, corpus, _run_config(settings))
+            _execute(defs.resolve_job_def("index_corpus"), instance, settings, corpus, _run_config(settings))
 
 
 def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = False) -> None:
@@ -138,30 +152,60 @@ def run_refresh(settings: Settings, corpus: str, *, allow_deletions: bool = Fals
     with dagster_instance(settings) as instance:
         from wbrag_pipeline.definitions import defs
 
-        _execute(defs.resolve_job_def("index_corpus"), instance, corpus, {**_run_config(settings), **scan})
+        _execute(defs.resolve_job_def("index_corpus"), instance, settings, corpus, {**_run_config(settings), **scan})
 
 
-def train_again(settings: Settings, benchmarks: Sequence[str]) -> list[str]:
-    """Train the benchmarks that were trained before under this variant, each as it was last; gives their names."""
-    trained = []
+def train_again(settings: Settings, corpus: str) -> tuple[list[str], dict[str, WbragError]]:
+    """Train the benchmarks over a corpus that changed since they were trained under this variant, each as it was last.
+
+    Gives the names of those that were, and the errors of those that failed, which keep no other from being trained.
+    """
+    from wbrag_pipeline.datasets.registry import Registry
+
+    trained, failed = [], {}
     with dagster_instance(settings) as instance:
-        from resources.last_training import last_training
+        from resources.last_training import last_change, last_training
         from wbrag_pipeline.definitions import defs
 
-        for benchmark in benchmarks:
-            if last := last_training(instance, benchmark, settings):
-                say(f"benchmark {benchmark}", err=True)
-                _execute(defs.resolve_job_def(last.job), instance, benchmark, last.run_config)
+        changed_at = last_change(instance, corpus)
+        for benchmark in Registry.load(settings.home).benchmarks_of(corpus):
+            last = last_training(instance, benchmark, settings)
+            if last is None:
+                if others := _other_variants(settings, benchmark):
+                    say(f"benchmark {benchmark} is not trained again: it was trained as {', '.join(others)}", err=True)
+                continue
+            if changed_at is None or last.began > changed_at:
+                continue
+            say(f"benchmark {benchmark}", err=True)
+            try:
+                _execute(defs.resolve_job_def(last.job), instance, settings, benchmark, last.run_config)
+            except WbragError as error:
+                failed[benchmark] = error
+            else:
                 trained.append(benchmark)
-    return trained
+    return trained, failed
 
 
-def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any]) -> None:
+def _other_variants(settings: Settings, benchmark: str) -> list[str]:
+    """Variants with this encoder under which a benchmark is served, beside that of the settings."""
+    from wbrag_pipeline.refresh.retiring import served_releases
+    from wbrag_pipeline.releases.pointer import POINTER
+
+    found = served_releases(settings, [benchmark])
+    return [name for name, _, folder in found if name != settings.variant and (folder / POINTER).is_file()]
+
+
+def _execute(job: Any, instance: Any, settings: Settings, partition: str, config: Mapping[str, Any]) -> None:
     from dagster import DagsterError, DagsterExecutionInterruptedError
 
+    from resources.run_tags import HOME, VARIANT
+
+    # Known and tagged before Dagster knows of the run, so that it can be told at any moment whether it was killed.
+    run = str(uuid.uuid4())
+    told, tags = f"run {run[:8]} of {partition}", {HOME: str(settings.home), VARIANT: settings.variant}
     try:
-        with bars_on_this_terminal():
-            job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
+        with bars_on_this_terminal(), known_to_live(settings.layout, told, run):
+            job.execute_in_process(run_config=config, instance=instance, partition_key=partition, run_id=run, tags=tags)
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     except (DagsterError, WbragError) as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.terminal import on_one_line
@@ -35,6 +37,7 @@ _AT_MOST = 20
 @with_settings(*RELEASE_SETTINGS)
 def list_releases(
     benchmark: BenchmarkName,
+    json: JsonFile = None,
     *,
     settings: Settings,
 ) -> None:
@@ -42,23 +45,35 @@ def list_releases(
 
     Example: wbrag release list sample_nq
     """
-    from rich.table import Table
-
-    from wbrag_pipeline.releases.store import release_names
+    from wbrag_pipeline.releases.store import candidate_name, release_names
 
     _require(settings, benchmark)
     folder = settings.releases(benchmark)
-    table = Table(
-        "release", "state", "built", "units", "parent", "validation", title=f"{benchmark}, {settings.variant}"
-    )
-    for name in release_names(folder):
-        table.add_row(name, _state(folder, name), *_facts(folder, name))
+    now = _pointer(folder)
+    moves = [asdict(move) for move in now.moves] if now else []
+    releases = [
+        {"release": name, "state": _state(folder, name), **_facts(folder, name)} for name in release_names(folder)
+    ]
+    if not is_printed(json):
+        _print_releases(f"{benchmark}, {settings.variant}", releases, moves)
+    pointers = {"served": now.release if now else None, "candidate": candidate_name(folder)}
+    found = {"benchmark": benchmark, "variant": settings.variant, "releases": releases, "moves": moves}
+    tell_as_json(json, found | pointers)
+
+
+def _print_releases(title: str, releases: Sequence[dict[str, Any]], moves: Sequence[dict[str, str]]) -> None:
+    from rich.table import Table
+
+    table = Table("release", "state", "built", "units", "parent", "validation", title=title)
+    for one in releases:
+        told = f"damaged: {one['damaged']}" if one["damaged"] else one["validation"] or "not validated"
+        facts = ("-" if one[name] is None else str(one[name]) for name in ("built_at", "units", "parent"))
+        table.add_row(one["release"], one["state"], *facts, told)
     console = wide_console()
     console.print(table)
-    now = _pointer(folder)
-    for move in now.moves if now else ():
-        verb = "rolled back to" if move.action == "rollback" else "promoted"
-        say(f"{move.moved_at[:19]}Z {verb} {move.release}, by {move.actor}: {on_one_line(move.reason)}")
+    for move in moves:
+        verb = "rolled back to" if move["action"] == "rollback" else "promoted"
+        say(f"{move['moved_at'][:19]}Z {verb} {move['release']}, by {move['actor']}: {on_one_line(move['reason'])}")
 
 
 @app.command()
@@ -260,18 +275,18 @@ def _pointer(folder: Path) -> Pointer | None:
         return None
 
 
-def _facts(folder: Path, name: str) -> Sequence[str]:
+def _facts(folder: Path, name: str) -> dict[str, Any]:
     from wbrag_pipeline.releases.store import open_release
 
+    facts: dict[str, Any] = dict.fromkeys(("built_at", "units", "parent", "validation", "passed", "damaged"))
     try:
         found = open_release(folder, name)
         found.verify()
-        validation = found.validation
+        validation = found.validation or {}
     except IntegrityError as error:
-        return "-", "-", "-", f"damaged: {error}"
-    made = found.made
-    told = validation["reason"] if validation else "not validated"
-    return str(made.get("built_at", "-")), f"{made.get('units', '-')}", str(made.get("parent") or "-"), told
+        return facts | {"damaged": str(error)}
+    made = {part: found.made.get(part) for part in ("built_at", "units")} | {"parent": found.made.get("parent") or None}
+    return facts | made | {"validation": validation.get("reason"), "passed": validation.get("passed")}
 
 
 def _print_units(mark: str, units: pl.DataFrame) -> None:

@@ -38,6 +38,13 @@ class SpanContent(StrEnum):
     TEXTS = "texts"
 
 
+class LogFormat(StrEnum):
+    """What a log line is."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 @with_settings(*RELEASE_SETTINGS, "remote")
 def serve(
     benchmark: Annotated[
@@ -82,6 +89,9 @@ def serve(
     log_requests: Annotated[
         bool, typer.Option(help="Log each request on standard error: no text, no token.", show_default=False)
     ] = True,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Log lines as text, or as JSON, one object a line.")
+    ] = LogFormat.TEXT,
     *,
     settings: Settings,
 ) -> None:
@@ -119,7 +129,7 @@ def serve(
         if stdio:
             _serve_stdio(service, known)
         else:
-            _log_requests(log_requests)
+            _log_requests(log_requests, log_format)
             _serve_http(service, known, host, port, allow_host or ())
     finally:
         service.close()
@@ -199,10 +209,13 @@ def _listening(host: str, port: int) -> socket.socket:
         raise InputError(problem, field="port", hint="choose another --port or --host") from None
 
 
-def _log_requests(wanted: bool) -> None:
+def _log_requests(wanted: bool, form: LogFormat) -> None:
     """Log lines of the server on standard error: one a request, or only what is amiss."""
+    from wbrag_pipeline.serving.json_log import JsonLines
+
     lines = logging.StreamHandler()
-    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    lines.setFormatter(JsonLines() if form is LogFormat.JSON else text)
     logger = logging.getLogger("wbrag")
     logger.addHandler(lines)
     logger.setLevel(logging.INFO if wanted else logging.WARNING)

@@ -2,51 +2,80 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from wbrag_pipeline.commands.console import wide_console
+from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.datasets.corpus_entry import Corpus
+    from wbrag_pipeline.datasets.registry import Benchmark, Registry
     from wbrag_pipeline.settings import Settings
+
+# What is told of one corpus or benchmark; None is what there is not.
+State = dict[str, Any]
 
 
 @with_settings(*RELEASE_SETTINGS)
-def status(settings: Settings) -> None:
+def status(json: JsonFile = None, *, settings: Settings) -> None:
     """List corpora and benchmarks with their state under the present settings.
 
     Example: wbrag status
     """
-    from wbrag_pipeline.commands.release import held_back
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.run_locks import holders
 
     registry = Registry.load(settings.home)
+    corpora = [_corpus_state(settings, corpus) for corpus in registry.corpora.values()]
+    benchmarks = [_benchmark_state(settings, entry) for entry in registry.benchmarks.values()]
+    at_work = holders(settings.layout)
+    notes = [*_held_back(settings, registry), *_taught(settings, registry)]
+    notes += [*_recorded(settings, registry), *_published(settings)]
+    if not is_printed(json):
+        _print(settings, corpora, benchmarks)
+        for told in (*(f"at work: {holder}" for holder in at_work), *notes):
+            say(told)
+    named = ("encoder", "search", "generator", "method")
+    found = {"home": str(settings.home), "variant": settings.variant}
+    found_now = {"corpora": corpora, "benchmarks": benchmarks, "at_work": [asdict(one) for one in at_work]}
+    tell_as_json(json, found | {name: getattr(settings, name) for name in named} | found_now | {"notes": notes})
+
+
+def _print(settings: Settings, corpora: list[State], benchmarks: list[State]) -> None:
     console = wide_console()
     # The usual search is not worth a word.
     search = f", search {settings.search}" if settings.search != "dense" else ""
     engines = f"generator {settings.generator}, method {settings.method}"
     console.print(f"home {settings.home}\nencoder {settings.encoder}{search}, {engines}")
-    corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
-    for corpus in registry.corpora.values():
-        corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), corpus.place)
-    benchmarks = Table(title="Benchmarks", title_justify="left")
+    table = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
+    for one in corpora:
+        passages = "-" if one["passages"] is None else f"{one['passages']:,}"
+        table.add_row(one["name"], passages, "yes" if one["indexed"] else "-", one["source"])
+    trained = Table(title="Benchmarks", title_justify="left")
     for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
         # Names must be there whole: they are what is typed.
         right = heading in ("units", "without", "with", "gain")
-        benchmarks.add_column(heading, justify="right" if right else "left", no_wrap=heading == "benchmark")
-    for entry in registry.benchmarks.values():
-        benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
-    console.print(corpora, benchmarks)
-    at_work = [f"at work: {holder}" for holder in holders(settings.layout)]
-    held = [f"{name}: {told}" for name in registry.benchmarks if (told := held_back(settings, name))]
-    taught, recorded = _taught(settings, registry), _recorded(settings, registry)
-    for line in (*at_work, *held, *taught, *recorded, *_published(settings)):
-        console.print(line)
+        trained.add_column(heading, justify="right" if right else "left", no_wrap=heading == "benchmark")
+    for one in benchmarks:
+        release = "damaged, see wbrag doctor" if one["damaged"] else one["release"] or "-"
+        units = "-" if one["units"] is None else f"{one['units']:,}"
+        sides = ["-" if one[side] is None else f"{one[side]:.1f}" for side in ("without", "with")]
+        gain = "-" if one["gain"] is None else f"{one['gain']:+.1f}"
+        trained.add_row(one["name"], one["corpus"], one["task"], release, units, *sides, gain)
+    console.print(table, trained)
+
+
+def _held_back(settings: Settings, registry: Registry) -> list[str]:
+    from wbrag_pipeline.commands.release import held_back
+
+    return [f"{name}: {told}" for name in registry.benchmarks if (told := held_back(settings, name))]
 
 
 def _taught(settings: Settings, registry: Registry) -> list[str]:
@@ -101,34 +130,41 @@ def _published(settings: Settings) -> list[str]:
     return told
 
 
-def _corpus_state(settings: Settings, corpus: str) -> tuple[str, str]:
+def _corpus_state(settings: Settings, corpus: Corpus) -> State:
     import polars as pl
 
     from wbrag_pipeline import tables
     from wbrag_pipeline.retrieval.corpus import is_indexed
 
-    table = settings.table("passages", corpus)
-    count = f"{tables.PASSAGES.scan(table).select(pl.len()).collect().item():,}" if table.is_file() else "-"
-    return count, "yes" if is_indexed(settings, corpus) else "-"
+    table, last = (settings.table(name, corpus.name) for name in ("passages", "retired_units"))
+    count = tables.PASSAGES.scan(table).select(pl.len()).collect().item() if table.is_file() else None
+    return {
+        "name": corpus.name,
+        "passages": count,
+        "indexed": is_indexed(settings, corpus.name),
+        # Each refresh writes this table, also one that changed nothing.
+        "refreshed_at": f"{datetime.fromtimestamp(last.stat().st_mtime, UTC):%FT%TZ}" if last.is_file() else None,
+        "source": corpus.place,
+    }
 
 
-def _benchmark_state(settings: Settings, benchmark: str) -> tuple[str, str, str, str, str]:
+def _benchmark_state(settings: Settings, benchmark: Benchmark) -> State:
     from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.statistics import summarise
     from wbrag_pipeline.releases.store import current
 
+    found: State = {"name": benchmark.name, "corpus": benchmark.corpus, "task": benchmark.task, "damaged": False}
+    found |= dict.fromkeys(("release", "built_at", "units", "without", "with", "gain"))
     try:
-        release = current(settings.releases(benchmark))
-        units = f"{release.units().height:,}"
+        release = current(settings.releases(benchmark.name))
+        found |= {"release": release.name, "units": release.units().height, "built_at": release.made.get("built_at")}
     except NotBuiltError:
-        return ("-",) * 5
+        return found
     except IntegrityError:
-        return "damaged, see wbrag doctor", "-", "-", "-", "-"
-    table = release.settings(settings).table("evaluation", benchmark)
-    if not table.is_file():
-        return release.name, units, "-", "-", "-"
-    try:
-        summary = summarise(tables.EVALUATION.read(table), resamples=1)
-    except InputError:
-        return release.name, units, "-", "-", "-"
-    return release.name, units, f"{summary.score_without:.1f}", f"{summary.score_with:.1f}", f"{summary.gain:+.1f}"
+        return found | {"damaged": True}
+    table = release.settings(settings).table("evaluation", benchmark.name)
+    if table.is_file():
+        with suppress(InputError):
+            summary = summarise(tables.EVALUATION.read(table), resamples=1)
+            found |= {"without": summary.score_without, "with": summary.score_with, "gain": summary.gain}
+    return found

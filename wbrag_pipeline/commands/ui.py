@@ -30,5 +30,8 @@ def ui(
     with dagster_instance(settings):
         pass  # made before Dagster's several processes ask for it at once
     note_webserver(settings, f"http://127.0.0.1:{port}")
-    arguments = [sys.executable, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions", "-p", str(port)]
+    # That is meant for who types `dagster dev`; its successor `dg dev` wants a project's folder, which a home is not.
+    quiet = "ignore:Function `dev_command` is superseded"
+    arguments = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions"]
+    arguments += ["-p", str(port)]
     os.execv(sys.executable, arguments)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def usage(
     benchmark: Annotated[str, typer.Argument(help="Name of the benchmark that is served.")],
     show: Annotated[int, typer.Option(help="Questions and units to show.", min=0)] = 10,
-    json: Annotated[Path | None, typer.Option(help="Write all figures into this JSON file too.")] = None,
+    json: JsonFile = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete all recorded queries of the benchmark.")] = False,
     *,
     settings: Settings,
@@ -35,7 +35,6 @@ def usage(
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
     from wbrag_pipeline.run_locks import at_work
-    from wbrag_pipeline.storage import write_json
     from wbrag_pipeline.usage.recorded_queries import RecordedQueries
     from wbrag_pipeline.usage.usage_reading import read_usage
 
@@ -48,13 +47,15 @@ def usage(
         say(f"{name}: {count:,} recorded queries are deleted")
         return
     if not recorded.segments():
-        say(f"{name}: no query is recorded; record some with: wbrag serve {name} --usage-share 0.01")
+        how = f"wbrag serve {name} --usage-share 0.01"
+        say(f"{name}: no query is recorded; record some with: {how}", err=is_printed(json))
+        tell_as_json(json, {"queries": 0})
         return
     figures = read_usage(settings, name, load_encoder(settings.encoder))
-    _print(name, figures, show)
-    if json is not None:
-        found = asdict(figures) | {"shown": figures.shown.to_dicts(), "verdict": figures.verdict}
-        write_json(json, found | {"since": str(figures.since), "until": str(figures.until)})
+    if not is_printed(json):
+        _print(name, figures, show)
+    found = asdict(figures) | {"shown": figures.shown.to_dicts(), "verdict": figures.verdict}
+    tell_as_json(json, found | {"since": str(figures.since), "until": str(figures.until)})
 
 
 def _print(name: str, figures: UsageFigures, show: int) -> None:

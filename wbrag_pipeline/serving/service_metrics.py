@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import polars as pl
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from wbrag_pipeline import __version__
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, WRITEBACK
 
 METRICS_TYPE = CONTENT_TYPE_LATEST
@@ -39,6 +47,7 @@ class ServiceMetrics:
         self._hits = self._counter("hits", "Passages and units found", "benchmark", "origin")
         self._usage = self._counter("usage_queries", "Queries of the sample for wbrag usage, by outcome", "outcome")
         self._registry.register(_ServedReleases(served, remotes))
+        ProcessCollector(registry=self._registry)  # memory, processor time, open files
 
     def count_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request. endpoint: the path as the documentation writes it, never as it was sent."""
@@ -94,4 +103,6 @@ class _ServedReleases:
         for benchmark, (fails, seconds) in self._remotes().items():
             failing.add_metric([benchmark], float(fails))
             age.add_metric([benchmark], seconds)
-        yield from (releases, behind, failing, age)
+        build = GaugeMetricFamily("wbrag_build_info", "The version of wbrag-pipeline", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield from (releases, behind, failing, age, build)

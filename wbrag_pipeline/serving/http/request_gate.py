@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wbrag_pipeline.serving.access_tokens import AccessTokens, TokenReader
 from wbrag_pipeline.serving.http.json_reply import refusal_reply
+from wbrag_pipeline.serving.json_log import request_facts
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.serving.service_metrics import ServiceMetrics
@@ -92,7 +93,9 @@ class RequestGate:
             if endpoint not in _PROBES:
                 reader = scope.get("state", {}).get("reader")
                 asked_by = reader.name if isinstance(reader, TokenReader) and reader.name else "-"
-                _log.info("%s %s %d %.1f ms %s", _method(scope), endpoint, status, 1000 * seconds, asked_by)
+                method = _method(scope)
+                facts = request_facts(method, endpoint, status, seconds, asked_by)
+                _log.info("%s %s %d %.1f ms %s", method, endpoint, status, 1000 * seconds, asked_by, extra=facts)
 
     async def _admitted(self, scope: Scope, receive: Receive) -> Receive:
         """Who reads is noted in ``scope``; gives what the endpoint receives, the body read already."""
