@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +162,7 @@ def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any])
     from dagster import DagsterError, DagsterExecutionInterruptedError
 
     try:
-        with bars_on_this_terminal():
+        with bars_on_this_terminal(), _ctrl_c_for_this_process_alone():
             job.execute_in_process(run_config=config, instance=instance, partition_key=partition)
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
@@ -169,6 +171,26 @@ def _execute(job: Any, instance: Any, partition: str, config: Mapping[str, Any])
         while cause is not None and not isinstance(cause, WbragError):
             cause = cause.__cause__
         raise cause or error from None
+
+
+@contextmanager
+def _ctrl_c_for_this_process_alone() -> Iterator[None]:
+    """Keep Ctrl-C, which a terminal sends to all processes in front, from those that copy what a step prints.
+
+    Dagster starts them (``tail``, and a script that watches it) and ends them itself. Interrupted, they would lose the
+    last lines and print a traceback each. It has no setting for it, so they get a process group by way of its module.
+    """
+    from dagster._core.execution import compute_logs
+
+    class OfTheirOwnGroup:
+        Popen = staticmethod(partial(subprocess.Popen, process_group=0))
+
+    before = compute_logs.subprocess
+    setattr(compute_logs, "subprocess", OfTheirOwnGroup)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(compute_logs, "subprocess", before)  # noqa: B010
 
 
 def _run_config(settings: Settings) -> Mapping[str, Any]:
