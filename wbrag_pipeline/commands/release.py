@@ -48,9 +48,10 @@ def list_releases(
 
     _require(settings, benchmark)
     folder = settings.releases(benchmark)
-    table = Table(
-        "release", "state", "built", "units", "parent", "validation", title=f"{benchmark}, {settings.variant}"
-    )
+    table = Table(title=f"{benchmark}, {settings.variant}")
+    for heading in ("release", "state", "built", "units", "parent", "validation"):
+        # On a narrow terminal a cell goes on in the next line: nothing of it is cut off.
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("release", "units", "parent"))
     for name in release_names(folder):
         table.add_row(name, _state(folder, name), *_facts(folder, name))
     console = wide_console()
@@ -178,19 +179,23 @@ def rollback(
 
 def held_back(settings: Settings, benchmark: str) -> str:
     """One line on a candidate that is not served, empty when the newest is."""
-    from wbrag_pipeline.releases.pointer import served_name
+    from wbrag_pipeline.releases.pointer import read_pointer
     from wbrag_pipeline.releases.store import candidate_name, open_release
 
     folder = settings.releases(benchmark)
-    name, served = candidate_name(folder), served_name(folder)
-    if name is None or name == served:
-        return ""
+    name = candidate_name(folder)
     try:
+        now = read_pointer(folder)
+        if name is None or (now and now.release == name):
+            return ""
         found = open_release(folder, name).validation
     except IntegrityError as error:
         return str(error)
+    instead = f"{now.release if now else 'the corpus alone'} is served"
+    if now and (left := now.rolled_back(name)):
+        return f"{name} was rolled back from ({on_one_line(left.reason)}); {instead}"
     why = found["reason"] if found and not found.get("passed") else "it was not promoted"
-    return f"{name} is held back ({why}); {served or 'the corpus alone'} is served"
+    return f"{name} is held back ({why}); {instead}"
 
 
 def _require(settings: Settings, benchmark: str) -> None:

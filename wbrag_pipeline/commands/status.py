@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 
 from wbrag_pipeline.commands.console import wide_console
@@ -31,14 +33,12 @@ def status(settings: Settings) -> None:
     search = f", search {settings.search}" if settings.search != "dense" else ""
     engines = f"generator {settings.generator}, method {settings.method}"
     console.print(f"home {settings.home}\nencoder {settings.encoder}{search}, {engines}")
-    corpora = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
+    corpora = _table("Corpora", {"corpus": _WHOLE, "passages": _NUMBER, "index": _WHOLE, "file": _LONG})
     for corpus in registry.corpora.values():
         corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), corpus.place)
-    benchmarks = Table(title="Benchmarks", title_justify="left")
-    for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
-        # Names must be there whole: they are what is typed.
-        right = heading in ("units", "without", "with", "gain")
-        benchmarks.add_column(heading, justify="right" if right else "left", no_wrap=heading == "benchmark")
+    figures = dict.fromkeys(("units", "without", "with", "gain"), _NUMBER)
+    names = {"benchmark": _WHOLE, "corpus": _LONG, "task": _LONG, "release": _WHOLE}
+    benchmarks = _table("Benchmarks", names | figures)
     for entry in registry.benchmarks.values():
         benchmarks.add_row(entry.name, entry.corpus, entry.task, *_benchmark_state(settings, entry.name))
     console.print(corpora, benchmarks)
@@ -47,12 +47,43 @@ def status(settings: Settings) -> None:
     for name in registry.benchmarks:
         if told := held_back(settings, name):
             console.print(f"{name}: {told}", markup=False, highlight=False)
+        if told := _of_another(settings, name):
+            console.print(f"{name}: {told}", markup=False, highlight=False)
     for told in (*_logs(settings, registry), *_synthetic(settings, registry)):
         console.print(told, markup=False, highlight=False)
     for told in _recorded(settings, registry):
         console.print(told, markup=False, highlight=False)
     for told in _published(settings):
         console.print(told, markup=False, highlight=False)
+
+
+# How a column takes little room: names that are typed and figures are there whole, other cells go on in the next line.
+_WHOLE: dict[str, Any] = {"no_wrap": True}
+_NUMBER: dict[str, Any] = {"no_wrap": True, "justify": "right"}
+_LONG: dict[str, Any] = {"overflow": "fold"}
+
+
+def _table(title: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A table without lines between its columns: so it fits 60 characters."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    for heading, form in columns.items():
+        table.add_column(heading, **form)
+    return table
+
+
+def _of_another(settings: Settings, benchmark: str) -> str:
+    """One line where the scores are those of the release that was built last, and another is served."""
+    from wbrag_pipeline.releases.store import candidate, current
+
+    folder = settings.releases(benchmark)
+    try:
+        served, built = current(folder), candidate(folder)
+    except (NotBuiltError, IntegrityError):
+        return ""
+    scored = {release.settings(settings).table("evaluation", benchmark) for release in (served, built)}
+    if served.name == built.name or len(scored) > 1 or not scored.pop().is_file():
+        return ""
+    return f"without, with and gain are those of {built.name}, which was evaluated last"
 
 
 def _logs(settings: Settings, registry: Registry) -> list[str]:
