@@ -201,3 +201,10 @@ def test_help_and_other_commands_import_no_plug_in(install: Install, tmp_path: P
     )
     assert done.returncode == 2 and (tmp_path / "imported").exists()
     assert done.stderr.startswith("error: field 'method': the plug-in 'parrot' is no dataclass")
+
+
+@pytest.mark.parametrize(("arguments", "told"), [("{bad", "not a JSON object"), ('{"a": 1}', "takes none")])
+def test_the_reader_takes_no_engine_arguments_in_silence(arguments: str, told: str) -> None:
+    with pytest.raises(InputError, match=told) as refused:
+        load_generator("reader", None, arguments)
+    assert refused.value.field == "engine_arguments"
