@@ -56,6 +56,10 @@ def test_a_release_that_was_never_promoted_is_held_back(releases: Releases) -> N
     assert "b: r000003 is held back (it was not promoted); r000002 is served" in wbrag("status")
 
 
+def test_a_home_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    assert f"home {tmp_path / 'typo'} (not there yet)\n" in wbrag("status", "--home", str(tmp_path / "typo"))
+
+
 @pytest.mark.parametrize("command", [("status",), ("release", "list", "b")])
 def test_nothing_is_cut_off_at_60_characters(
     releases: Releases, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -32,7 +32,8 @@ def status(settings: Settings) -> None:
     # The usual search is not worth a word.
     search = f", search {settings.search}" if settings.search != "dense" else ""
     engines = f"generator {settings.generator}, method {settings.method}"
-    console.print(f"home {settings.home}\nencoder {settings.encoder}{search}, {engines}")
+    missing = "" if settings.home.is_dir() else " (not there yet)"
+    console.print(f"home {settings.home}{missing}\nencoder {settings.encoder}{search}, {engines}")
     corpora = _table("Corpora", {"corpus": _WHOLE, "passages": _NUMBER, "index": _WHOLE, "file": _LONG})
     for corpus in registry.corpora.values():
         corpora.add_row(corpus.name, *_corpus_state(settings, corpus.name), corpus.place)

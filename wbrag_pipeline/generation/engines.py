@@ -32,11 +32,11 @@ def load_generator(
 ) -> Generator:
     """The generator of that name, loaded once a process; ``completions`` is the file of its cache and ledger.
 
-    ``reader`` is the embedded reader; for other names see ``engine_named``, which gets ``arguments``, a JSON object.
-    ``reasoning_tokens`` is the room that an engine gives reasoning models to think (``engine_protocol.Thinks``),
-    ``num_fewshot`` the number of examples in its prompts.
-    Raises InputError for a name that no engine answers to and for arguments that it does not take, MissingPartError
-    where its library is not installed.
+    ``reader`` is the embedded reader, which takes no ``arguments``; for other names see ``engine_named``, which gets
+    ``arguments``, a JSON object. ``reasoning_tokens`` is the room that an engine gives reasoning models to think
+    (``engine_protocol.Thinks``), ``num_fewshot`` the number of examples in its prompts.
+    Raises InputError for a name that no engine answers to and for arguments that are no JSON object or that it does
+    not take, MissingPartError where its library is not installed.
     """
     from wbrag_pipeline.generation.completions import CompletionCache
 
@@ -45,8 +45,6 @@ def load_generator(
     if name == "reader":
         from wbrag_pipeline.generation.reader.reader import Reader
 
-        if given:
-            raise InputError("the reader takes none", field="engine_arguments", hint="leave them out")
         return Reader(cache)
     from wbrag_pipeline.generation.engine_protocol import SendsBatches, Thinks
     from wbrag_pipeline.generation.language_model import LanguageModel
