@@ -185,12 +185,11 @@ def _ctrl_c_for_this_process_alone() -> Iterator[None]:
     class OfTheirOwnGroup:
         Popen = staticmethod(partial(subprocess.Popen, process_group=0))
 
-    before = compute_logs.subprocess
     setattr(compute_logs, "subprocess", OfTheirOwnGroup)  # noqa: B010
     try:
         yield
     finally:
-        setattr(compute_logs, "subprocess", before)  # noqa: B010
+        setattr(compute_logs, "subprocess", subprocess)  # noqa: B010
 
 
 def _run_config(settings: Settings) -> Mapping[str, Any]:

@@ -84,10 +84,10 @@ def _own_words(name: str) -> Iterator[None]:
     except WbragError:
         raise
     except Exception as error:
-        raise RetrieverError(name, words_of(error)) from error
+        raise RetrieverError(name, said_by(error)) from error
 
 
-def words_of(error: Exception) -> str:
+def said_by(error: Exception) -> str:
     """The kind of an error and the first line that it says."""
     said = str(error).strip()
     return f"{type(error).__name__}: {said.splitlines()[0][:300]}" if said else type(error).__name__

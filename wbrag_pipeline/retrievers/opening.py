@@ -18,7 +18,7 @@ from wbrag_pipeline.retrievers.library_retrievers import (
     not_a_retriever,
     parameters_of,
     retriever_of,
-    words_of,
+    said_by,
 )
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -98,7 +98,7 @@ def _imported(entry_point: str) -> Callable[..., Any]:
     except WbragError:
         raise
     except Exception as error:  # whatever a module does when it is imported
-        raise InputError(f"cannot be imported: {words_of(error)}", field="entry_point", hint=hint) from error
+        raise InputError(f"cannot be imported: {said_by(error)}", field="entry_point", hint=hint) from error
     if not callable(found):
         raise InputError(f"{entry_point} cannot be called", field="entry_point", hint="name a function")
     made: Callable[..., Any] = found
@@ -111,7 +111,7 @@ def _made(entry_point: str, factory: Callable[[], Any]) -> Retriever:
     except WbragError:
         raise
     except Exception as error:
-        raise RetrieverError(entry_point, f"cannot be made: {words_of(error)}") from error
+        raise RetrieverError(entry_point, f"cannot be made: {said_by(error)}") from error
     retriever = retriever_of(made, entry_point)
     if retriever is None:
         raise not_a_retriever(entry_point, made)
