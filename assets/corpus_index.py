@@ -10,7 +10,7 @@ from resources.deployment import Deployment
 from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
-from wbrag_pipeline.retrieval.reading_limit import TokenLimit, unread
+from wbrag_pipeline.retrieval.encoding.reading_limit import TokenLimit, unread
 from wbrag_pipeline.retrieval.stores.index_recall import LEAST_RECALL
 from wbrag_pipeline.tables import PASSAGES
 

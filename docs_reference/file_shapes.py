@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from docs_reference.markdown import code, table
-from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, QUESTION_NAMES
+from wbrag_pipeline.datasets.files.column_map import PASSAGE_NAMES, QUESTION_NAMES
+from wbrag_pipeline.datasets.files.records import COMPRESSIONS, FORMATS
+from wbrag_pipeline.datasets.files.row_shapes import Shape
 from wbrag_pipeline.datasets.gold_answers import MISSING
 from wbrag_pipeline.datasets.passage_shapes import PASSAGE_SHAPES
 from wbrag_pipeline.datasets.question_shapes import QUESTION_SHAPES
-from wbrag_pipeline.datasets.records import COMPRESSIONS, FORMATS
-from wbrag_pipeline.datasets.row_shapes import Shape
 
 _PAGE = """# Shapes of files
 

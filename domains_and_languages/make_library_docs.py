@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wbrag_pipeline.datasets.passage_cutting import cut_text
+from wbrag_pipeline.datasets.documents.passage_cutting import cut_text
 
 QUESTIONS = Path(__file__).parent / "library_docs"
 MODULES = (

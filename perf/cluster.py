@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
-from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Vectors
 from wbrag_pipeline.settings import Settings
 

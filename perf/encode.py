@@ -23,8 +23,8 @@ import polars as pl
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.question_files import read_questions
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.loading import load_model, prefixes
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.loading import load_model, prefixes
 from wbrag_pipeline.retrieval.protocols import Vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 

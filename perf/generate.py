@@ -32,13 +32,13 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
-from wbrag_pipeline.generation import prompts
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Passage, Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.reader.reader import Reader
+from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training import stages
@@ -56,7 +56,7 @@ def engine(questions: int, turns: int, folder: Path) -> None:
 
     from tests.vllm.conftest import ENGINE, make_model
     from wbrag_pipeline.generation.engine_protocol import Request
-    from wbrag_pipeline.generation.vllm_engine import VllmEngine
+    from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 
     registry = Registry.load(BUILT_IN / "none")
     there = itertools.cycle(registry.splits("sample_nq").train["question"])

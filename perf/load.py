@@ -41,7 +41,7 @@ from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.minilm import model_dir
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.releases.store import build_release, promote
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections

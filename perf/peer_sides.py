@@ -104,7 +104,7 @@ class Ours:
     """This project, as its commands use it: a corpus is registered, read and indexed as a state in a home."""
 
     def __init__(self, model: str, folder: str) -> None:
-        from wbrag_pipeline.retrieval.encoder import load_encoder
+        from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
         from wbrag_pipeline.settings import Settings
 
         self._encoder, self._settings = load_encoder(), Settings(home=Path(folder))

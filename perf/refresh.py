@@ -23,7 +23,7 @@ from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.passage_changes import counts
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER, Settings

@@ -2201,8 +2201,8 @@ def write_vectors() -> int:
     """Encode the corpus in fp32 and write the vectors that are shipped with it; gives how many."""
     from wbrag_pipeline import cpu_arithmetic
     from wbrag_pipeline.datasets.corpora import read_corpus
-    from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, write_shipped_vectors
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.shipped_vectors import SAMPLE_VECTORS, write_shipped_vectors
 
     os.environ[cpu_arithmetic.VARIABLE] = "fp32"
     passages, encoder = read_corpus(OUT / "corpus.jsonl"), load_encoder()

@@ -10,7 +10,7 @@ from pydantic import Field, create_model
 from resources.run_tags import VARIANT, tag_run
 from wbrag_pipeline.checked_model import Setting
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.generation.budget import budget_of, spending
+from wbrag_pipeline.generation.accounts.budget import budget_of, spending
 from wbrag_pipeline.home import CORPUS_TABLES
 from wbrag_pipeline.rag.methods import with_canonical_method
 from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock

@@ -7,7 +7,7 @@ import dagster as dg
 
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
-from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.settings import Settings
 

@@ -12,9 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.ledger import accounting
 from wbrag_pipeline.generation.generator import INCIDENTS, Usage
-from wbrag_pipeline.generation.ledger import accounting
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 

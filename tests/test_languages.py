@@ -26,7 +26,7 @@ from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage, in_language, language_of
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.prompts import to_write_in
+from wbrag_pipeline.generation.writing.prompts import to_write_in
 from wbrag_pipeline.languages import NAMES, SENTENCE_MARKS, SENTENCE_RULES, detected_language, told
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 from wbrag_pipeline.storage import sha256_of_text

@@ -26,7 +26,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.reader import choosing
 from wbrag_pipeline.generation.reader.network import ReaderNetwork
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.testing.hash_encoder import HashEncoder
 from wbrag_pipeline.training.context import StageContext

@@ -16,9 +16,9 @@ import pytest
 
 from wbrag_pipeline.cpu_arithmetic import VARIABLE
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.retrieval.embedding_store import embeddings_of
-from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
-from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
+from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
+from wbrag_pipeline.retrieval.encoding.minilm_encoder import MiniLmEncoder
+from wbrag_pipeline.retrieval.encoding.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -159,7 +159,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # A corpus that was stored before control characters were taken out of it, or refused.
         patch.setattr("wbrag_pipeline.datasets.corpora.without_controls", lambda text: (text, 0))
-        patch.setattr("wbrag_pipeline.datasets.records.wrong_conversion", lambda text: None)
+        patch.setattr("wbrag_pipeline.datasets.files.records.wrong_conversion", lambda text: None)
         patch.setenv("WBRAG_HOME", str(folder / "home"))
         patch.setenv("DAGSTER_HOME", str(folder / "home" / "dagster"))
         (folder / "home" / "dagster").mkdir(parents=True)

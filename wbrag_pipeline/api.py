@@ -169,11 +169,11 @@ def train(benchmark: str, settings: Settings | None = None) -> Release:
     from wbrag_pipeline import tables
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
-    from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.generation.accounts.budget import budget_of, spending
     from wbrag_pipeline.lineage import Lineage
     from wbrag_pipeline.refresh.corpus_stages import is_fresh, refresh_corpus
     from wbrag_pipeline.remote.pushing import push_if_set
-    from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+    from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
     from wbrag_pipeline.training.preflight import check_before_a_run
@@ -218,7 +218,7 @@ def evaluate(benchmark: str, settings: Settings | None = None) -> Evaluation:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.evaluate import evaluate_release
     from wbrag_pipeline.evaluation.statistics import summarise
-    from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.generation.accounts.budget import budget_of, spending
     from wbrag_pipeline.releases.store import candidate
     from wbrag_pipeline.run_locks import at_work, benchmark_lock, corpus_lock
     from wbrag_pipeline.training.context import StageContext
@@ -262,7 +262,7 @@ def open_knowledge_base(corpus: str, settings: Settings | None = None) -> Knowle
 
     Raises NotBuiltError before the corpus was indexed, IntegrityError for a damaged index.
     """
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
     from wbrag_pipeline.retrievers.opened_base import open_base
 
     settings = _or_default(settings)

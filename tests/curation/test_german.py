@@ -15,7 +15,7 @@ from wbrag_pipeline.curation.statements import statements_of
 from wbrag_pipeline.curation.support import made_up
 from wbrag_pipeline.datasets.private_data import DETECTORS
 from wbrag_pipeline.generation.generator import Passage
-from wbrag_pipeline.generation.unit_format import extracted, read_unit
+from wbrag_pipeline.generation.writing.unit_format import extracted, read_unit
 from wbrag_pipeline.languages import CURATION_RULES
 
 pytest.importorskip("sentencex")

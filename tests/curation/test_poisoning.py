@@ -17,7 +17,7 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.generator import Generator
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.training.distillation import distil

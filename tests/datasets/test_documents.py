@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from tests.datasets.made_documents import docx, paragraph, pdf
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.datasets import document_kinds, docx_text, pdf_text
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.documents import document_kinds, docx_text, pdf_text
 from wbrag_pipeline.errors import InputError
 
 needs_documents = pytest.mark.skipif(

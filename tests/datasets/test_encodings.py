@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.encodings import encoding_of, without_controls
+from wbrag_pipeline.datasets.files.encodings import encoding_of, without_controls
 from wbrag_pipeline.errors import InputError
 
 GERMAN = "Die Tür zur „Größe“ kostet 5 € – grün.\n"

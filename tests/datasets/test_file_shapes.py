@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.datasets import json_documents
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
+from wbrag_pipeline.datasets.files import json_documents
 from wbrag_pipeline.datasets.question_files import read_questions
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
@@ -323,7 +323,7 @@ def test_where_a_file_is_cut_into_pieces_changes_nothing(
     (tmp_path / "a.json").write_text(
         "\ufeff" + "\n".join(json.dumps(row, indent=1, ensure_ascii=False) for row in rows)
     )
-    monkeypatch.setattr("wbrag_pipeline.datasets.text_lines._AT_ONCE", size)
+    monkeypatch.setattr("wbrag_pipeline.datasets.files.text_lines._AT_ONCE", size)
     assert json_documents.is_document(tmp_path / "a.json", "")
     assert list(json_documents.rows_of_document(tmp_path / "a.json", "")) == rows
 

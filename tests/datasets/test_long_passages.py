@@ -14,15 +14,15 @@ from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.adding import add_corpus
-from wbrag_pipeline.datasets.blocks import Block
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.passage_cutting import cut_blocks, cut_text, size_of
+from wbrag_pipeline.datasets.documents.blocks import Block
+from wbrag_pipeline.datasets.documents.passage_cutting import cut_blocks, cut_text, size_of
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.retrieval import reading_limit
 from wbrag_pipeline.retrieval.corpus import source_fingerprint
-from wbrag_pipeline.retrieval.reading_limit import Unread, token_limit, unread
+from wbrag_pipeline.retrieval.encoding import reading_limit
+from wbrag_pipeline.retrieval.encoding.reading_limit import Unread, token_limit, unread
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 SENTENCE = "The pump in hall seven weighs forty-two kilograms. "

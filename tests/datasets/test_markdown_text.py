@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from wbrag_pipeline.datasets import markdown_text
-from wbrag_pipeline.datasets.blocks import BadDocument
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.markdown_text import blocks_of_markdown
+from wbrag_pipeline.datasets.documents import markdown_text
+from wbrag_pipeline.datasets.documents.blocks import BadDocument
+from wbrag_pipeline.datasets.documents.markdown_text import blocks_of_markdown
 from wbrag_pipeline.errors import InputError
 
 CODE = '''class Agent:

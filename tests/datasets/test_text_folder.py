@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.datasets.blocks import paragraphs
 from wbrag_pipeline.datasets.corpora import read_corpus
-from wbrag_pipeline.datasets.passage_cutting import cut_text
+from wbrag_pipeline.datasets.documents.blocks import paragraphs
+from wbrag_pipeline.datasets.documents.passage_cutting import cut_text
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.sentences import split_sentences
 

@@ -15,11 +15,12 @@ import zstandard
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.datasets import document_kinds, text_lines
 from wbrag_pipeline.datasets.adding import add_corpus
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.documents import document_kinds
+from wbrag_pipeline.datasets.files import text_lines
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import read_passages
@@ -168,14 +169,14 @@ def test_a_csv_row_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "a.csv").write_text('id,text\n1,"' + "x\n" * 100_000)
     with pytest.raises(InputError, match=r"a\.csv, line 2: broken CSV: unexpected end of data"):
         read_corpus(tmp_path / "a.csv")
-    monkeypatch.setattr("wbrag_pipeline.datasets.records._LONGEST_ROW", 1_000)
+    monkeypatch.setattr("wbrag_pipeline.datasets.files.records._LONGEST_ROW", 1_000)
     (tmp_path / "a.csv").write_text('id,text\n1,a\n2,"b' + '\n","' * 1_000)
     with pytest.raises(InputError, match=r"a\.csv, line \d+: is in a row that is too long"):
         read_corpus(tmp_path / "a.csv")
 
 
 def test_parquet_that_holds_far_more_than_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wbrag_pipeline.datasets.parquet_rows.ALWAYS_TAKEN", 1 << 20)
+    monkeypatch.setattr("wbrag_pipeline.datasets.files.parquet_rows.ALWAYS_TAKEN", 1 << 20)
     rows = 20_000
     pl.select(pl.int_range(rows).alias("id"), pl.lit("x" * 10_000).alias("text")).write_parquet(tmp_path / "a.parquet")
     assert (tmp_path / "a.parquet").stat().st_size < 200_000

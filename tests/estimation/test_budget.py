@@ -16,13 +16,13 @@ from tests.generation.scripted_engine import ScriptedEngine
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import BudgetError, InputError
-from wbrag_pipeline.generation.budget import Budget, budget_of, in_affordable_parts, spending
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.budget import Budget, budget_of, in_affordable_parts, spending
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.ledger import costs
+from wbrag_pipeline.generation.accounts.prices import Prices, prices_of
 from wbrag_pipeline.generation.engine_protocol import Completion
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.ledger import costs
-from wbrag_pipeline.generation.prices import Prices, prices_of
 from wbrag_pipeline.settings import Settings
 
 PRICES = Prices(1.0, 2.0)

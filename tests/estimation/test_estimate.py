@@ -16,8 +16,8 @@ from wbrag_pipeline.estimation.token_rule import fitted
 from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, EXPECTED
 from wbrag_pipeline.evaluation.evaluate import evaluate_release
 from wbrag_pipeline.evaluation.promotion import validate_candidate
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.generation.generator import Usage
-from wbrag_pipeline.generation.ledger import costs
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.train import train_candidate
 

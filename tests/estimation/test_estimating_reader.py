@@ -10,10 +10,10 @@ from tests.estimation.test_estimate import assert_within
 from wbrag_pipeline import evaluate, train
 from wbrag_pipeline.estimation.estimate import estimate
 from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.generation.generator import Usage
-from wbrag_pipeline.generation.ledger import costs
-from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.context import StageContext
 

@@ -13,7 +13,7 @@ from tests.generation.scripted_engine import ScriptedEngine
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.estimation.worlds import happens
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Request, Token
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.generation.language_model import LanguageModel

@@ -18,7 +18,7 @@ import faiss  # noqa: F401
 import polars as pl
 
 import wbrag_pipeline.forgetting.forget as forgetting
-import wbrag_pipeline.retrieval.encoder as encoders
+import wbrag_pipeline.retrieval.encoding.encoder as encoders
 from tests.failures.forking import Work, kill_at_every_write
 from tests.retrieval.conftest import CompassEncoder, units_of
 from wbrag_pipeline import tables
@@ -26,7 +26,7 @@ from wbrag_pipeline.commands import release as by_hand
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus

@@ -24,12 +24,12 @@ from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
 from wbrag_pipeline.evaluation.experiments.results import MATRIX, Results
 from wbrag_pipeline.forgetting.forget import forget, resume
 from wbrag_pipeline.forgetting.journal import Journal
-from wbrag_pipeline.generation.completions import CompletionCache
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import build_release, candidate, current, promote
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, committed_state, current_state
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.live import LiveRetriever
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import remove_directory

@@ -12,7 +12,7 @@ from tests.failures.conftest import SmallDisk
 from tests.failures.killing_writes import WORKS
 from wbrag_pipeline.datasets import registry
 from wbrag_pipeline.errors import StorageError
-from wbrag_pipeline.retrieval import encoder
+from wbrag_pipeline.retrieval.encoding import encoder
 from wbrag_pipeline.settings import Settings
 
 LASTING = [name for name in WORKS if name != "train"]

@@ -13,7 +13,7 @@ from tests.failures.conftest import SmallDisk
 from tests.retrieval.conftest import CompassEncoder, passages_of, units_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import StorageError
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Usage
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import build_release, candidate_name, current, promote, release_names

@@ -29,7 +29,7 @@ from wbrag_pipeline.forgetting.subject import find_subject
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.index_ids import open_ids
 from wbrag_pipeline.storage import sha256_of_file
 

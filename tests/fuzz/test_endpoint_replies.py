@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generation.replying import DIALECT, GOOD, REQUEST, body_of
-from wbrag_pipeline.generation.engine_protocol import Completion, Request
-from wbrag_pipeline.generation.openai_dialect import Dialect
-from wbrag_pipeline.generation.openai_format import parse_chat
-from wbrag_pipeline.generation.openai_routes import (
+from wbrag_pipeline.generation.endpoints.openai_dialect import Dialect
+from wbrag_pipeline.generation.endpoints.openai_format import parse_chat
+from wbrag_pipeline.generation.endpoints.openai_routes import (
     parse_detokenized,
     parse_distribution,
     parse_end_and_text,
@@ -24,8 +23,9 @@ from wbrag_pipeline.generation.openai_routes import (
     parse_token_count,
     parse_token_ids,
 )
-from wbrag_pipeline.generation.replicas import _retry_after
-from wbrag_pipeline.generation.reply_body import Malformed, read_json
+from wbrag_pipeline.generation.endpoints.replicas import _retry_after
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed, read_json
+from wbrag_pipeline.generation.engine_protocol import Completion, Request
 
 ODD = st.one_of(
     st.none(),

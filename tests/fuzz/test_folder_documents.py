@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.datasets.made_documents import docx, paragraph, pdf
 from tests.fuzz.mutating import mutated
 from tests.fuzz.test_corpus_files import read_or_refused
+from wbrag_pipeline.datasets.documents.text_folder import passages_in_folder
 from wbrag_pipeline.datasets.label_keys import label_key
-from wbrag_pipeline.datasets.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
 
 in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

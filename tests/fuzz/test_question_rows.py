@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.mutating import mutated
-from wbrag_pipeline.datasets.column_map import QUESTION_NAMES, ColumnMap
+from wbrag_pipeline.datasets.files.column_map import QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.question_files import read_questions
 from wbrag_pipeline.datasets.question_shapes import QUESTION_SHAPES
 from wbrag_pipeline.datasets.tasks import TASKS

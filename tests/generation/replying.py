@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.endpoints.openai_dialect import Dialect
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
 from wbrag_pipeline.generation.engine_protocol import Message, Request
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_dialect import Dialect
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.replicas import RetryPolicy
 
 ONCE = RetryPolicy(in_flight=4, tries=1, timeout=5.0, first_wait=0.001)
 DIALECT = Dialect(logprobs=20)

@@ -14,9 +14,9 @@ import pytest
 from tests.generation.replying import CHOICE, GOOD, ONCE, asked, body_of, endpoint, wire, with_value
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
 
 KEY = "sk-very-secret-4711"
 SPELLINGS = {

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.generation.completions import CompletionCache, complete, delete_completions, stored_unless_emptied
+from wbrag_pipeline.generation.accounts.completions import (
+    CompletionCache,
+    complete,
+    delete_completions,
+    stored_unless_emptied,
+)
 from wbrag_pipeline.generation.generator import Usage
 
 

@@ -24,10 +24,10 @@ from tests.generation.dialects import (
 from tests.generation.scripted_server import Reply, ScriptedServer, json_reply
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Message, Request
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
 
 PASSAGES = [Passage("1", "Radium", "Radium was found in 1898."), Passage("2", "Vistula", "The Vistula flows.")]
 

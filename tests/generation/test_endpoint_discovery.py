@@ -13,12 +13,12 @@ import pytest
 
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.generation.endpoint_discovery import say_what_is_lacking
+from wbrag_pipeline.generation.endpoints.endpoint_discovery import say_what_is_lacking
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
 from wbrag_pipeline.generation.engine_protocol import Capabilities
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.replicas import RetryPolicy
 
 PASSAGE = Passage("1", "Radium", "Radium was found in 1898.")
 Chat = Callable[[dict[str, Any]], Any]

@@ -10,11 +10,11 @@ import pytest
 from tests.generation.scripted_engine import ScriptedEngine, with_tokens
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.ledger import accounting, costs, paper_calls
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Request
 from wbrag_pipeline.generation.generator import Decides, Imagines, Judges, LooksAhead, Passage, Usage, WrittenBy
 from wbrag_pipeline.generation.language_model import LanguageModel, yes_probability
-from wbrag_pipeline.generation.ledger import accounting, costs, paper_calls
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867. She discovered polonium and radium.", 0.9)
 RADIUM = Passage("2", "Radium", "Radium was discovered by Marie and Pierre Curie in 1898. It glows faintly.", 0.8)

@@ -13,11 +13,11 @@ import pytest
 
 from tests.generation.scripted_engine import ScriptedEngine
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.ledger import accounting, costs
 from wbrag_pipeline.generation.engine_protocol import Completion
 from wbrag_pipeline.generation.generator import INCIDENTS, Usage, usage_figures
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.ledger import accounting, costs
 
 # As 0.1.0's development had it before incidents were counted.
 OLD_SCHEMA = """

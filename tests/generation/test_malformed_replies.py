@@ -34,15 +34,15 @@ from tests.generation.replying import (
 from tests.generation.scripted_engine import ScriptedEngine
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.generation import reply_body
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.endpoints import reply_body
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.endpoints.openai_format import parse_chat
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
+from wbrag_pipeline.generation.endpoints.reply_body import read_json
 from wbrag_pipeline.generation.engine_protocol import Completion, Token
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.openai_format import parse_chat
 from wbrag_pipeline.generation.ray_engine import RayEngine
-from wbrag_pipeline.generation.replicas import RetryPolicy
-from wbrag_pipeline.generation.reply_body import read_json
 
 DEEP = b"[" * 200_000 + b"]" * 200_000
 IMPOSSIBLE: dict[str, Any] = {
@@ -203,7 +203,7 @@ def test_a_compressed_reply_is_bounded(
     held: list[int] = []
     parse = reply_body.read_json
     monkeypatch.setattr(
-        "wbrag_pipeline.generation.replicas.read_json", lambda body: held.append(len(body)) or parse(body)
+        "wbrag_pipeline.generation.endpoints.replicas.read_json", lambda body: held.append(len(body)) or parse(body)
     )
     asked(lambda: wire(body, content_encoding=coding), tmp_path)
     assert said in caplog.text

@@ -15,10 +15,10 @@ import pytest
 from tests.generation.batch_server import BatchServer
 from tests.generation.scripted_server import echo
 from wbrag_pipeline.errors import InputError, WbragError
+from wbrag_pipeline.generation.endpoints.openai_batch import OpenAIBatch
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.engines import engine_named, load_generator
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_batch import OpenAIBatch
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"poll": 0.01, "batch_from": 5, "tries": 2, "first_wait": 0.001, "timeout": 10.0}
@@ -76,7 +76,7 @@ def test_equal_requests_are_in_a_batch_once() -> None:
 
 
 def test_many_requests_are_cut_into_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wbrag_pipeline.generation.openai_batch._MOST_REQUESTS", 5)
+    monkeypatch.setattr("wbrag_pipeline.generation.endpoints.openai_batch._MOST_REQUESTS", 5)
     with BatchServer() as server:
         assert texts(ask(engine(server))) == [echo(prompt) for prompt in PROMPTS]
     assert len(server.batches) == 3
@@ -150,7 +150,7 @@ import sys
 from pathlib import Path
 from tests.generation.test_openai_batch import PROMPTS, QUICK
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.engines import load_generator
 import json
 url, home = sys.argv[1:]
@@ -182,7 +182,7 @@ def interrupted(server: BatchServer, folder: Path, prompts: list[str] = PROMPTS)
     """A run that is stopped while it waits for its batch."""
     server.hold = True
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("wbrag_pipeline.generation.openai_batch.time.sleep", _stop)
+        patch.setattr("wbrag_pipeline.generation.endpoints.openai_batch.time.sleep", _stop)
         ask(engine(server, folder), prompts)
     server.hold = False
 

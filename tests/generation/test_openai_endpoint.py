@@ -16,12 +16,12 @@ import pytest
 from tests.generation.scripted_server import ScriptedServer, echo
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, WbragError
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint, parse_name
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy, _retry_after
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint, parse_name
-from wbrag_pipeline.generation.replicas import RetryPolicy, _retry_after
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-very-secret-4711"
@@ -255,10 +255,10 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.replicas import RetryPolicy
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
 
 url, path = sys.argv[1:]
 model = LanguageModel(OpenAIEndpoint([url], "tiny", policy=RetryPolicy(in_flight=4)), CompletionCache(Path(path)))

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from wbrag_pipeline.datasets.tasks import TASKS, YES_NO, Task
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation import examples, prompts
-from wbrag_pipeline.generation.chat_template import plain_prompt
 from wbrag_pipeline.generation.engine_protocol import Message
 from wbrag_pipeline.generation.generator import Passage
-from wbrag_pipeline.generation.prompts import PromptTemplate, as_data
-from wbrag_pipeline.generation.unit_format import read_unit, verbatim
+from wbrag_pipeline.generation.in_process.chat_template import plain_prompt
+from wbrag_pipeline.generation.writing import examples, prompts
+from wbrag_pipeline.generation.writing.prompts import PromptTemplate, as_data
+from wbrag_pipeline.generation.writing.unit_format import read_unit, verbatim
 from wbrag_pipeline.settings import Settings
 
 CURIE = Passage("1", "Marie Curie", "Marie Curie was born in Warsaw in 1867.", 0.9)

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generation.scripted_engine import ScriptedEngine
-from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion
 from wbrag_pipeline.generation.generator import Passage, WritesQuestions, WrittenQuestion
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.question_writer import NO_PAIR, read_question_draft, request_for
 from wbrag_pipeline.generation.reader.reader import Reader
+from wbrag_pipeline.generation.writing import prompts
+from wbrag_pipeline.generation.writing.question_writer import NO_PAIR, read_question_draft, request_for
 
 CURIE = Passage(
     "1", "Marie Curie", "Marie Curie was born in Warsaw in 1867. With Pierre Curie she discovered polonium."

@@ -19,14 +19,14 @@ from tests.generation.scripted_server import Reply, ScriptedServer, json_reply
 from tests.generation.test_dialects import endpoint
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.endpoints.event_stream import read_events
+from wbrag_pipeline.generation.endpoints.openai_dialect import Dialect
+from wbrag_pipeline.generation.endpoints.openai_format import parse_chat
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request, Token
-from wbrag_pipeline.generation.event_stream import read_events
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_dialect import Dialect
-from wbrag_pipeline.generation.openai_format import parse_chat
 from wbrag_pipeline.generation.reasoning import part, tokens_of
-from wbrag_pipeline.generation.reply_body import Malformed
 
 MARKS = [
     ("<think>", "</think>"),

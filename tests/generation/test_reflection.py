@@ -9,7 +9,7 @@ import pytest
 
 from tests.generation.scripted_engine import ScriptedEngine, with_tokens
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.engine_protocol import Distribution, Request
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel

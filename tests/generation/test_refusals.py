@@ -10,9 +10,9 @@ from tests.generation.dialects import message
 from tests.generation.scripted_server import Reply, ScriptedServer, json_reply
 from tests.generation.test_dialects import endpoint
 from wbrag_pipeline.datasets.tasks import OPEN_QA
+from wbrag_pipeline.generation.endpoints.refusals import is_too_long, names_field
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.refusals import is_too_long, names_field
 
 PASSAGES = [Passage(str(n), f"Title {n}", f"Text number {n}.") for n in range(3)]
 

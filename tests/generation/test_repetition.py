@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.generation.engine_protocol import Message, Request
-from wbrag_pipeline.generation.repetition import LONGEST, SHORTEST, TIMES, repeats_itself
+from wbrag_pipeline.generation.writing.repetition import LONGEST, SHORTEST, TIMES, repeats_itself
 
 runs = st.lists(st.integers(0, 50), min_size=SHORTEST, max_size=LONGEST)
 

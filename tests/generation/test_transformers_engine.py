@@ -15,11 +15,11 @@ from tests.tiny_models import make_model
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Reference, asked
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError, MissingPartError
-from wbrag_pipeline.generation import causal_model, decoding, token_batch, transformers_engine
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request
 from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.in_process import causal_model, decoding, token_batch, transformers_engine
+from wbrag_pipeline.generation.in_process.transformers_engine import TransformersEngine
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.transformers_engine import TransformersEngine
 from wbrag_pipeline.testing import EngineConformance
 from wbrag_pipeline.testing.engine_conformance import REQUESTS
 

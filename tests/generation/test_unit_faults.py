@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.generation.scripted_engine import ScriptedEngine
-from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import INCIDENTS, Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.source_words import SourceText, content_words, length_in_words
-from wbrag_pipeline.generation.unit_faults import FaultKind, faults_of
-from wbrag_pipeline.generation.unit_format import read_unit
+from wbrag_pipeline.generation.writing import prompts
+from wbrag_pipeline.generation.writing.source_words import SourceText, content_words, length_in_words
+from wbrag_pipeline.generation.writing.unit_faults import FaultKind, faults_of
+from wbrag_pipeline.generation.writing.unit_format import read_unit
 
 QUESTION = "What does Aldermoor live from?"
 SOURCES = [

@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     import assets.stage
     import wbrag_pipeline.definitions  # noqa: F401
     from wbrag_pipeline.commands.pipeline import bring_corpora_up_to_date, run_pipeline
-    from wbrag_pipeline.generation import completions
+    from wbrag_pipeline.generation.accounts import completions
     from wbrag_pipeline.generation.reader import network, reader
 
     reader._PAIRS_A_BATCH = 8  # so that a stage stores its answers in several goes

@@ -14,7 +14,7 @@ from tests.pipeline.conftest import Place
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, MATRIX, Results
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.settings import Settings
 
 KINDS = ("matrix", "transfer", "ablation", "oracle")

@@ -24,7 +24,7 @@ from wbrag_pipeline.forgetting.subject import find_subject
 from wbrag_pipeline.forgetting.trace_search import search_home
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.lexical_index import lexical_index_of, open_lexical_index
 from wbrag_pipeline.serving.access_tokens import AccessTokens, new_token
 from wbrag_pipeline.serving.http.web_app import web_app

@@ -16,7 +16,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext

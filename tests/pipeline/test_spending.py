@@ -21,9 +21,9 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands import spending
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import BudgetError
-from wbrag_pipeline.generation.ledger import costs
-from wbrag_pipeline.retrieval.encoder import load_encoder
-from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
+from wbrag_pipeline.generation.accounts.ledger import costs
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
 from wbrag_pipeline.settings import Settings
 
 TABLES = (

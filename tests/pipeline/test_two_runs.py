@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.conftest import Place
 from wbrag_pipeline.releases.store import build_release, candidate, candidate_name
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.training import stages
 
 

@@ -8,16 +8,16 @@ from typing import ClassVar
 import pytest
 
 from tests.plugins.hash_server import hash_server
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Engine, Request
 from wbrag_pipeline.generation.engines import ENGINES
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.replicas import RetryPolicy
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.hyde import Hyde
 from wbrag_pipeline.rag.methods import METHODS, TRANSFORMS, method_named
 from wbrag_pipeline.rag.policy import Method
 from wbrag_pipeline.rag.replug import RePlug
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.testing import EncoderConformance, EngineConformance, HashEngine, MethodConformance
 from wbrag_pipeline.testing.engine_conformance import REQUESTS

@@ -14,7 +14,7 @@ from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.generation.engines import check_generator, engine_named, load_generator
 from wbrag_pipeline.plugins import ENCODERS_GROUP, ENGINES_GROUP, METHODS_GROUP
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
 __all__ = ["install"]  # a fixture
@@ -112,7 +112,7 @@ def test_an_encoder_plug_in_that_is_not_there_is_said(install: Install) -> None:
 def test_an_encoder_may_load_another(install: Install) -> None:
     source = ENCODER + (
         "\ndef shorter(name):\n"
-        "    from wbrag_pipeline.retrieval.encoder import load_encoder\n"
+        "    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder\n"
         "    inner = load_encoder('letters:4')\n"
         "    made = Letters('letters:3')\n"
         "    made.name = name\n"

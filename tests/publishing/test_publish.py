@@ -292,7 +292,7 @@ def test_new_labels_of_a_unit_are_written(releases: Releases, store: Store, monk
     releases.release({"one": "The first unit."})
     to(releases, store)
     releases.index({"one": "The first unit."}, {"one": ["staff"]})
-    monkeypatch.setattr("wbrag_pipeline.retrieval.encoder.load_encoder", lambda *_: releases.encoder)
+    monkeypatch.setattr("wbrag_pipeline.retrieval.encoding.encoder.load_encoder", lambda *_: releases.encoder)
     to(releases, store)
     assert [row["wbrag_labels"] for row in store.ours()] == [["staff"]]
 
@@ -303,7 +303,7 @@ def test_units_whose_sources_are_gone_do_not_come_back_with_an_earlier_release(
     releases.index({"one": "The first unit.", "two": "The second."})
     first = releases.release({"one": "The first unit.", "two": "The second."})
     releases.index({"two": "The second."})
-    monkeypatch.setattr("wbrag_pipeline.retrieval.encoder.load_encoder", lambda *_: releases.encoder)
+    monkeypatch.setattr("wbrag_pipeline.retrieval.encoding.encoder.load_encoder", lambda *_: releases.encoder)
     done = to(releases, store, release=first)
     assert done.wanted == first != done.release
     assert held(store) == {("b", done.release, unit_id("two"))}

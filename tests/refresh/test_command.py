@@ -20,7 +20,7 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.lineage import Lineage, render_tree
 from wbrag_pipeline.releases.store import build_release, current, promote
 from wbrag_pipeline.retrieval.corpus import current_state
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from wbrag_pipeline.releases.pointer import served_name
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.remote.pulling import pull
 from wbrag_pipeline.remote.pushing import push
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.serving.live import LiveRetriever
 

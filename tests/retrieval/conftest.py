@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.rows import rows_of
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
-from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.protocols import Advance, Vectors
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import sha256_of_text

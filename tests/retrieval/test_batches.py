@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.retrieval.batches import Batch, plan_batches
+from wbrag_pipeline.retrieval.encoding.batches import Batch, plan_batches
 
 LONGEST = 100  # no multiple of the bucket: the model's limit cuts the last bucket short
 lengths = st.lists(st.integers(1, LONGEST), max_size=200)

@@ -19,12 +19,12 @@ from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.errors import InputError, MissingPartError, WbragError
 from wbrag_pipeline.ray_cluster import cluster_address, join_cluster
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
-from wbrag_pipeline.retrieval import cluster_encoder
-from wbrag_pipeline.retrieval.cluster_encoder import ClusterEncoder, deployed_encoder, shares
-from wbrag_pipeline.retrieval.embedding_store import embeddings_of, store_of
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding import cluster_encoder
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import ClusterEncoder, deployed_encoder, shares
+from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of, store_of
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.segments import segments_in
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, EncodesParts, Vectors
-from wbrag_pipeline.retrieval.segments import segments_in
 from wbrag_pipeline.settings import DEFAULT_ENCODER, Settings
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed here")

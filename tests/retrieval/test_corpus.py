@@ -11,8 +11,8 @@ import pytest
 from tests.retrieval.conftest import CompassEncoder, passages_of
 from tests.retrieval.test_index_ids import as_format_2
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpus_entry import Corpus
+from wbrag_pipeline.datasets.files.column_map import PASSAGE_NAMES, ColumnMap
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.corpus import (
     build_corpus_index,

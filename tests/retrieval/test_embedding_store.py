@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from tests.retrieval.conftest import CompassEncoder, passages_of
 from wbrag_pipeline.errors import IntegrityError
-from wbrag_pipeline.retrieval.compaction import compact, drop_vectors
-from wbrag_pipeline.retrieval.embedding_store import StoredEmbeddings, embeddings_of, store_of
-from wbrag_pipeline.retrieval.segments import segments_in
+from wbrag_pipeline.retrieval.encoding.compaction import compact, drop_vectors
+from wbrag_pipeline.retrieval.encoding.embedding_store import StoredEmbeddings, embeddings_of, store_of
+from wbrag_pipeline.retrieval.encoding.segments import segments_in
 
 ANGLES = {f"p{i}": float(i) for i in range(10)}
 MakePassages = Callable[[dict[str, float]], pl.DataFrame]
@@ -165,7 +165,7 @@ PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np, polars as pl
-from wbrag_pipeline.retrieval.embedding_store import embeddings_of
+from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
 
 class Encoder:
     name, dimension, fingerprint, arithmetic = "e", 2, "f", "a"

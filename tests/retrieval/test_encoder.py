@@ -13,9 +13,9 @@ import pytest
 
 from wbrag_pipeline.cpu_arithmetic import VARIABLE
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.retrieval import loading
-from wbrag_pipeline.retrieval.encoder import SentenceEncoder, load_encoder
-from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
+from wbrag_pipeline.retrieval.encoding import loading
+from wbrag_pipeline.retrieval.encoding.encoder import SentenceEncoder, load_encoder
+from wbrag_pipeline.retrieval.encoding.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.protocols import Encoder, Vectors
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 
@@ -185,7 +185,7 @@ def test_a_failing_batch_ends_the_call(library: SentenceTransformer, monkeypatch
 def test_minilm_needs_no_transformers() -> None:
     heavy = {"transformers", "sentence_transformers", "scipy", "sklearn"}
     program = (
-        "import sys; from wbrag_pipeline.retrieval.encoder import load_encoder; "
+        "import sys; from wbrag_pipeline.retrieval.encoding.encoder import load_encoder; "
         f"load_encoder().encode_queries(['who']); print(*sorted({heavy!r} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
+from wbrag_pipeline.retrieval.encoding.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.index import build_index, open_index
 from wbrag_pipeline.retrieval.knowledge_base import HITS, KnowledgeBase, merge_by_score
-from wbrag_pipeline.retrieval.minilm_encoder import MiniLmEncoder
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.table_files import write_parquet
 

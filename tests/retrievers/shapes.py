@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
-from wbrag_pipeline.generation.replicas import RetryPolicy
+from wbrag_pipeline.generation.endpoints.replicas import RetryPolicy
 from wbrag_pipeline.retrievers.http_retriever import HttpRetriever
 
 URL = "http://search.test/retrieve"

@@ -16,7 +16,7 @@ from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.releases.store import current
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings

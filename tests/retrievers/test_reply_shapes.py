@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.retrievers.shapes import OPENAI, SEARCH_R1
-from wbrag_pipeline.generation.reply_body import Malformed
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed
 from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrieval.retriever_hits import tables_of_hits
 from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES, ReplyShape

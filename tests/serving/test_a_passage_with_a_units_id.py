@@ -91,7 +91,7 @@ def test_the_live_retriever_gives_each_text_once(deployment: Deployment, release
 def test_ask_reads_and_shows_each_text_once(
     deployment: Deployment, release: Release, generator: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wbrag_pipeline.retrieval.encoder.load_encoder", lambda *_: deployment.encoder)
+    monkeypatch.setattr("wbrag_pipeline.retrieval.encoding.encoder.load_encoder", lambda *_: deployment.encoder)
     monkeypatch.setattr("wbrag_pipeline.generation.engines.deployed_generator", lambda _: generator)
     done = CliRunner().invoke(app, ["ask", "10", "-b", "b", "--home", str(deployment.settings.home)])
     assert done.exit_code == 0, done.output

@@ -26,7 +26,7 @@ from tests.serving.web import Towns
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands import serve
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.access_tokens import AccessTokens
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 

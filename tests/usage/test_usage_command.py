@@ -16,7 +16,7 @@ from tests.pipeline.conftest import PLACES, train_tiny
 from tests.usage.rows import numbered, recorded
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import run_pipeline
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 from wbrag_pipeline.usage.usage_reading import read_usage

@@ -20,9 +20,9 @@ import pytest
 
 from tests.tiny_models import make_model
 from tests.vllm.hugging_face import Reference
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
+from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
-from wbrag_pipeline.generation.vllm_engine import VllmEngine
 
 # Read by vLLM when it is imported. One process, so that a test sees the engine's errors and not a child's.
 os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.writing import prompts
 
 QUESTIONS = [
     "Where was Marie Curie born?",

@@ -11,8 +11,8 @@ import pytest
 
 from tests.vllm.conftest import ENGINE
 from wbrag_pipeline.generation.engine_protocol import Engine, Message, Request
+from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.vllm_engine import VllmEngine
 from wbrag_pipeline.testing import EngineConformance
 from wbrag_pipeline.testing.engine_conformance import REQUESTS
 

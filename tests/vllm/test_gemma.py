@@ -11,11 +11,11 @@ import pytest
 from tests.vllm.conftest import serve
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Reference, asked
 from wbrag_pipeline.datasets.tasks import OPEN_QA, YES_NO
-from wbrag_pipeline.generation import prompts
+from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
 from wbrag_pipeline.generation.reflection import RELEVANT_TOKENS, RETRIEVE_TOKENS, SUPPORTED_TOKENS, USEFUL_TOKENS
+from wbrag_pipeline.generation.writing import prompts
 
 
 @pytest.fixture(scope="module")

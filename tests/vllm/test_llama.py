@@ -11,12 +11,12 @@ from tests.vllm.conftest import ENGINE
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, WEIGHTS, Ids, Reference, asked
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, OPEN_QA, YES_NO
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Completion, Message, Request
 from wbrag_pipeline.generation.generator import Passage
+from wbrag_pipeline.generation.in_process.transformers_engine import TransformersEngine
+from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.transformers_engine import TransformersEngine
-from wbrag_pipeline.generation.vllm_engine import VllmEngine
+from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.sentences import split_sentences
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.vllm.hugging_face import PASSAGES, QUESTIONS, Reference, asked
 from wbrag_pipeline.datasets.tasks import OPEN_QA
-from wbrag_pipeline.generation import prompts
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Answer, Passage
 from wbrag_pipeline.generation.language_model import LanguageModel
+from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.rag.flare import Flare
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.rag.naive import NaiveRag

@@ -59,8 +59,8 @@ def corpus(
     Example: wbrag add corpus handbook ./docs
     """
     from wbrag_pipeline.datasets.adding import add_corpus
-    from wbrag_pipeline.datasets.quoting import names_shown
-    from wbrag_pipeline.retrieval.reading_limit import token_limit, unread
+    from wbrag_pipeline.datasets.files.quoting import names_shown
+    from wbrag_pipeline.retrieval.encoding.reading_limit import token_limit, unread
 
     added = add_corpus(
         settings.home,
@@ -305,7 +305,7 @@ def questions(
     """
     from wbrag_pipeline.commands.pipeline import index_corpora
     from wbrag_pipeline.datasets.written_questions import add_written_benchmark, plan_written_benchmark
-    from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.generation.accounts.budget import budget_of, spending
     from wbrag_pipeline.run_locks import at_work, corpus_lock
     from wbrag_pipeline.terminal import on_one_line
     from wbrag_pipeline.training.question_writing import require_writer, written_for

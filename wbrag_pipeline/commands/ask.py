@@ -42,7 +42,7 @@ def ask(
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.generation.engines import deployed_generator
     from wbrag_pipeline.releases.store import current
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
     from wbrag_pipeline.retrievers.opened_base import open_base
     from wbrag_pipeline.run_locks import at_work
     from wbrag_pipeline.serving.served_system import served_system

@@ -65,8 +65,8 @@ def _spent(settings: Settings, names: Sequence[str]) -> None:
 
     from wbrag_pipeline import tables
     from wbrag_pipeline.evaluation.statistics import of_kept_questions
+    from wbrag_pipeline.generation.accounts.ledger import costs, paper_calls
     from wbrag_pipeline.generation.generator import INCIDENTS, Usage
-    from wbrag_pipeline.generation.ledger import costs, paper_calls
     from wbrag_pipeline.releases.store import trained_with
 
     parts: Sequence[str | None] = names or [None]

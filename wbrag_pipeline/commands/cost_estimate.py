@@ -10,7 +10,7 @@ from wbrag_pipeline.commands.console import say, wide_console
 if TYPE_CHECKING:
     from wbrag_pipeline.datasets.registry import Benchmark
     from wbrag_pipeline.estimation.estimate import Estimate
-    from wbrag_pipeline.generation.prices import Prices
+    from wbrag_pipeline.generation.accounts.prices import Prices
     from wbrag_pipeline.settings import Settings
 
 _COLUMNS = ("certain", "expected", "at most")
@@ -19,7 +19,7 @@ _COLUMNS = ("certain", "expected", "at most")
 def print_estimates(settings: Settings, benchmarks: Sequence[Benchmark], *, probing: bool) -> None:
     """Estimate a run of each benchmark and print it; with several, the sum as well."""
     from wbrag_pipeline.estimation.estimate import estimate
-    from wbrag_pipeline.generation.prices import prices_of
+    from wbrag_pipeline.generation.accounts.prices import prices_of
     from wbrag_pipeline.training.context import StageContext
     from wbrag_pipeline.training.preflight import check_before_a_run
 
@@ -53,8 +53,8 @@ def _print(found: Estimate, prices: Prices | None) -> None:
 def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
     from wbrag_pipeline.estimation.worlds import CERTAIN, WORLDS
     from wbrag_pipeline.evaluation.formatting import duration
+    from wbrag_pipeline.generation.accounts.prices import money
     from wbrag_pipeline.generation.generator import Usage
-    from wbrag_pipeline.generation.prices import money
 
     totals = []
     for world in WORLDS:

@@ -42,8 +42,8 @@ def demo(
 
 def _take_vectors(settings: Settings) -> None:
     """Where encoding the sample would take minutes, take the vectors that are shipped with it."""
-    from wbrag_pipeline.retrieval.encoder import load_encoder
-    from wbrag_pipeline.retrieval.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.shipped_vectors import SAMPLE_VECTORS, take_shipped_vectors
 
     settings.layout.mark_layout()
     if taken := take_shipped_vectors(SAMPLE_VECTORS, settings.layout.embeddings, load_encoder(settings.encoder)):

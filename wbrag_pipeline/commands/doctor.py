@@ -137,7 +137,7 @@ def _registry(settings: Settings) -> str:
 
 
 def _encoder(settings: Settings) -> str:
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 
     encoder = load_encoder(settings.encoder)
     return f"{encoder.name}, {encoder.dimension} dimensions"
@@ -156,7 +156,7 @@ def _indexes(settings: Settings) -> str:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.releases.store import current
     from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, open_knowledge_base
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
     from wbrag_pipeline.retrieval.index import open_index, verify_vectors
     from wbrag_pipeline.retrieval.stores.backends import backend_at
     from wbrag_pipeline.store_address import parse_store

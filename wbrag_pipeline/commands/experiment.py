@@ -332,7 +332,7 @@ def workbench(study: Study) -> Workbench:
     from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.trials import Workbench
     from wbrag_pipeline.generation.engines import deployed_generator
-    from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+    from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 
     registry = Registry.load(study.settings.home)
     return Workbench(study.settings, registry, deployed_encoder, deployed_generator)

@@ -37,7 +37,7 @@ def judge(
     Example: wbrag judge sample_nq --limit 100
     """
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.generation.budget import budget_of, spending
+    from wbrag_pipeline.generation.accounts.budget import budget_of, spending
     from wbrag_pipeline.rag.methods import check_able
     from wbrag_pipeline.run_locks import at_work, corpus_lock
     from wbrag_pipeline.training.context import StageContext

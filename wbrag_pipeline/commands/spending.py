@@ -25,8 +25,8 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
     Before the block, what it will use is estimated. Where that is more than the budget, a person at a terminal is asked
     whether to begin all the same; raises BudgetError where nobody is there to be asked, or the answer is no.
     """
-    from wbrag_pipeline.generation.budget import budget_of, spending
-    from wbrag_pipeline.generation.prices import money
+    from wbrag_pipeline.generation.accounts.budget import budget_of, spending
+    from wbrag_pipeline.generation.accounts.prices import money
 
     planned = list(runs)
     budget = budget_of(planned[0][0]) if planned else None

@@ -33,7 +33,7 @@ def usage(
     Example: wbrag usage support
     """
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.retrieval.encoder import load_encoder
+    from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
     from wbrag_pipeline.run_locks import at_work
     from wbrag_pipeline.storage import write_json
     from wbrag_pipeline.usage.recorded_queries import RecordedQueries

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator
-from wbrag_pipeline.generation.unit_faults import FaultKind, counted_by_kind, faults_of
+from wbrag_pipeline.generation.writing.unit_faults import FaultKind, counted_by_kind, faults_of
 
 
 def reject_unfit(units: Sequence[Unit], sources: Mapping[str, SourcePassage], generator: Generator) -> None:

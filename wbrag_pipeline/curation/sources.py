@@ -13,7 +13,7 @@ from wbrag_pipeline.curation.details import normalized, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.curation.unit import Unit
-from wbrag_pipeline.generation.source_words import SourceText
+from wbrag_pipeline.generation.writing.source_words import SourceText
 from wbrag_pipeline.languages import ENGLISH
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from wbrag_pipeline.datasets.documents.misplaced_labels import names_labels
+from wbrag_pipeline.datasets.files.quoting import shown
+from wbrag_pipeline.datasets.files.records import RecordFile, kind_of
 from wbrag_pipeline.datasets.label_keys import label_key, nested_label_key
-from wbrag_pipeline.datasets.misplaced_labels import names_labels
-from wbrag_pipeline.datasets.quoting import shown
-from wbrag_pipeline.datasets.records import RecordFile, kind_of
 
 SEPARATOR = ";"
 LABELS_HINT = 'write a list of text, for example ["hr", "finance"]; [] is for everybody'

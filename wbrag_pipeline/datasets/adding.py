@@ -9,11 +9,11 @@ import polars as pl
 import yaml
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
-from wbrag_pipeline.datasets.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus, absolute_path
+from wbrag_pipeline.datasets.documents.passage_cutting import WORDS_A_PASSAGE
+from wbrag_pipeline.datasets.files.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.passage_cutting import WORDS_A_PASSAGE
 from wbrag_pipeline.datasets.registry import (
     Answers,
     Benchmark,

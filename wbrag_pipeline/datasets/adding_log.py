@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.datasets.adding import free_entry, write_entry
-from wbrag_pipeline.datasets.column_map import ColumnMap
 from wbrag_pipeline.datasets.corpus_entry import absolute_path
+from wbrag_pipeline.datasets.files.column_map import ColumnMap
 from wbrag_pipeline.datasets.logs.log_benchmark import LogCounts
 from wbrag_pipeline.datasets.logs.log_files import LOG_NAMES, format_of, known_format, read_log
 from wbrag_pipeline.datasets.logs.merged_questions import to_look_into, with_wording

@@ -15,16 +15,24 @@ import polars as pl
 
 from wbrag_pipeline.datasets.access_labels import labels_of
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.dates import said_at_of
-from wbrag_pipeline.datasets.document_kinds import KINDS, ending_of
-from wbrag_pipeline.datasets.encodings import without_controls
-from wbrag_pipeline.datasets.passage_cutting import cut_text
+from wbrag_pipeline.datasets.documents.document_kinds import KINDS, ending_of
+from wbrag_pipeline.datasets.documents.passage_cutting import cut_text
+from wbrag_pipeline.datasets.documents.text_folder import passages_in_folder
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.encodings import without_controls
+from wbrag_pipeline.datasets.files.quoting import name_of, names_shown, shown
+from wbrag_pipeline.datasets.files.records import (
+    RecordFile,
+    check_ids,
+    check_unicode,
+    id_of,
+    kind_of,
+    records,
+    text_field,
+)
+from wbrag_pipeline.datasets.files.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.passage_shapes import OTHER_FIELDS, PASSAGE_SHAPES, USUAL_PASSAGES
-from wbrag_pipeline.datasets.quoting import name_of, names_shown, shown
-from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, kind_of, records, text_field
-from wbrag_pipeline.datasets.row_shapes import BadShape, ShapedRow, Shapes
-from wbrag_pipeline.datasets.text_folder import passages_in_folder
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.storage import sha256_of_text

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, PASSAGE_NAMES, ColumnMap
 from wbrag_pipeline.datasets.entry_file import fields_of
-from wbrag_pipeline.datasets.quoting import name_of
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, PASSAGE_NAMES, ColumnMap
+from wbrag_pipeline.datasets.files.quoting import name_of
 from wbrag_pipeline.datasets.retriever_entry import RETRIEVER_KEYS, RetrieverEntry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.languages import ENGLISH, language_code

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from wbrag_pipeline.datasets.quoting import shown
-from wbrag_pipeline.datasets.records import RecordFile, kind_of
+from wbrag_pipeline.datasets.files.quoting import shown
+from wbrag_pipeline.datasets.files.records import RecordFile, kind_of
 
 DATE_HINT = "write it as 2026-11-22 or 2026-11-22T18:00:00+01:00, or leave it out"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 from unicodedata import category
 
-from wbrag_pipeline.datasets.plain_files import text_of_file
-from wbrag_pipeline.datasets.quoting import names_shown
-from wbrag_pipeline.datasets.records import kind_of
-from wbrag_pipeline.datasets.strict_yaml import BadYaml, yaml_value
+from wbrag_pipeline.datasets.files.plain_files import text_of_file
+from wbrag_pipeline.datasets.files.quoting import names_shown
+from wbrag_pipeline.datasets.files.records import kind_of
+from wbrag_pipeline.datasets.files.strict_yaml import BadYaml, yaml_value
 from wbrag_pipeline.errors import InputError
 
 _LARGEST = 1 << 20  # bytes

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from wbrag_pipeline.datasets.quoting import shown
-from wbrag_pipeline.datasets.strict_json import BadJson, json_value
+from wbrag_pipeline.datasets.files.quoting import shown
+from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 
 # How pandas, NumPy, Polars, R, SQL and spreadsheets write a missing value. Letter by letter: Nan and Na are names.
 MISSING = frozenset(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from wbrag_pipeline.datasets.files.row_shapes import BadShape, Fields, Shape, beside
 from wbrag_pipeline.datasets.label_keys import label_key
 from wbrag_pipeline.datasets.question_shapes import objects_in
-from wbrag_pipeline.datasets.row_shapes import BadShape, Fields, Shape, beside
 
 _FROM_METADATA = ("title", "source")
 

@@ -8,12 +8,12 @@ from unicodedata import normalize
 
 import polars as pl
 
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.quoting import names_shown, shown
+from wbrag_pipeline.datasets.files.records import RecordFile, check_ids, check_unicode, id_of, records, text_field
+from wbrag_pipeline.datasets.files.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.gold_answers import BadAnswers, gold_answers
 from wbrag_pipeline.datasets.question_shapes import QUESTION_SHAPES, USUAL_QUESTIONS
-from wbrag_pipeline.datasets.quoting import names_shown, shown
-from wbrag_pipeline.datasets.records import RecordFile, check_ids, check_unicode, id_of, records, text_field
-from wbrag_pipeline.datasets.row_shapes import BadShape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.datasets.wording import same_question
 from wbrag_pipeline.tables import SPLIT

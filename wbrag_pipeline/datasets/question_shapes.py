@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wbrag_pipeline.datasets.row_shapes import BadShape, Fields, Shape
+from wbrag_pipeline.datasets.files.row_shapes import BadShape, Fields, Shape
 
 _IDS = ("id", "_id", "qid", "question_id", "query_id")
 

@@ -48,10 +48,10 @@ from typing import Literal, NoReturn, cast, get_args
 import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus, corpus_of, entry_columns, path_of
 from wbrag_pipeline.datasets.entry_file import fields_of
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
 from wbrag_pipeline.datasets.metrics import metric_name
 from wbrag_pipeline.datasets.splits import Splits, read_splits

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.estimation.token_rule import TokenRule, fitted
+from wbrag_pipeline.generation.accounts.ledger import accounting
 from wbrag_pipeline.generation.engine_protocol import ThinksFirst
 from wbrag_pipeline.generation.generator import Generator, Passage, Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
-from wbrag_pipeline.generation.ledger import accounting
 
 STAGE = "probe"
 # Questions of one probe, and of these the ones that a unit is written for.

@@ -14,12 +14,12 @@ from typing import Any
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.estimation.token_rule import TokenRule
 from wbrag_pipeline.estimation.worlds import AT_MOST, CERTAIN, World, happens
-from wbrag_pipeline.generation import prompts
-from wbrag_pipeline.generation.completions import CompletionCache, Remembered, Stored, as_it_is
+from wbrag_pipeline.generation.accounts.completions import CompletionCache, Remembered, Stored, as_it_is
 from wbrag_pipeline.generation.engine_protocol import Completion, Distribution, Engine, Request, Token
 from wbrag_pipeline.generation.generator import Generator, Passage, Usage
 from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.generation.text_engine import estimated_tokens
+from wbrag_pipeline.generation.writing import prompts
 
 # Tokens of an ensemble's made-up answer: its end, what it says, and its prompt. Bytes of choices come after them.
 _END, _SAID, _PROMPT, _BYTES = 0, 1, 2, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wbrag_pipeline.generation.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.reader.network import HeadKind
 from wbrag_pipeline.generation.reader.reader import Reader

@@ -13,7 +13,7 @@ from wbrag_pipeline.datasets.metrics import score
 from wbrag_pipeline.datasets.wording import words
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments.query_cache import hold_out, nearest
-from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
+from wbrag_pipeline.retrieval.encoding.remembering_encoder import RememberingEncoder
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
 

@@ -15,8 +15,8 @@ from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.forgetting.folder_walk import remove_folder
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import Subject
-from wbrag_pipeline.retrieval.compaction import drop_vectors
 from wbrag_pipeline.retrieval.corpus import COMMITTED_STATE, CURRENT_STATE, LEXICAL
+from wbrag_pipeline.retrieval.encoding.compaction import drop_vectors
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
 from wbrag_pipeline.retrieval.lexical_index import write_lexical_index

@@ -17,7 +17,7 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.phrases import FORGOTTEN, Phrases
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
-from wbrag_pipeline.generation.completions import delete_completions
+from wbrag_pipeline.generation.accounts.completions import delete_completions
 
 _HEADER = b"SQLite format 3\x00"
 _ROWS_AT_ONCE = 500

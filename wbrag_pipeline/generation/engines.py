@@ -38,7 +38,7 @@ def load_generator(
     Raises InputError for a name that no engine answers to and for arguments that are no JSON object or that it does
     not take, MissingPartError where its library is not installed.
     """
-    from wbrag_pipeline.generation.completions import CompletionCache
+    from wbrag_pipeline.generation.accounts.completions import CompletionCache
 
     given = json_object(arguments, "engine_arguments", '{"dtype": "bfloat16"}')
     cache = CompletionCache(completions) if completions else None
@@ -97,25 +97,25 @@ def engine_named(name: str, arguments: Mapping[str, Any]) -> Engine:
 
 
 def _vllm(name: str, arguments: Mapping[str, Any]) -> Engine:
-    from wbrag_pipeline.generation.vllm_engine import VllmEngine
+    from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 
     return VllmEngine.named(name, arguments)
 
 
 def _transformers(name: str, arguments: Mapping[str, Any]) -> Engine:
-    from wbrag_pipeline.generation.transformers_engine import TransformersEngine
+    from wbrag_pipeline.generation.in_process.transformers_engine import TransformersEngine
 
     return TransformersEngine.named(name, arguments)
 
 
 def _openai(name: str, arguments: Mapping[str, Any]) -> Engine:
-    from wbrag_pipeline.generation.openai_endpoint import OpenAIEndpoint
+    from wbrag_pipeline.generation.endpoints.openai_endpoint import OpenAIEndpoint
 
     return OpenAIEndpoint.named(name, arguments)
 
 
 def _openai_batch(name: str, arguments: Mapping[str, Any]) -> Engine:
-    from wbrag_pipeline.generation.openai_batch import OpenAIBatch
+    from wbrag_pipeline.generation.endpoints.openai_batch import OpenAIBatch
 
     return OpenAIBatch.named(name, arguments)
 

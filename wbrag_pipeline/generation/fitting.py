@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from wbrag_pipeline.generation.accounts.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.engine_protocol import Completion, Request
 from wbrag_pipeline.generation.generator import Passage, Usage
-from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
-from wbrag_pipeline.generation import prompts
-from wbrag_pipeline.generation.completions import CompletionCache
-from wbrag_pipeline.generation.distiller import TwoStepDistiller
+from wbrag_pipeline.generation.accounts.completions import CompletionCache
+from wbrag_pipeline.generation.accounts.recorded_engine import RecordedEngine
+from wbrag_pipeline.generation.accounts.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
@@ -22,10 +22,10 @@ from wbrag_pipeline.generation.generator import (
     Usage,
     Verdict,
 )
-from wbrag_pipeline.generation.question_writer import read_question_draft, request_for
-from wbrag_pipeline.generation.recorded_engine import RecordedEngine
-from wbrag_pipeline.generation.recorded_ensembles import EnsembleAnswer, RecordedEnsembles, count_unproved
 from wbrag_pipeline.generation.reflection import Reflection
+from wbrag_pipeline.generation.writing import prompts
+from wbrag_pipeline.generation.writing.distiller import TwoStepDistiller
+from wbrag_pipeline.generation.writing.question_writer import read_question_draft, request_for
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.storage import sha256_of_text
 

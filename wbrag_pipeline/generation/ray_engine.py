@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from wbrag_pipeline.errors import InputError, MissingPartError, WbragError
-from wbrag_pipeline.generation.chat_template import ChatTemplate
+from wbrag_pipeline.generation.accounts.model_identity import DECIDING, hash_of_folder
+from wbrag_pipeline.generation.endpoints.openai_dialect import Dialect
+from wbrag_pipeline.generation.endpoints.openai_format import chat_body, parse_chat
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed, quoted, read_json
 from wbrag_pipeline.generation.engine_protocol import Capabilities, Completion, Distribution, Request
-from wbrag_pipeline.generation.local_tokenizer import LocalTokenizer
-from wbrag_pipeline.generation.model_identity import DECIDING, hash_of_folder
-from wbrag_pipeline.generation.openai_dialect import Dialect
-from wbrag_pipeline.generation.openai_format import chat_body, parse_chat
-from wbrag_pipeline.generation.reply_body import Malformed, quoted, read_json
+from wbrag_pipeline.generation.in_process.chat_template import ChatTemplate
+from wbrag_pipeline.generation.in_process.local_tokenizer import LocalTokenizer
 from wbrag_pipeline.ray_cluster import join_cluster
 from wbrag_pipeline.storage import sha256_of_text
 

@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import Any
 
 from wbrag_pipeline.datasets.tasks import Task
-from wbrag_pipeline.generation import prompts
-from wbrag_pipeline.generation.budget import in_affordable_parts
-from wbrag_pipeline.generation.completions import Remembered
+from wbrag_pipeline.generation.accounts.budget import in_affordable_parts
+from wbrag_pipeline.generation.accounts.completions import Remembered
+from wbrag_pipeline.generation.accounts.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.engine_protocol import Request
 from wbrag_pipeline.generation.generator import Assessment, Passage, Usage
-from wbrag_pipeline.generation.recorded_engine import RecordedEngine
 from wbrag_pipeline.generation.valid_values import valid_list, valid_probability
+from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.storage import sha256_of_text
 
 # What each token of a group is worth, in [0, 1]. The paper's utility runs from −1 to 1: here it is (1 + u) / 2.

@@ -115,7 +115,7 @@ def revalidated_release(
     passages = pl.scan_parquet(state.passages)
 
     def load() -> Encoder:
-        from wbrag_pipeline.retrieval.encoder import load_encoder
+        from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 
         return load_encoder(settings.encoder)
 

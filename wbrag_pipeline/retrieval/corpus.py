@@ -27,10 +27,10 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.document_kinds import reading_of_folders
+from wbrag_pipeline.datasets.documents.document_kinds import reading_of_folders
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
-from wbrag_pipeline.retrieval.compaction import compact
-from wbrag_pipeline.retrieval.embedding_store import embeddings_of
+from wbrag_pipeline.retrieval.encoding.compaction import compact
+from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
 from wbrag_pipeline.retrieval.index import FORMAT, Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.lexical_index import LexicalIndex, open_lexical_index, write_lexical_index

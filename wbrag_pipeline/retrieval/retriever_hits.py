@@ -18,7 +18,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.access_labels import BadLabels, cut_labels, read_labels, stated_labels
 from wbrag_pipeline.datasets.dates import parse_date
-from wbrag_pipeline.datasets.encodings import without_controls
+from wbrag_pipeline.datasets.files.encodings import without_controls
 from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES, SHOWN, UNIT_ID

@@ -11,9 +11,9 @@ from typing import Any
 
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.errors import InputError, RetrieverError
-from wbrag_pipeline.generation.api_key import api_key, key_from
-from wbrag_pipeline.generation.refusals import KeyRefused, Refused, Unanswered
-from wbrag_pipeline.generation.replicas import Replicas, RetryPolicy
+from wbrag_pipeline.generation.endpoints.api_key import api_key, key_from
+from wbrag_pipeline.generation.endpoints.refusals import KeyRefused, Refused, Unanswered
+from wbrag_pipeline.generation.endpoints.replicas import Replicas, RetryPolicy
 from wbrag_pipeline.retrieval.access import Principal
 from wbrag_pipeline.retrieval.protocols import PassageHit
 from wbrag_pipeline.retrievers.reply_shapes import REPLY_SHAPES

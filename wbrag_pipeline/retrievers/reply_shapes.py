@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from wbrag_pipeline.datasets.corpora import split_contents
-from wbrag_pipeline.datasets.records import kind_of
+from wbrag_pipeline.datasets.files.records import kind_of
 from wbrag_pipeline.datasets.retriever_entry import RetrieverFormat
-from wbrag_pipeline.generation.reply_body import Malformed
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed
 from wbrag_pipeline.retrieval.protocols import PassageHit
 
 _QUERIES_AT_ONCE = 32

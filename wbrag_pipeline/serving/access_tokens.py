@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from wbrag_pipeline.datasets.access_labels import LABELS_HINT, BadLabels, read_labels
-from wbrag_pipeline.datasets.strict_json import BadJson, json_value
+from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.storage import locked, write_text

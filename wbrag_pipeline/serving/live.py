@@ -27,7 +27,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError, WbragError
-from wbrag_pipeline.generation.completions import stored_unless_emptied
+from wbrag_pipeline.generation.accounts.completions import stored_unless_emptied
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.rag.searching import TransformsQueries
@@ -118,7 +118,7 @@ class LiveRetriever:
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         if encoder is None:
-            from wbrag_pipeline.retrieval.encoder import load_encoder
+            from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 
             encoder = load_encoder(settings.encoder)
         self.settings, self.benchmark = settings, benchmark

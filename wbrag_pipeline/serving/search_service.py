@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from wbrag_pipeline.errors import WbragError
 from wbrag_pipeline.rag.system import Answered
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.serving.combining_encoder import CombiningEncoder
 from wbrag_pipeline.serving.live import Found, LiveRetriever

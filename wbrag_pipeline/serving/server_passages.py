@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from wbrag_pipeline.datasets.strict_json import json_value
+from wbrag_pipeline.datasets.files.strict_json import json_value
 from wbrag_pipeline.errors import InputError, ServerError
 from wbrag_pipeline.serving.passage_source import SECONDS, RetrievedPassage, checked_query, checked_top_k
 from wbrag_pipeline.terminal import on_one_line

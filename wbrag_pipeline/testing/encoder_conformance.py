@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.protocols import Advance, Encoder, Vectors
 from wbrag_pipeline.testing.conformance import Conformance, made_once
 

@@ -12,14 +12,14 @@ import polars as pl
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.datasets.tasks import Task, task_named
 from wbrag_pipeline.errors import TooManyFailedError
+from wbrag_pipeline.generation.accounts.ledger import accounting
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator, Passage, in_language, usage_figures
-from wbrag_pipeline.generation.ledger import accounting
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.rag.system import RagSystem
-from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrievers.opened_base import open_base

@@ -9,7 +9,7 @@ from wbrag_pipeline.generation.engines import check_generator, deployed_generato
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors
 from wbrag_pipeline.remote.remote_objects import remote_of
-from wbrag_pipeline.retrieval.cluster_encoder import deployed_encoder
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.word_search import BM25
 from wbrag_pipeline.retrievers.opening import refuse_search

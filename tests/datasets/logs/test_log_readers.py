@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_NAMES, Log, format_of, read_log
 from wbrag_pipeline.errors import InputError
 

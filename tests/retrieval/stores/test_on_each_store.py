@@ -19,7 +19,7 @@ from wbrag_pipeline.api import add_benchmark, add_corpus, ask, train
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.releases.store import current, release_names
 from wbrag_pipeline.retrieval.corpus import open_knowledge_base
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.stores.backends import close_backends
 from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
 from wbrag_pipeline.settings import Settings

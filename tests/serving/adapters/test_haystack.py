@@ -13,7 +13,7 @@ from haystack.utils import Secret
 from tests.serving.adapters.conftest import QUESTION, SECRET, Opening
 from tests.serving.web import Running, Towns
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.haystack import HaystackRetriever
 from wbrag_pipeline.serving.passage_source import PassageSource
 

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from tests.serving.adapters.conftest import QUESTION, SECRET, Opening
 from tests.serving.web import PASSAGES, Running, Towns, running
 from wbrag_pipeline.errors import InputError, ServerError, WbragError
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.serving.home_passages import HomePassages
 from wbrag_pipeline.serving.http.hit_shapes import search_r1_result
 from wbrag_pipeline.serving.passage_source import RetrievedPassage, passage_source

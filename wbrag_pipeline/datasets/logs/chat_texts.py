@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wbrag_pipeline.datasets.strict_json import BadJson, json_value
+from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 
 _QUESTION_KEYS = ("question", "query", "user_input", "input", "prompt", "text", "message", "messages", "content")
 _ANSWER_KEYS = "answer output response result completion text generations content message messages choices".split()

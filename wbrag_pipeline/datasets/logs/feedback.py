@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from wbrag_pipeline.datasets.files.quoting import shown
 from wbrag_pipeline.datasets.gold_answers import is_missing
-from wbrag_pipeline.datasets.quoting import shown
 
 Thumb = Literal["up", "down"]
 

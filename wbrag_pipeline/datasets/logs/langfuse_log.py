@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wbrag_pipeline.datasets.files.records import RecordFile, records
+from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 from wbrag_pipeline.datasets.logs.feedback import Judgement
 from wbrag_pipeline.datasets.logs.spans import Span, Traces
 from wbrag_pipeline.datasets.logs.times import moment_of
-from wbrag_pipeline.datasets.records import RecordFile, records
-from wbrag_pipeline.datasets.strict_json import BadJson, json_value
 
 _NAMES = {
     "traceId": "trace_id",

@@ -10,7 +10,9 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
-from wbrag_pipeline.datasets.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
+from wbrag_pipeline.datasets.files.quoting import name_of
+from wbrag_pipeline.datasets.files.records import COMPRESSIONS, FORMATS, RecordFile, records
 from wbrag_pipeline.datasets.logs.feedback import Judging
 from wbrag_pipeline.datasets.logs.langfuse_log import LANGFUSE_COLUMNS, is_langfuse, read_langfuse
 from wbrag_pipeline.datasets.logs.logged_answer import LOGGED, LoggedAnswer
@@ -18,8 +20,6 @@ from wbrag_pipeline.datasets.logs.otel_log import OTEL_COLUMNS, is_otel, read_ot
 from wbrag_pipeline.datasets.logs.phoenix_log import PHOENIX_COLUMNS, is_phoenix, read_phoenix
 from wbrag_pipeline.datasets.logs.plain_log import PLAIN_LOG, plain_answers
 from wbrag_pipeline.datasets.logs.spans import SPAN_NAMES, Traces
-from wbrag_pipeline.datasets.quoting import name_of
-from wbrag_pipeline.datasets.records import COMPRESSIONS, FORMATS, RecordFile, records
 from wbrag_pipeline.errors import InputError
 
 LogFormat = Literal["jsonl", "csv", "langfuse", "phoenix", "otel"]

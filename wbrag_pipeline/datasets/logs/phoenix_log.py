@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wbrag_pipeline.datasets.files.records import RecordFile, records
 from wbrag_pipeline.datasets.logs.feedback import Judgement
 from wbrag_pipeline.datasets.logs.spans import Span, Traces, unflattened
 from wbrag_pipeline.datasets.logs.times import moment_of
-from wbrag_pipeline.datasets.records import RecordFile, records
 
 _ATTRIBUTES = (
     "input.value output.value session.id user.id retrieval.documents reranker.output_documents openinference.span.kind"

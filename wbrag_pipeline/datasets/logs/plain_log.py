@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from unicodedata import normalize
 
-from wbrag_pipeline.datasets.column_map import ColumnMap
+from wbrag_pipeline.datasets.files.column_map import ColumnMap
+from wbrag_pipeline.datasets.files.quoting import names_shown
+from wbrag_pipeline.datasets.files.records import RecordFile, check_unicode, kind_of, records
+from wbrag_pipeline.datasets.files.row_shapes import BadShape, Shape, ShapedRow, Shapes
 from wbrag_pipeline.datasets.gold_answers import is_missing
 from wbrag_pipeline.datasets.logs.chat_texts import answer_in, question_in, shown_passages
 from wbrag_pipeline.datasets.logs.feedback import CORRECTION_NAMES, BadFeedback, thumb_of
 from wbrag_pipeline.datasets.logs.logged_answer import LoggedAnswer
 from wbrag_pipeline.datasets.logs.times import moment_of
-from wbrag_pipeline.datasets.quoting import names_shown
-from wbrag_pipeline.datasets.records import RecordFile, check_unicode, kind_of, records
-from wbrag_pipeline.datasets.row_shapes import BadShape, Shape, ShapedRow, Shapes
 from wbrag_pipeline.errors import InputError
 
 PLAIN_LOG = Shape(

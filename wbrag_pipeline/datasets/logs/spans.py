@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from unicodedata import normalize
 
-from wbrag_pipeline.datasets.column_map import ColumnMap
+from wbrag_pipeline.datasets.files.column_map import ColumnMap
 from wbrag_pipeline.datasets.logs.chat_texts import answer_in, question_in, shown_passages
 from wbrag_pipeline.datasets.logs.feedback import BadJudgement, Judgement, Judging
 from wbrag_pipeline.datasets.logs.logged_answer import LoggedAnswer

@@ -16,7 +16,7 @@ from wbrag_pipeline.evaluation.experiments.construction import construction_row,
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import summarise
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.settings import Settings
 
 # The paper's values as far as it gives them, and some beyond.

@@ -9,8 +9,8 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact
 from wbrag_pipeline.evaluation.statistics import construction_figures
+from wbrag_pipeline.generation.accounts.ledger import Cost, paper_calls
 from wbrag_pipeline.generation.generator import Usage
-from wbrag_pipeline.generation.ledger import Cost, paper_calls
 
 _COUNTS = {"questions": "trained_on", "kept": "kept", "units": "units"}
 

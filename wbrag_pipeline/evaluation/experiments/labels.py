@@ -12,7 +12,7 @@ from wbrag_pipeline.evaluation.experiments.label_kinds import pool_of
 from wbrag_pipeline.evaluation.experiments.matrix import who
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.statistics import bootstrap_interval, sign_flip_p
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 
 NUMBERS = (50, 100, 200, 500, 1000)
 DRAWS = 3

@@ -12,7 +12,7 @@ from wbrag_pipeline.evaluation.experiments.construction import construction_row,
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 
 _GAIN = ("score_without", "score_with", "gain", "ci_low", "ci_high", "p", "helped", "hurt")
 

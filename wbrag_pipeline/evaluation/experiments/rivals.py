@@ -44,7 +44,7 @@ from wbrag_pipeline.evaluation.experiments.rival_entries import (
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.experiments.unit_keys import KeyedUnits, units_as_keys, units_with_two_keys
 from wbrag_pipeline.evaluation.statistics import summarise
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.training.distillation import WritesUnits, distil
 from wbrag_pipeline.training.scoring import select_passages
 

@@ -28,10 +28,10 @@ from wbrag_pipeline.rag.methods import plugin_fingerprint
 from wbrag_pipeline.rag.searching import TransformsQueries
 from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.releases.store import build_release
+from wbrag_pipeline.retrieval.encoding.remembering_encoder import RememberingEncoder
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.retrieval.lexical_index import LexicalIndex, lexical_index_of
 from wbrag_pipeline.retrieval.protocols import Encoder
-from wbrag_pipeline.retrieval.remembering_encoder import RememberingEncoder
 from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.retrievers.opened_base import open_base
 from wbrag_pipeline.settings import Settings, all_settings

@@ -17,7 +17,7 @@ from wbrag_pipeline.evaluation.experiments.built_retriever import BuiltRetriever
 from wbrag_pipeline.evaluation.experiments.construction import usage_of
 from wbrag_pipeline.evaluation.experiments.second_keys import search_with_keys
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.generation.ledger import costs
+from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS
 from wbrag_pipeline.retrieval.lexical_index import lexical_index_of
 from wbrag_pipeline.retrieval.word_search import BM25

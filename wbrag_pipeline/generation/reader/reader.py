@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.datasets.tasks import FACT_VERIFICATION, Task
-from wbrag_pipeline.generation.completions import CompletionCache, complete, count
+from wbrag_pipeline.generation.accounts.completions import CompletionCache, complete, count
 from wbrag_pipeline.generation.evidence_groups import evidence_groups
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, Usage, Verdict
 from wbrag_pipeline.generation.reader import choosing, extraction
@@ -16,7 +16,7 @@ from wbrag_pipeline.generation.valid_values import valid_count, valid_list, vali
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.minilm import load_tokenizer
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.encoder import load_encoder
+from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.settings import DEFAULT_ENCODER
 from wbrag_pipeline.storage import sha256_of_text
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from wbrag_pipeline.datasets.strict_json import BadJson, json_value
+from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 
 Body = TypeVar("Body", bound=BaseModel)

@@ -1,0 +1,1 @@
+"""What was answered before and what answers cost: the completion cache, the ledger, prices and budgets."""

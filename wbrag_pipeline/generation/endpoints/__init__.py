@@ -1,0 +1,1 @@
+"""Servers that speak OpenAI's protocol, as engines: their address, their dialect, requests, replies and failures."""

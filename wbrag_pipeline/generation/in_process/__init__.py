@@ -1,0 +1,1 @@
+"""Engines in this process: Hugging Face transformers and vLLM, down to tokens."""
