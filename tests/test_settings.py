@@ -6,6 +6,7 @@ And the names in paths: no two things share one.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -44,7 +45,7 @@ CHANGES_NO_TABLE = {
 # A release tells how it was made, not where, nor what it might have cost.
 NOT_RECORDED = ("home", "remote", "prices", "max_tokens", "max_cost", "webserver", "refresh_cron", "owners", "workers")
 # Texts of any wording are taken; a method is looked up where it is used.
-TAKES_ANYTHING = ("home", "prices", "encoder", "generator", "engine_arguments", "method", "private", "index")
+TAKES_ANYTHING = ("home", "prices", "encoder", "generator", "method", "private", "index")
 # Dagster reads these when it loads the code location.
 TAKES_ANYTHING += ("webserver", "refresh_cron", "owners")
 
@@ -68,6 +69,7 @@ def another_value(setting: Setting) -> Any:
         "search": "hybrid",
         "remote": "s3://bucket/knowledge",
         "workers": "ray:10.0.0.1:6379",
+        "engine_arguments": '{"seed": 1}',
     }.get(setting.name):
         return found
     if setting.choices:
@@ -86,6 +88,8 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:
     """All values that a setting can take."""
     if setting.name == "store":
         return st.sampled_from(["faiss", "lancedb", "lancedb:/v", "lancedb:s3://b/v", "qdrant:/v", "qdrant:http://h:1"])
+    if setting.name == "engine_arguments":
+        return st.dictionaries(st.text(), st.integers() | st.text()).map(json.dumps)
     if setting.name == "remote":
         return st.sampled_from(["", "s3://b/p", "gs://b", "az://a/c/p", "file:///mnt/shared"])
     text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
@@ -129,8 +133,8 @@ def test_a_value_that_it_cannot_take_is_an_error_that_names_the_variable(setting
     with pytest.raises(InputError) as caught:
         Settings.from_environment({setting.variable: "plenty"})
     assert caught.value.field == setting.variable
-    # An address may hold a password, so it is not repeated.
-    assert ("plenty" in caught.value.problem) == (setting.name not in ("store", "remote"))
+    # An address may hold a password, and arguments a key, so they are not repeated.
+    assert ("plenty" in caught.value.problem) == (setting.name not in ("store", "remote", "engine_arguments"))
     with pytest.raises(InputError) as caught:
         Settings(**{setting.name: "plenty"})
     assert caught.value.field == setting.name

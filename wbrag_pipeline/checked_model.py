@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -22,6 +23,17 @@ def setting_field(
     """A field of ``Settings``; ``settings.Setting`` says what each argument means. ``limits`` are pydantic's."""
     extra: dict[str, Any] = {"changes": changes, "short": short, "no_flag": no_flag}
     return Field(default, description=description, json_schema_extra=extra, **limits)
+
+
+def json_object(text: str, field: str, example: str) -> dict[str, Any]:
+    """A setting's text as the JSON object that it is; {} for "". Raises InputError, which does not repeat it."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError("is not a JSON object", field=field, hint=f"for example {example}")
+    return value
 
 
 class CheckedModel(BaseModel):

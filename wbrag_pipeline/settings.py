@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator
 
-from wbrag_pipeline.checked_model import Setting
+from wbrag_pipeline.checked_model import Setting, json_object
 from wbrag_pipeline.checked_model import setting_field as _setting
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates
@@ -228,6 +228,12 @@ class Settings(Gates):
     @classmethod
     def _store_without_password(cls, store: str) -> str:
         return str(parse_store(store, "store"))
+
+    @field_validator("engine_arguments")
+    @classmethod
+    def _engine_arguments_in_json(cls, engine_arguments: str) -> str:
+        json_object(engine_arguments, "engine_arguments", '{"tensor_parallel_size": 2}')
+        return engine_arguments
 
     @field_validator("remote")
     @classmethod

@@ -95,7 +95,7 @@ def checked_remote(text: str, field: str = "--remote") -> str:
         if not folder.startswith("/") or not folder.isprintable() or ".." in folder.split("/"):
             raise InputError("names no folder", field=field, hint="with its whole path: file:///FOLDER")
         return f"file://{Path(folder)}"
-    place = _url(text, _LANCEDB_HINT, field, _OBJECT_STORES)
+    place = _url(text, _LANCEDB_HINT, field, _OBJECT_STORES, _REMOTE_EXAMPLE)
     if not _IN_A_BUCKET.fullmatch(place.partition("://")[2]):
         hint = f"{_REMOTE_EXAMPLE}; {_LANCEDB_HINT}"
         raise InputError("holds more than a bucket and folders (it is not repeated here)", field=field, hint=hint)
@@ -121,11 +121,17 @@ def load_psycopg() -> Any:
 
 
 def _qdrant(place: str, field: str) -> str:
-    return _url(place, _QDRANT_HINT, field, ("http", "https")) if "://" in place else _folder(place)
+    return (
+        _url(place, _QDRANT_HINT, field, ("http", "https"), _EXAMPLES["qdrant"]) if "://" in place else _folder(place)
+    )
 
 
 def _lancedb(place: str, field: str) -> str:
-    return _url(place, _LANCEDB_HINT, field, ("s3", "gs", "az")) if "://" in place else _folder(place)
+    return (
+        _url(place, _LANCEDB_HINT, field, ("s3", "gs", "az"), _EXAMPLES["lancedb"])
+        if "://" in place
+        else _folder(place)
+    )
 
 
 def _postgres(place: str, field: str) -> str:
@@ -148,7 +154,7 @@ def _is_secret(name: str) -> bool:
     return name in ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 
 
-def _url(place: str, hint: str, field: str, schemes: tuple[str, ...]) -> str:
+def _url(place: str, hint: str, field: str, schemes: tuple[str, ...], example: str) -> str:
     try:
         parts = urlsplit(place)
         secret = parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc
@@ -158,7 +164,7 @@ def _url(place: str, hint: str, field: str, schemes: tuple[str, ...]) -> str:
     if secret:
         raise InputError("holds a user, a key or a query, which would be stored and shown", field=field, hint=hint)
     if not valid:
-        raise InputError(f"is no {' or '.join(schemes)} address (it is not repeated here)", field=field, hint=hint)
+        raise InputError(f"is no {' or '.join(schemes)} address (it is not repeated here)", field=field, hint=example)
     return place.rstrip("/")
 
 

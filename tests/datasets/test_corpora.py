@@ -215,7 +215,10 @@ BAD_JSONL = {
 BAD_CSV = {
     "no rows": ("id,text\n", "holds no rows"),
     "bars": ("id|text\n1|x\n", "line 2, field 'id': is missing (fields on this line 2: id|text;"),
-    "few cells": ('id,text\n1,"a\nb"\n2\n', "line 4: has 1 cells where the header has 2 (put cells that hold a comma"),
+    "few cells": (
+        'id,text\n1,"a\nb"\n2\n',
+        "line 4: has 1 cells where the header has 2 (put cells that hold a comma or a line break",
+    ),
     "many cells": ("id,text\n1,a,b\n", "line 2: has 3 cells where the header has 2"),
     "open quote": ('id,text\n1,a\n2,"b\n3,c\n', "line 3: broken CSV: unexpected end of data (close every double quote"),
     "twice": ("id,text,id\n", "line 1, field 'id': the header names this column twice"),

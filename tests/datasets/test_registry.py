@@ -239,7 +239,9 @@ def test_a_corpus_entry_gives_back_what_was_written(home: Path, corpus: Corpus) 
 def test_replacing(home: Path, data: Path) -> None:
     add_corpus(home, "mine", data / "corpus.jsonl")
     before = contents(home)
-    with pytest.raises(InputError, match=r"the name 'mine' is taken by .*mine\.yaml \(choose another name, or replace"):
+    with pytest.raises(
+        InputError, match=r"the name 'mine' is taken by .*mine\.yaml \(choose another name, or .*--replace"
+    ):
         add_corpus(home, "mine", data / "corpus.jsonl", "again")
     with pytest.raises(InputError, match="the name 'mine' is taken by"):
         add_corpus(home, "MINE", data / "corpus.jsonl", "again", replace=True)

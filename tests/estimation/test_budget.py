@@ -134,6 +134,8 @@ def test_prices_are_found_by_the_engine_or_its_model(tmp_path: Path) -> None:
     assert prices_of(file, "vllm:org/m").cost(spent) == 6.0
     assert prices_of(file, "openai-batch:http://x/v1#org/m").cost(spent) == 3.0
     assert prices_of(file, "openai:http://x/v1#org/m").cost(spent, cached=True) == pytest.approx(4.2)
+    with pytest.raises(InputError, match="check the path"):
+        prices_of(tmp_path / "prizes.yaml", "vllm:org/m")
     with pytest.raises(InputError, match=r"no prices of other.*tiny"):
         prices_of(file, "openai:http://x/v1#other")
 

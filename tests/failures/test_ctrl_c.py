@@ -35,11 +35,16 @@ def test_ctrl_c_during_a_stage_is_one_line(wbrag_home: Path, tmp_path: Path) -> 
     with (
         (tmp_path / "told").open("w") as told,
         subprocess.Popen(
-            [sys.executable, "-c", COMMAND], env=environment, stdout=subprocess.PIPE, stderr=told, text=True
+            [sys.executable, "-c", COMMAND],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            start_new_session=True,
         ) as run,
     ):
         assert run.stdout and any("in the stage" in line for line in run.stdout)
-        run.send_signal(signal.SIGINT)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: also to what Dagster started
         assert run.wait() == 130
     lines = (tmp_path / "told").read_text().splitlines()
     assert lines[-1] == "stopped; what is stored is whole, and the same command goes on from there"

@@ -201,3 +201,10 @@ def test_help_and_other_commands_import_no_plug_in(install: Install, tmp_path: P
     )
     assert done.returncode == 2 and (tmp_path / "imported").exists()
     assert done.stderr.startswith("error: field 'method': the plug-in 'parrot' is no dataclass")
+
+
+@pytest.mark.parametrize("arguments", ["{bad", "[1]", "1"])
+def test_engine_arguments_are_a_json_object_with_the_reader_too(arguments: str) -> None:
+    with pytest.raises(InputError, match="not a JSON object") as refused:
+        load_generator("reader", None, arguments)
+    assert refused.value.field == "engine_arguments"

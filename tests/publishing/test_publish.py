@@ -20,6 +20,7 @@ from wbrag_pipeline.publishing import publish as publishing
 from wbrag_pipeline.publishing.publications import Publications
 from wbrag_pipeline.publishing.publish import Published, publish, unpublish
 from wbrag_pipeline.publishing.target_address import parse_target
+from wbrag_pipeline.publishing.target_columns import TargetColumns
 
 TEXTS = {"one": "The first unit.", "odd": ODD, "日本": "単位。"}
 
@@ -116,6 +117,8 @@ def test_a_dry_run_changes_nothing(releases: Releases, store: Store) -> None:
     before = store.foreign()
     done = to(releases, store, dry_run=True)
     assert done.written == 3 and store.ours() == [] and store.foreign() == before
+    # Which columns were chosen can be seen before anything is written to them.
+    assert "text=" in done.columns and TargetColumns.parse(done.columns).text
     assert not releases.settings.layout.published.exists()
 
 

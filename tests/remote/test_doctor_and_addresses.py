@@ -32,6 +32,11 @@ def test_addresses_that_are_taken(text: str) -> None:
     assert checked_remote(f"{text}/" if text else "") == text
 
 
+def test_what_is_no_address_is_told_what_one_looks_like() -> None:
+    with pytest.raises(InputError, match=r"s3://BUCKET/PATH.*file:///FOLDER"):
+        checked_remote("folder")
+
+
 SECRET = "hunter2hunter2"
 
 

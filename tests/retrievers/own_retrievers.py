@@ -95,6 +95,13 @@ class Own:
         return [passage for passage in TRIAL_PASSAGES if passage.id in ids]
 
 
+class OwnWithoutIds:
+    """The same without ids to ask by."""
+
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
+        return Own().search(queries, top_k, principal=principal)
+
+
 def no_retriever() -> object:
     return object()
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.retrievers import own_retrievers
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.errors import InputError, RetrieverError
-from wbrag_pipeline.retrieval.access import UNRESTRICTED
-from wbrag_pipeline.retrieval.protocols import FetchesPassages
+from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal
+from wbrag_pipeline.retrieval.protocols import FetchesPassages, PassageHit
 from wbrag_pipeline.retrievers.opening import open_retriever
 from wbrag_pipeline.testing.retriever_conformance import TRIAL_PASSAGES, TRIAL_QUESTIONS
 
@@ -22,9 +25,62 @@ def at(name: str) -> RetrieverEntry:
     return RetrieverEntry(entry_point=f"{HERE}:{name}")
 
 
-def test_own_protocol_goes_through_as_it_is() -> None:
+@pytest.mark.parametrize(("name", "by_id"), [("Own", True), ("OwnWithoutIds", False)])
+def test_own_protocol_is_asked_by_id_where_it_can_be(name: str, by_id: bool) -> None:
+    assert isinstance(open_retriever(at(name)), FetchesPassages) == by_id
+
+
+class Odd:
+    """Gives whatever it is told to, for questions and for ids."""
+
+    def __init__(self, give: Callable[[], Any]) -> None:
+        self.give = give
+
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> Any:
+        return self.give()
+
+    def fetch(self, ids: Sequence[str]) -> Any:
+        return self.give()
+
+
+def fail() -> None:
+    raise ConnectionError("password authentication failed for user app\nand more")
+
+
+HIT = PassageHit("text")
+ODD_REPLIES = {
+    "an error of a driver": (fail, "ConnectionError: password authentication failed for user app"),
+    "an error without words": (lambda: 1 // {}.get("n", 0), "ZeroDivisionError"),
+    "nothing": (lambda: None, "TypeError"),
+    "tuples": (lambda: [[("1", "text")]], "tuple where a PassageHit belongs"),
+    "dicts": (lambda: [[{"text": "text"}]], "dict where a PassageHit belongs"),
+    "one passage bare": (lambda: [HIT], "TypeError"),
+    "too many lists": (lambda: [[HIT], [HIT]], "2 lists of passages for 1 questions"),
+    "no list": (list, "0 lists of passages for 1 questions"),
+    "metadata that is none": (lambda: [[replace(HIT, metadata=None)]], "NoneType as metadata"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_REPLIES)
+def test_own_code_that_fails_or_gives_something_else_is_told_in_words(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give, told = ODD_REPLIES[odd]
+    monkeypatch.setattr(own_retrievers, "Own", lambda: Odd(give))
+    with pytest.raises(RetrieverError, match=told) as refused:
+        open_retriever(at("Own")).search(["a"], 1, principal=UNRESTRICTED)
+    assert f"{HERE}:Own" in str(refused.value) and "and more" not in str(refused.value)
+
+
+@pytest.mark.parametrize("give", [fail, lambda: None, lambda: [{"text": "text"}]])
+def test_own_code_that_fails_when_it_is_asked_by_id_is_told_in_words(
+    give: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_retrievers, "Own", lambda: Odd(give))
     opened = open_retriever(at("Own"))
-    assert isinstance(opened, own_retrievers.Own) and isinstance(opened, FetchesPassages)
+    assert isinstance(opened, FetchesPassages)
+    with pytest.raises(RetrieverError, match=f"{HERE}:Own"):
+        opened.fetch(["1"])
 
 
 def test_a_vector_stores_retriever_is_asked_for_k() -> None:

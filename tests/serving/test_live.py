@@ -258,3 +258,13 @@ def test_units_that_stand_serve_on_in_the_middle_of_a_refresh(deployment: Deploy
     deployment.promote(deployment.release(u1=10.0))
     deployment.index({**CORPUS, "more": 45.0}, cut_short=True)
     assert live(deployment).search(["10"], 1).hits["passage_id"].to_list() == ["u1"]
+
+
+def test_one_text_is_not_searched_letter_by_letter_and_no_top_k_is_not_the_usual_one(deployment: Deployment) -> None:
+    retriever = live(deployment)
+    with pytest.raises(InputError, match="a list of questions"):
+        retriever.search("10")
+    with pytest.raises(InputError, match="a list of questions"):
+        retriever.answer("10")
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        retriever.search(["10"], top_k=0)

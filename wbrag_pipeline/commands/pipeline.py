@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +206,11 @@ def _execute(job: Any, instance: Any, settings: Settings, partition: str, config
     run = str(uuid.uuid4())
     told, tags = f"run {run[:8]} of {partition}", {HOME: str(settings.home), VARIANT: settings.variant}
     try:
-        with bars_on_this_terminal(), known_to_live(settings.layout, told, run):
+        with (
+            bars_on_this_terminal(),
+            _ctrl_c_for_this_process_alone(),
+            known_to_live(settings.layout, told, run),
+        ):
             job.execute_in_process(run_config=config, instance=instance, partition_key=partition, run_id=run, tags=tags)
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
@@ -213,6 +219,25 @@ def _execute(job: Any, instance: Any, settings: Settings, partition: str, config
         while cause is not None and not isinstance(cause, WbragError):
             cause = cause.__cause__
         raise cause or error from None
+
+
+@contextmanager
+def _ctrl_c_for_this_process_alone() -> Iterator[None]:
+    """Keep Ctrl-C, which a terminal sends to all processes in front, from those that copy what a step prints.
+
+    Dagster starts them (``tail``, and a script that watches it) and ends them itself. Interrupted, they would lose the
+    last lines and print a traceback each. It has no setting for it, so they get a process group by way of its module.
+    """
+    from dagster._core.execution import compute_logs
+
+    class OfTheirOwnGroup:
+        Popen = staticmethod(partial(subprocess.Popen, process_group=0))
+
+    setattr(compute_logs, "subprocess", OfTheirOwnGroup)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(compute_logs, "subprocess", subprocess)  # noqa: B010
 
 
 def _run_config(settings: Settings) -> Mapping[str, Any]:

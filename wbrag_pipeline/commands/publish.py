@@ -105,6 +105,8 @@ def _tell(benchmark: str, target: str, done: Published, dry_run: bool) -> None:
         )
     for thing in done.made:
         say(f"{target}: {would}made: {thing}")
+    if dry_run and done.columns:
+        say(f"{target}: columns {done.columns} (others are named with --columns)")
     written = f"{done.written:,} units of {benchmark} {done.release} {would}written"
     say(f"{target}: {written}, {done.removed:,} {would}removed")
     if done.labelled:

@@ -64,7 +64,10 @@ def list_releases(
 def _print_releases(title: str, releases: Sequence[dict[str, Any]], moves: Sequence[dict[str, str]]) -> None:
     from rich.table import Table
 
-    table = Table("release", "state", "built", "units", "parent", "validation", title=title)
+    table = Table(title=title)
+    for heading in ("release", "state", "built", "units", "parent", "validation"):
+        # On a narrow terminal a cell goes on in the next line: nothing of it is cut off.
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("release", "units", "parent"))
     for one in releases:
         told = f"damaged: {one['damaged']}" if one["damaged"] else one["validation"] or "not validated"
         facts = ("-" if one[name] is None else str(one[name]) for name in ("built_at", "units", "parent"))
@@ -193,19 +196,23 @@ def rollback(
 
 def held_back(settings: Settings, benchmark: str) -> str:
     """One line on a candidate that is not served, empty when the newest is."""
-    from wbrag_pipeline.releases.pointer import served_name
+    from wbrag_pipeline.releases.pointer import read_pointer
     from wbrag_pipeline.releases.store import candidate_name, open_release
 
     folder = settings.releases(benchmark)
-    name, served = candidate_name(folder), served_name(folder)
-    if name is None or name == served:
-        return ""
+    name = candidate_name(folder)
     try:
+        now = read_pointer(folder)
+        if name is None or (now and now.release == name):
+            return ""
         found = open_release(folder, name).validation
     except IntegrityError as error:
         return str(error)
+    instead = f"{now.release if now else 'the corpus alone'} is served"
+    if now and (left := now.rolled_back(name)):
+        return f"{name} was rolled back from ({on_one_line(left.reason)}); {instead}"
     why = found["reason"] if found and not found.get("passed") else "it was not promoted"
-    return f"{name} is held back ({why}); {served or 'the corpus alone'} is served"
+    return f"{name} is held back ({why}); {instead}"
 
 
 def _require(settings: Settings, benchmark: str) -> None:

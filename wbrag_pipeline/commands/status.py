@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 
 from wbrag_pipeline.commands.console import say, wide_console
@@ -36,7 +38,8 @@ def status(json: JsonFile = None, *, settings: Settings) -> None:
     corpora = [_corpus_state(settings, corpus) for corpus in registry.corpora.values()]
     benchmarks = [_benchmark_state(settings, entry) for entry in registry.benchmarks.values()]
     at_work = holders(settings.layout)
-    notes = [*_held_back(settings, registry), *_taught(settings, registry)]
+    others = [f"{name}: {told}" for name in registry.benchmarks if (told := _of_another(settings, name))]
+    notes = [*_held_back(settings, registry), *others, *_taught(settings, registry)]
     notes += [*_recorded(settings, registry), *_published(settings)]
     if not is_printed(json):
         _print(settings, corpora, benchmarks)
@@ -53,16 +56,15 @@ def _print(settings: Settings, corpora: list[State], benchmarks: list[State]) ->
     # The usual search is not worth a word.
     search = f", search {settings.search}" if settings.search != "dense" else ""
     engines = f"generator {settings.generator}, method {settings.method}"
-    console.print(f"home {settings.home}\nencoder {settings.encoder}{search}, {engines}")
-    table = Table("corpus", "passages", "index", "file", title="Corpora", title_justify="left")
+    missing = "" if settings.home.is_dir() else " (not there yet)"
+    console.print(f"home {settings.home}{missing}\nencoder {settings.encoder}{search}, {engines}")
+    table = _table("Corpora", {"corpus": _WHOLE, "passages": _NUMBER, "index": _WHOLE, "file": _LONG})
     for one in corpora:
         passages = "-" if one["passages"] is None else f"{one['passages']:,}"
         table.add_row(one["name"], passages, "yes" if one["indexed"] else "-", one["source"])
-    trained = Table(title="Benchmarks", title_justify="left")
-    for heading in ("benchmark", "corpus", "task", "release", "units", "without", "with", "gain"):
-        # Names must be there whole: they are what is typed.
-        right = heading in ("units", "without", "with", "gain")
-        trained.add_column(heading, justify="right" if right else "left", no_wrap=heading == "benchmark")
+    figures = dict.fromkeys(("units", "without", "with", "gain"), _NUMBER)
+    names = {"benchmark": _WHOLE, "corpus": _LONG, "task": _LONG, "release": _WHOLE}
+    trained = _table("Benchmarks", names | figures)
     for one in benchmarks:
         release = "damaged, see wbrag doctor" if one["damaged"] else one["release"] or "-"
         units = "-" if one["units"] is None else f"{one['units']:,}"
@@ -70,6 +72,35 @@ def _print(settings: Settings, corpora: list[State], benchmarks: list[State]) ->
         gain = "-" if one["gain"] is None else f"{one['gain']:+.1f}"
         trained.add_row(one["name"], one["corpus"], one["task"], release, units, *sides, gain)
     console.print(table, trained)
+
+
+# How a column takes little room: names that are typed and figures are there whole, other cells go on in the next line.
+_WHOLE: dict[str, Any] = {"no_wrap": True}
+_NUMBER: dict[str, Any] = {"no_wrap": True, "justify": "right"}
+_LONG: dict[str, Any] = {"overflow": "fold"}
+
+
+def _table(title: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A table without lines between its columns: so it fits 60 characters."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    for heading, form in columns.items():
+        table.add_column(heading, **form)
+    return table
+
+
+def _of_another(settings: Settings, benchmark: str) -> str:
+    """One line where the scores are those of the release that was built last, and another is served."""
+    from wbrag_pipeline.releases.store import candidate, current
+
+    folder = settings.releases(benchmark)
+    try:
+        served, built = current(folder), candidate(folder)
+    except (NotBuiltError, IntegrityError):
+        return ""
+    scored = {release.settings(settings).table("evaluation", benchmark) for release in (served, built)}
+    if served.name == built.name or len(scored) > 1 or not scored.pop().is_file():
+        return ""
+    return f"without, with and gain are those of {built.name}, which was evaluated last"
 
 
 def _held_back(settings: Settings, registry: Registry) -> list[str]:

@@ -156,7 +156,7 @@ def free_entry(home: Path, kind: EntryKind, name: str, taken: list[str], replace
     for other in taken:
         if other.casefold() == name.casefold() and not (replace and other == name):
             there = file.with_name(f"{other}.yaml")
-            hint = "choose another name, or replace the entry"
+            hint = "choose another name, or replace the entry with --replace"
             raise InputError(f"the name {other!r} is taken by {there}", field="name", hint=hint)
     return file
 

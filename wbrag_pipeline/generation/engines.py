@@ -6,12 +6,12 @@ with the setting's whole value and the engine's arguments, and gives an ``engine
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wbrag_pipeline.checked_model import json_object
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.plugins import ENGINES_GROUP, ExtensionPoint
 from wbrag_pipeline.settings import DEFAULT_REASONING_TOKENS
@@ -32,13 +32,15 @@ def load_generator(
 ) -> Generator:
     """The generator of that name, loaded once a process; ``completions`` is the file of its cache and ledger.
 
-    ``reader`` is the embedded reader; for other names see ``engine_named``, which gets ``arguments``, a JSON object.
-    ``reasoning_tokens`` is the room that an engine gives reasoning models to think (``engine_protocol.Thinks``),
-    ``num_fewshot`` the number of examples in its prompts.
-    Raises InputError for a name that no engine answers to, MissingPartError where its library is not installed.
+    ``reader`` is the embedded reader, which takes no ``arguments``; for other names see ``engine_named``, which gets
+    ``arguments``, a JSON object. ``reasoning_tokens`` is the room that an engine gives reasoning models to think
+    (``engine_protocol.Thinks``), ``num_fewshot`` the number of examples in its prompts.
+    Raises InputError for a name that no engine answers to and for arguments that are no JSON object or that it does
+    not take, MissingPartError where its library is not installed.
     """
     from wbrag_pipeline.generation.accounts.completions import CompletionCache
 
+    given = json_object(arguments, "engine_arguments", '{"dtype": "bfloat16"}')
     cache = CompletionCache(completions) if completions else None
     if name == "reader":
         from wbrag_pipeline.generation.reader.reader import Reader
@@ -47,7 +49,7 @@ def load_generator(
     from wbrag_pipeline.generation.engine_protocol import SendsBatches, Thinks
     from wbrag_pipeline.generation.language_model import LanguageModel
 
-    engine = engine_named(name, _object(arguments))
+    engine = engine_named(name, given)
     if isinstance(engine, Thinks):
         engine.reasoning_tokens = reasoning_tokens
     if completions is not None and isinstance(engine, SendsBatches):
@@ -145,13 +147,3 @@ _IN_THIS_PROCESS = ("reader", "transformers", "vllm")
 def runs_in_this_process(name: str) -> bool:
     """Whether the generator of that name asks nobody over a network: what failed once would fail again."""
     return name.partition(":")[0] in _IN_THIS_PROCESS
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    try:
-        value = json.loads(arguments or "{}")
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InputError("is not a JSON object", field="engine_arguments", hint='for example {"dtype": "bfloat16"}')
-    return value

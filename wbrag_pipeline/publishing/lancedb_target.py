@@ -49,7 +49,7 @@ class LanceTarget:
         # Connecting makes the folder.
         missing = address.folder is not None and not address.folder.is_dir()
         self._table: Any = None if missing else self._opened()
-        self._columns = self._recognised() if self._table is not None else columns
+        self.columns = self._recognised() if self._table is not None else columns
 
     @property
     def there(self) -> bool:
@@ -60,7 +60,7 @@ class LanceTarget:
         """The table, or the columns for marks."""
         if self._table is None:
             return [f"the table {self._name}, with vectors of {rows.dimension} dimensions"]
-        dimension = self._field(self._columns.vector).type.list_size
+        dimension = self._field(self.columns.vector).type.list_size
         if dimension != rows.dimension:
             raise other_dimensions(rows, self._name, dimension)
         self._filled(rows)
@@ -78,7 +78,7 @@ class LanceTarget:
                 pa.field("vector", pa.list_(pa.float32(), rows.dimension)),
             ]
             self._table = self._connected().create_table(self._name, schema=pa.schema([*own, *_marks_schema()]))
-            self._columns = self._recognised()
+            self.columns = self._recognised()
         else:
             missing = [field for field in _marks_schema() if field.name not in self._table.schema.names]
             self._table.add_columns(pa.schema(missing))
@@ -153,7 +153,7 @@ class LanceTarget:
         """The rows as an Arrow table with all columns of the target's; what units have nothing for is null."""
         import pyarrow as pa
 
-        columns, marks = self._columns, rows.marks
+        columns, marks = self.columns, rows.marks
         table = rows.table
         joined = [passage_text(*row) for row in table.select("title", "text").iter_rows()]
         texts = table["text"].to_list() if columns.title else joined

@@ -72,6 +72,11 @@ class PgvectorTarget:
         """Whether the table is."""
         return self._table is not None
 
+    @property
+    def columns(self) -> TargetColumns:
+        """Given, or told by type and name."""
+        return self._table.columns if self._table else self._given
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """The table, or the column for marks."""
         table = self._table

@@ -114,8 +114,9 @@ def columns_of(noted: Publication | None, given: str | None) -> TargetColumns:
     if noted is None or given is None:
         return TargetColumns.parse(noted.columns if noted else given or "")
     if (wanted := TargetColumns.parse(given)) != TargetColumns.parse(noted.columns):
+        before = f"--columns {noted.columns}" if noted.columns else "columns that were told by type and name"
         raise InputError(
-            f"{noted.benchmark} was published there with {noted.columns or 'no --columns'!r}",
+            f"{noted.benchmark} was published there with {before}",
             field="--columns",
             hint=f"take it out first: wbrag publish {noted.benchmark} --to '{noted.target}' --remove",
         )

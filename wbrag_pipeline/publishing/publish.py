@@ -34,7 +34,7 @@ class Published:
 
     wanted, release: the release that was asked for, and the one that is this over the corpus as it is now. written,
     labelled, removed: units. made: what had to be made in the target, in words. others: units of benchmarks of this
-    name from other homes, which were left.
+    name from other homes, which were left. columns: those that it is written into, as ``--columns`` has them.
     """
 
     wanted: str
@@ -44,6 +44,7 @@ class Published:
     removed: int
     made: tuple[str, ...]
     others: int
+    columns: str
 
 
 def release_as_it_stands(settings: Settings, benchmark: str, corpus: str, name: str, *, actor: str) -> Release:
@@ -99,6 +100,7 @@ def publish(
             removed=old.height,
             made=tuple(lacks),
             others=held.filter(pl.col(HOME) != noted.home_id).height if not take_over else 0,
+            columns=str(target.columns),
         )
         if dry_run:
             return done

@@ -66,6 +66,11 @@ class QdrantTarget:
             self.close()
             raise
 
+    @property
+    def columns(self) -> TargetColumns:
+        """Keys of the payload, and the named vector."""
+        return TargetColumns(text=self._text, vector=self._vector, metadata=self._metadata)
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """The collection."""
         if not self.there:

@@ -21,6 +21,10 @@ class UnitTarget(Protocol):
     def there(self) -> bool:
         """Whether the collection or table is there."""
 
+    @property
+    def columns(self) -> TargetColumns:
+        """What of the target holds what of a unit, given or found; what it has none for is left out."""
+
     def lacks(self, rows: UnitRows) -> list[str]:
         """What must be made in the target before these rows can be written, in words; [] where nothing must.
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from wbrag_pipeline.errors import InputError, RetrieverError, WbragError
 from wbrag_pipeline.retrieval.access import Principal
-from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
+from wbrag_pipeline.retrieval.protocols import FetchesPassages, PassageHit, Retriever
 
 # Gives the passages of some queries, at most so many of each where the library can be told.
 _Ask = Callable[[Sequence[str], int], list[list[PassageHit]]]
@@ -33,9 +34,63 @@ def retriever_of(made: object, name: str) -> Retriever | None:
     name: what it is called in errors.
     """
     if isinstance(made, Retriever) and ("principal" in parameters_of(made.search) or _takes_any(made.search)):
-        return made
+        return _OwnFetching(name, made) if isinstance(made, FetchesPassages) else _Own(name, made)
     ask = _langchain(made) or _llamaindex(made) or _haystack(made)
     return _LibraryRetriever(name, ask) if ask else None
+
+
+class _Own:
+    """A retriever that has this package's method. It is code of the user's own, so what it gives is looked at."""
+
+    def __init__(self, name: str, made: Retriever) -> None:
+        self._name, self._made = name, made
+
+    def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
+        """See the protocol. Raises RetrieverError with the retriever's own words, or with what it gave instead."""
+        with _own_words(self._name):
+            found = [list(hits) for hits in self._made.search(queries, top_k, principal=principal)]
+        if len(found) != len(queries):
+            raise RetrieverError(self._name, f"gave {len(found)} lists of passages for {len(queries)} questions")
+        for hits in found:
+            _require_passages(self._name, hits)
+        return found
+
+
+class _OwnFetching(_Own):
+    """The same for one that is asked by id, too."""
+
+    def fetch(self, ids: Sequence[str]) -> list[PassageHit]:
+        """See ``FetchesPassages``. Raises RetrieverError as ``search`` does."""
+        assert isinstance(self._made, FetchesPassages)
+        with _own_words(self._name):
+            found = list(self._made.fetch(ids))
+        _require_passages(self._name, found)
+        return found
+
+
+def _require_passages(name: str, hits: Iterable[object]) -> None:
+    for hit in hits:
+        if not isinstance(hit, PassageHit):
+            raise RetrieverError(name, f"gave {type(hit).__name__} where a PassageHit belongs")
+        if not isinstance(hit.metadata, Mapping):
+            raise RetrieverError(name, f"gave {type(hit.metadata).__name__} as metadata of a passage, and not a dict")
+
+
+@contextmanager
+def _own_words(name: str) -> Iterator[None]:
+    """Whatever the code of others raises inside, as a RetrieverError that says it."""
+    try:
+        yield
+    except WbragError:
+        raise
+    except Exception as error:
+        raise RetrieverError(name, said_by(error)) from error
+
+
+def said_by(error: Exception) -> str:
+    """The kind of an error and the first line that it says."""
+    said = str(error).strip()
+    return f"{type(error).__name__}: {said.splitlines()[0][:300]}" if said else type(error).__name__
 
 
 class _LibraryRetriever:
@@ -50,14 +105,8 @@ class _LibraryRetriever:
 
     def search(self, queries: Sequence[str], top_k: int, *, principal: Principal) -> list[list[PassageHit]]:
         """See the protocol. Raises RetrieverError with the library's own words."""
-        try:
-            with self._asking:
-                return [hits[:top_k] for hits in self._ask(queries, top_k)]
-        except WbragError:
-            raise
-        except Exception as error:
-            reason = str(error).splitlines()[0][:300] if str(error) else ""
-            raise RetrieverError(self._name, f"{type(error).__name__}: {reason}") from error
+        with _own_words(self._name), self._asking:
+            return [hits[:top_k] for hits in self._ask(queries, top_k)]
 
 
 def _langchain(made: Any) -> _Ask | None:

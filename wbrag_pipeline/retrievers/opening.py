@@ -14,7 +14,12 @@ from wbrag_pipeline.retrieval.access import Principal
 from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
 from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.retrievers.http_retriever import HttpRetriever
-from wbrag_pipeline.retrievers.library_retrievers import not_a_retriever, parameters_of, retriever_of
+from wbrag_pipeline.retrievers.library_retrievers import (
+    not_a_retriever,
+    parameters_of,
+    retriever_of,
+    said_by,
+)
 from wbrag_pipeline.storage import sha256_of_text
 
 _DIGITS = 8  # of a text's hash in an id
@@ -93,7 +98,7 @@ def _imported(entry_point: str) -> Callable[..., Any]:
     except WbragError:
         raise
     except Exception as error:  # whatever a module does when it is imported
-        raise InputError(f"cannot be imported: {_reason(error)}", field="entry_point", hint=hint) from error
+        raise InputError(f"cannot be imported: {said_by(error)}", field="entry_point", hint=hint) from error
     if not callable(found):
         raise InputError(f"{entry_point} cannot be called", field="entry_point", hint="name a function")
     made: Callable[..., Any] = found
@@ -106,13 +111,8 @@ def _made(entry_point: str, factory: Callable[[], Any]) -> Retriever:
     except WbragError:
         raise
     except Exception as error:
-        raise RetrieverError(entry_point, f"cannot be made: {_reason(error)}") from error
+        raise RetrieverError(entry_point, f"cannot be made: {said_by(error)}") from error
     retriever = retriever_of(made, entry_point)
     if retriever is None:
         raise not_a_retriever(entry_point, made)
     return retriever
-
-
-def _reason(error: Exception) -> str:
-    said = str(error).splitlines()[0][:300] if str(error) else ""
-    return f"{type(error).__name__}: {said}"

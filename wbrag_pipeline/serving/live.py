@@ -26,7 +26,7 @@ from typing import Any
 import polars as pl
 
 from wbrag_pipeline.datasets.registry import Registry
-from wbrag_pipeline.errors import IntegrityError, WbragError
+from wbrag_pipeline.errors import InputError, IntegrityError, WbragError
 from wbrag_pipeline.generation.accounts.completions import stored_unless_emptied
 from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.generation.generator import Generator
@@ -172,8 +172,12 @@ class LiveRetriever:
 
         labels: the access labels that the reader has; needed where passages have some (``KnowledgeBase.search``).
 
-        Raises ValueError for top_k under 1, and InputError where it must be said who reads.
+        Raises ValueError for top_k under 1, and InputError for one text in the place of a list, and where it must be
+        said who reads.
         """
+        _require_list(questions)
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {top_k}")
         view = self._followed()
         system = view.system if labels is None else view.system.for_reader(labels)
         generates = isinstance(system.method, TransformsQueries)
@@ -196,6 +200,7 @@ class LiveRetriever:
 
     def answer(self, questions: Sequence[str], *, labels: Collection[str] | None = None) -> tuple[str, Answered]:
         """Answers by the served system, with the passages that they were given from, and the release's name."""
+        _require_list(questions)
         with stored_unless_emptied(self.settings.layout.completions):
             view = self._followed()
             system = view.system if labels is None else view.system.for_reader(labels)
@@ -284,3 +289,9 @@ def _content(file: Path) -> bytes | None:
     with suppress(OSError):
         return file.read_bytes()
     return None
+
+
+def _require_list(questions: Sequence[str]) -> None:
+    """Refuse one text, which is a sequence of its letters: each would be searched for."""
+    if isinstance(questions, str):
+        raise InputError("is one text, where a list of questions belongs", field="questions", hint='["QUESTION"]')

@@ -54,6 +54,17 @@ def merged(*rows: dict[str, Any]) -> list[tuple[str, list[str]]]:
     return list(frame.select("label", "golden_answers").iter_rows())
 
 
+def test_thumbs_up_that_can_teach_nothing_are_told() -> None:
+    up = [{"question": f"{n}?", "answer": answer, "up": True} for n, answer in enumerate(["", "yes", "I think so"])]
+    corrected = {"question": "c?", "up": True, "correction": "no"}
+    for task, count in (("open_qa", 1), ("yes_no", 2)):
+        counts = splits(*up, corrected, {"question": "d?"}, task=task).counts
+        assert counts.unusable == count
+        assert [line for line in counts.lines() if line.startswith(f"of no use: {count} thumbs up")]
+    usual = splits(corrected).counts
+    assert not [line for line in usual.lines() if "of no use" in line]
+
+
 def test_what_feedback_is_worth() -> None:
     up, down = {"answer": "Ann", "up": True}, {"answer": "Ann", "down": True}
     assert merged(up) == [("weak", ["Ann"])]

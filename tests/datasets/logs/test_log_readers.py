@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
@@ -219,6 +221,29 @@ def test_an_answer_that_is_exported_twice_counts_once_with_all_that_was_said(tmp
     assert read(tmp_path / "log").table.select("session", "up").rows() == [("s", True), ("other", False)]
     same_id = lines(tmp_path / "b.jsonl", {"id": 7, "question": "a?"}, {"id": 7, "question": "b?"})
     assert read(same_id).table.height == 2  # an id of a conversation hides no question
+    assert read(tmp_path / "log").notes == {"answers that stand there twice": 1} and not read(same_id).notes
+
+
+@pytest.mark.parametrize("spelt", [str.title, str.upper, lambda name: f" {name} "])
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_names_of_columns_are_known_in_any_letters(tmp_path: Path, ending: str, spelt: Callable[[str], str]) -> None:
+    row = {"query": "Who?", "response": "Ann", "rating": "1", "timestamp": "2026-03-01T12:00:00Z", "user": "u"}
+    frame, file = pl.DataFrame([{spelt(name): value for name, value in row.items()}]), tmp_path / f"log.{ending}"
+    {"csv": frame.write_csv, "jsonl": frame.write_ndjson, "parquet": frame.write_parquet}[ending](file)
+    found = the_answer(file)
+    assert (found["question"], found["answer"], found["up"]) == ("Who?", "Ann", True)
+    assert (found["asked_at"], found["session"]) == (NOON, "u")
+
+
+@pytest.mark.parametrize("silent", [{}, {"question": None}, {"question": ""}, {"question": " \t"}, {"question": "nan"}])
+def test_rows_without_a_question_are_counted_and_do_not_stop_the_others(
+    tmp_path: Path, silent: dict[str, str | None]
+) -> None:
+    row = {**silent, "answer": "x", "feedback": "up"}
+    log = read(lines(tmp_path / "log.jsonl", row, {"question": "Who?", "answer": "Ann"}, row))
+    assert log.table["question"].to_list() == ["Who?"] and log.notes == {"rows without a question": 2}
+    with pytest.raises(InputError, match=r"line 1, field 'question'"):
+        read(lines(tmp_path / "all.jsonl", row, row))
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,10 @@ def bytes_of_file(file: Path, longest: int, *, follow_link: bool = False) -> byt
             os.close(handle)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InputError(f"cannot be read: {reason}", file=name_of(file), hint="check its permissions") from None
+        hint = (
+            "check the path" if isinstance(error, FileNotFoundError | NotADirectoryError) else "check its permissions"
+        )
+        raise InputError(f"cannot be read: {reason}", file=name_of(file), hint=hint) from None
     if len(data) > longest:
         raise InputError(f"is larger than {longest >> 20} MiB", file=name_of(file), hint="cut it into several files")
     return data

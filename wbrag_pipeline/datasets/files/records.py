@@ -180,9 +180,8 @@ def _csv(source: RecordFile, bad: BadDocuments) -> Iterator[tuple[int, dict[str,
                     raise source.error("the header names this column twice", number, field=repeated)
             elif len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
                 problem = f"has {len(cells)} cells where the header has {len(header)}"
-                hint = (
-                    f"put cells that hold {_SEPARATORS.get(rows.dialect.delimiter, 'the separator')} in double quotes"
-                )
+                separator = _SEPARATORS.get(rows.dialect.delimiter, "the separator")
+                hint = f"put cells that hold {separator} or a line break in double quotes, and write empty cells too"
                 bad.found(source.error(problem, number, hint=hint))
             else:
                 yield number, dict(zip(header, cells, strict=False))

@@ -83,7 +83,7 @@ class Shapes:
             shapes = [self._usual]
         self._shapes = tuple(shapes)
         self._all = (*self._shapes, self._usual)
-        self._names = frozenset(others).union(*(shape.names for shape in self._shapes))
+        self._names = frozenset(others).union(*(shape.names for shape in self._all))
         # Rows of a file have few sets of fields, and there may be millions of rows.
         self._plan = lru_cache(maxsize=1024)(self._planned)
         self._columns = lru_cache(maxsize=1024)(self._columns_of)

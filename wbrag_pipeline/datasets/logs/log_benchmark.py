@@ -31,7 +31,8 @@ class LogCounts:
 
     answers: logged answers. questions: different ones, of which gold, weak, down, conflicting and without_feedback are
     parts. repeated: answers to a question that was answered before. private, forgotten: different questions that were
-    left out for what they hold, or because they were forgotten. train_gold, train_weak, train_unlabelled, test:
+    left out for what they hold, or because they were forgotten. unusable: thumbs up whose answers are empty, or none
+    of the choices that a task has. train_gold, train_weak, train_unlabelled, test:
     questions. left_out: answers that neither train nor test, by the reason. notes: what the reader did not take.
     """
 
@@ -45,6 +46,7 @@ class LogCounts:
     repeated: int = 0
     private: int = 0
     forgotten: int = 0
+    unusable: int = 0
     train_gold: int = 0
     train_weak: int = 0
     train_unlabelled: int = 0
@@ -65,6 +67,8 @@ class LogCounts:
             f"of these questions: {held}, {other}",
             f"{trains}{judged}; tests on {self.test:,} later gold questions",
         ]
+        if self.unusable:
+            lines.append(f"of no use: {self.unusable:,} thumbs up on what is no answer, or none that the task has")
         if self.private:
             lines.append(f"left out: {self.private:,} questions that hold personal data (--keep-personal keeps them)")
         if self.forgotten:
@@ -117,6 +121,7 @@ def splits_of_log(
         repeated=rows.height - merged.height,
         private=private.height,
         forgotten=known.height,
+        unusable=rows.filter((pl.col("answer") == "") & (pl.col("correction") == "") & pl.col("up")).height,
         train_gold=train.filter(label=GOLD).height,
         train_weak=train.filter(label=WEAK).height,
         train_unlabelled=train.filter(label=UNLABELLED).height,

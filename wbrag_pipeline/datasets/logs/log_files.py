@@ -58,7 +58,7 @@ def read_log(path: Path, format: LogFormat, columns: ColumnMap = AS_IN_FILE, up_
     notes = dict[str, int]()
     files = log_files(path)
     if format in ("jsonl", "csv"):
-        found = [answer for file in files for answer in plain_answers(file, columns, up_from)]
+        found = [answer for file in files for answer in plain_answers(file, columns, up_from, notes)]
     else:
         for ours, _ in columns.pairs:
             if ours not in SPAN_NAMES:
@@ -72,6 +72,8 @@ def read_log(path: Path, format: LogFormat, columns: ColumnMap = AS_IN_FILE, up_
         hint = "check --format, and that inputs and outputs are recorded"
         raise InputError("holds no questions", file=name_of(path), hint=hint)
     table = pl.DataFrame([tuple(asdict(answer).values()) for answer in _once(found)], schema=LOGGED, orient="row")
+    if again := len(found) - table.height:
+        notes["answers that stand there twice"] = again
     return Log(table, notes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from unicodedata import normalize
 
@@ -15,6 +14,7 @@ from wbrag_pipeline.datasets.logs.chat_texts import answer_in, question_in, show
 from wbrag_pipeline.datasets.logs.feedback import CORRECTION_NAMES, BadFeedback, thumb_of
 from wbrag_pipeline.datasets.logs.logged_answer import LoggedAnswer
 from wbrag_pipeline.datasets.logs.times import moment_of
+from wbrag_pipeline.errors import InputError
 
 PLAIN_LOG = Shape(
     "a log of answers",
@@ -33,20 +33,36 @@ PLAIN_LOG = Shape(
     },
 )
 _BAR = "|"  # between passages in a cell of CSV
+_SILENT = "rows without a question"
 
 
-def plain_answers(source: RecordFile, columns: ColumnMap, up_from: float | None) -> Iterator[LoggedAnswer]:
-    """The answers in a file of plain rows. Raises InputError that names file, line and field."""
+def plain_answers(
+    source: RecordFile, columns: ColumnMap, up_from: float | None, notes: dict[str, int]
+) -> list[LoggedAnswer]:
+    """The answers in a file of plain rows. notes: takes the number of rows that ask nothing.
+
+    Raises InputError that names file, line and field, also where no row asks anything.
+    """
     shapes = Shapes((), PLAIN_LOG, columns)
-    for number, fields in records(source, shapes.columns | PLAIN_LOG.names):
+    found, silent, first = list[LoggedAnswer](), 0, None
+    for number, fields in records(source, shapes.columns):
         try:
             for row in shapes.rows(fields):
-                yield _answer(source, number, row, up_from)
+                question = _question(source, number, row)
+                if question:
+                    found.append(_answer(source, number, row, question, up_from))
+                else:
+                    silent, first = silent + 1, first or (number, row)
         except BadShape as bad:
             raise source.error(bad.problem, number, bad.field, bad.hint) from None
+    if not found and first:
+        raise _no_question(source, *first)
+    if silent:
+        notes[_SILENT] = notes.get(_SILENT, 0) + silent
+    return found
 
 
-def _answer(source: RecordFile, number: int, row: ShapedRow, up_from: float | None) -> LoggedAnswer:
+def _answer(source: RecordFile, number: int, row: ShapedRow, question: str, up_from: float | None) -> LoggedAnswer:
     def value(ours: str) -> Any:
         return row.fields.get(row.column(ours))
 
@@ -74,7 +90,7 @@ def _answer(source: RecordFile, number: int, row: ShapedRow, up_from: float | No
     check_unicode(source, number, row.column("answer"), answer)
     return LoggedAnswer(
         place=_place(source, number),
-        question=_question(source, number, row),
+        question=question,
         log_id=text("id"),
         answer=normalize("NFC", answer),
         passages=_passages(value("passages"), source.format == "csv"),
@@ -88,15 +104,21 @@ def _answer(source: RecordFile, number: int, row: ShapedRow, up_from: float | No
 
 
 def _question(source: RecordFile, number: int, row: ShapedRow) -> str:
+    """The question of a row, "" where it has none."""
     field = row.column("question")
-    hint = f"fields on this {source.place(number)}: {names_shown(row.fields)}; name it with --map question=…"
-    if field not in row.fields:
-        raise source.error("is missing", number, field, hint)
-    question = question_in(row.fields[field])
+    question = question_in(row.fields.get(field))
     if is_missing(question):
-        raise source.error("holds no question", number, field, hint="fill it in or take the row out")
+        return ""
     check_unicode(source, number, field, question)
     return normalize("NFC", question)
+
+
+def _no_question(source: RecordFile, number: int, row: ShapedRow) -> InputError:
+    field = row.column("question")
+    if field in row.fields:
+        return source.error("holds no question, and neither does any other row", number, field)
+    hint = f"fields on this {source.place(number)}: {names_shown(row.fields)}; name it with --map question=…"
+    return source.error("is missing", number, field, hint)
 
 
 def _passages(value: object, bars: bool) -> tuple[str, ...]:
