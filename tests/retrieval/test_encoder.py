@@ -279,7 +279,7 @@ def test_a_folder_without_a_model_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_importing_loads_nothing_heavy() -> None:
-    modules = ("encoder", "embedding_store", "index", "knowledge_base")
+    modules = ("encoding.encoder", "encoding.embedding_store", "index", "knowledge_base")
     imports = "; ".join(f"import wbrag_pipeline.retrieval.{module}" for module in modules)
     heavy = {"torch", "transformers", "sentence_transformers", "faiss", "tqdm"}
     program = f"import sys; {imports}; print(*sorted({heavy!r} & set(sys.modules)))"
