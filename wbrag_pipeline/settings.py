@@ -192,11 +192,12 @@ class Settings(Gates):
     )
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ, **override: Any) -> Self:
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **override: Any) -> Self:
         """Settings from WBRAG_HOME, WBRAG_ENCODER, …; ``override`` wins where it is not None.
 
         Raises InputError, naming the variable, for a value that cannot be taken.
         """
+        environment = os.environ if environment is None else environment
         found: dict[str, Any] = {}
         for setting in all_settings():
             if (given := override.get(setting.name)) is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +118,14 @@ class Example:
 
     def _private(self) -> None:
         """Not told."""
+
+
+def test_no_page_shows_the_environment_that_it_was_made_in(tmp_path: Path) -> None:
+    secret = "sk-not-for-readers"
+    program = f"from docs_reference.__main__ import Path, write_pages; write_pages(Path({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "SOME_KEY": secret})
+    pages = list(tmp_path.rglob("*.md"))
+    assert pages and not [page.name for page in pages if secret in page.read_text(encoding="utf-8")]
 
 
 def test_a_docstring_becomes_markdown() -> None:
