@@ -9,7 +9,7 @@ import pytest
 
 from tests.curation.conftest import World
 from wbrag_pipeline.curation.known_languages import words_of_language
-from wbrag_pipeline.curation.same_words import said_words, sentences_said
+from wbrag_pipeline.curation.same_words import normalized_sentence, normalized_sentences
 from wbrag_pipeline.languages import ENGLISH
 
 REST = "He was then ordered to wait. This took a year. The town fell."
@@ -31,7 +31,7 @@ KNOWN = words_of_language(ENGLISH)
     ],
 )  # fmt: skip
 def test_other_punctuation_and_a_date_elsewhere_are_the_same_words(source: str, sentence: str) -> None:
-    assert said_words(sentence, KNOWN) in sentences_said(source, KNOWN)
+    assert normalized_sentence(sentence, KNOWN) in normalized_sentences(source, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_other_punctuation_and_a_date_elsewhere_are_the_same_words(source: str, 
     ],
 )
 def test_what_says_something_else_has_other_words(source: str, sentence: str) -> None:
-    assert said_words(sentence, KNOWN) not in sentences_said(source, KNOWN)
+    assert normalized_sentence(sentence, KNOWN) not in normalized_sentences(source, KNOWN)
 
 
 def test_no_verdict_is_asked_for_the_words_of_a_source(world: World) -> None:

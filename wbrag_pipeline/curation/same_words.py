@@ -18,10 +18,10 @@ _REMARKS = re.compile(r"\[[^\[\]]{1,40}\]|(?<=[.!?]):\d+(?=\s|$)")
 _LONGEST_DATE = 3
 
 # The words in order, and the words of a date that may stand anywhere among them.
-SaidWords = tuple[tuple[str, ...], tuple[str, ...]]
+NormalizedSentence = tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def said_words(sentence: str, known: LanguageWords) -> SaidWords:
+def normalized_sentence(sentence: str, known: LanguageWords) -> NormalizedSentence:
     """A sentence as it is compared: its words in order, and apart from these a date, where it has one that can move.
 
     A date can be moved if it is the only one, and nothing before it could have it for itself: "in 1870 he moved" is "he
@@ -36,10 +36,10 @@ def said_words(sentence: str, known: LanguageWords) -> SaidWords:
     return (*words[:at], *words[end:]), (words[at], *sorted(words[at + 1 : end]))
 
 
-def sentences_said(text: str, known: LanguageWords) -> frozenset[SaidWords]:
+def normalized_sentences(text: str, known: LanguageWords) -> frozenset[NormalizedSentence]:
     """The sentences of a source's text as they are compared, without what editors put between the words."""
     sentences = split_sentences(_REMARKS.sub("", text), known.language)
-    return frozenset(said_words(sentence, known) for sentence in sentences)
+    return frozenset(normalized_sentence(sentence, known) for sentence in sentences)
 
 
 def _end_of_date(words: Sequence[str], at: int, known: LanguageWords) -> int:

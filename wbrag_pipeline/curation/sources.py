@@ -12,7 +12,7 @@ import polars as pl
 from wbrag_pipeline.curation.details import normalized, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.language_words import LanguageWords
-from wbrag_pipeline.curation.same_words import SaidWords, sentences_said
+from wbrag_pipeline.curation.same_words import NormalizedSentence, normalized_sentences
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.generation.writing.source_words import SourceText
 from wbrag_pipeline.languages import ENGLISH
@@ -59,9 +59,9 @@ class SourcePassage:
         return frozenset(map(self.words.stem, self.tokens))
 
     @cached_property
-    def said(self) -> frozenset[SaidWords]:
+    def sentences(self) -> frozenset[NormalizedSentence]:
         """Its sentences, as they are compared with a unit's."""
-        return sentences_said(self.text, self.words)
+        return normalized_sentences(self.text, self.words)
 
     @property
     def words(self) -> LanguageWords:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from wbrag_pipeline.curation.details import is_name, is_number, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
-from wbrag_pipeline.curation.same_words import said_words
+from wbrag_pipeline.curation.same_words import normalized_sentence
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
 from wbrag_pipeline.generation.generator import Generator, Passage
@@ -38,7 +38,7 @@ def cut_unsupported(units: Sequence[Unit], sources: Mapping[str, SourcePassage],
     follows = iter(supported(asked, generator))
     for unit, sentences, there in read:
         verdicts = [next(follows) for _ in sentences]
-        stands = _with_what_they_mean(unit.title, sentences, verdicts, unit.language)
+        stands = _without_dangling_references(unit.title, sentences, verdicts, unit.language)
         kept = [sentence for sentence, good in zip(sentences, stands, strict=True) if good]
         if not there:
             unit.leave(REJECTED, "none of its sources is in the corpus as it was when the unit was made")
@@ -72,7 +72,9 @@ def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator:
     return [given[place] if verdict is None else verdict for place, verdict in enumerate(decided)]
 
 
-def _with_what_they_mean(title: str, sentences: Sequence[str], verdicts: Sequence[bool], language: str) -> list[bool]:
+def _without_dangling_references(
+    title: str, sentences: Sequence[str], verdicts: Sequence[bool], language: str
+) -> list[bool]:
     """Whether each sentence can stay: it follows, and does not point back to one that is cut.
 
     "He" and "its" may still mean what the title names, where the sentences before are about that.
@@ -93,7 +95,7 @@ def _with_what_they_mean(title: str, sentences: Sequence[str], verdicts: Sequenc
 
 def _has_its_words(sentence: str, sources: Sequence[SourcePassage]) -> bool:
     """Whether a source says the sentence, word for word or with other punctuation or its date in another place."""
-    return stands_in(sentence, sources) or any(said_words(sentence, s.words) in s.said for s in sources)
+    return stands_in(sentence, sources) or any(normalized_sentence(sentence, s.words) in s.sentences for s in sources)
 
 
 def stands_in(sentence: str, sources: Sequence[SourcePassage]) -> bool:

@@ -195,13 +195,18 @@ def _certificate(home: StoredFiles, journal: Journal, searched: Searched) -> Cer
         kept_out(subject),
         {"files": searched.files, "bytes": searched.bytes},
         searched.unread,
-        stores=tuple(
-            {"store": store, "keeps": KEEPS if database else backend_at(parse_store(store)).keeps}
-            for place in sorted(journal.counts)
-            for database in (place.startswith(_RECORDS),)
-            if (store := place.removeprefix(_RECORDS if database else _COLLECTIONS)) != place
-        ),
+        stores=tuple(one for place in sorted(journal.counts) if (one := _what_its_store_keeps(place))),
     )
+
+
+def _what_its_store_keeps(place: str) -> dict[str, str] | None:
+    """Where a store or database outside the home may keep what went from it; None for a place inside."""
+    if place.startswith(_RECORDS):
+        return {"store": place.removeprefix(_RECORDS), "keeps": KEEPS}
+    if place.startswith(_COLLECTIONS):
+        store = place.removeprefix(_COLLECTIONS)
+        return {"store": store, "keeps": backend_at(parse_store(store)).keeps}
+    return None
 
 
 def _has_its_own_step(home: StoredFiles, file: Path) -> bool:

@@ -41,7 +41,6 @@ _LOCK_SECONDS = 60
 class RecordDatabase:
     """A Postgres that a ``dagster.yaml`` names. settings: what stands below ``postgres`` or ``config`` there."""
 
-    configuration: Path
     settings: dict[str, Any]
 
     @property
@@ -134,7 +133,7 @@ def record_databases(configuration: Path) -> list[RecordDatabase]:
     """The databases that a ``dagster.yaml`` names, each once."""
     found = _parsed(configuration) or {}
     settings = [postgres for name in _STORAGES if (postgres := _postgres_settings(found.get(name))) is not None]
-    return [RecordDatabase(configuration, s) for at, s in enumerate(settings) if s not in settings[:at]]
+    return [RecordDatabase(s) for at, s in enumerate(settings) if s not in settings[:at]]
 
 
 def unknown_places(configuration: Path) -> list[str]:
