@@ -190,6 +190,44 @@ def test_each_unit_says_who_wrote_it() -> None:
     assert model.usage.incidents == {"answers_cut": 3, "units_repaired": 1, "units_extractive": 1, "sources_not_met": 3}
 
 
+SCHOOL = Passage(
+    "3", "Odo Quill", "Odo Quill moved to Corvane to attend a school. The classes were held in German.", 0.9
+)
+FIRST_SENTENCE = "Odo Quill\nOdo Quill moved to Corvane in order to attend a school in that town."
+BOTH = "Odo Quill\nOdo Quill attended a school in Corvane, where the classes were held in German."
+
+
+@pytest.mark.parametrize(
+    ("question", "drafts", "written_by", "left_out"),
+    [
+        ("In which language were classes held?", [BOTH], "generator", 0),
+        ("In which language were classes held?", [FIRST_SENTENCE, BOTH], "generator_repaired", 1),
+        ("In which language were classes held?", [FIRST_SENTENCE, FIRST_SENTENCE], "extractive_fallback", 2),
+        ("Where was his school, in Corvane?", [FIRST_SENTENCE], "generator", 0),
+        ("Who?", [FIRST_SENTENCE], "generator", 0),  # no sentence is nearer to it than another
+    ],
+)
+def test_a_draft_without_the_sentence_that_the_question_asks_for_is_written_again(
+    question: str, drafts: list[str], written_by: str, left_out: int
+) -> None:
+    left, shown = list(drafts), []
+
+    def script(request: Request) -> str:
+        if "Copy" in request.messages[0].content:
+            return "Odo Quill moved to Corvane to attend a school.\nThe classes were held in German."
+        shown.append(request.messages[-1].content)
+        return left.pop(0)
+
+    model = LanguageModel(ScriptedEngine(script))
+    (unit,) = model.distill([question], [[SCHOOL]])
+    assert unit.written_by == written_by and left == []
+    assert model.usage.evidence_left_out == left_out
+    assert all("leaves out" in told and "held in German" in told for told in shown[1:])
+    assert not any(question in told for told in shown)
+    if left_out:
+        assert "German" in unit.text
+
+
 # The embedded reader.
 
 
