@@ -41,6 +41,7 @@ def passages(
             "links_not_followed": bad.links,
             "files_not_read": bad.passed_over.total(),
             "documents_without_text": bad.without_text,
+            "documents_unchanged": bad.unchanged,
             "control_characters": bad.controls,
             "rows_cut": bad.cut,
         },

@@ -16,7 +16,8 @@ from resources.deployment import Deployment
 from resources.last_training import is_being_trained, last_change, last_training, refreshes
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError
-from wbrag_pipeline.retrieval.corpus import current_state, is_indexed, source_fingerprint
+from wbrag_pipeline.retrieval.corpus import current_state, is_indexed
+from wbrag_pipeline.retrieval.corpus_source import source_fingerprint
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 

@@ -39,9 +39,9 @@ LAYOUT = 2
 _DERIVED = ("tables", "releases", "reports", "experiments")
 _LONGEST = 80  # characters of a path component that comes from one name
 # Tables whose partitions are corpora; those of the others are benchmarks.
-CORPUS_TABLES = ("passages", "shown", "shown_later", "corpus_changes", "retired_units", "retiring_units")
+CORPUS_TABLES = ("passages", "documents", "shown", "shown_later", "corpus_changes", "retired_units", "retiring_units")
 # Those of them that no setting changes: what a corpus says.
-SOURCE_TABLES = ("passages", "shown", "shown_later")
+SOURCE_TABLES = ("passages", "documents", "shown", "shown_later")
 
 
 @dataclass(frozen=True)

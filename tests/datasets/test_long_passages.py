@@ -20,7 +20,7 @@ from wbrag_pipeline.datasets.documents.blocks import Block
 from wbrag_pipeline.datasets.documents.passage_cutting import cut_blocks, cut_text, size_of
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.retrieval.corpus import source_fingerprint
+from wbrag_pipeline.retrieval.corpus_source import source_fingerprint
 from wbrag_pipeline.retrieval.encoding import reading_limit
 from wbrag_pipeline.retrieval.encoding.reading_limit import Unread, token_limit, unread
 from wbrag_pipeline.settings import DEFAULT_ENCODER

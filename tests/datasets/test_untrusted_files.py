@@ -25,7 +25,7 @@ from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.refresh.corpus_stages import read_passages
 from wbrag_pipeline.refresh.planning import plan_refresh
-from wbrag_pipeline.retrieval.corpus import source_fingerprint
+from wbrag_pipeline.retrieval.corpus_source import source_fingerprint
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.tables import PASSAGES
 

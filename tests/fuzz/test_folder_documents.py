@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.datasets.made_documents import docx, paragraph, pdf
 from tests.fuzz.mutating import mutated
 from tests.fuzz.test_corpus_files import read_or_refused
-from wbrag_pipeline.datasets.documents.text_folder import passages_in_folder
+from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.documents.folder_reading import read_folder
 from wbrag_pipeline.datasets.label_keys import label_key
 from wbrag_pipeline.errors import InputError
 
@@ -78,11 +79,11 @@ def test_labels_files(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.txt").write_text("Text.")
     (tmp_path / ".labels").write_bytes(data)
     try:
-        found = list(passages_in_folder(tmp_path))
+        found = read_folder(tmp_path, BadDocuments())
     except InputError as error:
         assert ".labels" in str(error)
     else:
-        assert all(labels for _, _, _, labels, _, _ in found), "a .labels file that is passed over shows the folder"
+        assert all(map(len, found["labels"])), "a .labels file that is passed over shows the folder"
 
 
 FENCES = st.sampled_from(
@@ -120,11 +121,11 @@ def test_labels_at_the_head_of_a_document_are_read_or_refused(
     text = f"{before}{opening}{key}:{value}\n{closing}\nSalary bands are reviewed in March.\n"
     (tmp_path / name).write_text(text.replace("\n", ends), encoding="utf-8", newline="")
     try:
-        (passage,) = passages_in_folder(tmp_path)
+        (labels,) = read_folder(tmp_path, BadDocuments())["labels"]
     except InputError as error:
         assert f"{name}, line " in str(error) and "labels" in str(error)
     else:
-        assert "hr" in passage[3], text
+        assert "hr" in labels, text
 
 
 @given(key=st.text(max_size=12))

@@ -20,10 +20,9 @@ from wbrag_pipeline.retrieval.corpus import (
     committed_state,
     current_state,
     is_in_step,
-    note_source,
     open_knowledge_base,
-    source_fingerprint,
 )
+from wbrag_pipeline.retrieval.corpus_source import note_source, source_fingerprint
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import replacing
 

@@ -22,13 +22,14 @@ class BadDocuments:
 
     skip: False refuses the first one; True leaves each out and counts it. links: to folders, which are not followed.
     passed_over: files by their ending, of kinds that are not read. without_text: documents in which there was none.
+    unchanged: documents that were read before and are taken as they were then.
     controls: control characters that were taken out. cut: rows that were cut into parts. notes: lines on what a
     retriever showed and was not taken.
     """
 
     def __init__(self, *, skip: bool = False) -> None:
         self.skip = skip
-        self.count = self.links = self.without_text = self.controls = self.cut = 0
+        self.count = self.links = self.without_text = self.controls = self.cut = self.unchanged = 0
         self.passed_over: Counter[str] = Counter()
         self.notes: list[str] = []
         self._install: dict[str, str] = {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from unicodedata import normalize
 
 import polars as pl
@@ -17,8 +16,8 @@ from wbrag_pipeline.datasets.access_labels import labels_of
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.dates import said_at_of
 from wbrag_pipeline.datasets.documents.document_kinds import KINDS, ending_of
+from wbrag_pipeline.datasets.documents.folder_reading import DocumentRecord, read_folder
 from wbrag_pipeline.datasets.documents.passage_cutting import cut_text
-from wbrag_pipeline.datasets.documents.text_folder import passages_in_folder
 from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.files.encodings import without_controls
 from wbrag_pipeline.datasets.files.quoting import name_of, names_shown, shown
@@ -32,14 +31,11 @@ from wbrag_pipeline.datasets.files.records import (
     text_field,
 )
 from wbrag_pipeline.datasets.files.row_shapes import BadShape, ShapedRow, Shapes
+from wbrag_pipeline.datasets.passage_rows import PassageRow, passage_table
 from wbrag_pipeline.datasets.passage_shapes import OTHER_FIELDS, PASSAGE_SHAPES, USUAL_PASSAGES
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.languages import ENGLISH
-from wbrag_pipeline.storage import sha256_of_text
 from wbrag_pipeline.tables import PASSAGES, UNIT_ID
-
-_BATCH = 50_000  # rows that are Python objects at the same time
-_BATCH_TEXT = 64 << 20  # characters of such rows
 
 
 def read_corpus(
@@ -49,6 +45,7 @@ def read_corpus(
     split: int = 0,
     first: int | None = None,
     language: str = ENGLISH,
+    documents: DocumentRecord | None = None,
 ) -> pl.DataFrame:
     """Read a corpus into PASSAGES, one row a passage, in file order.
 
@@ -63,6 +60,7 @@ def read_corpus(
 
     first: only so many passages, and no more of the corpus is read than that takes.
     language: of the texts: where sentences end.
+    documents: of a folder, as they were read before; takes note of how they are read now.
 
     A passage's ``content_hash`` is ``storage.sha256_of_text(title, text)``; its ``source`` is its title where the row
     names none, and its own id where it has no title either. Raises one InputError that names file, line, field and
@@ -72,17 +70,16 @@ def read_corpus(
     if os.path.isdir(path):
         if columns:
             raise InputError("a folder has no columns to name", file=name_of(path), field="map", hint="leave --map out")
-        found = islice(passages_in_folder(path, bad, language), first)
-        frame = _table(_Row(number, *passage) for number, passage in enumerate(found, start=1))
+        frame = read_folder(path, bad, language, first, documents)
         if frame.is_empty():
             told = "holds no text in documents that are read here"
             raise InputError(_but(told, bad), file=name_of(path), hint="an empty corpus is refused")
-        return PASSAGES.check(frame.drop("number"), str(path))
+        return PASSAGES.check(frame, str(path))
     if ending_of(path.name) in KINDS and os.path.isfile(path):
         raise InputError("is one document", file=name_of(path), hint="give the folder that it is in")
     source = RecordFile.at(path)
     rows = (part for row in _passages(source, bad, columns) for part in _in_parts(row, split, bad, language))
-    frame = check_ids(source, _table(islice(rows, first)), "passage_id", bad)
+    frame = check_ids(source, passage_table(islice(rows, first)), "passage_id", bad)
     if frame.is_empty():
         raise source.error(_but("holds no row that can be read", bad), hint="an empty corpus is refused")
     return PASSAGES.check(frame.drop("number"), str(path))
@@ -104,17 +101,7 @@ def split_contents(contents: str) -> tuple[str, str]:
     return (first, rest) if rest else ("", first)
 
 
-class _Row(NamedTuple):
-    number: int
-    passage_id: str
-    title: str
-    text: str
-    labels: list[str]
-    source: str
-    said_at: datetime | None
-
-
-def _passages(source: RecordFile, bad: BadDocuments, columns: ColumnMap) -> Iterator[_Row]:
+def _passages(source: RecordFile, bad: BadDocuments, columns: ColumnMap) -> Iterator[PassageRow]:
     shapes = Shapes(PASSAGE_SHAPES, USUAL_PASSAGES, columns, OTHER_FIELDS)
     of_source: Counter[str] = Counter()
     for number, fields in records(source, shapes.columns, bad):
@@ -128,7 +115,7 @@ def _passages(source: RecordFile, bad: BadDocuments, columns: ColumnMap) -> Iter
             bad.found(error)
 
 
-def _without_controls(row: _Row, source: RecordFile, bad: BadDocuments) -> _Row:
+def _without_controls(row: PassageRow, source: RecordFile, bad: BadDocuments) -> PassageRow:
     """The row without control characters, which are counted. Raises InputError where nothing is left of its text."""
     (title, some), (text, more) = without_controls(row.title), without_controls(row.text)
     bad.controls += some + more
@@ -137,7 +124,7 @@ def _without_controls(row: _Row, source: RecordFile, bad: BadDocuments) -> _Row:
     return row._replace(title=title.strip(), text=text) if some or more else row
 
 
-def _in_parts(row: _Row, words: int, bad: BadDocuments, language: str) -> Iterator[_Row]:
+def _in_parts(row: PassageRow, words: int, bad: BadDocuments, language: str) -> Iterator[PassageRow]:
     parts = cut_text(row.text, words, language) if words and len(row.text) > words else []
     if len(parts) < 2:
         yield row
@@ -147,7 +134,9 @@ def _in_parts(row: _Row, words: int, bad: BadDocuments, language: str) -> Iterat
         yield row._replace(passage_id=f"{row.passage_id}#{number}", text=text)
 
 
-def _passage(source: RecordFile, number: int, row: ShapedRow, labels: str | None, of_source: Counter[str]) -> _Row:
+def _passage(
+    source: RecordFile, number: int, row: ShapedRow, labels: str | None, of_source: Counter[str]
+) -> PassageRow:
     fields, id_field = row.fields, row.column("id")
     text_field_, contents = row.column("text"), row.column("contents")
     document = _optional(source, number, fields, row.column("source"))
@@ -172,7 +161,9 @@ def _passage(source: RecordFile, number: int, row: ShapedRow, labels: str | None
         hint = f"a row has either contents or text; {there}; name other columns with --map text=…"
         raise source.error("is missing", number, contents, hint=hint)
     found, said_at = labels_of(source, number, fields, labels), said_at_of(source, number, fields, row.column("date"))
-    return _Row(number, passage_id, title, text, found, document or normalize("NFC", title) or passage_id, said_at)
+    return PassageRow(
+        number, passage_id, title, text, found, document or normalize("NFC", title) or passage_id, said_at
+    )
 
 
 def _optional(source: RecordFile, number: int, fields: dict[str, Any], field: str) -> str:
@@ -184,22 +175,3 @@ def _optional(source: RecordFile, number: int, fields: dict[str, Any], field: st
         raise source.error(f"must be text, not {kind_of(value)}", number, field, hint="put the value in quotes")
     check_unicode(source, number, field, value)
     return value.strip()
-
-
-def _table(rows: Iterable[_Row]) -> pl.DataFrame:
-    """PASSAGES with a column ``number`` in front. Rows become columns a batch at a time, so few are Python objects."""
-    schema = pl.Schema({"number": pl.UInt32(), **PASSAGES.schema})
-    parts: list[pl.DataFrame] = []
-    batch: list[tuple[int, str, str, str, str, list[str], str, datetime | None]] = []
-    characters = 0
-    for found in rows:
-        plain = found.title.isascii() and found.text.isascii()
-        row = found if plain else found._replace(title=normalize("NFC", found.title), text=normalize("NFC", found.text))
-        content_hash = sha256_of_text(row.title, row.text)
-        batch.append((*row[:4], content_hash, *row[4:]))
-        characters += len(row.title) + len(row.text)
-        if len(batch) == _BATCH or characters > _BATCH_TEXT:
-            parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
-            batch, characters = [], 0
-    parts.append(pl.DataFrame(batch, schema=schema, orient="row"))
-    return pl.concat(parts)

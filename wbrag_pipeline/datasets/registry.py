@@ -50,6 +50,7 @@ import polars as pl
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus, corpus_of, entry_columns, path_of
+from wbrag_pipeline.datasets.documents.folder_reading import DocumentRecord
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
@@ -179,17 +180,26 @@ class Registry:
         """Names of the benchmarks over a corpus, in the registry's order."""
         return [benchmark.name for benchmark in self.benchmarks.values() if benchmark.corpus == corpus]
 
-    def passages(self, corpus: str, bad: BadDocuments | None = None, *, first: int | None = None) -> pl.DataFrame:
+    def passages(
+        self,
+        corpus: str,
+        bad: BadDocuments | None = None,
+        *,
+        first: int | None = None,
+        documents: DocumentRecord | None = None,
+    ) -> pl.DataFrame:
         """The corpus as PASSAGES, less what was forgotten.
 
         bad: takes note of documents and rows that cannot be read; None refuses the first. first: only so many passages.
+        documents: as for ``read_corpus``.
+
         Raises InputError for an unknown name or a file that cannot be taken.
         """
         entry = self.corpus(corpus)
         if entry.path is None:
             raise InputError(f"{corpus!r} is a retriever and has no file to read", field="corpus")
         _require(entry.path, f"corpora/{corpus}.yaml")
-        found = read_corpus(entry.path, bad, entry.columns, entry.split, first, entry.language)
+        found = read_corpus(entry.path, bad, entry.columns, entry.split, first, entry.language, documents)
         return self.forgotten.without_forgotten_passages(found, corpus)
 
     def language_of(self, benchmark: str) -> str:

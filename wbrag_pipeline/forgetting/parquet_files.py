@@ -37,6 +37,8 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fil
         gone.append(frame["content_hash"].is_in(subject.content_hashes))
     elif "passage_id" in names and frame.schema["passage_id"] == pl.String:
         gone.append(_in(rows, ["_corpus", "passage_id"], pairs["passages"]))
+    elif "source" in names:
+        gone.append(_in(rows, ["_corpus", "source"], pairs["documents"]))
     if "unit_id" in names:
         gone.append(frame["unit_id"].is_in(subject.unit_ids))
     if "question" in names:
@@ -136,6 +138,7 @@ def _pairs(subject: Subject) -> dict[str, pl.DataFrame]:
     passages = [(corpus, passage) for corpus, passage, _ in subject.passages]
     return {
         "passages": _frame(passages, "_corpus", "passage_id"),
+        "documents": _frame(list(subject.documents), "_corpus", "source"),
         "questions": _of_either(_frame(list(subject.questions), *_QUESTION)),
         "touched": _of_either(_frame(list(subject.touched), *_QUESTION)),
     }

@@ -29,9 +29,8 @@ from wbrag_pipeline.retrieval.corpus import (
     committed_state,
     current_state,
     is_in_step,
-    note_source,
-    source_fingerprint,
 )
+from wbrag_pipeline.retrieval.corpus_source import note_source, noted_documents, source_fingerprint
 from wbrag_pipeline.retrieval.passage_changes import changes_between, counts, refuse_mass_deletion
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrievers.asking import shown_fingerprint, was_asked
@@ -79,11 +78,11 @@ def read_passages(
         note_source(settings, corpus, shown_fingerprint(settings, source), shown.passages)
         return shown.passages
     # Taken before the file is read: should it change meanwhile, the next run will see that.
-    fingerprint = source_fingerprint(source)
-    frame = registry.passages(corpus, bad)
+    fingerprint, documents = source_fingerprint(source), noted_documents(settings, corpus)
+    frame = registry.passages(corpus, bad, documents=documents)
     if not allow_deletions:
         refuse_mass_deletion(settings.table("passages", corpus), frame.lazy(), corpus)
-    note_source(settings, corpus, fingerprint, frame)
+    note_source(settings, corpus, fingerprint, frame, documents.now)
     return frame
 
 

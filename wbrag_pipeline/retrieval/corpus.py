@@ -13,11 +13,9 @@ whichever moment it comes, also while the next state is made, and the one before
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import stat
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +24,8 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.documents.document_kinds import reading_of_folders
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.retrieval.corpus_source import noted_source
 from wbrag_pipeline.retrieval.encoding.compaction import compact
 from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
 from wbrag_pipeline.retrieval.index import FORMAT, Manifest, build_index, open_index, read_manifest
@@ -43,7 +40,6 @@ from wbrag_pipeline.storage import (
     remove_directory,
     replacing_directory,
     sha256_of_file,
-    sha256_of_text,
     write_json,
 )
 from wbrag_pipeline.verified_files import known_sha256
@@ -53,8 +49,6 @@ CURRENT_STATE, COMMITTED_STATE = "current.json", "committed.json"
 LEXICAL = "lexical"
 # Hexadecimal digits of a state's name.
 _DIGITS = 16
-# Passages whose facts are in memory together; a digest depends on it.
-_DIGESTED_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -87,40 +81,6 @@ class CorpusState:
             raise IntegrityError(origin, "is missing or damaged") from error
         if not self.passages.is_file() or known_sha256(self.passages) != wanted:
             raise IntegrityError(self.passages, "is not the table that the index was made from")
-
-
-def source_fingerprint(corpus: Corpus) -> str:
-    """Hash of path, size and time of change (nanoseconds) of a corpus' file, or of all files in its folder.
-
-    How they are read is part of it: the same files give other passages where that changes. A retriever has no files,
-    and what it says is not looked at here.
-    """
-    if corpus.path is None:
-        return corpus.retriever.fingerprint if corpus.retriever else ""
-    source = corpus.path
-    facts = [f"split {corpus.split}"] if corpus.split else []
-    if named := str(corpus.columns):
-        facts.append(f"map {named}")
-    if source.is_dir():
-        facts.append(reading_of_folders())
-    for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
-        with suppress(OSError):  # what nobody may look at says so when it is read
-            found = file.stat()
-            if stat.S_ISREG(found.st_mode):
-                facts.append(f"{_printable(file)}\n{found.st_size}\n{found.st_mtime_ns}")
-    return sha256_of_text(_printable(source), *facts)
-
-
-def _printable(path: Path) -> str:
-    """A path as text, also where its name is not UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def note_source(settings: Settings, corpus: str, fingerprint: str, passages: pl.DataFrame) -> None:
-    """Write down from which source PASSAGES were read, before they are stored: a table that is not these shows it."""
-    note = {"source": fingerprint, "passages": _digest(passages)}
-    settings.layout.mark_layout()
-    write_json(settings.layout.source_note(corpus), note)
 
 
 def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tuple[Manifest, int]:
@@ -162,7 +122,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     write_lexical_index(frozen, new / LEXICAL)
                 write_json(new / "origin.json", {"passages_sha256": sha256})
                 os.replace(frozen, new / "passages.parquet")
-        source = _noted_source(settings, corpus, folder / "passages.parquet")
+        source = noted_source(settings, corpus, folder / "passages.parquet")
         write_json(home / CURRENT_STATE, {"state": folder.name, "source": source})
         frozen.unlink(missing_ok=True)
     # A table that cannot be read, of an older state say: nobody knows what it needs, so nothing is dropped.
@@ -284,24 +244,6 @@ def _link(file: Path, other: Path) -> None:
         raise NotBuiltError(f"the table of passages {file}", "wbrag run BENCHMARK") from None
     except OSError:
         shutil.copyfile(file, other)
-
-
-def _noted_source(settings: Settings, corpus: str, passages: Path) -> str:
-    """The source that the note gives, if the note is of these passages."""
-    try:
-        note = json.loads(settings.layout.source_note(corpus).read_text(encoding="utf-8"))
-        return str(note["source"]) if note["passages"] == _digest(pl.scan_parquet(passages)) else ""
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:
-    """Hash of everything that PASSAGES say, their order included; a passage's text counts by its own hash."""
-    said = passages.lazy().select(said=pl.struct(pl.exclude("title", "text")).struct.json_encode())
-    digest = hashlib.sha256()
-    for start in range(0, passages.lazy().select(pl.len()).collect().item(), _DIGESTED_AT_ONCE):
-        digest.update("\n".join(said.slice(start, _DIGESTED_AT_ONCE).collect()["said"]).encode("utf-8"))
-    return digest.hexdigest()
 
 
 def _live_hashes(settings: Settings) -> pl.Series:

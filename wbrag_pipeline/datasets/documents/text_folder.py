@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wbrag_pipeline.datasets.access_labels import BadLabels, cut_labels, read_labels, stated_labels, tidy_labels
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
@@ -35,38 +35,48 @@ _OWN_HINT = "write them with ; between, for example hr; finance"
 FoundPassage = tuple[str, str, str, list[str], str, datetime | None]
 
 
-def passages_in_folder(
-    folder: Path, bad: BadDocuments | None = None, language: str = ENGLISH
-) -> Iterator[FoundPassage]:
-    """Yield ``(passage_id, title, text, labels, source, said_at)`` of all documents that ``KINDS`` reads, by path.
+class FolderDocument(NamedTuple):
+    """A document that is to be read: its path relative to the folder, with ``/``, and the labels of its folders.
+
+    stamp: size in bytes, and when it was changed and when its entry was, in nanoseconds; None where that is not told.
+    """
+
+    name: str
+    labels: list[str]
+    stamp: tuple[int, int, int] | None
+
+
+def documents_in_folder(folder: Path, bad: BadDocuments) -> list[FolderDocument]:
+    """All documents below ``folder`` that ``KINDS`` reads, by path as text, as ids compare, not folder by folder.
+
+    Hidden files and folders are passed over, and links to folders are not followed. The labels are those in the file
+    ``.labels``, one a line, of a document's folder and of every folder above it up to ``folder``.
+
+    bad: takes note of what cannot be read: a bad ``.labels`` leaves out all that is below it. It also counts files of
+    other kinds.
+    """
+    return sorted(_documents(folder, (), folder, bad), key=lambda document: document.name)
+
+
+def passages_of_document(
+    folder: Path, document: FolderDocument, bad: BadDocuments, language: str = ENGLISH
+) -> list[FoundPassage]:
+    """``(passage_id, title, text, labels, source, said_at)`` of one document's passages.
 
     The id is the path relative to ``folder`` with ``/``, then ``#`` and the passage's number in its file from 1: a
     change in one file leaves the ids of all others alone. The title is the file's first heading, else its name, with
     the headings under which the passage stands; the source is the path. Labels are those of the file's front matter
-    (``labels:``) and those in the file ``.labels``, one a line, of its folder and of every folder above it up to
-    ``folder``. The time is the front matter's ``date``; a file's own time says when it was copied, not when it was
-    true. Hidden files and folders are passed over, and links to folders are not followed.
+    (``labels:``) and those of its folders. The time is the front matter's ``date``; a file's own time says when it was
+    copied, not when it was true.
 
-    bad: takes note of files that cannot be read, None refuses the first: not UTF-8, too large, a link or no regular
-    file, not to be opened, encrypted, damaged, labels or a date that are none. A bad ``.labels`` leaves out all that is
-    below it. It also counts files of other kinds, documents without text, and control characters.
+    bad: takes note of control characters. Raises InputError for a file that cannot be read: not UTF-8, too large, a
+    link or no regular file, not to be opened, encrypted, damaged, labels or a date that are none.
     """
-    bad = bad or BadDocuments()
-    # By path as text, as ids compare, not folder by folder.
-    for name, labels in sorted(_documents(folder, (), folder, bad)):
-        try:
-            found = list(_passages_of(folder / name, name, labels, bad, language))
-        except InputError as error:
-            bad.found(error)
-            continue
-        if not found:
-            bad.found_no_text(name_of(folder / name))
-        yield from found
+    return list(_passages_of(folder / document.name, document.name, document.labels, bad, language))
 
 
-def _documents(folder: Path, above: tuple[str, ...], root: Path, bad: BadDocuments) -> list[tuple[str, list[str]]]:
-    """Names of the documents below ``folder``, relative to ``root``, each with the labels that its folders give it."""
-    found: list[tuple[str, list[str]]] = []
+def _documents(folder: Path, above: tuple[str, ...], root: Path, bad: BadDocuments) -> list[FolderDocument]:
+    found: list[FolderDocument] = []
     try:
         if len(above) > _DEEPEST:
             raise InputError(f"is more than {_DEEPEST} folders deep", file=name_of(folder), hint="move it up")
@@ -91,13 +101,21 @@ def _documents(folder: Path, above: tuple[str, ...], root: Path, bad: BadDocumen
             elif is_folder:
                 found += _documents(folder / name, (*above, name), root, bad)
             else:
-                found.append(("/".join((*above, name)), []))
+                found.append(FolderDocument("/".join((*above, name)), [], _stamp(entries[name])))
     try:
         own = labels_of_folder(folder, entries, root) if found else []
     except InputError as error:
         bad.found(error, len(found))
         return []
-    return [(name, labels + own) for name, labels in found]
+    return [document._replace(labels=document.labels + own) for document in found]
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | None:
+    try:
+        found = entry.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
