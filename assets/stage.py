@@ -17,7 +17,8 @@ from resources.corpus import open_corpus
 from resources.deployment import Deployment
 from resources.engines import EncoderResource, GeneratorResource
 from resources.run_tags import RELEASE, tag_run
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.formatting import markdown_table, unlinked
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import Release, candidate, open_release

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus, write_entry
+from wbrag_pipeline.datasets.benchmark_entry import Answers, Benchmark, Overlap
 from wbrag_pipeline.datasets.corpus_entry import Corpus
 from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS
-from wbrag_pipeline.datasets.registry import Answers, Benchmark, Overlap, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.retriever_entry import RetrieverEntry
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import TASKS

@@ -11,7 +11,8 @@ import pytest
 
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.evaluation.agreement import Agreement, study_judge
 from wbrag_pipeline.generation.generator import Passage

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.forgetting.conftest import Written
 from tests.rows import rows_of
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.forgetting.forget import forget
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.home import path_name

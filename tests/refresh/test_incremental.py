@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tests.conftest import NIGHTLY
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.refresh.retiring import retire
 from wbrag_pipeline.releases.store import current, promote
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, commit_state, current_state

@@ -9,7 +9,8 @@ import pytest
 
 from tests.rows import rows_of
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.validation_split import LEAST_TRAINING, split_validation
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.gate_thresholds import Gates

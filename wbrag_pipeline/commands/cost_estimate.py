@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wbrag_pipeline.commands.console import say, wide_console
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.datasets.registry import Benchmark
+    from wbrag_pipeline.datasets.benchmark_entry import Benchmark
     from wbrag_pipeline.estimation.estimate import Estimate
     from wbrag_pipeline.generation.accounts.prices import Prices
     from wbrag_pipeline.settings import Settings

@@ -21,7 +21,7 @@ from wbrag_pipeline.storage import locked, sweep, write_text
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-    from wbrag_pipeline.datasets.registry import Benchmark
+    from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 
 
 # Dagster's instance of a home, unless there is one already. deploy/dagster.yaml is that of a deployment, and says why.

@@ -17,8 +17,9 @@ from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, IntegrityError, NotBuiltError
 
 if TYPE_CHECKING:
+    from wbrag_pipeline.datasets.benchmark_entry import Benchmark
     from wbrag_pipeline.datasets.corpus_entry import Corpus
-    from wbrag_pipeline.datasets.registry import Benchmark, Registry
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.settings import Settings
 
 # What is told of one corpus or benchmark; None is what there is not.

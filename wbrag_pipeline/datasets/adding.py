@@ -9,20 +9,13 @@ import polars as pl
 import yaml
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
+from wbrag_pipeline.datasets.benchmark_entry import Answers, Benchmark, Overlap
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus, absolute_path
 from wbrag_pipeline.datasets.documents.passage_cutting import WORDS_A_PASSAGE
 from wbrag_pipeline.datasets.files.column_map import PASSAGE_NAMES, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.registry import (
-    Answers,
-    Benchmark,
-    EntryKind,
-    Overlap,
-    Registry,
-    check_name,
-    is_built_in,
-)
+from wbrag_pipeline.datasets.registry import EntryKind, Registry, check_name, is_built_in
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError

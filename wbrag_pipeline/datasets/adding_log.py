@@ -13,13 +13,14 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.datasets.adding import free_entry, write_entry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.corpus_entry import absolute_path
 from wbrag_pipeline.datasets.files.column_map import ColumnMap
 from wbrag_pipeline.datasets.logs.log_benchmark import LogCounts
 from wbrag_pipeline.datasets.logs.log_files import LOG_NAMES, format_of, known_format, read_log
 from wbrag_pipeline.datasets.logs.merged_questions import to_look_into, with_wording
 from wbrag_pipeline.datasets.metrics import metric_name
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.splits import read_splits
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.errors import InputError

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import polars as pl
 
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.logs.log_benchmark import LogCounts, splits_of_log
 from wbrag_pipeline.datasets.logs.log_files import read_log
 from wbrag_pipeline.datasets.question_files import read_numbered_questions, shared_questions
@@ -14,9 +15,6 @@ from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.datasets.tombstones import NOTHING_FORGOTTEN, Tombstones
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.tables import GOLD, LABELLED, SPLIT, SYNTHETIC, UNLABELLED
-
-if TYPE_CHECKING:
-    from wbrag_pipeline.datasets.registry import Benchmark
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from wbrag_pipeline.datasets.adding import AddedBenchmark, free_entry, write_entry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.corpus_entry import absolute_path
 from wbrag_pipeline.datasets.question_files import read_questions, shared_questions
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.home import Home

@@ -131,7 +131,8 @@ def build_index(
         if parts.rows != len(names):
             raise IntegrityError(folder, f"{parts.rows} vectors for {len(names)} ids")
         exact = factory.lower() == "flat"
-        recall = 1.0 if exact else vectors.sample.recall(backend.open(folder, collection, encoder.dimension, factory))
+        opened = backend.open(folder, collection, encoder.dimension, factory) if not exact else None
+        recall = 1.0 if opened is None else vectors.sample.recall(opened.nearest)
         manifest = Manifest(
             format=FORMAT,
             encoder=encoder.name,

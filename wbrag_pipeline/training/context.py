@@ -9,7 +9,8 @@ from functools import cache
 
 import polars as pl
 
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tasks import Task, task_named
 from wbrag_pipeline.errors import TooManyFailedError
 from wbrag_pipeline.generation.accounts.ledger import accounting

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.generation.engines import check_generator, deployed_generator
 from wbrag_pipeline.rag.methods import check_able, method_named
 from wbrag_pipeline.rag.searching import TransformsQueries, refuse_own_vectors

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.hash_draws import first_by_hash
 from wbrag_pipeline.datasets.private_data import DETECTORS, private_data
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.datasets.tombstones import Tombstones
 from wbrag_pipeline.datasets.wording import same_question
 from wbrag_pipeline.datasets.written_questions import WRITTEN_QUESTIONS

@@ -18,7 +18,8 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import published
-from wbrag_pipeline.datasets.registry import Benchmark, Registry
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
 from wbrag_pipeline.evaluation.experiments.sampling import resplit

@@ -202,7 +202,7 @@ def _look_far_enough(faiss: Any, index: Any, vectors: Written) -> None:
             lists.nprobe = effort
         else:
             index.hnsw.efSearch = effort
-        if vectors.sample.recall(FaissStore(index)) >= _WANTED_RECALL:
+        if vectors.sample.recall(FaissStore(index).nearest) >= _WANTED_RECALL:
             return
 
 

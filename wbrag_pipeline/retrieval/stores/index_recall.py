@@ -6,16 +6,12 @@ among the results). Passages stand in for questions here, so with questions it m
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
-
-if TYPE_CHECKING:
-    from wbrag_pipeline.retrieval.stores.vector_store import VectorStore
 
 # A check warns where less is found.
 LEAST_RECALL = 0.95
@@ -30,11 +26,11 @@ class RecallSample:
     queries: Vectors
     nearest: Positions
 
-    def recall(self, store: VectorStore) -> float:
-        """Share of the exact nearest that the store finds; 1 where there is nothing to find."""
+    def recall(self, nearest: Callable[[Vectors, int, None], tuple[Vectors, Positions]]) -> float:
+        """Share of the exact nearest that ``VectorStore.nearest`` finds; 1 where there is nothing to find."""
         if not self.nearest.size:
             return 1.0
-        found = store.nearest(self.queries, self.nearest.shape[1], None)[1]
+        found = nearest(self.queries, self.nearest.shape[1], None)[1]
         hits = sum(len(np.intersect1d(one, other)) for one, other in zip(found, self.nearest, strict=True))
         return hits / self.nearest.size
 
