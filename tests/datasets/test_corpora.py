@@ -133,7 +133,7 @@ def test_whole_numbers_are_ids(tmp_path: Path) -> None:
 
 
 def test_many_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wbrag_pipeline.datasets.corpora._BATCH", 3)
+    monkeypatch.setattr("wbrag_pipeline.datasets.passage_rows._BATCH", 3)
     monkeypatch.setattr("wbrag_pipeline.datasets.files.parquet_rows._ROWS", 2)
     many: Rows = [(str(i), "T", f"text {i}") for i in range(10)]
     _jsonl(tmp_path / "a.jsonl", many)
