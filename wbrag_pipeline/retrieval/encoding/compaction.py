@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.retrieval.encoding.embedding_store import SEGMENT_PASSAGES
-from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, segments_in, write_segment
+from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, rows_of, segments_in, write_segment
 from wbrag_pipeline.storage import locked, remove_directory
 
 
@@ -41,45 +41,46 @@ def drop_vectors(folder: Path, hashes: pl.Series, *, segment_passages: int = SEG
     dropped = 0
     with locked(folder):
         for store in _stores(folder):
-            for segment in segments_in(store):
-                there = segment.hashes().to_frame()
-                keep = there.join(unwanted, on="content_hash", how="anti")
-                if keep.height < there.height:
-                    _rewrite(store, [segment], keep, segment_passages)
-                    dropped += there.height - keep.height
+            segments = segments_in(store)
+            rows = rows_of(segments)
+            # One join for all segments: one for each would read the other side as often as there are segments.
+            going = rows.join(unwanted, on="content_hash", how="semi")
+            touched = rows.join(going.select("segment").unique(), on="segment", how="semi", maintain_order="left")
+            keep = touched.join(unwanted, on="content_hash", how="anti", maintain_order="left")
+            _rewrite(store, segments, touched["segment"].unique(), keep, segment_passages)
+            dropped += going.height
     return dropped
 
 
 def _compact_one(store: Path, alive: pl.DataFrame, segment_passages: int) -> int:
-    loose: list[VectorSegment] = []
-    kept: list[pl.DataFrame] = []
-    rows = 0
-    for segment in segments_in(store):
-        there = segment.hashes().to_frame()
-        living = there.join(alive, on="content_hash", how="semi", maintain_order="left")
-        if 2 * living.height < max(segment_passages, there.height):
-            loose.append(segment)
-            kept.append(living)
-            rows += there.height
-    keep = pl.concat(kept).unique("content_hash", keep="first", maintain_order=True) if kept else alive.clear()
-    if len(loose) < 2 and keep.height == rows:
+    segments = segments_in(store)
+    rows = rows_of(segments)
+    living = rows.join(alive, on="content_hash", how="semi", maintain_order="left")
+    counts = (
+        rows.group_by("segment").len("there").join(living.group_by("segment").len("living"), on="segment", how="left")
+    )
+    emptied = 2 * pl.col("living").fill_null(0) < pl.max_horizontal(pl.lit(segment_passages), "there")
+    loose = counts.filter(emptied)
+    keep = living.join(loose, on="segment", how="semi", maintain_order="left")
+    keep = keep.unique("content_hash", keep="first", maintain_order=True)
+    dropped = int(loose["there"].sum()) - keep.height
+    if loose.height < 2 and not dropped:
         return 0  # one small segment of live vectors is as small as it gets
-    _rewrite(store, loose, keep, segment_passages)
-    return rows - keep.height
+    _rewrite(store, segments, loose["segment"], keep, segment_passages)
+    return dropped
 
 
-def _rewrite(store: Path, segments: list[VectorSegment], keep: pl.DataFrame, segment_passages: int) -> None:
-    """Put the vectors of the hashes in ``keep`` into new segments, and take the old ones away."""
-    waiting, vectors = keep.clear(), None
+def _rewrite(
+    store: Path, segments: list[VectorSegment], old: pl.Series, keep: pl.DataFrame, segment_passages: int
+) -> None:
+    """Put the rows in ``keep`` (of ``rows_of``) into new segments, and take the old ones away.
+
+    old: numbers of the segments that go; all of ``keep`` is in them.
+    """
+    waiting, vectors = keep.select("content_hash").clear(), None
     written: set[Path] = set()
-    left = keep
-    for segment in segments:
-        there = segment.hashes().to_frame().with_row_index("row")
-        taken = there.join(left, on="content_hash", how="semi", maintain_order="left")
-        left = left.join(taken, on="content_hash", how="anti", maintain_order="left")
-        if taken.is_empty():
-            continue
-        found = np.asarray(segment.vectors()[taken["row"].to_numpy()])
+    for (number,), taken in keep.group_by("segment", maintain_order=True):
+        found = np.asarray(segments[number].vectors()[taken["row"].to_numpy()])
         vectors = found if vectors is None else np.concatenate([vectors, found])
         waiting = pl.concat([waiting, taken.select("content_hash")])
         while waiting.height >= segment_passages:
@@ -88,9 +89,9 @@ def _rewrite(store: Path, segments: list[VectorSegment], keep: pl.DataFrame, seg
             vectors = vectors[segment_passages:]
     if vectors is not None and waiting.height:
         written.add(write_segment(store, waiting["content_hash"], vectors).folder)
-    for segment in segments:
-        if segment.folder not in written:
-            remove_directory(segment.folder)
+    for number in old.to_list():
+        if segments[number].folder not in written:
+            remove_directory(segments[number].folder)
 
 
 def _stores(folder: Path) -> list[Path]:

@@ -22,8 +22,8 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, segments_in, write_segment
-from wbrag_pipeline.retrieval.protocols import Encoder, EncodesParts, Vectors
+from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, rows_of, segments_in, write_segment
+from wbrag_pipeline.retrieval.protocols import Encoder, EncodesParts, Positions, Vectors
 from wbrag_pipeline.storage import locked, sha256_of_text
 
 # Some 40 seconds of work for MiniLM on one core, and 6 MB of vectors: what a kill can cost, and what memory holds.
@@ -84,15 +84,16 @@ def embeddings_of(
     with locked(folder, shared=True):
         table = passages.lazy() if isinstance(passages, pl.DataFrame) else pl.scan_parquet(passages)
         wanted = table.select("content_hash").collect()
-        missing = wanted.unique().join(_rows(segments_in(home)), on="content_hash", how="anti")
-        if missing.height:
+        missing = _missing(wanted, segments_in(home))
+        if len(missing):
             _encode(table, wanted.height, missing, home, encoder, segment_passages)
         segments = tuple(segments_in(home))
-        places = wanted.join(_rows(segments), on="content_hash", how="left", maintain_order="left")
+        known = rows_of(segments).unique("content_hash", keep="first", maintain_order=True)
+        places = wanted.join(known, on="content_hash", how="left", maintain_order="left")
         # Only what this corpus takes its vectors from has to be whole.
         for number in places["segment"].unique().sort().to_list():
             segments[number].verify(encoder.dimension)
-        yield StoredEmbeddings(encoder.dimension, missing.height, segments, places.select("segment", "row"))
+        yield StoredEmbeddings(encoder.dimension, len(missing), segments, places.select("segment", "row"))
 
 
 def store_of(folder: Path, encoder: Encoder) -> Path:
@@ -100,20 +101,14 @@ def store_of(folder: Path, encoder: Encoder) -> Path:
     return folder / sha256_of_text(encoder.fingerprint, encoder.arithmetic)[:32]
 
 
-def _rows(segments: list[VectorSegment] | tuple[VectorSegment, ...]) -> pl.DataFrame:
-    """Where each content hash is found: columns content_hash, segment and row; each hash once."""
-    schema = pl.Schema({"content_hash": pl.String(), "segment": pl.UInt32(), "row": pl.UInt32()})
-    found = [
-        segment.hashes()
-        .to_frame()
-        .with_columns(pl.lit(number, pl.UInt32).alias("segment"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"))
-        for number, segment in enumerate(segments)
-    ]
-    return pl.concat([schema.to_frame(), *found]).unique("content_hash", keep="first", maintain_order=True)
+def _missing(wanted: pl.DataFrame, segments: list[VectorSegment]) -> Positions:
+    """Positions of the passages that have no vector yet, in order; the first one of each content."""
+    rows = wanted.with_row_index("position").join(rows_of(segments), on="content_hash", how="anti")
+    return rows.unique("content_hash", keep="first")["position"].sort().to_numpy().astype(np.int64)
 
 
-def _encode(table: pl.LazyFrame, total: int, missing: pl.DataFrame, folder: Path, encoder: Encoder, size: int) -> None:
-    """Write the vectors of the passages whose hash is in ``missing``, in the corpus' order, a segment at a time."""
+def _encode(table: pl.LazyFrame, total: int, missing: Positions, folder: Path, encoder: Encoder, size: int) -> None:
+    """Write the vectors of the passages at these positions, in the corpus' order, a segment at a time."""
     sent: deque[pl.Series] = deque()  # the hashes of parts whose vectors are on their way
 
     def parts() -> Iterator[tuple[Sequence[str], Sequence[str]]]:
@@ -121,7 +116,7 @@ def _encode(table: pl.LazyFrame, total: int, missing: pl.DataFrame, folder: Path
             sent.append(part["content_hash"])
             yield part["title"].to_list(), part["text"].to_list()
 
-    with progress_bar("Encoding passages", missing.height, unit="passage") as advance:
+    with progress_bar("Encoding passages", len(missing), unit="passage") as advance:
         if isinstance(encoder, EncodesParts):
             found = encoder.encode_parts(parts(), advance)
         else:
@@ -130,19 +125,14 @@ def _encode(table: pl.LazyFrame, total: int, missing: pl.DataFrame, folder: Path
             write_segment(folder, sent.popleft(), vectors)
 
 
-def _parts(table: pl.LazyFrame, total: int, missing: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
-    """The passages whose hash is in ``missing``, each once, in the corpus' order, ``size`` at a time."""
-    schema = pl.Schema({"content_hash": pl.String(), "title": pl.String(), "text": pl.String()})
-    waiting, seen = schema.to_frame(), missing.clear()
+def _parts(table: pl.LazyFrame, total: int, missing: Positions, size: int) -> Iterator[pl.DataFrame]:
+    """The passages at these positions, in the corpus' order, ``size`` at a time. What holds none is not read."""
+    waiting = pl.Schema({"content_hash": pl.String(), "title": pl.String(), "text": pl.String()}).to_frame()
     for start in range(0, total, step := size * _SEGMENTS_PER_READ):
-        part = table.slice(start, step).select(schema.names()).collect()
-        part = part.join(missing, on="content_hash", how="semi", maintain_order="left")
-        part = part.unique("content_hash", keep="first", maintain_order=True).join(
-            seen, on="content_hash", how="anti", maintain_order="left"
-        )
-        seen = pl.concat([seen, part.select("content_hash")])
-        waiting = pl.concat([waiting, part])
-        last = start + step >= total
-        while waiting.height >= size or (last and waiting.height):
+        first, last = np.searchsorted(missing, (start, start + step))
+        if first < last:
+            part = table.slice(start, step).select(waiting.columns).collect()
+            waiting = pl.concat([waiting, part[missing[first:last] - start]])
+        while waiting.height >= size or (last == len(missing) and waiting.height):
             yield waiting.head(size)
             waiting = waiting.slice(size)

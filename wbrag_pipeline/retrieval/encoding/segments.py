@@ -11,6 +11,7 @@ The name vouches for the content: what was damaged is never taken for a vector.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,18 @@ class VectorSegment:
 def segments_in(folder: Path) -> list[VectorSegment]:
     """The segments of a folder, by name."""
     return [VectorSegment(path) for path in sorted(folder.glob("[0-9a-f]*")) if len(path.name) == _DIGITS]
+
+
+def rows_of(segments: Sequence[VectorSegment]) -> pl.DataFrame:
+    """Where each vector lies: columns content_hash, segment (its number here) and row. Raises as ``hashes``."""
+    schema = pl.Schema({"content_hash": pl.String(), "segment": pl.UInt32(), "row": pl.UInt32()})
+    found = [
+        segment.hashes()
+        .to_frame()
+        .with_columns(pl.lit(number, pl.UInt32).alias("segment"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"))
+        for number, segment in enumerate(segments)
+    ]
+    return pl.concat([schema.to_frame(), *found])
 
 
 def write_segment(folder: Path, hashes: pl.Series, vectors: Vectors) -> VectorSegment:
