@@ -24,6 +24,7 @@ from wbrag_pipeline.evaluation.experiments import (
     transfer,
 )
 from wbrag_pipeline.evaluation.experiments.label_kinds import pool_of
+from wbrag_pipeline.evaluation.experiments.provenance import made_with
 from wbrag_pipeline.evaluation.experiments.results import (
     ABLATION,
     COST,
@@ -143,7 +144,7 @@ def _matrix(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
     for method in study.methods:
         trial = first.with_(method=method)
         yield rows.cell(f"matrix {_name(trial)}", weight, partial(one, trial))
-    yield _store(first, rows, spent)
+    yield _store(bench, first, rows, spent)
 
 
 def _transfer(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
@@ -153,7 +154,7 @@ def _transfer(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
         label = f"transfer {_name(trial)} with units of {made_by}"
         weight = _questions(bench, trial, "test")
         yield rows.cell(label, weight, partial(transfer.transferred, bench, trial, made_by))
-    yield _store(first, rows)
+    yield _store(bench, first, rows)
 
 
 def _ablation(bench: Workbench, study: Study, default: Trial) -> Iterator[Cell]:
@@ -163,7 +164,7 @@ def _ablation(bench: Workbench, study: Study, default: Trial) -> Iterator[Cell]:
         label = f"ablation {_name(default)} {ablation.SYMBOLS[parameter]} = {value:g}"
         weight = trained + _questions(bench, default, "test")
         yield rows.cell(label, weight, partial(ablation.point, bench, default, parameter, value))
-    yield _store(default, rows)
+    yield _store(bench, default, rows)
 
 
 def _oracle(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -174,7 +175,7 @@ def _oracle(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows.found)
 
     yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, all_ceilings)
-    yield _store(trial, rows)
+    yield _store(bench, trial, rows)
 
 
 def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -195,7 +196,7 @@ def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
         yield stacked.cell(label, weight, partial(on_top.on_top_row, bench, trial, name, units_of))
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
-    yield _store(trial, rows, stacked, grouped)
+    yield _store(bench, trial, rows, stacked, grouped)
 
 
 def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -218,7 +219,7 @@ def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
             yield Cell(f"labels {_name(trial)} {kind}", sum(weights.values()), written)
         else:
             yield from (of(kind, number, weight) for number, weight in weights.items())
-    yield _store(trial, rows)
+    yield _store(bench, trial, rows)
 
 
 def _splits(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -228,7 +229,7 @@ def _splits(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         for variant in drawn_splits.variants_of(trial.settings):
             label = f"splits {_name(trial)} split {split} {variant}"
             yield rows.cell(label, weight, partial(drawn_splits.split_row, bench, trial, variant, split))
-    yield _store(trial, rows)
+    yield _store(bench, trial, rows)
 
 
 # Each gets the study and its first method on one benchmark by one generator.
@@ -243,10 +244,12 @@ _CELLS_OF: dict[str, Callable[[Workbench, Study, Trial], Iterator[Cell]]] = {
 }
 
 
-def _store(trial: Trial, *several: _Rows) -> Cell:
+def _store(bench: Workbench, trial: Trial, *several: _Rows) -> Cell:
     def write() -> str:
-        results = Results(trial.settings, trial.settings.generator)
-        frames = [results.write(rows.table, trial.benchmark, rows.found) for rows in several]
+        results, made = Results(trial.settings, trial.settings.generator), made_with(bench, trial)
+        frames = [
+            results.write(rows.table, trial.benchmark, [{**row, **made} for row in rows.found]) for rows in several
+        ]
         return f"{frames[0].height} rows stored"
 
     names = " and ".join(rows.table.name for rows in several)

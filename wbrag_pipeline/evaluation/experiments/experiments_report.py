@@ -28,6 +28,7 @@ from wbrag_pipeline.evaluation.experiments.markdown import (
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.panels import names_in_order
+from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
 from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
@@ -241,7 +242,8 @@ def _interest(unit: UnitView) -> tuple[int, int, str]:
 
 
 def _made_with(matrix: pl.DataFrame) -> str:
-    encoders, generators = (", ".join(names_in_order(matrix, column)) for column in ("encoder", "generator"))
-    return (
-        f"Encoder {encoders}; generator {generators}; {', '.join(names_in_order(matrix, 'top_k'))} passages a question."
+    encoders, generators, depths = (
+        ", ".join(map(str, names_in_order(matrix, column))) for column in ("encoder", "generator", "top_k")
     )
+    engines = f"Encoder {encoders}; generator {generators}; {depths} passages a question."
+    return f"{engines} {made_with_in_words([matrix])}".strip()

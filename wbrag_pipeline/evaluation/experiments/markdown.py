@@ -10,6 +10,7 @@ from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.experiments.table_cells import (
@@ -27,11 +28,14 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import duration, markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import duration, escape_markdown, markdown_table, percent, signed
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
-    """Tables of ``results.KINDS`` by name to Markdown sections; what was not found out has none."""
+    """Tables of ``results.RESULT_TABLES`` by name to Markdown sections; what was not found out has none.
+
+    The last line says what they were made with.
+    """
     writers = {
         "matrix": (gains_table, every_setting, construction_table),
         "cost": (cost_table,),
@@ -44,9 +48,9 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
         "labels": (labels_table,),
         "splits": (splits_table,),
     }
-    return "\n\n".join(
-        write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
-    )
+    there = {kind: found[kind] for kind in writers if len(found.get(kind, ()))}
+    sections = [write(table) for kind, table in there.items() for write in writers[kind]]
+    return "\n\n".join(filter(None, [*sections, escape_markdown(made_with_in_words(there.values()))]))
 
 
 def sentence(matrix: pl.DataFrame) -> str:

@@ -36,7 +36,7 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
     evaluation = bench.evaluation(trial, written)
     summary = summarise(evaluation, seed=trial.settings.seed)
     built = construction_row(scores.read(), gated.read(), units.read())
-    benchmark = bench.benchmark(trial)
+    by_id, benchmark = evaluation.sort("question_id"), bench.benchmark(trial)
     recall = answer_recall(task_named(benchmark.task), evaluation, bench.passages(trial), written)
     row = {
         **who(trial),
@@ -50,6 +50,8 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
         "recall_with": recall[1],
         **built,
         "published": written.height,
+        "scores_without": by_id["score_without"].to_list(),
+        "scores_with": by_id["score_with"].to_list(),
         "question_table": bench.asked(trial).key,
         "gated_docs": gated.key,
         "curated_units": curated.key,

@@ -76,7 +76,7 @@ class Workbench:
     load_encoder: Callable[[Settings], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str, int], Artifact] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, int, int], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
     _words: dict[str, LexicalIndex] = field(default_factory=dict)
@@ -90,10 +90,10 @@ class Workbench:
         """QUESTIONS, read from the benchmark's files once in a workbench's life."""
         if trial.instead is not None:
             return trial.instead
-        where = (trial.benchmark, _own(trial, "questions"), trial.split)
+        where = (trial.benchmark, _own(trial, "questions"), trial.split, trial.settings.seed if trial.split else 0)
         if where not in self._questions:
             if trial.split:
-                asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split)
+                asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split, trial.settings.seed)
             else:
                 asked = stages.questions(self.context(trial)).table
             self._questions[where] = self._asked(trial, asked)
@@ -237,6 +237,11 @@ class Workbench:
     def questions(self, trial: Trial, split: str) -> pl.DataFrame:
         """SPLIT: the questions of ``train`` (without its validation part), ``validation`` or ``test``."""
         return of_split(self.asked(trial).read(), split)
+
+    def data_fingerprint(self, trial: Trial) -> str:
+        """16 hex digits of what its benchmark's own questions and its corpus hold."""
+        asked = self.asked(replace(trial, split=0, instead=None)).read()
+        return sha256_of_text(asked.write_json(), self._corpus(trial))[:16]
 
     def passages(self, trial: Trial) -> pl.LazyFrame:
         """PASSAGES of the trial's corpus."""
