@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.experiments_report import (
     Findings,
     all_pictures,
+    benchmarks_with_results,
     gather,
     page,
     results_of,
@@ -215,6 +217,47 @@ def test_the_twins_hold_the_figures(written: Path) -> None:
     with (written.parent / "matrix.csv").open(encoding="utf-8") as file:
         assert [float(row["gain"]) for row in csv.DictReader(file)] == [2.0, 3.0, -1.0, 0.0]
     assert pl.read_parquet(written.parent / "ablation.parquet").height == 2 * sum(map(len, GRIDS.values()))
+
+
+def test_every_table_is_in_each_format(findings: Findings, written: Path) -> None:
+    for name, table in findings.tables.items():
+        scalars = table.select(pl.exclude(pl.List)).columns
+        assert pl.read_parquet(written.parent / f"{name}.parquet").equals(table)
+        told = json.loads((written.parent / f"{name}.json").read_text("utf-8"))
+        assert len(told) == table.height and list(told[0]) == scalars
+        with (written.parent / f"{name}.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == table.height and list(rows[0]) == scalars
+    never_used = json.loads((written.parent / "rivals.json").read_text("utf-8"))[3]
+    assert "cache" in never_used["rival"] and never_used["threshold"] is None
+
+
+def test_files_of_another_study_do_not_stay_beside_this_ones(findings: Findings, tmp_path: Path) -> None:
+    write_experiments_report(tmp_path, findings)
+    bare = {name: table if name == "matrix" else table.clear() for name, table in findings.tables.items()}
+    write_experiments_report(tmp_path, replace(findings, tables=bare))
+    files = {f"matrix.{end}" for end in ("csv", "json", "parquet")} | {"report.html", "report.md"}
+    assert {file.name for file in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("kind", ["rivals", "labels", "splits", "ablation", "transfer", "oracle"])
+def test_one_experiment_alone_has_a_report(findings: Findings, kind: str, tmp_path: Path) -> None:
+    bare = {name: table if name == kind else table.clear() for name, table in findings.tables.items()}
+    text = write_experiments_report(tmp_path, Findings(bare, {}, {}, {}, {})).read_text("utf-8")
+    assert f'<section id="{kind if kind != "oracle" else "ceilings"}">' in text
+    assert 'id="gain"' not in text and "settings improve" not in text
+    assert (tmp_path / f"{kind}.json").is_file()
+
+
+def test_a_report_under_other_settings_says_what_there_is(world: World) -> None:
+    registry, study = Registry.load(world.settings.home), Study(world.settings, ("compass",), ("scripted",), ("naive",))
+    conduct(list(cells(world.open(), study, ("labels",))), lambda line: None)
+    assert benchmarks_with_results(world.settings, registry, ("scripted",)) == ["compass"]
+    assert gather(world.settings, registry, ("scripted",), ("compass",)).matrix.is_empty()
+    for settings in (world.settings.with_(limit=2), world.settings.with_(seed=1)):
+        assert benchmarks_with_results(settings, registry, ("scripted",)) == []
+        with pytest.raises(NotBuiltError, match="there are some under compass~scripted~methods~curate"):
+            gather(settings, registry, ("scripted",), ("compass",))
 
 
 def test_rivals_are_told_with_their_size_and_cost(findings: Findings, written: Path) -> None:
