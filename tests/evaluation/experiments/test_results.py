@@ -49,7 +49,13 @@ def test_points_of_a_grid_are_kept_from_command_to_command_in_the_order_of_their
 def test_rows_over_other_questions_are_compared_with_nothing(world: World, tmp_path: Path) -> None:
     find(world, "naive", "replug")
     write_split(tmp_path / "test.jsonl", TEST[:3])
-    find(world, "naive")
+    lines: list[str] = []
+    conduct(
+        list(cells(world.open(), Study(world.settings, ("compass",), ("scripted",), ("naive",)), ("matrix",))),
+        lines.append,
+    )
+    # Two rows of the matrix and ten of costs.
+    assert "1 rows stored, 12 of other questions or another corpus taken out" in lines[-1]
     assert found(world).select("method", "questions").rows() == [("naive", 3)]
 
 

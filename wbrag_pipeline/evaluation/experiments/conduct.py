@@ -247,10 +247,11 @@ _CELLS_OF: dict[str, Callable[[Workbench, Study, Trial], Iterator[Cell]]] = {
 def _store(bench: Workbench, trial: Trial, *several: _Rows) -> Cell:
     def write() -> str:
         results, made = Results(trial.settings, trial.settings.generator), made_with(bench, trial)
-        frames = [
+        taken_out = sum(
             results.write(rows.table, trial.benchmark, [{**row, **made} for row in rows.found]) for rows in several
-        ]
-        return f"{frames[0].height} rows stored"
+        )
+        stored = f"{len(several[0].found)} rows stored"
+        return f"{stored}, {taken_out} of other questions or another corpus taken out" if taken_out else stored
 
     names = " and ".join(rows.table.name for rows in several)
     return Cell(f"{names} {trial.benchmark}", 0, write)

@@ -22,10 +22,12 @@ from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.markdown import (
     beyond_chance,
     cost_by_setting,
+    interval_in_words,
     results_as_markdown,
     transfer_in_words,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
+from wbrag_pipeline.evaluation.experiments.method_comparison import methods_compared
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.panels import names_in_order
 from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
@@ -130,7 +132,7 @@ def write_experiments_report(folder: Path, findings: Findings) -> Path:
     """
     storage.write_text(folder / "report.html", page(findings))
     storage.write_text(folder / "report.md", f"# Experiments\n\n{results_as_markdown(findings.tables)}\n")
-    write_result_files(folder, findings.tables)
+    write_result_files(folder, {**findings.tables, "methods": methods_compared(findings.matrix)})
     return folder / "report.html"
 
 
@@ -168,7 +170,9 @@ def page(findings: Findings) -> str:
         "experiments.html.j2",
         title="Experiments",
         head=headline(matrix),
+        between=interval_in_words(headline(matrix)),
         verdict=beyond_chance(headline(matrix)),
+        compared=methods_compared(matrix).to_dicts(),
         paper=paper,
         matrix=matrix.to_dicts(),
         benchmarks=names_in_order(matrix, "benchmark"),

@@ -8,7 +8,8 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
-from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
+from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline
+from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval, methods_compared
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
@@ -28,7 +29,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import duration, escape_markdown, markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, duration, escape_markdown, markdown_table, percent, signed
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
@@ -37,7 +38,7 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
     The last line says what they were made with.
     """
     writers = {
-        "matrix": (gains_table, every_setting, construction_table),
+        "matrix": (gains_table, every_setting, methods_table, construction_table),
         "cost": (cost_table,),
         "transfer": (transfer,),
         "ablation": (ablation,),
@@ -57,7 +58,14 @@ def sentence(matrix: pl.DataFrame) -> str:
     """The headline as one sentence."""
     h = headline(matrix)
     settings = f"{h.improved} of {h.settings} setting{'s' if h.settings != 1 else ''} improve"
-    return f"{settings}, the mean gain is {signed(h.mean_gain)} points. {beyond_chance(h)}"
+    return f"{settings}, the mean gain is {signed(h.mean_gain)} points{interval_in_words(h)}. {beyond_chance(h)}"
+
+
+def interval_in_words(h: Headline) -> str:
+    """The interval of the mean gain, in brackets."""
+    if h.interval is None:
+        return ""
+    return f" (95 % interval {signed(h.interval[0])} to {signed(h.interval[1])}, over benchmarks and questions)"
 
 
 def beyond_chance(h: Headline) -> str:
@@ -83,16 +91,38 @@ def gains_table(matrix: pl.DataFrame) -> str:
             cells = [score_change(by_method[m]) if m in by_method else "–" for m in methods]
             theirs = paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(benchmark))
             rows.append([benchmark, *cells, mean_gain(lines["gain"]), signed(theirs) if theirs is not None else "–"])
-        by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
-        rows.append(
-            ["mean gain", *(signed(by_name[m]) for m in methods), mean_gain(part["gain"]), signed(paper.MEAN_GAIN)]
-        )
+        means = [_mean_with_interval(each) for each in (*(part.filter(method=m) for m in methods), part)]
+        rows.append(["mean gain", *means, signed(paper.MEAN_GAIN)])
         papers = paper.gain_by_method(methods)
         shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
         parts += [f"### {generator}"] if several else []
         parts.append(markdown_table(["benchmark", *methods, "mean gain", "paper's"], rows))
     return "\n\n".join(parts)
+
+
+def _mean_with_interval(rows: pl.DataFrame) -> str:
+    between = mean_interval(rows)
+    mean = mean_gain(rows["gain"])
+    return mean if between is None else f"{mean} ({signed(between[0])} to {signed(between[1])})"
+
+
+def methods_table(matrix: pl.DataFrame) -> str:
+    """Each method against the usual one, question by question; "" where there is one method."""
+    compared = methods_compared(matrix)
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "generator": lambda row: row["generator"],
+        "method": lambda row: row["method"],
+        "against": lambda row: row["against"],
+        "knowledge base": lambda row: row["knowledge"],
+        "score": lambda row: f"{row['score']:.2f}",
+        "difference": lambda row: signed(row["difference"]),
+        "95 % interval": interval,
+        "p": lambda row: "–" if row["p"] is None else bare_p(row["p"]),
+        "better / worse": lambda row: f"{row['better']} / {row['worse']}",
+    }
+    return f"## Methods beside each other\n\n{rows_table(compared, columns)}" if len(compared) else ""
 
 
 def every_setting(matrix: pl.DataFrame) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.evaluation.experiments.construction import construction_row, cost_rows
+from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
@@ -70,7 +71,10 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
 
 @dataclass(frozen=True)
 class Headline:
-    """What a matrix says in one line. ``better``, ``worse``: settings whose whole interval lies above, below zero."""
+    """What a matrix says in one line. ``better``, ``worse``: settings whose whole interval lies above, below zero.
+
+    interval: of the mean gain, over benchmarks and questions; None where it cannot be told.
+    """
 
     settings: int
     improved: int
@@ -78,6 +82,7 @@ class Headline:
     better: int
     worse: int
     mean_gain: float
+    interval: tuple[float, float] | None
 
 
 def headline(matrix: pl.DataFrame) -> Headline:
@@ -89,6 +94,7 @@ def headline(matrix: pl.DataFrame) -> Headline:
         better=matrix.filter(pl.col("ci_low") > 0).height,
         worse=matrix.filter(pl.col("ci_high") < 0).height,
         mean_gain=sum(matrix["gain"].to_list()) / max(1, matrix.height),
+        interval=mean_interval(matrix),
     )
 
 

@@ -254,18 +254,19 @@ class Results:
         """Parquet file of one experiment on one benchmark."""
         return self.settings.layout.experiments / "results" / self.study / kind.name / f"{path_name(benchmark)}.parquet"
 
-    def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-        """Put these rows beside those that are there, in the place of those with the same key; gives the new ones.
+    def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Put these rows beside those that are there, in the place of those with the same key.
 
-        Rows over other questions or another state of the corpus are taken out: nothing may be compared with them.
+        Rows over other questions or another state of the corpus are taken out: nothing may be compared with them. Gives
+        how many these were.
         """
         frame = kind.check(pl.DataFrame(list(rows), schema=kind.schema))
-        kept = self._earlier(kind, benchmark)
+        kept = earlier = self._earlier(kind, benchmark)
         if frame.height:
-            kept = kept.filter(pl.col("data").eq_missing(frame["data"][0]))
+            kept = earlier.filter(pl.col("data").eq_missing(frame["data"][0]))
         with replacing(self.path(kind, benchmark)) as temporary:
             write_parquet(kind.check(put_beside(kind, kept, frame)), temporary)
-        return frame
+        return earlier.height - kept.height
 
     def read(self, kind: Table, benchmarks: Sequence[str]) -> pl.DataFrame:
         """The rows of these benchmarks, in this order, as far as there are any.
