@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from pathlib import Path
@@ -103,7 +103,11 @@ def run_transfer(asked: _Asked) -> None:
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), asked, _study(replace(asked, methods=[]), crossed=asked.methods))
+    study = _study(replace(asked, methods=[]), crossed=asked.methods)
+    if len(study.crossed) < 2:
+        hint = "for example --method naive --method replug"
+        raise InputError("one method has nobody to exchange units with", field="--method", hint=hint)
+    _run(("transfer",), asked, study)
 
 
 @_experiment("ablation")
@@ -214,7 +218,7 @@ def _study(
 ) -> Study:
     """The study that was asked for. crossed: methods that exchange units. answers: no verdict can stand for them."""
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
+    from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, grids_of, points
     from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
@@ -233,20 +237,9 @@ def _study(
     used = tuple(dict.fromkeys(method_named(name).name for name in asked.methods or PAPER_METHODS))
     # Those that exchange units: as asked, or the first two of the methods, naive and replug where nothing was said.
     exchanged = tuple(dict.fromkeys(method_named(name).name for name in crossed)) if crossed else used[:2]
-    grids = _grids(grid) if grid else GRIDS
+    grids = grids_of(grid) if grid else GRIDS
     points(settings, grids)  # refuses a bad value before anything runs
     return Study(settings, tuple(names), tuple(engines), used, exchanged, grids)
-
-
-def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
-    grids: dict[str, list[float]] = {}
-    for text in given:
-        name, _, values = text.partition("=")
-        try:
-            grids[name.strip()] = [float(value) for value in values.split(",")]
-        except ValueError:
-            raise InputError(f"cannot be read: {text!r}", field="grid", hint="write it as tau_s=0,0.1,0.2") from None
-    return grids
 
 
 def _numbers(given: str) -> list[int]:

@@ -275,7 +275,7 @@ def test_learning_curves_and_splits_are_in_the_page_as_in_its_twin(written: Path
     text, markdown = (written.with_suffix(end).read_text(encoding="utf-8") for end in (".html", ".md"))
     cells = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr.*?</tr>", text)]
     told = [re.sub(r"\|+", "|", row) for row in cells]
-    assert "|skerry|weak|2,000|3|40.00|42.00|+2.00|+1.00 to +3.00|0.200|−1.00 to +2.00|50|40|1,234|" in told
+    assert "|skerry|naive|weak|2,000|3|40.00|42.00|+2.00|+1.00 to +3.00|0.200|−1.00 to +2.00|50|40|1,234|" in told
     row = "| skerry | weak | 2,000 | 3 | 40.00 | 42.00 | +2.00 | +1.00 to +3.00 | 0.200 | −1.00 to +2.00 | 50 | 40 |"
     assert row in markdown
     for kind, meaning in KIND_MEANINGS.items():
@@ -284,6 +284,34 @@ def test_learning_curves_and_splits_are_in_the_page_as_in_its_twin(written: Path
     assert "|+25.00|" in ours and ours.endswith("|+25.00, +25.00|–|")
     assert "|+50.00|" in other and "−25.00 (" in other
     assert any(row.startswith("|mean|write-back|naive|+25.00|") for row in told)
+
+
+def test_methods_and_generators_are_told_apart_in_every_table(findings: Findings) -> None:
+    """Results of several methods and generators stand in one file, so no table may leave out which a row is of."""
+    twice = {
+        name: pl.concat(
+            table.with_columns(method=pl.lit(method), generator=pl.lit(generator))
+            for method in METHODS
+            for generator in ("reader", "other")
+        ).unique([*results.RESULT_TABLES[name].key], keep="first", maintain_order=True)
+        for name, table in findings.tables.items()
+    }
+    for name, table in twice.items():
+        assert table.select("method", "generator").n_unique() == 4, name
+        told = results_as_markdown({name: table})
+        lines = [line for line in told.splitlines() if line.startswith("| ") and "---" not in line]
+        if name not in ("rivals", "splits"):  # a table of its own for each
+            bodies = [line for line in lines if any(benchmark in line for benchmark in BENCHMARKS)]
+            assert name == "matrix" or len(set(bodies)) == len(bodies), name
+        for each in (*METHODS, "reader", "other"):
+            assert each in told, name
+    drawn = all_pictures(replace(findings, tables=twice))
+    assert len(drawn["rivals"]) == 4 * len(BENCHMARKS) and len(drawn["ablation"]) == 4 * len(GRIDS)
+    assert len(drawn["ceilings"]) == 4
+    text = page(replace(findings, tables=twice))
+    for section in ("rivals", "labels", "splits"):
+        part = text.split(f'<section id="{section}">')[1].split("</section>")[0]
+        assert "replug" in part and "other" in part
 
 
 def test_pictures_say_what_the_tables_say(findings: Findings) -> None:

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from tests.evaluation.experiments.conftest import TEST, World, write_split
+from wbrag_pipeline.cli import app
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments import results
+from wbrag_pipeline.evaluation.experiments.ablation import grids_of
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, SPLITS, Results
@@ -99,6 +104,26 @@ def test_rows_of_an_earlier_version_can_be_read_and_are_not_mixed_with_new_ones(
     assert "Every setting" in results_as_markdown({"matrix": earlier})
     find(world, "naive")
     assert found(world)["method"].to_list() == ["naive"] and found(world)["seed"].to_list() == [0]
+
+
+def test_numbers_of_labels_that_there_are_not_are_told(world: World) -> None:
+    study = Study(world.settings, ("compass",), ("scripted",), ("naive",), label_numbers=(2, 3, 50, 1000))
+    lines: list[str] = []
+    conduct(list(cells(world.open(), study, ("labels",))), lines.append)
+    assert found(world, LABELS)["labels"].to_list() == [2, 3]
+    assert any("50, 1,000: left out, for there are 3 training questions" in line for line in lines)
+
+
+def test_a_setting_that_is_given_twice_in_the_grid_has_the_values_of_both() -> None:
+    assert grids_of(["tau_s=0,0.1", "n_min=1", "tau_s=0.5"]) == {"tau_s": [0.0, 0.1, 0.5], "n_min": [1.0]}
+
+
+@pytest.mark.parametrize("methods", [["naive"], ["naive", "naive"]])
+def test_one_method_alone_exchanges_no_units(world: World, methods: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WBRAG_HOME", str(world.settings.home))
+    flags = [flag for method in methods for flag in ("--method", method)]
+    refused = CliRunner().invoke(app, ["experiment", "transfer", "compass", *flags])
+    assert isinstance(refused.exception, InputError) and "nobody to exchange" in str(refused.exception)
 
 
 def test_another_seed_draws_other_labels_and_splits(world: World) -> None:

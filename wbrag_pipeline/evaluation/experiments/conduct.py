@@ -212,13 +212,17 @@ def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         points = [f"{number:,}: {of('synthetic', number, 0).run()}" for number in numbers]
         return ", ".join([f"{there:,} questions", *points])
 
-    numbers = labels.numbers_of(study.label_numbers, _questions(bench, trial, "train"))
+    there = _questions(bench, trial, "train")
+    numbers = labels.numbers_of(study.label_numbers, there)
     weights = {number: study.draws * (_questions(bench, trial, "test") + number) for number in numbers}
     for kind in study.label_kinds:
         if kind == "synthetic":  # how many there are is known once they are written
             yield Cell(f"labels {_name(trial)} {kind}", sum(weights.values()), written)
         else:
             yield from (of(kind, number, weight) for number, weight in weights.items())
+    if more := [f"{number:,}" for number in study.label_numbers if number > there]:
+        left_out = f"left out, for there are {there:,} training questions"
+        yield Cell(f"labels {_name(trial)} {', '.join(more)}", 0, lambda: left_out)
     yield _store(bench, trial, rows)
 
 

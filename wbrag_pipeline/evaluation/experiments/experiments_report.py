@@ -228,13 +228,13 @@ def all_pictures(findings: Findings) -> Pictures:
         chart = pictures.transfer_bars(part, pictures.reach_of(transfer))
         drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
     beside = findings.tables["rivals"].filter(pl.col("rival") != PLAIN)
-    for place, part in enumerate(beside.partition_by(_PANEL, maintain_order=True)):
+    for place, part in enumerate(beside.partition_by(*_PANEL, "method", maintain_order=True)):
         chart = pictures.rival_bars(part, pictures.reach_of(beside))
         drawn["rivals"].append((str(place), chart, 64 + _LINE * part.height))
-    for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
+    for part in findings.tables["ablation"].partition_by("generator", "method", "parameter", maintain_order=True):
         name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
         drawn["ablation"].append((name, pictures.threshold_curve(part), _TALL))
-    for place, part in enumerate(findings.tables["oracle"].partition_by("generator", maintain_order=True)):
+    for place, part in enumerate(findings.tables["oracle"].partition_by("generator", "method", maintain_order=True)):
         height = 90 + _LINE * part["benchmark"].n_unique()
         drawn["ceilings"].append((str(place), pictures.ceiling_dots(part), height))
     gated = {name: frame for name, frame in findings.gated.items() if frame.height}

@@ -10,7 +10,7 @@ from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline
 from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval, methods_compared
-from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.oracle import ALONE, CEILINGS
 from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
@@ -21,6 +21,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     SCORE_COLUMNS,
     UNITS_COLUMN,
     Columns,
+    MarkdownRow,
     changed,
     interval,
     mean_gain,
@@ -166,6 +167,7 @@ def cost_table(table: pl.DataFrame) -> str:
         "asked": lambda row: f"{row['asked']:,}",
         "in the cache": lambda row: f"{row['cached']:,}",
         "sent": lambda row: f"{row['sent']:,}",
+        "failed": lambda row: f"{row['failed']:,}",
         "tokens": lambda row: f"{row['prompt_tokens'] + row['completion_tokens']:,}",
         "waiting": lambda row: duration(row["seconds"]),
         "sent to answer the test": lambda row: f"{row['answering'] or 0:,}",
@@ -176,7 +178,7 @@ def cost_table(table: pl.DataFrame) -> str:
 def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
     """COST to a row a setting: the training stages' sums, and ``answering``, what the test questions took."""
     keys = ["generator", "benchmark", "method"]
-    names = ["plain", "asked", "cached", "sent", "prompt_tokens", "completion_tokens", "seconds"]
+    names = ["plain", "asked", "cached", "sent", "failed", "prompt_tokens", "completion_tokens", "seconds"]
     trained = table.filter(pl.col("stage") != "answers").group_by(keys, maintain_order=True).agg(pl.col(names).sum())
     answered = table.filter(pl.col("stage") == "answers").select(*keys, pl.col("sent").alias("answering"))
     return trained.join(answered, on=keys, how="left", maintain_order="left")
@@ -192,9 +194,14 @@ def transfer(table: pl.DataFrame) -> str:
         "gain": lambda row: "–" if row["made_by"] == NONE else signed(row["gain"]),
         "95 % interval": lambda row: "–" if row["made_by"] == NONE else interval(row),
         "helped / hurt": lambda row: "–" if row["made_by"] == NONE else changed(row),
+        "more than own": lambda row: "–" if row["over_own"] is None else _over_own(row),
     }
     said = transfer_in_words(table)
     return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{rows_table(table, columns)}"
+
+
+def _over_own(row: MarkdownRow) -> str:
+    return f"{signed(row['over_own'])} ({signed(row['over_own_low'])} to {signed(row['over_own_high'])})"
 
 
 def transfer_in_words(table: pl.DataFrame) -> str:
@@ -225,11 +232,13 @@ def ablation(table: pl.DataFrame) -> str:
 
 def ceilings_table(table: pl.DataFrame) -> str:
     """What better choices could reach."""
-    names = list(CEILINGS)
-    rows = []
-    for (benchmark, method), lines in table.partition_by(
-        ["benchmark", "method"], as_dict=True, maintain_order=True
-    ).items():
-        by_name = {row["ceiling"]: row["score"] for row in lines.iter_rows(named=True)}
-        rows.append([benchmark, method, *(f"{by_name[name]:.2f}" for name in names)])
-    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + meanings(CEILINGS)
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "method": lambda row: row["method"],
+        "ceiling": lambda row: row["ceiling"],
+        "score": lambda row: f"{row['score']:.2f}",
+        "gain": lambda row: "–" if row["gain"] is None or row["ceiling"] == ALONE else signed(row["gain"]),
+        "95 % interval": lambda row: "–" if row["gain"] is None or row["ceiling"] == ALONE else interval(row),
+        "units": lambda row: f"{row['units']:,}",
+    }
+    return f"## Ceilings\n\n{rows_table(table, columns)}\n\n{meanings(CEILINGS)}"

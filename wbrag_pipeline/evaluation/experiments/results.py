@@ -106,8 +106,20 @@ COST = _results(
     "stage",
 )
 
-# `method` answers, with units that `made_by` made ("none": the corpus alone).
-TRANSFER = _results("transfer", {"made_by": pl.String(), "units": pl.Int64(), **_GAIN}, "made_by")
+# `method` answers, with units that `made_by` made ("none": the corpus alone). `over_own` is what another method's units
+# score more than one's own, with its interval; null where there is nothing to compare.
+TRANSFER = _results(
+    "transfer",
+    {
+        "made_by": pl.String(),
+        "units": pl.Int64(),
+        **_GAIN,
+        "over_own": pl.Float64(),
+        "over_own_low": pl.Float64(),
+        "over_own_high": pl.Float64(),
+    },
+    "made_by",
+)
 
 # One setting changed, the others at the study's values. The calls are those that no other point of the default needed.
 ABLATION = _results(
@@ -128,8 +140,17 @@ ABLATION = _results(
     "value",
 )
 
-# What better choices could reach; see oracle.CEILINGS.
-ORACLE = _results("oracle", {"ceiling": pl.String(), "score": pl.Float64(), "units": pl.Int64()}, "ceiling")
+# What better choices could reach; see oracle.CEILINGS. gain, ci_low, ci_high: over the corpus alone.
+ORACLE = _results(
+    "oracle",
+    {
+        "ceiling": pl.String(),
+        "score": pl.Float64(),
+        **{name: kind for name, kind in _GAIN.items() if name in ("gain", "ci_low", "ci_high")},
+        "units": pl.Int64(),
+    },
+    "ceiling",
+)
 
 # Write-back and what it has to beat, see rivals.RIVAL_MEANINGS; without is always the corpus alone. `ahead` is what
 # write-back under the present settings scores more than the rival, with its interval. `calls` are those of the
