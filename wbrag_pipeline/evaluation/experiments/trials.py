@@ -18,6 +18,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import published
+from wbrag_pipeline.datasets.metrics import metric_fingerprint
 from wbrag_pipeline.datasets.registry import Benchmark, Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
@@ -309,7 +310,8 @@ class Workbench:
         """Who answers how, and what counts as right."""
         benchmark, model = self.benchmark(trial), self.context(trial).generator
         method = (_own(trial, "utility_scores"), plugin_fingerprint(trial.settings.method))
-        return (model.fingerprint, model.prompt_version, *method, benchmark.task, benchmark.metric)
+        scored = (benchmark.task, benchmark.metric, *filter(None, [metric_fingerprint(benchmark.metric)]))
+        return (model.fingerprint, model.prompt_version, *method, *scored)
 
     def _train(self, trial: Trial) -> str:
         return sha256_of_text(self.questions(trial, "train").write_json())
