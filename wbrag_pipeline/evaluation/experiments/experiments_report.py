@@ -34,7 +34,7 @@ from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.result_files import write_result_files
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, meanings_of_rivals
 from wbrag_pipeline.evaluation.experiments.sampling_tables import splits_by_setting
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
@@ -186,7 +186,7 @@ def page(findings: Findings) -> str:
         transferred=transfer_in_words(findings.tables["transfer"]),
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
         rivals=findings.tables["rivals"].to_dicts(),
-        meanings=RIVAL_MEANINGS,
+        meanings=meanings_of_rivals(),
         stacked=findings.tables["on_top"].to_dicts(),
         groups=findings.tables["gain_sources"].to_dicts(),
         groupings=GROUPINGS,

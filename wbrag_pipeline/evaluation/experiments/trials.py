@@ -97,12 +97,12 @@ class Workbench:
                 asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split, trial.settings.seed)
             else:
                 asked = stages.questions(self.context(trial)).table
-            self._questions[where] = self._asked(trial, asked)
+            self._questions[where] = self.stored(trial, "questions", tables.QUESTIONS, asked)
         return self._questions[where]
 
     def asking(self, trial: Trial, questions: pl.DataFrame) -> Trial:
         """The trial with these QUESTIONS in the place of its benchmark's."""
-        return replace(trial, instead=self._asked(trial, questions))
+        return replace(trial, instead=self.stored(trial, "questions", tables.QUESTIONS, questions))
 
     def retrievals(self, trial: Trial) -> Artifact:
         """RETRIEVALS of the training questions."""
@@ -265,6 +265,10 @@ class Workbench:
 
         return self._keep(trial, stage, kind, parts, counted)
 
+    def stored(self, trial: Trial, stage: str, kind: tables.Table, frame: pl.DataFrame) -> Artifact:
+        """A table that was made without asking the generator, in the cache under what it holds."""
+        return self._keep(trial, stage, kind, (sha256_of_text(frame.write_json()),), lambda _: StageResult(frame))
+
     def encoder(self, settings: Settings) -> Encoder:
         """The settings' encoder, which encodes no text twice."""
         if settings.encoder not in self._encoders:
@@ -299,10 +303,6 @@ class Workbench:
     def _keep(self, trial: Trial, stage: str, kind: tables.Table, parts: tuple[str, ...], make: Make) -> Artifact:
         context = replace(self.context(trial), account=ACCOUNT)
         return self.cache.table(stage, kind, parts, lambda key: make(replace(context, run=key)))
-
-    def _asked(self, trial: Trial, questions: pl.DataFrame) -> Artifact:
-        fingerprint = sha256_of_text(questions.write_json())
-        return self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: StageResult(questions))
 
     # What decides a table, as text for its key.
 
