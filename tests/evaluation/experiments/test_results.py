@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,15 @@ def test_the_order_of_points_does_not_tell_in_how_many_commands_they_were_found(
         rows = [{"parameter": "tau_s", "value": value, "data": "d"} for value in dict.fromkeys(values)]
         table = results.put_beside(ABLATION, table, pl.DataFrame(rows, schema=ABLATION.schema))
     assert table["value"].to_list() == sorted({value for values in commands for value in values})
+
+
+def test_a_sweep_is_read_at_once_as_the_page_tells(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in (0, 1):
+        for top_k in (1, 2):
+            find(world, settings=world.settings.with_(seed=seed, top_k=top_k))
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "run-experiments.md"
+    (told,) = re.findall(r"```python\n(.*?)print", page.read_text("utf-8"), re.DOTALL)
+    monkeypatch.chdir(world.settings.home.parent)
+    names: dict[str, Any] = {}
+    exec(told.replace(".wbrag/", "home/").replace("/labels/", "/matrix/"), names)
+    assert sorted(names["rows"].select("K", "seed").rows()) == [("1", 0), ("1", 1), ("2", 0), ("2", 1)]
