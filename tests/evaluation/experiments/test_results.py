@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from tests.evaluation.experiments.conftest import TEST, World, write_split
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError
-from wbrag_pipeline.evaluation.experiments import results
+from wbrag_pipeline.evaluation.experiments import results, transfer
 from wbrag_pipeline.evaluation.experiments.ablation import grids_of
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
-from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, SPLITS, Results
+from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, ORACLE, SPLITS, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.sampling import resplit, with_labels
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.source_code import version_of_the_code
@@ -50,6 +50,22 @@ def test_points_of_a_grid_are_kept_from_command_to_command_in_the_order_of_their
         find(world, kind="ablation", grids=grid)
     points = found(world, ABLATION).select("parameter", "value").rows()
     assert points == [("tau_s", 0.0), ("tau_s", 0.1), ("tau_s", 0.3), ("tau_s", 0.5), ("n_min", 1.0), ("n_min", 2.0)]
+
+
+def test_a_study_knows_its_own_rows_among_those_of_others(world: World) -> None:
+    """Dagster draws and counts what a run has made, and not what other methods left in the same files."""
+    earlier = Study(world.settings, ("compass",), ("scripted",), ("replug", "flare"), ("replug", "flare"))
+    study = Study(world.settings, ("compass",), ("scripted",), ("naive", "replug"), grids={"n_min": (1,)})
+    for each in (earlier, study):
+        conduct(list(cells(world.open(), each, ("matrix", "transfer", "oracle"))), lambda line: None)
+
+    def methods(kind: Any) -> list[str]:
+        return study.own_rows(found(world, kind))["method"].unique(maintain_order=True).to_list()
+
+    assert sorted(found(world, ORACLE)["method"].unique()) == ["naive", "replug"]
+    assert methods(MATRIX) == ["replug", "naive"] and methods(ORACLE) == ["naive"]
+    pairs = study.own_rows(found(world, TRANSFER)).select("method", "made_by").rows()
+    assert sorted(pairs) == sorted(transfer.pairs(("naive", "replug")))
 
 
 def test_rows_over_other_questions_are_compared_with_nothing(world: World, tmp_path: Path) -> None:

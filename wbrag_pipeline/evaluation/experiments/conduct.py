@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import polars as pl
+
 from wbrag_pipeline.evaluation.experiments import (
     ablation,
     drawn_splits,
@@ -68,6 +70,14 @@ class Study:
     label_numbers: Sequence[int] = labels.NUMBERS
     draws: int = labels.DRAWS
     splits_drawn: int = drawn_splits.SPLITS_DRAWN
+
+    def own_rows(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Of a table of results the rows that this study makes, without those of other methods that stand there too."""
+        if "made_by" in found.columns:  # TRANSFER
+            makers = (transfer.NONE, *self.crossed)
+            return found.filter(pl.col("method").is_in(self.crossed) & pl.col("made_by").is_in(makers))
+        every = {"question_table", "stage"} & set(found.columns)  # MATRIX, COST
+        return found.filter(pl.col("method").is_in(self.methods if every else self.methods[:1]))
 
 
 @dataclass(frozen=True)
