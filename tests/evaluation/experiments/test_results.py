@@ -21,6 +21,7 @@ from wbrag_pipeline.evaluation.experiments import results, transfer
 from wbrag_pipeline.evaluation.experiments.ablation import grids_of
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+from wbrag_pipeline.evaluation.experiments.provenance import settings_facts
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, ORACLE, SPLITS, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.sampling import resplit, with_labels
 from wbrag_pipeline.settings import Settings
@@ -94,6 +95,13 @@ def test_every_row_says_what_it_was_made_with(world: World) -> None:
             assert told["tau_doc"] == 0.05 and told["top_k"] == 2 and "home" not in told
     said = results_as_markdown({"matrix": found(world, MATRIX, settings)}).splitlines()[-1]
     assert "with seed 0, curate False, tau\\_doc 0.05, top\\_k 2." in said and "0.1.0+" in said
+
+
+def test_a_benchmarks_report_says_what_its_figures_were_made_with(world: World) -> None:
+    told = settings_facts(world.settings.with_(seed=7, limit=20), world.open().benchmark(world.trial))
+    assert told["not the default"] == "curate False, limit 20, top_k 2" and told["seed of the intervals"] == "7"
+    assert told["version"] == version_of_the_code() and told["metric"] == "accuracy"
+    assert settings_facts(Settings(), world.open().benchmark(world.trial))["not the default"] == "nothing else"
 
 
 def test_a_seed_has_results_of_its_own(world: World) -> None:

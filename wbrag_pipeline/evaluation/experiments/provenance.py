@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
+from wbrag_pipeline.datasets.registry import Benchmark
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.source_code import version_of_the_code
@@ -30,18 +31,41 @@ def made_with(bench: Workbench, trial: Trial) -> dict[str, Any]:
     }
 
 
+def changed_settings(record: Mapping[str, Any]) -> dict[str, str]:
+    """Of the settings of a record those that are not the default, but for the ones that have a column of their own."""
+    usual = Settings().record()
+    changed = {name: value for name, value in record.items() if name in usual and value != usual[name]}
+    return {name: str(value) for name, value in sorted(changed.items()) if name not in _OWN_COLUMNS}
+
+
+def settings_facts(settings: Settings, benchmark: Benchmark) -> dict[str, str]:
+    """What a benchmark's report says of how its figures were made."""
+    others = ", ".join(f"{name} {value}" for name, value in changed_settings(settings.record()).items())
+    return {
+        "corpus": benchmark.corpus,
+        "task": benchmark.task,
+        "metric": benchmark.metric,
+        "encoder": settings.encoder,
+        "generator": settings.generator,
+        "method": settings.method,
+        "passages a question": str(settings.top_k),
+        "thresholds": ", ".join(f"{name} {value}" for name, value in settings.thresholds.items()),
+        "not the default": others or "nothing else",
+        "seed of the intervals": str(settings.seed),
+        "version": version_of_the_code(),
+    }
+
+
 def made_with_in_words(tables: Iterable[pl.DataFrame]) -> str:
     """Version, seed and settings that are not the default, of all rows of these tables, in a sentence; "" for none."""
     rows = [table.select("seed", "settings", "version") for table in tables]
     known = pl.concat(rows).unique(maintain_order=True).drop_nulls() if rows else pl.DataFrame()
     if known.is_empty():
         return ""
-    usual = Settings().record()
     changed: dict[str, list[str]] = {}
     for settings in known["settings"].unique(maintain_order=True):
-        for name, value in json.loads(settings).items():
-            if name in usual and value != usual[name]:
-                changed.setdefault(name, []).append(str(value))
+        for name, value in changed_settings(json.loads(settings)).items():
+            changed.setdefault(name, []).append(value)
     versions, seeds = (", ".join(map(str, known[name].unique(maintain_order=True))) for name in ("version", "seed"))
     others = "".join(f", {name} {' and '.join(dict.fromkeys(values))}" for name, values in sorted(changed.items()))
     return f"Made by wbrag {versions} with seed {seeds}{others or ' and the default settings'}."
