@@ -199,7 +199,7 @@ def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
     there = rivals.rivals_for(generator)
     for name in there:
         yield rows.cell(f"rivals {_name(trial)} {name}", weight, partial(rivals.row, bench, trial, name))
-    if left := [name for name in rivals.RIVALS if name not in there]:
+    if left := [name for name in rivals.ALL_RIVALS if name not in there]:
         said = f"left out, for {generator} writes no text"
         yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)
     for name, units_of in on_top.pairs_for(generator):

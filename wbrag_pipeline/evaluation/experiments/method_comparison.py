@@ -17,12 +17,12 @@ from wbrag_pipeline.evaluation.statistics import (
 )
 
 MEAN = "mean"  # in the place of a benchmark's name: over all of them
-USUAL = "naive"  # what the others are compared with where it was tried, else the first method
+COMPARED_WITH = "naive"  # what the others are compared with where it was tried, else the first method
 _SIDES = {"corpus alone": "scores_without", "with write-back": "scores_with"}
 
 # One row a benchmark, method and knowledge base: `method` against `against` over the same one, question by question.
 # The row `mean` weighs benchmarks equally; its interval draws benchmarks and questions, and it has no p.
-METHODS = pl.Schema(
+METHODS_COMPARED = pl.Schema(
     {
         "generator": pl.String(),
         "encoder": pl.String(),
@@ -45,15 +45,15 @@ METHODS = pl.Schema(
 
 
 def methods_compared(matrix: pl.DataFrame) -> pl.DataFrame:
-    """MATRIX to METHODS; rows of one generator whose questions are the same are compared."""
+    """MATRIX to METHODS_COMPARED; rows of one generator whose questions are the same are compared."""
     found = []
     for part in matrix.drop_nulls("scores_with").partition_by("generator", "encoder", maintain_order=True):
         methods = part["method"].unique(maintain_order=True).to_list()
-        against = USUAL if USUAL in methods else methods[0]
+        against = COMPARED_WITH if COMPARED_WITH in methods else methods[0]
         for method in (name for name in methods if name != against):
             for side, column in _SIDES.items():
                 found += _compared(part, method, against, side, column)
-    return pl.DataFrame(found, schema=METHODS)
+    return pl.DataFrame(found, schema=METHODS_COMPARED)
 
 
 def mean_interval(rows: pl.DataFrame) -> tuple[float, float] | None:

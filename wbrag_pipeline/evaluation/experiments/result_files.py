@@ -9,7 +9,7 @@ import polars as pl
 
 from wbrag_pipeline import storage
 
-FORMATS = ("csv", "parquet", "json")
+_ENDINGS = ("csv", "parquet", "json")
 
 
 def write_result_files(folder: Path, tables: Mapping[str, pl.DataFrame]) -> None:
@@ -20,7 +20,7 @@ def write_result_files(folder: Path, tables: Mapping[str, pl.DataFrame]) -> None
     """
     for name, table in tables.items():
         if table.is_empty():
-            for end in FORMATS:
+            for end in _ENDINGS:
                 (folder / f"{name}.{end}").unlink(missing_ok=True)
             continue
         flat = table.select(pl.exclude(pl.List))

@@ -152,7 +152,7 @@ ORACLE = _results(
     "ceiling",
 )
 
-# Write-back and what it has to beat, see rivals.RIVALS; without is always the corpus alone. `ahead` is what
+# Write-back and what it has to beat, see rivals.ALL_RIVALS; without is always the corpus alone. `ahead` is what
 # write-back under the present settings scores more than the rival, with its interval. `calls` are those of the
 # generator that building took. `entries_in_top_k` are passages that the corpus alone does not give, a question;
 # `changed_share` is the share of questions with others, or in another order.

@@ -113,21 +113,21 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
 def rivals_for(generator: str) -> list[str]:
     """The rivals that can be built with the generator of that setting, and those of plug-ins."""
     there = retrievers_for(generator)
-    return [name for name in RIVALS if name not in RETRIEVER_MEANINGS or name in there]
+    return [name for name in ALL_RIVALS if name not in RETRIEVER_MEANINGS or name in there]
 
 
 def meanings_of_rivals() -> dict[str, str]:
     """Each rival that there is, and what it is; of a plug-in's, where it is from."""
-    others = [(name, plugin) for name in RIVALS if (plugin := RIVALS.plugin(name))]
+    others = [(name, plugin) for name in ALL_RIVALS if (plugin := ALL_RIVALS.plugin(name))]
     return RIVAL_MEANINGS | {name: f"a plug-in's, of {p.distribution} {p.version}" for name, p in others}
 
 
 def build(bench: Workbench, trial: Trial, name: str) -> Rival:
-    """The rival of that name, of RIVALS, from everything but the test questions.
+    """The rival of that name, of ALL_RIVALS, from everything but the test questions.
 
     Raises InputError for a plug-in's that cannot be built.
     """
-    builder, plugin = RIVALS[name], RIVALS.plugin(name)
+    builder, plugin = ALL_RIVALS[name], ALL_RIVALS.plugin(name)
     if plugin is None:
         return builder(bench, trial)
     built = plugin.call(builder, bench, trial)
@@ -299,7 +299,7 @@ _BUILT_IN: dict[str, Callable[[Workbench, Trial], Rival]] = {
 
 
 # The built-in rivals in the order of RIVAL_MEANINGS, and those of plug-ins: functions of a workbench and a trial.
-RIVALS: ExtensionPoint[Callable[[Workbench, Trial], Rival]] = ExtensionPoint(
+ALL_RIVALS: ExtensionPoint[Callable[[Workbench, Trial], Rival]] = ExtensionPoint(
     RIVALS_GROUP, "rival", {name: _BUILT_IN[name] for name in RIVAL_MEANINGS}
 )
 
