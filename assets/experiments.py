@@ -70,7 +70,7 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         study = Study(settings, (stage.partition,), (settings.generator,), methods, methods[:2])
         bench = Workbench(settings, stage.registry, encoder.load, generator.load)
         conduct(list(cells(bench, study, (kind,))), context.log.info)
-        rows = results_of(settings, study.generators, study.benchmarks)[kind]
+        rows = study.own_rows(results_of(settings, study.generators, study.benchmarks)[kind])
         return stage.result(rows=rows.height, figures=figures(rows), preview=rows, pictures=draw(rows))
 
     return experiment

@@ -12,6 +12,7 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.benchmark_report import write_report
 from wbrag_pipeline.evaluation.drawing import chart_markdown
+from wbrag_pipeline.evaluation.experiments.provenance import settings_facts
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.scoring import select_passages
@@ -43,16 +44,7 @@ def report(
     path = write_report(
         settings.report(stage.partition),
         title=stage.partition,
-        settings_facts={
-            "corpus": stage.benchmark.corpus,
-            "task": stage.benchmark.task,
-            "metric": stage.benchmark.metric,
-            "encoder": settings.encoder,
-            "generator": settings.generator,
-            "method": settings.method,
-            "passages a question": str(settings.top_k),
-            "thresholds": ", ".join(f"{name} {value}" for name, value in settings.thresholds.items()),
-        },
+        settings_facts=settings_facts(settings, stage.benchmark),
         summary=summary,
         evaluation=evaluation,
         utility_scores=utility_scores,

@@ -1,12 +1,12 @@
-"""Plug-ins: RAG methods, engines and encoders that other installed packages offer, found by their entry points.
+"""Plug-ins: RAG methods, engines, encoders, metrics and rivals of other installed packages, found by entry points.
 
 A package offers one in its pyproject.toml, under the name that the setting then takes::
 
     [project.entry-points."wbrag_pipeline.methods"]
     majority = "wbrag_majority:MajorityVote"
 
-Each ``ExtensionPoint`` holds what one setting can name, the built-in ones and the plug-ins' alike. A plug-in is
-imported when its name is used and not before, so one that is broken disturbs nobody else.
+Each ``ExtensionPoint`` holds what one setting, or one field of an entry, can name, the built-in ones and the plug-ins'
+alike. A plug-in is imported when its name is used and not before, so one that is broken disturbs nobody else.
 
 Source: packaging.python.org, "Entry points specification"; importlib.metadata in Python's documentation.
 """
@@ -33,6 +33,8 @@ METHODS_GROUP = "wbrag_pipeline.methods"
 QUERY_TRANSFORMS_GROUP = "wbrag_pipeline.query_transforms"
 ENGINES_GROUP = "wbrag_pipeline.engines"
 ENCODERS_GROUP = "wbrag_pipeline.encoders"
+METRICS_GROUP = "wbrag_pipeline.metrics"
+RIVALS_GROUP = "wbrag_pipeline.rivals"
 
 # No sign that a setting's value uses between its parts, and no drive letter of a Windows path.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]+")
@@ -202,10 +204,14 @@ def members_of(protocol: type) -> list[str]:
 def plugins_of(values: Mapping[str, str]) -> dict[str, str]:
     """The plug-ins that settings name, for the record: ``{"method majority": "wbrag-majority 0.1.0"}``.
 
-    values: of the settings encoder, generator and method. Nothing is imported.
+    values: of the settings encoder, generator and method, and of the benchmark's metric. Nothing is imported.
     """
     *transforms, method = values.get("method", "").split("+")
-    named = [(METHODS_GROUP, "method", method), *((QUERY_TRANSFORMS_GROUP, "method", name) for name in transforms)]
+    named = [
+        (METHODS_GROUP, "method", method),
+        (METRICS_GROUP, "metric", values.get("metric", "")),
+        *((QUERY_TRANSFORMS_GROUP, "method", name) for name in transforms),
+    ]
     for group, setting in ((ENCODERS_GROUP, "encoder"), (ENGINES_GROUP, "generator")):
         if ":" in values.get(setting, ""):
             named.append((group, setting, values[setting]))

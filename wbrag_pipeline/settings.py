@@ -150,7 +150,7 @@ class Settings(Gates):
     skip_bad: bool = _setting(
         False, "Leave out and count documents and rows of a corpus that cannot be read, or refuse the corpus"
     )
-    seed: int = _setting(0, "Seed of the bootstrap; it changes intervals, not tables", ge=0)
+    seed: int = _setting(0, "Seed of the bootstrap, and of what experiments draw; it changes no table of a run", ge=0)
     failure_share: float = _setting(
         0.01,
         "Share of a stage's generator calls that may fail for good before the stage ends in an error",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.resources
+import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from wbrag_pipeline import __version__
 from wbrag_pipeline.storage import sha256_of_text
 
 
@@ -22,3 +24,24 @@ def hash_of_source(packages: Sequence[str], modules: Sequence[str]) -> str:
     for file in [*files, *(root / f"{module}.py" for module in modules)]:
         sources += [file.name, file.read_text("utf-8")]
     return sha256_of_text(*sources)
+
+
+@cache
+def version_of_the_code() -> str:
+    """Version and commit, ``0.1.0+626be49d1234``; ``.dirty`` after it where files were changed since.
+
+    Outside a checkout a hash of the source stands for the commit: ``0.1.0+source.1a2b3c4d5e6f``.
+    """
+    return f"{__version__}+{_commit() or 'source.' + hash_of_source(('',), ())[:12]}"
+
+
+def _commit() -> str:
+    root = Path(str(importlib.resources.files("wbrag_pipeline"))).parent
+    if not (root / ".git").exists():  # a package that is installed into some other repository is not of its commit
+        return ""
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=.dirty"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return ""
+    return said.stdout.strip() if said.returncode == 0 else ""

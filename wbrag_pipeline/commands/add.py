@@ -147,7 +147,7 @@ def benchmark(
         bool, typer.Option("--unlabelled", help="The training questions have no answers: for --scorer judge.")
     ] = False,
     task: Annotated[str, typer.Option(help=f"Kind of question: {', '.join(TASKS)}.")] = "open_qa",
-    metric: Annotated[str | None, typer.Option(help="Metric; the task's own if left out.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric, also a plug-in's; the task's own if left out.")] = None,
     overlap: Annotated[
         str, typer.Option(help="Training questions that are test questions too: refuse the files, or drop them.")
     ] = "refuse",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,6 @@ from wbrag_pipeline.commands.subject_sample import sample_subjects
 from wbrag_pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.evaluation.experiments.conduct import Study
     from wbrag_pipeline.evaluation.experiments.trials import Workbench
     from wbrag_pipeline.settings import Settings
@@ -29,6 +29,13 @@ app = typer.Typer(
 Benchmarks = Annotated[
     list[str] | None,
     typer.Argument(help="Benchmarks, see wbrag status; left out: your own, or the sample's where you have none."),
+]
+FoundBenchmarks = Annotated[
+    list[str] | None, typer.Argument(help="Benchmarks; left out: all that have results under these settings.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for the report and its files, in place of experiments/ in the home."),
 ]
 Methods = Annotated[list[str] | None, typer.Option("--method", help="RAG method; may be given several times.")]
 OneMethod = Annotated[str | None, typer.Option("--method", help="RAG method.")]
@@ -96,7 +103,11 @@ def run_transfer(asked: _Asked) -> None:
 
     Example: wbrag experiment transfer sample_nq --method naive --method flare
     """
-    _run(("transfer",), asked, _study(replace(asked, methods=[]), crossed=asked.methods))
+    study = _study(replace(asked, methods=[]), crossed=asked.methods)
+    if len(study.crossed) < 2:
+        hint = "for example --method naive --method replug"
+        raise InputError("one method has nobody to exchange units with", field="--method", hint=hint)
+    _run(("transfer",), asked, study)
 
 
 @_experiment("ablation")
@@ -183,17 +194,18 @@ def run_all(
 
 @app.command("report")
 @_flags
-def run_report(benchmarks: Benchmarks = None, generator: Generators = None, *, settings: Settings) -> None:
-    """Write the report of what the experiments have found so far: HTML, Markdown, CSV and Parquet.
+def run_report(
+    benchmarks: FoundBenchmarks = None, generator: Generators = None, out: Out = None, *, settings: Settings
+) -> None:
+    """Write what the experiments have found under these settings: a page, Markdown, and CSV, Parquet and JSON files.
 
-    Example: wbrag experiment report
+    Example: wbrag experiment report --out figures
     """
-    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.run_locks import at_work
 
     study = _study(_Asked(settings, benchmarks, [], generator, yes=False))
     with at_work(study.settings.layout, "wbrag experiment", tell=partial(say, err=True)):
-        _report(study.settings, Registry.load(study.settings.home), study.generators, study.benchmarks)
+        _report(study.settings, study.generators, study.benchmarks if benchmarks else (), out)
 
 
 def _naive(asked: _Asked) -> _Asked:
@@ -206,7 +218,7 @@ def _study(
 ) -> Study:
     """The study that was asked for. crossed: methods that exchange units. answers: no verdict can stand for them."""
     from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, points
+    from wbrag_pipeline.evaluation.experiments.ablation import GRIDS, grids_of, points
     from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study
     from wbrag_pipeline.generation.engines import check_generator
     from wbrag_pipeline.rag.methods import method_named
@@ -225,20 +237,9 @@ def _study(
     used = tuple(dict.fromkeys(method_named(name).name for name in asked.methods or PAPER_METHODS))
     # Those that exchange units: as asked, or the first two of the methods, naive and replug where nothing was said.
     exchanged = tuple(dict.fromkeys(method_named(name).name for name in crossed)) if crossed else used[:2]
-    grids = _grids(grid) if grid else GRIDS
+    grids = grids_of(grid) if grid else GRIDS
     points(settings, grids)  # refuses a bad value before anything runs
     return Study(settings, tuple(names), tuple(engines), used, exchanged, grids)
-
-
-def _grids(given: Sequence[str]) -> Mapping[str, Sequence[float]]:
-    grids: dict[str, list[float]] = {}
-    for text in given:
-        name, _, values = text.partition("=")
-        try:
-            grids[name.strip()] = [float(value) for value in values.split(",")]
-        except ValueError:
-            raise InputError(f"cannot be read: {text!r}", field="grid", hint="write it as tau_s=0,0.1,0.2") from None
-    return grids
 
 
 def _numbers(given: str) -> list[int]:
@@ -284,12 +285,10 @@ def _run(kinds: Sequence[str], asked: _Asked, study: Study) -> None:
     # What each method asks for a training and an evaluation; the cells of one method share most of it.
     with within_budget([(settings, name) for settings in tried for name in study.benchmarks], yes=asked.yes):
         bring_corpora_up_to_date(study.settings, study.benchmarks)
-        _conduct(kinds, study, registry, corpora, told)
+        _conduct(kinds, study, corpora, told)
 
 
-def _conduct(
-    kinds: Sequence[str], study: Study, registry: Registry, corpora: set[str], told: Callable[[str], object]
-) -> None:
+def _conduct(kinds: Sequence[str], study: Study, corpora: set[str], told: Callable[[str], object]) -> None:
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
@@ -300,15 +299,24 @@ def _conduct(
         conduct(list(cells(workbench(study), study, kinds)), told)
         found = results_of(study.settings, study.generators, study.benchmarks)
         say(results_as_markdown({name: table for name, table in found.items() if MADE_WITH.get(name, name) in kinds}))
-        if len(kinds) > 1:
-            _report(study.settings, registry, study.generators, study.benchmarks)
+        _report(study.settings, study.generators)
 
 
-def _report(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> None:
-    from wbrag_pipeline.evaluation.experiments.experiments_report import gather, write_experiments_report
+def _report(
+    settings: Settings, generators: Sequence[str], benchmarks: Sequence[str] = (), folder: Path | None = None
+) -> None:
+    """Write the report and the files of its tables. benchmarks: all that have results, where none is named."""
+    from wbrag_pipeline.datasets.registry import Registry
+    from wbrag_pipeline.evaluation.experiments.experiments_report import (
+        benchmarks_with_results,
+        gather,
+        write_experiments_report,
+    )
 
-    findings = gather(settings, registry, generators, benchmarks)
-    say_report(write_experiments_report(settings.layout.experiments, findings))
+    registry = Registry.load(settings.home)
+    names = benchmarks or benchmarks_with_results(settings, registry, generators)
+    findings = gather(settings, registry, generators, names)
+    say_report(write_experiments_report(folder or settings.layout.experiments, findings))
 
 
 def workbench(study: Study) -> Workbench:

@@ -22,6 +22,7 @@ import polars as pl
 from wbrag_pipeline.datasets.articles import without_articles
 from wbrag_pipeline.datasets.wording import answer_words
 from wbrag_pipeline.errors import InputError
+from wbrag_pipeline.plugins import METRICS_GROUP, ExtensionPoint
 
 Metric = Callable[[str, Sequence[str]], float]
 
@@ -100,13 +101,6 @@ def f1(prediction: str, golden_answers: Sequence[str]) -> float:
     return max((_overlap(predicted, normalize_answer(gold)) for gold in _several(golden_answers)), default=0.0)
 
 
-METRICS: dict[str, Metric] = {
-    "accuracy": accuracy,
-    "accuracy_words": accuracy_words,
-    "accuracy_unicode": accuracy_unicode,
-    "exact_match": exact_match,
-    "f1": f1,
-}
 ALIASES = {
     "acc": "accuracy",
     "acc_words": "accuracy_words",
@@ -114,14 +108,36 @@ ALIASES = {
     "em": "exact_match",
     "f1_score": "f1",
 }
+METRICS: ExtensionPoint[Metric] = ExtensionPoint(
+    METRICS_GROUP,
+    "metric",
+    {
+        "accuracy": accuracy,
+        "accuracy_words": accuracy_words,
+        "accuracy_unicode": accuracy_unicode,
+        "exact_match": exact_match,
+        "f1": f1,
+    },
+    reserved=tuple(ALIASES),
+)
 
 
 def metric_name(name: str) -> str:
-    """The name in METRICS for a name or alias ("em" is "exact_match"). Raises InputError that lists them all."""
+    """The name in METRICS for a name or alias ("em" is "exact_match").
+
+    Raises InputError that lists them all, or for a plug-in whose name is taken.
+    """
+    METRICS.plugin(name)
     canonical = ALIASES.get(name, name)
     if canonical not in METRICS:
-        raise InputError(f"there is no metric {name!r}", field="metric", hint=f"one of {', '.join(METRICS)}")
+        raise InputError(f"there is no metric {name!r}", field="metric", hint=f"one of {METRICS.listed()}")
     return canonical
+
+
+def metric_fingerprint(name: str) -> str:
+    """Hash of a plug-in's metric: the code that decides its scores; "" for a built-in one."""
+    plugin = METRICS.plugin(metric_name(name))
+    return plugin.fingerprint if plugin else ""
 
 
 @overload
@@ -136,7 +152,7 @@ def score(
     Returns Float64 of the same length: a Series for a Series (null where the prediction is null, which means "not
     asked"), else a list. Raises ValueError when the lengths differ, InputError for an unknown metric.
     """
-    measure = METRICS[metric_name(metric)]
+    measure = _measure(metric_name(metric))
     if isinstance(predictions, pl.Series):
         if measure is accuracy_unicode:  # all at once: a text alone takes a hundred times as long
             return answers_held(predictions, _rows(golden)).cast(pl.Float64).alias("score")
@@ -146,6 +162,24 @@ def score(
         ]
         return pl.Series("score", scores, dtype=pl.Float64)
     return [measure(prediction, answers) for prediction, answers in zip(predictions, _rows(golden), strict=True)]
+
+
+def _measure(name: str) -> Metric:
+    """The metric; a plug-in's is checked at each answer, for one score that is no score spoils every mean."""
+    measure, plugin = METRICS[name], METRICS.plugin(name)
+    if plugin is None:
+        return measure
+
+    def checked(prediction: str, golden_answers: Sequence[str]) -> float:
+        try:
+            given = float(measure(prediction, golden_answers))
+        except Exception as error:
+            raise plugin.error(f"cannot score an answer: {type(error).__name__}: {error}") from error
+        if not 0.0 <= given <= 1.0:
+            raise plugin.error(f"gives {given:g}, and a score is from 0 to 1")
+        return given
+
+    return checked
 
 
 def _rows(golden: pl.Series | Sequence[Sequence[str]]) -> Iterable[Sequence[str]]:

@@ -64,7 +64,7 @@ def summarise(evaluation: pl.DataFrame, *, seed: int = 0, resamples: int = 10_00
     differences = (with_ - without).to_numpy()
     low, high = bootstrap_interval(differences, seed=seed, resamples=resamples)
     units = evaluation["passages_with"].list.eval(pl.element().str.starts_with(WRITEBACK_TAG)).list.sum().fill_null(0)
-    helped, hurt = int((differences > _TIE).sum()), int((differences < -_TIE).sum())
+    helped, hurt = changed_counts(differences)
     return Summary(
         questions=evaluation.height,
         score_without=_points(without.to_numpy()),
@@ -79,6 +79,11 @@ def summarise(evaluation: pl.DataFrame, *, seed: int = 0, resamples: int = 10_00
         units_in_top_k=float(units.to_numpy().mean()),
         unit_share=float((units > 0).to_numpy().mean()),
     )
+
+
+def changed_counts(differences: Floats) -> tuple[int, int]:
+    """How many of these differences are gains, and how many losses."""
+    return int((differences > _TIE).sum()), int((differences < -_TIE).sum())
 
 
 def bootstrap_interval(

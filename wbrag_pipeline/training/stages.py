@@ -259,7 +259,10 @@ def candidate_release(context: StageContext, curated_units: pl.DataFrame) -> Rel
         "parent": served_name(folder),
         "encoder_fingerprint": encoder.fingerprint,
         "generator_fingerprint": context.generator.fingerprint,
-        "plugins": plugins_of({name: getattr(settings, name) for name in ("encoder", "generator", "method")}),
+        "plugins": plugins_of(
+            {name: getattr(settings, name) for name in ("encoder", "generator", "method")}
+            | {"metric": benchmark.metric}
+        ),
         "settings": settings.record(),
     }
     return build_release(published(curated_units), encoder, folder, made, Collections.of(settings))

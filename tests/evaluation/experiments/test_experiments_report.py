@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
 from wbrag_pipeline.evaluation.experiments.experiments_report import (
     Findings,
     all_pictures,
+    benchmarks_with_results,
     gather,
     page,
     results_of,
@@ -217,6 +219,47 @@ def test_the_twins_hold_the_figures(written: Path) -> None:
     assert pl.read_parquet(written.parent / "ablation.parquet").height == 2 * sum(map(len, GRIDS.values()))
 
 
+def test_every_table_is_in_each_format(findings: Findings, written: Path) -> None:
+    for name, table in findings.tables.items():
+        scalars = table.select(pl.exclude(pl.List)).columns
+        assert pl.read_parquet(written.parent / f"{name}.parquet").equals(table)
+        told = json.loads((written.parent / f"{name}.json").read_text("utf-8"))
+        assert len(told) == table.height and list(told[0]) == scalars
+        with (written.parent / f"{name}.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == table.height and list(rows[0]) == scalars
+    never_used = json.loads((written.parent / "rivals.json").read_text("utf-8"))[3]
+    assert "cache" in never_used["rival"] and never_used["threshold"] is None
+
+
+def test_files_of_another_study_do_not_stay_beside_this_ones(findings: Findings, tmp_path: Path) -> None:
+    write_experiments_report(tmp_path, findings)
+    bare = {name: table if name == "matrix" else table.clear() for name, table in findings.tables.items()}
+    write_experiments_report(tmp_path, replace(findings, tables=bare))
+    files = {f"matrix.{end}" for end in ("csv", "json", "parquet")} | {"report.html", "report.md"}
+    assert {file.name for file in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("kind", ["rivals", "labels", "splits", "ablation", "transfer", "oracle"])
+def test_one_experiment_alone_has_a_report(findings: Findings, kind: str, tmp_path: Path) -> None:
+    bare = {name: table if name == kind else table.clear() for name, table in findings.tables.items()}
+    text = write_experiments_report(tmp_path, Findings(bare, {}, {}, {}, {})).read_text("utf-8")
+    assert f'<section id="{kind if kind != "oracle" else "ceilings"}">' in text
+    assert 'id="gain"' not in text and "settings improve" not in text
+    assert (tmp_path / f"{kind}.json").is_file()
+
+
+def test_a_report_under_other_settings_says_what_there_is(world: World) -> None:
+    registry, study = Registry.load(world.settings.home), Study(world.settings, ("compass",), ("scripted",), ("naive",))
+    conduct(list(cells(world.open(), study, ("labels",))), lambda line: None)
+    assert benchmarks_with_results(world.settings, registry, ("scripted",)) == ["compass"]
+    assert gather(world.settings, registry, ("scripted",), ("compass",)).matrix.is_empty()
+    for settings in (world.settings.with_(limit=2), world.settings.with_(seed=1)):
+        assert benchmarks_with_results(settings, registry, ("scripted",)) == []
+        with pytest.raises(NotBuiltError, match="there are some under compass~scripted~methods~curate"):
+            gather(settings, registry, ("scripted",), ("compass",))
+
+
 def test_rivals_are_told_with_their_size_and_cost(findings: Findings, written: Path) -> None:
     markdown = written.with_suffix(".md").read_text(encoding="utf-8")
     # Of all rivals with a p of 0.2 Holm leaves none under 1.
@@ -232,7 +275,7 @@ def test_learning_curves_and_splits_are_in_the_page_as_in_its_twin(written: Path
     text, markdown = (written.with_suffix(end).read_text(encoding="utf-8") for end in (".html", ".md"))
     cells = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr.*?</tr>", text)]
     told = [re.sub(r"\|+", "|", row) for row in cells]
-    assert "|skerry|weak|2,000|3|40.00|42.00|+2.00|+1.00 to +3.00|0.200|−1.00 to +2.00|50|40|1,234|" in told
+    assert "|skerry|naive|weak|2,000|3|40.00|42.00|+2.00|+1.00 to +3.00|0.200|−1.00 to +2.00|50|40|1,234|" in told
     row = "| skerry | weak | 2,000 | 3 | 40.00 | 42.00 | +2.00 | +1.00 to +3.00 | 0.200 | −1.00 to +2.00 | 50 | 40 |"
     assert row in markdown
     for kind, meaning in KIND_MEANINGS.items():
@@ -241,6 +284,34 @@ def test_learning_curves_and_splits_are_in_the_page_as_in_its_twin(written: Path
     assert "|+25.00|" in ours and ours.endswith("|+25.00, +25.00|–|")
     assert "|+50.00|" in other and "−25.00 (" in other
     assert any(row.startswith("|mean|write-back|naive|+25.00|") for row in told)
+
+
+def test_methods_and_generators_are_told_apart_in_every_table(findings: Findings) -> None:
+    """Results of several methods and generators stand in one file, so no table may leave out which a row is of."""
+    twice = {
+        name: pl.concat(
+            table.with_columns(method=pl.lit(method), generator=pl.lit(generator))
+            for method in METHODS
+            for generator in ("reader", "other")
+        ).unique([*results.RESULT_TABLES[name].key], keep="first", maintain_order=True)
+        for name, table in findings.tables.items()
+    }
+    for name, table in twice.items():
+        assert table.select("method", "generator").n_unique() == 4, name
+        told = results_as_markdown({name: table})
+        lines = [line for line in told.splitlines() if line.startswith("| ") and "---" not in line]
+        if name not in ("rivals", "splits"):  # a table of its own for each
+            bodies = [line for line in lines if any(benchmark in line for benchmark in BENCHMARKS)]
+            assert name == "matrix" or len(set(bodies)) == len(bodies), name
+        for each in (*METHODS, "reader", "other"):
+            assert each in told, name
+    drawn = all_pictures(replace(findings, tables=twice))
+    assert len(drawn["rivals"]) == 4 * len(BENCHMARKS) and len(drawn["ablation"]) == 4 * len(GRIDS)
+    assert len(drawn["ceilings"]) == 4
+    text = page(replace(findings, tables=twice))
+    for section in ("rivals", "labels", "splits"):
+        part = text.split(f'<section id="{section}">')[1].split("</section>")[0]
+        assert "replug" in part and "other" in part
 
 
 def test_pictures_say_what_the_tables_say(findings: Findings) -> None:

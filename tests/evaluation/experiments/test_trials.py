@@ -117,6 +117,9 @@ def test_units_of_another_method_are_used(world: World) -> None:
     assert (none["gain"], none["units"]) == (0.0, 0)
     assert own["score_without"] == other["score_without"] == none["score_with"]
     assert own["units"] == other["units"] == 2
+    assert own["over_own"] is None and none["over_own"] is None
+    assert other["over_own"] == other["gain"] - own["gain"]
+    assert other["over_own_low"] <= other["over_own"] <= other["over_own_high"]
 
 
 def test_a_point_names_what_it_cost_alone(world: World) -> None:
@@ -135,7 +138,10 @@ def test_a_point_names_what_it_cost_alone(world: World) -> None:
 
 
 def test_no_ceiling_lies_under_what_it_is_the_ceiling_of(world: World) -> None:
-    scores = {row["ceiling"]: row["score"] for row in oracle.ceilings(world.open(), world.trial)}
+    rows = oracle.ceilings(world.open(), world.trial)
+    scores = {row["ceiling"]: row["score"] for row in rows}
+    for row in rows:
+        assert row["gain"] == row["score"] - scores["without"] and row["ci_low"] <= row["gain"] <= row["ci_high"]
     assert list(scores) == list(oracle.CEILINGS)
     assert scores["perfect switch"] >= max(scores["without"], scores["reached"])
     assert scores["perfect choice"] >= scores["without"]

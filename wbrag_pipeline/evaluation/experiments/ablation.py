@@ -30,6 +30,21 @@ GRIDS: dict[str, tuple[float, ...]] = {
 SYMBOLS = {"tau_s": "τ_s", "tau_delta": "τ_δ", "tau_doc": "τ_doc", "n_min": "n_min", "top_k": "K"}
 
 
+def grids_of(given: Sequence[str]) -> dict[str, list[float]]:
+    """``tau_s=0,0.1`` and the like to values by setting; a setting that is given twice has the values of both.
+
+    Raises InputError for what cannot be read.
+    """
+    grids: dict[str, list[float]] = {}
+    for text in given:
+        name, _, values = text.partition("=")
+        try:
+            grids.setdefault(name.strip(), []).extend(float(value) for value in values.split(","))
+        except ValueError:
+            raise InputError(f"cannot be read: {text!r}", field="grid", hint="write it as tau_s=0,0.1,0.2") from None
+    return grids
+
+
 def points(settings: Settings, grids: Mapping[str, Sequence[float]]) -> list[tuple[str, float, Settings]]:
     """(parameter, value, settings) of every point: one setting at that value, the others as ``settings`` has them.
 

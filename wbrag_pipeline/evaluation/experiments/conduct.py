@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import polars as pl
+
 from wbrag_pipeline.evaluation.experiments import (
     ablation,
     drawn_splits,
@@ -24,6 +26,7 @@ from wbrag_pipeline.evaluation.experiments import (
     transfer,
 )
 from wbrag_pipeline.evaluation.experiments.label_kinds import pool_of
+from wbrag_pipeline.evaluation.experiments.provenance import made_with
 from wbrag_pipeline.evaluation.experiments.results import (
     ABLATION,
     COST,
@@ -67,6 +70,14 @@ class Study:
     label_numbers: Sequence[int] = labels.NUMBERS
     draws: int = labels.DRAWS
     splits_drawn: int = drawn_splits.SPLITS_DRAWN
+
+    def own_rows(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Of a table of results the rows that this study makes, without those of other methods that stand there too."""
+        if "made_by" in found.columns:  # TRANSFER
+            makers = (transfer.NONE, *self.crossed)
+            return found.filter(pl.col("method").is_in(self.crossed) & pl.col("made_by").is_in(makers))
+        every = {"question_table", "stage"} & set(found.columns)  # MATRIX, COST
+        return found.filter(pl.col("method").is_in(self.methods if every else self.methods[:1]))
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ def _matrix(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
     for method in study.methods:
         trial = first.with_(method=method)
         yield rows.cell(f"matrix {_name(trial)}", weight, partial(one, trial))
-    yield _store(first, rows, spent)
+    yield _store(bench, first, rows, spent)
 
 
 def _transfer(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
@@ -153,7 +164,7 @@ def _transfer(bench: Workbench, study: Study, first: Trial) -> Iterator[Cell]:
         label = f"transfer {_name(trial)} with units of {made_by}"
         weight = _questions(bench, trial, "test")
         yield rows.cell(label, weight, partial(transfer.transferred, bench, trial, made_by))
-    yield _store(first, rows)
+    yield _store(bench, first, rows)
 
 
 def _ablation(bench: Workbench, study: Study, default: Trial) -> Iterator[Cell]:
@@ -163,7 +174,7 @@ def _ablation(bench: Workbench, study: Study, default: Trial) -> Iterator[Cell]:
         label = f"ablation {_name(default)} {ablation.SYMBOLS[parameter]} = {value:g}"
         weight = trained + _questions(bench, default, "test")
         yield rows.cell(label, weight, partial(ablation.point, bench, default, parameter, value))
-    yield _store(default, rows)
+    yield _store(bench, default, rows)
 
 
 def _oracle(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -174,7 +185,7 @@ def _oracle(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         return ", ".join(f"{row['ceiling']} {row['score']:.2f}" for row in rows.found)
 
     yield Cell(f"oracle {_name(trial)}", _questions(bench, trial, "test") * 2**oracle.NEAREST, all_ceilings)
-    yield _store(trial, rows)
+    yield _store(bench, trial, rows)
 
 
 def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -188,14 +199,14 @@ def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
     there = rivals.rivals_for(generator)
     for name in there:
         yield rows.cell(f"rivals {_name(trial)} {name}", weight, partial(rivals.row, bench, trial, name))
-    if left := [name for name in rivals.RIVAL_MEANINGS if name not in there]:
+    if left := [name for name in rivals.ALL_RIVALS if name not in there]:
         said = f"left out, for {generator} writes no text"
         yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)
     for name, units_of in on_top.pairs_for(generator):
         label = f"rivals {_name(trial)} units of {units_of} on top of {name}"
         yield stacked.cell(label, weight, partial(on_top.on_top_row, bench, trial, name, units_of))
     yield Cell(f"rivals {_name(trial)} where the gain comes from", 0, groups)
-    yield _store(trial, rows, stacked, grouped)
+    yield _store(bench, trial, rows, stacked, grouped)
 
 
 def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -211,14 +222,18 @@ def _labels(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         points = [f"{number:,}: {of('synthetic', number, 0).run()}" for number in numbers]
         return ", ".join([f"{there:,} questions", *points])
 
-    numbers = labels.numbers_of(study.label_numbers, _questions(bench, trial, "train"))
+    there = _questions(bench, trial, "train")
+    numbers = labels.numbers_of(study.label_numbers, there)
     weights = {number: study.draws * (_questions(bench, trial, "test") + number) for number in numbers}
     for kind in study.label_kinds:
         if kind == "synthetic":  # how many there are is known once they are written
             yield Cell(f"labels {_name(trial)} {kind}", sum(weights.values()), written)
         else:
             yield from (of(kind, number, weight) for number, weight in weights.items())
-    yield _store(trial, rows)
+    if more := [f"{number:,}" for number in study.label_numbers if number > there]:
+        left_out = f"left out, for there are {there:,} training questions"
+        yield Cell(f"labels {_name(trial)} {', '.join(more)}", 0, lambda: left_out)
+    yield _store(bench, trial, rows)
 
 
 def _splits(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
@@ -228,7 +243,7 @@ def _splits(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
         for variant in drawn_splits.variants_of(trial.settings):
             label = f"splits {_name(trial)} split {split} {variant}"
             yield rows.cell(label, weight, partial(drawn_splits.split_row, bench, trial, variant, split))
-    yield _store(trial, rows)
+    yield _store(bench, trial, rows)
 
 
 # Each gets the study and its first method on one benchmark by one generator.
@@ -243,11 +258,14 @@ _CELLS_OF: dict[str, Callable[[Workbench, Study, Trial], Iterator[Cell]]] = {
 }
 
 
-def _store(trial: Trial, *several: _Rows) -> Cell:
+def _store(bench: Workbench, trial: Trial, *several: _Rows) -> Cell:
     def write() -> str:
-        results = Results(trial.settings, trial.settings.generator)
-        frames = [results.write(rows.table, trial.benchmark, rows.found) for rows in several]
-        return f"{frames[0].height} rows stored"
+        results, made = Results(trial.settings, trial.settings.generator), made_with(bench, trial)
+        taken_out = sum(
+            results.write(rows.table, trial.benchmark, [{**row, **made} for row in rows.found]) for rows in several
+        )
+        stored = f"{len(several[0].found)} rows stored"
+        return f"{stored}, {taken_out} of other questions or another corpus taken out" if taken_out else stored
 
     names = " and ".join(rows.table.name for rows in several)
     return Cell(f"{names} {trial.benchmark}", 0, write)

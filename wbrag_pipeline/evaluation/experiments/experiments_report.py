@@ -1,4 +1,4 @@
-"""The report of the experiments: one HTML file that needs nothing else, and its twins in Markdown, CSV and Parquet."""
+"""The report of the experiments: one HTML file that needs nothing else, its Markdown twin, and files of its tables."""
 
 from __future__ import annotations
 
@@ -22,15 +22,19 @@ from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
 from wbrag_pipeline.evaluation.experiments.markdown import (
     beyond_chance,
     cost_by_setting,
+    interval_in_words,
     results_as_markdown,
     transfer_in_words,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
+from wbrag_pipeline.evaluation.experiments.method_comparison import methods_compared
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.panels import names_in_order
+from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
+from wbrag_pipeline.evaluation.experiments.result_files import write_result_files
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, meanings_of_rivals
 from wbrag_pipeline.evaluation.experiments.sampling_tables import splits_by_setting
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
@@ -80,17 +84,30 @@ def results_of(settings: Settings, generators: Sequence[str], benchmarks: Sequen
     }
 
 
+def benchmarks_with_results(settings: Settings, registry: Registry, generators: Sequence[str]) -> list[str]:
+    """Those of which something was found under these settings, in the registry's order."""
+    studies = [Results(settings, generator) for generator in generators]
+    kinds = RESULT_TABLES.values()
+    return [
+        name for name in registry.benchmarks if any(s.path(kind, name).is_file() for s in studies for kind in kinds)
+    ]
+
+
 def gather(settings: Settings, registry: Registry, generators: Sequence[str], benchmarks: Sequence[str]) -> Findings:
     """What the report needs, from the results and the artifact cache; no engine is loaded.
 
-    Raises NotBuiltError where no matrix was made for any of the benchmarks.
+    Raises NotBuiltError where nothing was found of any of the benchmarks under these settings.
     """
     found = results_of(settings, generators, benchmarks)
     matrix = found["matrix"]
-    if matrix.is_empty():
-        raise NotBuiltError("the matrix of these benchmarks", "wbrag experiment all")
+    if all(table.is_empty() for table in found.values()):
+        others = ", ".join(sorted(folder.name for folder in (settings.layout.experiments / "results").glob("*")))
+        what = f"a result under these settings{f' (there are some under {others})' if others else ''}"
+        raise NotBuiltError(what, "wbrag experiment all")
     cache = ArtifactCache(settings.layout.experiments / "stages")
-    first = matrix.filter((pl.col("method") == matrix["method"][0]) & (pl.col("generator") == matrix["generator"][0]))
+    first = matrix.filter(
+        pl.col("method") == pl.col("method").first(), pl.col("generator") == pl.col("generator").first()
+    )
     evaluations, units, gated, sources = {}, {}, {}, {}
     for row in first.iter_rows(named=True):
         name = row["benchmark"]
@@ -109,19 +126,13 @@ def gather(settings: Settings, registry: Registry, generators: Sequence[str], be
 
 
 def write_experiments_report(folder: Path, findings: Findings) -> Path:
-    """Write ``report.html`` and its twins into ``folder``: report.md, and each table of results as CSV and Parquet.
+    """Write ``report.html``, its twin ``report.md`` and each table (``write_result_files``) into ``folder``.
 
     Gives the HTML file's path. The same findings give the same bytes.
     """
     storage.write_text(folder / "report.html", page(findings))
     storage.write_text(folder / "report.md", f"# Experiments\n\n{results_as_markdown(findings.tables)}\n")
-    for name, table in findings.tables.items():
-        if table.is_empty():
-            continue
-        with storage.replacing(folder / f"{name}.csv") as temporary:
-            table.select(pl.exclude(pl.List)).write_csv(temporary)  # a CSV file has no lists
-        with storage.replacing(folder / f"{name}.parquet") as temporary:
-            table.write_parquet(temporary)
+    write_result_files(folder, {**findings.tables, "methods": methods_compared(findings.matrix)})
     return folder / "report.html"
 
 
@@ -143,7 +154,7 @@ def page(findings: Findings) -> str:
     ablation, labels, splits = (findings.tables[name] for name in ("ablation", "labels", "splits"))
     # Heading, id in the page, and whether there is anything to show.
     sections = [
-        ("Gain", "gain", True),
+        ("Gain", "gain", matrix.height),
         ("Benchmarks", "benchmarks", shown["bars"]),
         ("Ceilings", "ceilings", shown["ceilings"]),
         ("Transfer", "transfer", shown["transfer"]),
@@ -151,15 +162,17 @@ def page(findings: Findings) -> str:
         ("Rivals", "rivals", shown["rivals"]),
         ("Labels", "labels", labels.height),
         ("Splits", "splits", splits.height),
-        ("Construction", "construction", True),
-        ("Cost", "cost", True),
-        ("Units", "units", True),
+        ("Construction", "construction", matrix.height),
+        ("Cost", "cost", matrix.height),
+        ("Units", "units", matrix.height),
     ]
     return render_page(
         "experiments.html.j2",
         title="Experiments",
         head=headline(matrix),
+        between=interval_in_words(headline(matrix)),
         verdict=beyond_chance(headline(matrix)),
+        compared=methods_compared(matrix).to_dicts(),
         paper=paper,
         matrix=matrix.to_dicts(),
         benchmarks=names_in_order(matrix, "benchmark"),
@@ -173,7 +186,7 @@ def page(findings: Findings) -> str:
         transferred=transfer_in_words(findings.tables["transfer"]),
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
         rivals=findings.tables["rivals"].to_dicts(),
-        meanings=RIVAL_MEANINGS,
+        meanings=meanings_of_rivals(),
         stacked=findings.tables["on_top"].to_dicts(),
         groups=findings.tables["gain_sources"].to_dicts(),
         groupings=GROUPINGS,
@@ -185,7 +198,7 @@ def page(findings: Findings) -> str:
         variants={name: VARIANT_MEANINGS[name] for name in names_in_order(splits, "variant")},
         costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
-        made_with=_made_with(matrix),
+        made_with=_made_with(findings.tables),
     )
 
 
@@ -215,13 +228,13 @@ def all_pictures(findings: Findings) -> Pictures:
         chart = pictures.transfer_bars(part, pictures.reach_of(transfer))
         drawn["transfer"].append((str(place), chart, 64 + _LINE * (part.height - part["method"].n_unique())))
     beside = findings.tables["rivals"].filter(pl.col("rival") != PLAIN)
-    for place, part in enumerate(beside.partition_by(_PANEL, maintain_order=True)):
+    for place, part in enumerate(beside.partition_by(*_PANEL, "method", maintain_order=True)):
         chart = pictures.rival_bars(part, pictures.reach_of(beside))
         drawn["rivals"].append((str(place), chart, 64 + _LINE * part.height))
-    for part in findings.tables["ablation"].partition_by(["generator", "parameter"], maintain_order=True):
+    for part in findings.tables["ablation"].partition_by("generator", "method", "parameter", maintain_order=True):
         name = f"{part['parameter'][0]}-{len(drawn['ablation'])}"
         drawn["ablation"].append((name, pictures.threshold_curve(part), _TALL))
-    for place, part in enumerate(findings.tables["oracle"].partition_by("generator", maintain_order=True)):
+    for place, part in enumerate(findings.tables["oracle"].partition_by("generator", "method", maintain_order=True)):
         height = 90 + _LINE * part["benchmark"].n_unique()
         drawn["ceilings"].append((str(place), pictures.ceiling_dots(part), height))
     gated = {name: frame for name, frame in findings.gated.items() if frame.height}
@@ -240,8 +253,7 @@ def _interest(unit: UnitView) -> tuple[int, int, str]:
     return -(unit.helped + unit.hurt), -unit.retrieved, unit.row["unit_id"]
 
 
-def _made_with(matrix: pl.DataFrame) -> str:
-    encoders, generators = (", ".join(names_in_order(matrix, column)) for column in ("encoder", "generator"))
-    return (
-        f"Encoder {encoders}; generator {generators}; {', '.join(names_in_order(matrix, 'top_k'))} passages a question."
-    )
+def _made_with(found: Mapping[str, pl.DataFrame]) -> str:
+    rows = pl.concat([table.select("encoder", "generator") for table in found.values()])
+    encoders, generators = (", ".join(names_in_order(rows, column)) for column in ("encoder", "generator"))
+    return f"Encoder {encoders}; generator {generators}. {made_with_in_words(found.values())}".strip()

@@ -50,7 +50,9 @@ class LabelPool:
 
     def drawn(self, bench: Workbench, number: int, draw: int) -> Trial:
         """The trial on so many of them, or on all."""
-        some = with_labels(self.questions, number, draw, self.label) if number < self.there else self.questions
+        seed, some = self.trial.settings.seed, self.questions
+        if number < self.there:
+            some = with_labels(some, number, draw, self.label, seed=seed)
         return bench.asking(self.trial, self.worth(some))
 
 

@@ -8,8 +8,10 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments import paper
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
-from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline, means
-from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
+from wbrag_pipeline.evaluation.experiments.matrix import Headline, headline
+from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval, methods_compared
+from wbrag_pipeline.evaluation.experiments.oracle import ALONE, CEILINGS
+from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.rival_tables import gain_sources_table, on_top_table, rivals_table
 from wbrag_pipeline.evaluation.experiments.sampling_tables import labels_table, splits_table
 from wbrag_pipeline.evaluation.experiments.table_cells import (
@@ -19,6 +21,7 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     SCORE_COLUMNS,
     UNITS_COLUMN,
     Columns,
+    MarkdownRow,
     changed,
     interval,
     mean_gain,
@@ -27,13 +30,16 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import duration, markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, duration, escape_markdown, markdown_table, percent, signed
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
-    """Tables of ``results.KINDS`` by name to Markdown sections; what was not found out has none."""
+    """Tables of ``results.RESULT_TABLES`` by name to Markdown sections; what was not found out has none.
+
+    The last line says what they were made with.
+    """
     writers = {
-        "matrix": (gains_table, every_setting, construction_table),
+        "matrix": (gains_table, every_setting, methods_table, construction_table),
         "cost": (cost_table,),
         "transfer": (transfer,),
         "ablation": (ablation,),
@@ -44,16 +50,23 @@ def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
         "labels": (labels_table,),
         "splits": (splits_table,),
     }
-    return "\n\n".join(
-        write(found[kind]) for kind, several in writers.items() for write in several if len(found.get(kind, ()))
-    )
+    there = {kind: found[kind] for kind in writers if len(found.get(kind, ()))}
+    sections = [write(table) for kind, table in there.items() for write in writers[kind]]
+    return "\n\n".join(filter(None, [*sections, escape_markdown(made_with_in_words(there.values()))]))
 
 
 def sentence(matrix: pl.DataFrame) -> str:
     """The headline as one sentence."""
     h = headline(matrix)
     settings = f"{h.improved} of {h.settings} setting{'s' if h.settings != 1 else ''} improve"
-    return f"{settings}, the mean gain is {signed(h.mean_gain)} points. {beyond_chance(h)}"
+    return f"{settings}, the mean gain is {signed(h.mean_gain)} points{interval_in_words(h)}. {beyond_chance(h)}"
+
+
+def interval_in_words(h: Headline) -> str:
+    """The interval of the mean gain, in brackets."""
+    if h.interval is None:
+        return ""
+    return f" (95 % interval {signed(h.interval[0])} to {signed(h.interval[1])}, over benchmarks and questions)"
 
 
 def beyond_chance(h: Headline) -> str:
@@ -79,16 +92,38 @@ def gains_table(matrix: pl.DataFrame) -> str:
             cells = [score_change(by_method[m]) if m in by_method else "–" for m in methods]
             theirs = paper.GAIN_BY_BENCHMARK.get(paper.benchmark_of(benchmark))
             rows.append([benchmark, *cells, mean_gain(lines["gain"]), signed(theirs) if theirs is not None else "–"])
-        by_name = {row["name"]: row["gain"] for row in means(part, "method").iter_rows(named=True)}
-        rows.append(
-            ["mean gain", *(signed(by_name[m]) for m in methods), mean_gain(part["gain"]), signed(paper.MEAN_GAIN)]
-        )
+        means = [_mean_with_interval(each) for each in (*(part.filter(method=m) for m in methods), part)]
+        rows.append(["mean gain", *means, signed(paper.MEAN_GAIN)])
         papers = paper.gain_by_method(methods)
         shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
         parts += [f"### {generator}"] if several else []
         parts.append(markdown_table(["benchmark", *methods, "mean gain", "paper's"], rows))
     return "\n\n".join(parts)
+
+
+def _mean_with_interval(rows: pl.DataFrame) -> str:
+    between = mean_interval(rows)
+    mean = mean_gain(rows["gain"])
+    return mean if between is None else f"{mean} ({signed(between[0])} to {signed(between[1])})"
+
+
+def methods_table(matrix: pl.DataFrame) -> str:
+    """Each method against the usual one, question by question; "" where there is one method."""
+    compared = methods_compared(matrix)
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "generator": lambda row: row["generator"],
+        "method": lambda row: row["method"],
+        "against": lambda row: row["against"],
+        "knowledge base": lambda row: row["knowledge"],
+        "score": lambda row: f"{row['score']:.2f}",
+        "difference": lambda row: signed(row["difference"]),
+        "95 % interval": interval,
+        "p": lambda row: "–" if row["p"] is None else bare_p(row["p"]),
+        "better / worse": lambda row: f"{row['better']} / {row['worse']}",
+    }
+    return f"## Methods beside each other\n\n{rows_table(compared, columns)}" if len(compared) else ""
 
 
 def every_setting(matrix: pl.DataFrame) -> str:
@@ -132,6 +167,7 @@ def cost_table(table: pl.DataFrame) -> str:
         "asked": lambda row: f"{row['asked']:,}",
         "in the cache": lambda row: f"{row['cached']:,}",
         "sent": lambda row: f"{row['sent']:,}",
+        "failed": lambda row: f"{row['failed']:,}",
         "tokens": lambda row: f"{row['prompt_tokens'] + row['completion_tokens']:,}",
         "waiting": lambda row: duration(row["seconds"]),
         "sent to answer the test": lambda row: f"{row['answering'] or 0:,}",
@@ -142,7 +178,7 @@ def cost_table(table: pl.DataFrame) -> str:
 def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
     """COST to a row a setting: the training stages' sums, and ``answering``, what the test questions took."""
     keys = ["generator", "benchmark", "method"]
-    names = ["plain", "asked", "cached", "sent", "prompt_tokens", "completion_tokens", "seconds"]
+    names = ["plain", "asked", "cached", "sent", "failed", "prompt_tokens", "completion_tokens", "seconds"]
     trained = table.filter(pl.col("stage") != "answers").group_by(keys, maintain_order=True).agg(pl.col(names).sum())
     answered = table.filter(pl.col("stage") == "answers").select(*keys, pl.col("sent").alias("answering"))
     return trained.join(answered, on=keys, how="left", maintain_order="left")
@@ -158,9 +194,14 @@ def transfer(table: pl.DataFrame) -> str:
         "gain": lambda row: "–" if row["made_by"] == NONE else signed(row["gain"]),
         "95 % interval": lambda row: "–" if row["made_by"] == NONE else interval(row),
         "helped / hurt": lambda row: "–" if row["made_by"] == NONE else changed(row),
+        "more than own": lambda row: "–" if row["over_own"] is None else _over_own(row),
     }
     said = transfer_in_words(table)
     return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{rows_table(table, columns)}"
+
+
+def _over_own(row: MarkdownRow) -> str:
+    return f"{signed(row['over_own'])} ({signed(row['over_own_low'])} to {signed(row['over_own_high'])})"
 
 
 def transfer_in_words(table: pl.DataFrame) -> str:
@@ -191,11 +232,13 @@ def ablation(table: pl.DataFrame) -> str:
 
 def ceilings_table(table: pl.DataFrame) -> str:
     """What better choices could reach."""
-    names = list(CEILINGS)
-    rows = []
-    for (benchmark, method), lines in table.partition_by(
-        ["benchmark", "method"], as_dict=True, maintain_order=True
-    ).items():
-        by_name = {row["ceiling"]: row["score"] for row in lines.iter_rows(named=True)}
-        rows.append([benchmark, method, *(f"{by_name[name]:.2f}" for name in names)])
-    return "## Ceilings\n\n" + markdown_table(["benchmark", "method", *names], rows) + "\n\n" + meanings(CEILINGS)
+    columns: Columns = {
+        "benchmark": lambda row: row["benchmark"],
+        "method": lambda row: row["method"],
+        "ceiling": lambda row: row["ceiling"],
+        "score": lambda row: f"{row['score']:.2f}",
+        "gain": lambda row: "–" if row["gain"] is None or row["ceiling"] == ALONE else signed(row["gain"]),
+        "95 % interval": lambda row: "–" if row["gain"] is None or row["ceiling"] == ALONE else interval(row),
+        "units": lambda row: f"{row['units']:,}",
+    }
+    return f"## Ceilings\n\n{rows_table(table, columns)}\n\n{meanings(CEILINGS)}"

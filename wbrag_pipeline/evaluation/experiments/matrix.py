@@ -9,6 +9,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.tasks import task_named
 from wbrag_pipeline.evaluation.experiments.construction import construction_row, cost_rows
+from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.recall import answer_recall
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
@@ -36,7 +37,7 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
     evaluation = bench.evaluation(trial, written)
     summary = summarise(evaluation, seed=trial.settings.seed)
     built = construction_row(scores.read(), gated.read(), units.read())
-    benchmark = bench.benchmark(trial)
+    by_id, benchmark = evaluation.sort("question_id"), bench.benchmark(trial)
     recall = answer_recall(task_named(benchmark.task), evaluation, bench.passages(trial), written)
     row = {
         **who(trial),
@@ -50,6 +51,8 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
         "recall_with": recall[1],
         **built,
         "published": written.height,
+        "scores_without": by_id["score_without"].to_list(),
+        "scores_with": by_id["score_with"].to_list(),
         "question_table": bench.asked(trial).key,
         "gated_docs": gated.key,
         "curated_units": curated.key,
@@ -68,7 +71,10 @@ def setting(bench: Workbench, trial: Trial) -> tuple[dict[str, Any], list[dict[s
 
 @dataclass(frozen=True)
 class Headline:
-    """What a matrix says in one line. ``better``, ``worse``: settings whose whole interval lies above, below zero."""
+    """What a matrix says in one line. ``better``, ``worse``: settings whose whole interval lies above, below zero.
+
+    interval: of the mean gain, over benchmarks and questions; None where it cannot be told.
+    """
 
     settings: int
     improved: int
@@ -76,6 +82,7 @@ class Headline:
     better: int
     worse: int
     mean_gain: float
+    interval: tuple[float, float] | None
 
 
 def headline(matrix: pl.DataFrame) -> Headline:
@@ -87,6 +94,7 @@ def headline(matrix: pl.DataFrame) -> Headline:
         better=matrix.filter(pl.col("ci_low") > 0).height,
         worse=matrix.filter(pl.col("ci_high") < 0).height,
         mean_gain=sum(matrix["gain"].to_list()) / max(1, matrix.height),
+        interval=mean_interval(matrix),
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.matrix import who
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG
+from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG, bootstrap_interval
 from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.rag.searching import passages_by_query
 from wbrag_pipeline.storage import sha256_of_text
@@ -21,8 +21,9 @@ from wbrag_pipeline.tables import Table
 
 NEAREST = 3  # units that the perfect choice may choose from, a question
 
+ALONE = "without"
 CEILINGS = {
-    "without": "the corpus alone",
+    ALONE: "the corpus alone",
     "reached": "the corpus and the units, as retrieved",
     "perfect gate": "units gone that hurt as many test questions as they helped; the rest retrieved as ever",
     "perfect switch": "each question answered with or without the write-back index, whichever scores more",
@@ -54,10 +55,15 @@ def ceilings(bench: Workbench, trial: Trial) -> list[dict[str, Any]]:
         "perfect choice": perfect_choice(evaluation, chosen),
     }
     sizes = {"without": 0, "perfect gate": kept.height}
-    return [
-        {**who(trial), "ceiling": name, "score": 100 * _mean(scores[name]), "units": sizes.get(name, units.height)}
-        for name in CEILINGS
-    ]
+    rows = []
+    for name in CEILINGS:
+        gains = (scores[name] - scores["without"]).to_numpy()
+        low, high = bootstrap_interval(gains, seed=trial.settings.seed)
+        rows.append(
+            {**who(trial), "ceiling": name, "score": 100 * _mean(scores[name]), "gain": 100 * float(gains.mean())}
+            | {"ci_low": 100 * low, "ci_high": 100 * high, "units": sizes.get(name, units.height)}
+        )
+    return rows
 
 
 def perfect_switch(evaluation: pl.DataFrame) -> pl.Series:

@@ -23,6 +23,7 @@ from wbrag_pipeline.evaluation.drawing import (
     picture,
 )
 from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
+from wbrag_pipeline.evaluation.experiments.oracle import ALONE
 from wbrag_pipeline.evaluation.experiments.panels import (
     SHAPES,
     as_is,
@@ -130,8 +131,8 @@ def transfer_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerCh
 
 
 def rival_bars(part: pl.DataFrame, reach: tuple[float, float]) -> alt.LayerChart:
-    """One benchmark's gain by rival, over the corpus alone."""
-    plain = f"the corpus alone: {part['score_without'][0]:.2f}"
+    """One benchmark's gain by rival under one method, over the corpus alone."""
+    plain = f"{part['method'][0]}; the corpus alone: {part['score_without'][0]:.2f}"
     return bars(part, "rival", part["rival"].to_list(), reach, part["benchmark"][0], plain)
 
 
@@ -141,7 +142,7 @@ def reach_of(rows: pl.DataFrame) -> tuple[float, float]:
 
 
 def threshold_curve(part: pl.DataFrame) -> alt.LayerChart:
-    """Gain over the values of one setting, a line a benchmark; a ring marks the default."""
+    """Gain of one method over the values of one setting, a line a benchmark; a ring marks the default."""
     parameter = part["parameter"][0]
     rows = [
         {"x": f"{row['value']:g}", "y": row["gain"], "series": row["benchmark"], "default": row["default"]}
@@ -149,7 +150,8 @@ def threshold_curve(part: pl.DataFrame) -> alt.LayerChart:
     ]
     values = [f"{value:g}" for value in part["value"].unique().sort()]
     called = SYMBOLS[parameter]
-    return curves(rows, values, called, "gain, points", f"Gain over {called}", "a ring marks the default", zero=True)
+    words = f"{part['method'][0]}; a ring marks the default"
+    return curves(rows, values, called, "gain, points", f"Gain over {called}", words, zero=True)
 
 
 def rank_curves(gated: Mapping[str, pl.DataFrame]) -> alt.LayerChart:
@@ -219,11 +221,11 @@ def cost_bars(costs: pl.DataFrame) -> alt.LayerChart:
 
 
 def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
-    """What was reached and what the ceilings allow, as gains over the corpus alone, a line a benchmark."""
+    """What one method reached and what the ceilings allow, as gains over the corpus alone, a line a benchmark."""
     import altair as alt
 
-    alone = dict(part.filter(pl.col("ceiling") == "without").select("benchmark", "score").iter_rows())
-    shown = part.filter(pl.col("ceiling") != "without")
+    alone = dict(part.filter(pl.col("ceiling") == ALONE).select("benchmark", "score").iter_rows())
+    shown = part.filter(pl.col("ceiling") != ALONE)
     names = names_in_order(shown, "ceiling")
     rows = [
         {"benchmark": row["benchmark"], "series": row["ceiling"], "gain": row["score"] - alone[row["benchmark"]]}

@@ -1,6 +1,7 @@
 """What experiments have found, as tables: a file an experiment and benchmark, for the report and for anybody else.
 
-Scores, gains and intervals are in points (0 to 100), as papers print them; shares lie in 0 to 1.
+Scores, gains and intervals are in points (0 to 100), as papers print them; shares lie in 0 to 1. Each row says what it
+was made with, so rows of several studies can stand in one table.
 """
 
 from __future__ import annotations
@@ -37,12 +38,25 @@ _GAIN: dict[str, pl.DataType] = {
 }
 
 
+# What a row was made with, see ``provenance``.
+_MADE_WITH: dict[str, pl.DataType] = {
+    "seed": pl.Int64(),
+    "settings": pl.String(),
+    "version": pl.String(),
+    "data": pl.String(),
+}
+
+
 def _results(name: str, columns: Mapping[str, pl.DataType], *key: str) -> Table:
-    """A table of results: which setting of which benchmark, and these columns; ``key`` are those beside the setting."""
-    return Table(name, pl.Schema({**_WHO, **columns}), (*_WHO, *key))
+    """A table of results: which setting of which benchmark, these columns, and what the row was made with.
+
+    key: columns that tell rows apart, beside the setting.
+    """
+    return Table(name, pl.Schema({**_WHO, **columns, **_MADE_WITH}), (*_WHO, *key))
 
 
-# One setting a row. The last columns are keys of the cached tables that the row was computed from.
+# One setting a row. scores_without, scores_with: of each test question, 0 to 1, in the order of the questions' ids. The
+# columns after them are keys of the cached tables that the row was computed from.
 MATRIX = _results(
     "matrix",
     {
@@ -65,6 +79,8 @@ MATRIX = _results(
         "compression": pl.Float64(),
         "extractive_share": pl.Float64(),
         "published": pl.Int64(),
+        "scores_without": pl.List(pl.Float64()),
+        "scores_with": pl.List(pl.Float64()),
         "question_table": pl.String(),
         "gated_docs": pl.String(),
         "curated_units": pl.String(),
@@ -90,8 +106,20 @@ COST = _results(
     "stage",
 )
 
-# `method` answers, with units that `made_by` made ("none": the corpus alone).
-TRANSFER = _results("transfer", {"made_by": pl.String(), "units": pl.Int64(), **_GAIN}, "made_by")
+# `method` answers, with units that `made_by` made ("none": the corpus alone). `over_own` is what another method's units
+# score more than one's own, with its interval; null where there is nothing to compare.
+TRANSFER = _results(
+    "transfer",
+    {
+        "made_by": pl.String(),
+        "units": pl.Int64(),
+        **_GAIN,
+        "over_own": pl.Float64(),
+        "over_own_low": pl.Float64(),
+        "over_own_high": pl.Float64(),
+    },
+    "made_by",
+)
 
 # One setting changed, the others at the study's values. The calls are those that no other point of the default needed.
 ABLATION = _results(
@@ -112,10 +140,19 @@ ABLATION = _results(
     "value",
 )
 
-# What better choices could reach; see oracle.CEILINGS.
-ORACLE = _results("oracle", {"ceiling": pl.String(), "score": pl.Float64(), "units": pl.Int64()}, "ceiling")
+# What better choices could reach; see oracle.CEILINGS. gain, ci_low, ci_high: over the corpus alone.
+ORACLE = _results(
+    "oracle",
+    {
+        "ceiling": pl.String(),
+        "score": pl.Float64(),
+        **{name: kind for name, kind in _GAIN.items() if name in ("gain", "ci_low", "ci_high")},
+        "units": pl.Int64(),
+    },
+    "ceiling",
+)
 
-# Write-back and what it has to beat, see rivals.RIVAL_MEANINGS; without is always the corpus alone. `ahead` is what
+# Write-back and what it has to beat, see rivals.ALL_RIVALS; without is always the corpus alone. `ahead` is what
 # write-back under the present settings scores more than the rival, with its interval. `calls` are those of the
 # generator that building took. `entries_in_top_k` are passages that the corpus alone does not give, a question;
 # `changed_share` is the share of questions with others, or in another order.
@@ -223,23 +260,34 @@ MADE_WITH = {COST.name: MATRIX.name, ON_TOP.name: RIVALS.name, GAIN_SOURCES.name
 
 @dataclass(frozen=True)
 class Results:
-    """The results of one encoder and generator. An experiment run again replaces its benchmark's file whole."""
+    """The results of one encoder and generator under some settings, for all methods."""
 
     settings: Settings
     generator: str
 
+    @property
+    def study(self) -> str:
+        """The settings as a folder's name: one file holds all methods, every other setting has a folder of its own."""
+        study = self.settings.with_(generator=self.generator, method="methods").variant_of("evaluation")
+        return f"{study}~seed={self.settings.seed}" if self.settings.seed else study
+
     def path(self, kind: Table, benchmark: str) -> Path:
         """Parquet file of one experiment on one benchmark."""
-        # One file holds all methods; every other setting has a folder of its own.
-        study = self.settings.with_(generator=self.generator, method="methods").variant_of("evaluation")
-        return self.settings.layout.experiments / "results" / study / kind.name / f"{path_name(benchmark)}.parquet"
+        return self.settings.layout.experiments / "results" / self.study / kind.name / f"{path_name(benchmark)}.parquet"
 
-    def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-        """Replace the file by these rows; gives them as a table."""
+    def write(self, kind: Table, benchmark: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Put these rows beside those that are there, in the place of those with the same key.
+
+        Rows over other questions or another state of the corpus are taken out: nothing may be compared with them. Gives
+        how many these were.
+        """
         frame = kind.check(pl.DataFrame(list(rows), schema=kind.schema))
+        kept = earlier = self._earlier(kind, benchmark)
+        if frame.height:
+            kept = earlier.filter(pl.col("data").eq_missing(frame["data"][0]))
         with replacing(self.path(kind, benchmark)) as temporary:
-            write_parquet(frame, temporary)
-        return frame
+            write_parquet(kind.check(put_beside(kind, kept, frame)), temporary)
+        return earlier.height - kept.height
 
     def read(self, kind: Table, benchmarks: Sequence[str]) -> pl.DataFrame:
         """The rows of these benchmarks, in this order, as far as there are any.
@@ -249,11 +297,49 @@ class Results:
         there = [name for name in benchmarks if self.path(kind, name).is_file()]
         return pl.concat([kind.empty(), *(self._read(kind, benchmark) for benchmark in there)])
 
+    def _earlier(self, kind: Table, benchmark: str) -> pl.DataFrame:
+        """What is there; nothing where it is damaged, for it is made again."""
+        try:
+            return self.read(kind, [benchmark])
+        except IntegrityError:
+            return kind.empty()
+
     def _read(self, kind: Table, benchmark: str) -> pl.DataFrame:
         path = self.path(kind, benchmark)
         try:
-            return kind.read(path)
+            return _of_any_version(kind, path)
         except IntegrityError as error:
             experiment = MADE_WITH.get(kind.name, kind.name)
             again = f"make it again with: wbrag experiment {experiment} {benchmark}"
             raise IntegrityError(path, f"is damaged; {again}") from error
+
+
+def _of_any_version(kind: Table, path: Path) -> pl.DataFrame:
+    """The stored table; columns that an earlier version did not have are null."""
+    try:
+        there = pl.read_parquet_schema(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return kind.read(path)  # which says what is wrong with it
+    lacking = {name: dtype for name, dtype in kind.schema.items() if name not in {*there, *kind.key}}
+    known = Table(kind.name, pl.Schema({n: d for n, d in kind.schema.items() if n not in lacking}), kind.key)
+    return kind.check(known.read(path).with_columns(pl.lit(None, dtype).alias(n) for n, dtype in lacking.items()))
+
+
+def put_beside(kind: Table, earlier: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Both, so that their order does not tell in how many commands they were found, as far as it can.
+
+    A row that is made again keeps its place, new ones come last; numbers (a threshold's values, splits) ascend.
+    """
+    keys, last = list(kind.key), kind.key[-1]
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    there = earlier.select(*keys, place.alias("place"))
+    new = rows.join(there, on=keys, how="left", maintain_order="left", nulls_equal=True).with_columns(
+        pl.col("place").fill_null(earlier.height + place)
+    )
+    stay = earlier.with_columns(place.alias("place")).join(
+        rows, on=keys, how="anti", maintain_order="left", nulls_equal=True
+    )
+    both = pl.concat([stay, new.select(stay.columns)]).sort("place")
+    if kind.schema[last].is_numeric():
+        both = both.with_columns(pl.col("place").min().over(keys[:-1])).sort("place", last, maintain_order=True)
+    return both.drop("place")

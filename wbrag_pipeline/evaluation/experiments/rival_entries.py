@@ -80,7 +80,7 @@ def random_passages(questions: pl.DataFrame, passage_ids: pl.Series, seed: int) 
         .explode("passage_id", empty_as_null=False)
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("question_id"))
     )
-    return _evidence(rows.with_columns(retained=pl.lit(True), score=pl.lit(None)), AT_RANDOM)
+    return evidence_of(rows.with_columns(retained=pl.lit(True), score=pl.lit(None)), AT_RANDOM)
 
 
 def random_kept_sets(retrievals: pl.DataFrame, gated: pl.DataFrame, top_k: int, seed: int) -> pl.DataFrame:
@@ -93,7 +93,7 @@ def random_kept_sets(retrievals: pl.DataFrame, gated: pl.DataFrame, top_k: int, 
     drawn = np.random.default_rng(seed).permutation(len(asked))[: len(sizes)]
     chosen = pl.DataFrame({"question_id": asked.gather(drawn), "size": sizes.head(len(drawn))})
     rows = retrievals.filter(pl.col("rank") <= top_k).join(chosen, on="question_id", maintain_order="left")
-    return _evidence(rows.with_columns(retained=pl.col("rank") <= pl.col("size")), AT_RANDOM)
+    return evidence_of(rows.with_columns(retained=pl.col("rank") <= pl.col("size")), AT_RANDOM)
 
 
 def evidence_of_subjects(gated: pl.DataFrame, titles: pl.DataFrame, most: int) -> pl.DataFrame:
@@ -123,15 +123,18 @@ def evidence_of_subjects(gated: pl.DataFrame, titles: pl.DataFrame, most: int) -
         .with_columns(question_id=pl.format("{}/{}", "question_id", "part"))
     )
     rows = passages.join(asked, on=["subject", "part"]).with_columns(retained=pl.lit(True))
-    return _evidence(rows, OF_ONE_SUBJECT)
+    return evidence_of(rows, OF_ONE_SUBJECT)
 
 
 def _sentences(passages: Sequence[Passage], language: str) -> list[str]:
     return [sentence for passage in passages for sentence in split_sentences(passage.text, language)]
 
 
-def _evidence(rows: pl.DataFrame, gate: str) -> pl.DataFrame:
-    """Rows with question_id, question, rank, passage_id, score and retained as GATED_DOCS that no gate has decided."""
+def evidence_of(rows: pl.DataFrame, gate: str) -> pl.DataFrame:
+    """Rows with question_id, question, rank, passage_id, score and retained as GATED_DOCS.
+
+    gate: a name for what chose them, which stands in the column ``gate``.
+    """
     known = rows.select("question_id", "question", "rank", "passage_id", "score", "retained")
     decided = {"gate": pl.lit(gate), "fallback": pl.lit(False)}
     missing = {name: pl.lit(None) for name in GATED_DOCS.schema if name not in known.columns and name not in decided}

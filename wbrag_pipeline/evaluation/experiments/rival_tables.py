@@ -6,7 +6,7 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
 from wbrag_pipeline.evaluation.experiments.retrievers import RETRIEVER_MEANINGS
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, RIVAL_MEANINGS
+from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, meanings_of_rivals
 from wbrag_pipeline.evaluation.experiments.table_cells import (
     CHANGED_COLUMN,
     P_COLUMN,
@@ -56,7 +56,7 @@ def rivals_table(table: pl.DataFrame) -> str:
         part = part.with_columns(corrected=pl.Series([next(adjusted) if asked else 1.0 for asked in tested]))
         measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
         parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", rows_table(part, columns)]
-    return "\n\n".join([*parts, meanings(RIVAL_MEANINGS)])
+    return "\n\n".join([*parts, meanings(meanings_of_rivals())])
 
 
 def on_top_table(table: pl.DataFrame) -> str:

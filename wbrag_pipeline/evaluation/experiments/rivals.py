@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.evaluation.evaluate import join_sides
-from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.built_retriever import gated_by, megabytes, scored
+from wbrag_pipeline.evaluation.experiments.built_rival import (
+    Rival,
+    of_evidence,
+    plain_hits,
+    second_index,
+    written_entries,
+)
 from wbrag_pipeline.evaluation.experiments.construction import usage_of
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.query_cache import (
@@ -46,7 +51,7 @@ from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.evaluation.experiments.unit_keys import KeyedUnits, units_as_keys, units_with_two_keys
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.generation.accounts.ledger import costs
-from wbrag_pipeline.training.distillation import WritesUnits, distil
+from wbrag_pipeline.plugins import RIVALS_GROUP, ExtensionPoint
 from wbrag_pipeline.training.scoring import select_passages
 
 PLAIN, PAPER, OURS = "plain", "write-back, paper", "write-back"
@@ -68,27 +73,6 @@ RIVAL_MEANINGS = {
     "random kept sets": "units of as many training questions drawn at random, from their top passages: no gates",
     **{name: meaning for name, meaning in RETRIEVER_MEANINGS.items() if name != ENCODER_ALONE},
 }
-
-
-@dataclass(frozen=True)
-class Rival:
-    """A rival that was built.
-
-    answer: SPLIT to ANSWERED. find: SPLIT to HITS, or whatever finding a question's passages or answer takes; timed.
-    entries, tokens: what it keeps beside the corpus, tokens in the generator's vocabulary. megabytes: of vectors and
-    other arrays that searching it takes. made: the tables whose making asked the generator. threshold: of likeness, or
-    what else held-out questions chose. train_seconds, calls_a_question: as a BuiltRetriever has them.
-    """
-
-    answer: Callable[[pl.DataFrame], pl.DataFrame]
-    find: Callable[[pl.DataFrame], pl.DataFrame]
-    entries: int = 0
-    tokens: int = 0
-    megabytes: float = 0.0
-    made: tuple[Artifact, ...] = ()
-    threshold: float | None = None
-    train_seconds: float | None = None
-    calls_a_question: int = 0
 
 
 def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
@@ -127,14 +111,29 @@ def row(bench: Workbench, trial: Trial, name: str) -> dict[str, Any]:
 
 
 def rivals_for(generator: str) -> list[str]:
-    """The rivals that can be built with the generator of that setting."""
+    """The rivals that can be built with the generator of that setting, and those of plug-ins."""
     there = retrievers_for(generator)
-    return [name for name in RIVAL_MEANINGS if name not in RETRIEVER_MEANINGS or name in there]
+    return [name for name in ALL_RIVALS if name not in RETRIEVER_MEANINGS or name in there]
+
+
+def meanings_of_rivals() -> dict[str, str]:
+    """Each rival that there is, and what it is; of a plug-in's, where it is from."""
+    others = [(name, plugin) for name in ALL_RIVALS if (plugin := ALL_RIVALS.plugin(name))]
+    return RIVAL_MEANINGS | {name: f"a plug-in's, of {p.distribution} {p.version}" for name, p in others}
 
 
 def build(bench: Workbench, trial: Trial, name: str) -> Rival:
-    """The rival of that name, of RIVAL_MEANINGS, from everything but the test questions."""
-    return _BUILDERS[name](bench, trial)
+    """The rival of that name, of ALL_RIVALS, from everything but the test questions.
+
+    Raises InputError for a plug-in's that cannot be built.
+    """
+    builder, plugin = ALL_RIVALS[name], ALL_RIVALS.plugin(name)
+    if plugin is None:
+        return builder(bench, trial)
+    built = plugin.call(builder, bench, trial)
+    if not isinstance(built, Rival):
+        raise plugin.error(f"gives a {type(built).__name__} and not a Rival")
+    return built
 
 
 def _milliseconds(rival: Rival, asked: pl.DataFrame) -> float:
@@ -146,7 +145,7 @@ def _milliseconds(rival: Rival, asked: pl.DataFrame) -> float:
 
 
 def _plain(bench: Workbench, trial: Trial) -> Rival:
-    return Rival(lambda asked: bench.answered(trial, asked).read(), lambda asked: _plain_hits(bench, trial, asked))
+    return Rival(lambda asked: bench.answered(trial, asked).read(), lambda asked: plain_hits(bench, trial, asked))
 
 
 def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
@@ -168,7 +167,7 @@ def _retriever(bench: Workbench, trial: Trial, *, name: str) -> Rival:
 def _write_back(bench: Workbench, trial: Trial, *, paper: bool = False) -> Rival:
     made_by = trial.with_(rescue_depth=0, curate=False) if paper else trial
     made = (*gated_by(bench, made_by), bench.units(made_by), bench.curated(made_by))
-    return _second_index(bench, trial, bench.published(made_by), made)
+    return second_index(bench, trial, bench.published(made_by), made)
 
 
 def _cached_answers(bench: Workbench, trial: Trial) -> Rival:
@@ -188,7 +187,7 @@ def _cached_answers(bench: Workbench, trial: Trial) -> Rival:
 
     def find(asked: pl.DataFrame) -> pl.DataFrame:
         nearest(asked, train, encoder)
-        return _plain_hits(bench, trial, asked)
+        return plain_hits(bench, trial, asked)
 
     return Rival(
         lambda asked: answer(asked, bench.answered(trial, asked).read(), train, threshold),
@@ -210,7 +209,7 @@ def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
     def hits(asked: pl.DataFrame, cache: pl.DataFrame, threshold: float) -> pl.DataFrame:
         front = remembered(nearest(asked, cache, encoder), retained, threshold)
         in_place = scored(bench, trial, asked, front)
-        return in_front(_plain_hits(bench, trial, asked), in_place, trial.settings.top_k)
+        return in_front(plain_hits(bench, trial, asked), in_place, trial.settings.top_k)
 
     # A held-out question is not in the cache that it chooses the threshold of.
     others = kept.join(known, on="question_id", how="semi", maintain_order="left")
@@ -232,9 +231,11 @@ def _cached_passages(bench: Workbench, trial: Trial) -> Rival:
 
 
 def _gated_passages(bench: Workbench, trial: Trial) -> Rival:
-    joined = _written(bench, trial, bench.gated_docs(trial).read(), JoinsPassages(bench.context(trial).generator))
+    joined = written_entries(
+        bench, trial, bench.gated_docs(trial).read(), JoinsPassages(bench.context(trial).generator)
+    )
     # Two questions with the same evidence would fill the top K with one entry twice.
-    return _second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), gated_by(bench, trial))
+    return second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), gated_by(bench, trial))
 
 
 def _units_with_keys(bench: Workbench, trial: Trial, *, keyed: Callable[[Workbench, Trial], KeyedUnits]) -> Rival:
@@ -257,7 +258,7 @@ def _units_of_one_subject(bench: Workbench, trial: Trial) -> Rival:
         return evidence_of_subjects(evidence, select_passages(bench.passages(trial), evidence), most)
 
     fused = bench.keep(trial, "evidence_of_subjects", tables.GATED_DOCS, (gated.content, str(most)), fuse)
-    return _of_evidence(bench, trial, fused, gated_by(bench, trial))
+    return of_evidence(bench, trial, fused, gated_by(bench, trial))
 
 
 def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
@@ -265,8 +266,8 @@ def _random_sentences(bench: Workbench, trial: Trial) -> Rival:
     words = dict(units.select("question", pl.col("text").str.split(" ").list.len()).iter_rows())
     ids = bench.passages(trial).select("passage_id").collect()["passage_id"]
     evidence = random_passages(units, ids, trial.settings.seed)
-    return _second_index(
-        bench, trial, _written(bench, trial, evidence, TakesSentences(bench.context(trial).generator, words)), ()
+    return second_index(
+        bench, trial, written_entries(bench, trial, evidence, TakesSentences(bench.context(trial).generator, words)), ()
     )
 
 
@@ -278,10 +279,10 @@ def _random_kept_sets(bench: Workbench, trial: Trial) -> Rival:
         return random_kept_sets(found.read(), gated.read(), s.top_k, s.seed)
 
     drawn = bench.keep(trial, "random_kept_sets", tables.GATED_DOCS, parts, draw)
-    return _of_evidence(bench, trial, drawn, (found,))
+    return of_evidence(bench, trial, drawn, (found,))
 
 
-_BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
+_BUILT_IN: dict[str, Callable[[Workbench, Trial], Rival]] = {
     PLAIN: _plain,
     PAPER: partial(_write_back, paper=True),
     OURS: _write_back,
@@ -297,38 +298,10 @@ _BUILDERS: dict[str, Callable[[Workbench, Trial], Rival]] = {
 }
 
 
-def _of_evidence(bench: Workbench, trial: Trial, evidence: Artifact, made: tuple[Artifact, ...]) -> Rival:
-    """Units of other evidence (GATED_DOCS), curated and published as units are."""
-    made = (*made, bench.units(trial, evidence), bench.curated(trial, evidence))
-    return _second_index(bench, trial, bench.published(trial, evidence), made)
-
-
-def _second_index(bench: Workbench, trial: Trial, entries: pl.DataFrame, made: tuple[Artifact, ...]) -> Rival:
-    """Entries (KNOWLEDGE_UNITS) in the second index."""
-    system = cache(lambda: bench.system(trial, entries))  # built once, when it is first searched
-    return Rival(
-        lambda asked: bench.answered(trial, asked, units=entries).read(),
-        lambda asked: system().retrieve(asked["question"].to_list()),
-        entries.height,
-        int(entries["unit_tokens"].sum()),
-        megabytes(bench, trial, entries.height),
-        made,
-    )
-
-
-def _written(bench: Workbench, trial: Trial, evidence: pl.DataFrame, writer: WritesUnits) -> pl.DataFrame:
-    return distil(
-        evidence,
-        select_passages(bench.passages(trial), evidence),
-        writer,
-        benchmark=trial.benchmark,
-        fuse_labels=trial.settings.fuse_labels,
-        forgotten=bench.registry.forgotten,
-    )
-
-
-def _plain_hits(bench: Workbench, trial: Trial, asked: pl.DataFrame) -> pl.DataFrame:
-    return bench.system(trial).retrieve(asked["question"].to_list())
+# The built-in rivals in the order of RIVAL_MEANINGS, and those of plug-ins: functions of a workbench and a trial.
+ALL_RIVALS: ExtensionPoint[Callable[[Workbench, Trial], Rival]] = ExtensionPoint(
+    RIVALS_GROUP, "rival", {name: _BUILT_IN[name] for name in RIVAL_MEANINGS}
+)
 
 
 def _gains(ours: pl.DataFrame, plain: pl.DataFrame) -> pl.Series:

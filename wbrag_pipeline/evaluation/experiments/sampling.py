@@ -16,8 +16,8 @@ from wbrag_pipeline.tables import GOLD, QUESTIONS
 _NAMED = pl.col("split").replace("validation", "train") + ":" + pl.col("question_id")
 
 
-def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
-    """QUESTIONS with parts as large as before, as far as wordings allow, drawn anew.
+def resplit(questions: pl.DataFrame, number: int, seed: int = 0) -> pl.DataFrame:
+    """QUESTIONS with parts as large as before, as far as wordings allow, drawn anew. seed: another one, another order.
 
     All questions stand in one order. The n-th split tests the n-th stretch of it, so the test parts of different splits
     share no question until the order is used up; then they begin anew. A question's id has the file it is from before
@@ -26,7 +26,7 @@ def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
     gold = questions["label"] == GOLD
     sizes = dict(questions.filter(gold).group_by("split").len().iter_rows())
     tested, validated = sizes.get("test", 0), sizes.get("validation", 0)
-    pool = _in_order(questions.filter(gold), "split")
+    pool = _in_order(questions.filter(gold), _drawn("split", seed))
     if pool.is_empty():
         return questions
     place = (pool["place"] - (number - 1) * tested) % pool.height
@@ -36,14 +36,19 @@ def resplit(questions: pl.DataFrame, number: int) -> pl.DataFrame:
     return QUESTIONS.check(pl.concat([moved.select(list(QUESTIONS.schema)), stays]))
 
 
-def with_labels(questions: pl.DataFrame, labels: int, draw: int, label: str = GOLD) -> pl.DataFrame:
+def with_labels(questions: pl.DataFrame, labels: int, draw: int, label: str = GOLD, *, seed: int = 0) -> pl.DataFrame:
     """QUESTIONS whose training part has at most about so many questions with that label, and no others.
 
-    Of one draw, fewer are always among more.
+    Of one draw and seed, fewer are always among more.
     """
-    train = _in_order(questions.filter((pl.col("split") == "train") & (pl.col("label") == label)), f"labels {draw}")
+    of_label = questions.filter((pl.col("split") == "train") & (pl.col("label") == label))
+    train = _in_order(of_label, _drawn(f"labels {draw}", seed))
     taken = train.filter(pl.col("place") < labels).select(list(QUESTIONS.schema))
     return QUESTIONS.check(pl.concat([taken, questions.filter(pl.col("split") != "train")]))
+
+
+def _drawn(what: str, seed: int) -> str:
+    return f"{what} seed {seed}" if seed else what
 
 
 def _in_order(questions: pl.DataFrame, drawn: str) -> pl.DataFrame:

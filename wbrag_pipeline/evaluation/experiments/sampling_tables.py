@@ -55,7 +55,9 @@ def splits_table(table: pl.DataFrame) -> str:
 def splits_by_setting(table: pl.DataFrame) -> list[tuple[str, str, list[dict[str, Any]]]]:
     """SPLITS to (generator, method, rows of ``over_splits``)."""
     parts = table.partition_by(["generator", "method"], as_dict=True, maintain_order=True)
-    return [(generator, method, over_splits(part)) for (generator, method), part in parts.items()]
+    return [
+        (generator, method, over_splits(part, seed=part["seed"][0] or 0)) for (generator, method), part in parts.items()
+    ]
 
 
 def _each(row: MarkdownRow) -> str:

@@ -19,8 +19,20 @@ def meanings(of: Mapping[str, str]) -> str:
 
 
 def rows_table(frame: pl.DataFrame, columns: Columns) -> str:
-    """A Markdown table of one line a row."""
-    return markdown_table(list(columns), [[cell(row) for cell in columns.values()] for row in frame.to_dicts()])
+    """A Markdown table of one line a row, the first column names it.
+
+    Method and generator have columns after it where there are several, and ``columns`` has none for them.
+    """
+    first, *others = columns.items()
+    told = {"answered by": "method"}  # a heading of another name
+    named = {told.get(heading, heading) for heading in columns}
+    several = [name for name in ("method", "generator") if name not in named and frame[name].n_unique() > 1]
+    shown: Columns = dict([first, *((name, _column(name)) for name in several), *others])
+    return markdown_table(list(shown), [[cell(row) for cell in shown.values()] for row in frame.to_dicts()])
+
+
+def _column(name: str) -> Callable[[MarkdownRow], str]:
+    return lambda row: str(row[name])
 
 
 def changed(row: MarkdownRow) -> str:

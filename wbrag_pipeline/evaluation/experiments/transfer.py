@@ -9,7 +9,7 @@ import polars as pl
 
 from wbrag_pipeline.evaluation.experiments.matrix import gain_columns, who
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.evaluation.statistics import bootstrap_interval, summarise
 
 NONE = "none"
 
@@ -28,8 +28,14 @@ def transferred(bench: Workbench, trial: Trial, made_by: str) -> dict[str, Any]:
         maker = trial.with_(method=made_by)
         written = bench.published(maker)
         frame, units = bench.evaluation(trial, written), written.height
-    summary = summarise(frame, seed=trial.settings.seed)
-    return {**who(trial), "made_by": made_by, "units": units, **gain_columns(summary)}
+    seed = trial.settings.seed
+    row = {**who(trial), "made_by": made_by, "units": units, **gain_columns(summarise(frame, seed=seed))}
+    if made_by in (NONE, trial.settings.method):
+        return row | dict.fromkeys(("over_own", "over_own_low", "over_own_high"))
+    own = bench.evaluation(trial, bench.published(trial))
+    more = (frame["score_with"] - own["score_with"]).to_numpy()
+    low, high = bootstrap_interval(more, seed=seed)
+    return row | {"over_own": 100 * float(more.mean()), "over_own_low": 100 * low, "over_own_high": 100 * high}
 
 
 def own_against_other(transfer: pl.DataFrame) -> pl.DataFrame:

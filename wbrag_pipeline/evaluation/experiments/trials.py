@@ -19,6 +19,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import published
 from wbrag_pipeline.datasets.benchmark_entry import Benchmark
+from wbrag_pipeline.datasets.metrics import metric_fingerprint
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.evaluate import ANSWERED, answer_questions, join_sides
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ACCOUNT, Artifact, ArtifactCache
@@ -77,7 +78,7 @@ class Workbench:
     load_encoder: Callable[[Settings], Encoder]
     load_generator: Callable[[Settings], Generator]
     _bases: dict[tuple[str, str], KnowledgeBase] = field(default_factory=dict)
-    _questions: dict[tuple[str, str, int], Artifact] = field(default_factory=dict)
+    _questions: dict[tuple[str, str, int, int], Artifact] = field(default_factory=dict)
     _encoders: dict[str, Encoder] = field(default_factory=dict)
     _corpora: dict[str, str] = field(default_factory=dict)
     _words: dict[str, LexicalIndex] = field(default_factory=dict)
@@ -91,18 +92,18 @@ class Workbench:
         """QUESTIONS, read from the benchmark's files once in a workbench's life."""
         if trial.instead is not None:
             return trial.instead
-        where = (trial.benchmark, _own(trial, "questions"), trial.split)
+        where = (trial.benchmark, _own(trial, "questions"), trial.split, trial.settings.seed if trial.split else 0)
         if where not in self._questions:
             if trial.split:
-                asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split)
+                asked = resplit(self.asked(replace(trial, split=0)).read(), trial.split, trial.settings.seed)
             else:
                 asked = stages.questions(self.context(trial)).table
-            self._questions[where] = self._asked(trial, asked)
+            self._questions[where] = self.stored(trial, "questions", tables.QUESTIONS, asked)
         return self._questions[where]
 
     def asking(self, trial: Trial, questions: pl.DataFrame) -> Trial:
         """The trial with these QUESTIONS in the place of its benchmark's."""
-        return replace(trial, instead=self._asked(trial, questions))
+        return replace(trial, instead=self.stored(trial, "questions", tables.QUESTIONS, questions))
 
     def retrievals(self, trial: Trial) -> Artifact:
         """RETRIEVALS of the training questions."""
@@ -239,6 +240,11 @@ class Workbench:
         """SPLIT: the questions of ``train`` (without its validation part), ``validation`` or ``test``."""
         return of_split(self.asked(trial).read(), split)
 
+    def data_fingerprint(self, trial: Trial) -> str:
+        """16 hex digits of what its benchmark's own questions and its corpus hold."""
+        asked = self.asked(replace(trial, split=0, instead=None)).read()
+        return sha256_of_text(asked.write_json(), self._corpus(trial))[:16]
+
     def passages(self, trial: Trial) -> pl.LazyFrame:
         """PASSAGES of the trial's corpus."""
         return tables.PASSAGES.load_lazily(self.settings, self.benchmark(trial).corpus)
@@ -259,6 +265,10 @@ class Workbench:
             return StageResult(frame, calls)
 
         return self._keep(trial, stage, kind, parts, counted)
+
+    def stored(self, trial: Trial, stage: str, kind: tables.Table, frame: pl.DataFrame) -> Artifact:
+        """A table that was made without asking the generator, in the cache under what it holds."""
+        return self._keep(trial, stage, kind, (sha256_of_text(frame.write_json()),), lambda _: StageResult(frame))
 
     def encoder(self, settings: Settings) -> Encoder:
         """The settings' encoder, which encodes no text twice."""
@@ -295,17 +305,14 @@ class Workbench:
         context = replace(self.context(trial), account=ACCOUNT)
         return self.cache.table(stage, kind, parts, lambda key: make(replace(context, run=key)))
 
-    def _asked(self, trial: Trial, questions: pl.DataFrame) -> Artifact:
-        fingerprint = sha256_of_text(questions.write_json())
-        return self._keep(trial, "questions", tables.QUESTIONS, (fingerprint,), lambda _: StageResult(questions))
-
     # What decides a table, as text for its key.
 
     def _reading(self, trial: Trial) -> tuple[str, ...]:
         """Who answers how, and what counts as right."""
         benchmark, model = self.benchmark(trial), self.context(trial).generator
         method = (_own(trial, "utility_scores"), plugin_fingerprint(trial.settings.method))
-        return (model.fingerprint, model.prompt_version, *method, benchmark.task, benchmark.metric)
+        scored = (benchmark.task, benchmark.metric, *filter(None, [metric_fingerprint(benchmark.metric)]))
+        return (model.fingerprint, model.prompt_version, *method, *scored)
 
     def _train(self, trial: Trial) -> str:
         return sha256_of_text(self.questions(trial, "train").write_json())
