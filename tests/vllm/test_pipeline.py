@@ -79,7 +79,7 @@ def echo(
     found = pl.read_parquet(settings.table("retrievals", "towns"))
     asked = found.select("question_id", "question").unique(maintain_order=True)
     keys, questions = asked["question_id"].to_list(), asked["question"].to_list()
-    given = passages_of(found, pl.read_parquet(settings.table("passages", "towns")), keys, "question_id")
+    given = passages_of(found, pl.read_parquet(settings.table("passages", "towns")), keys)
     said = [
         method_named(method).answer(model, questions, given, OPEN_QA, lambda queries: [given[0] for _ in queries])
         for method in ("naive", "replug", "self_rag")

@@ -10,6 +10,7 @@ from wbrag_pipeline.terminal import on_one_line
 
 Fact = str | int | float | bool
 LineageRow = dict[str, Any]
+_MOST_CHILDREN = 20
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,9 @@ class Node:
     children: tuple[Node, ...] = ()
 
 
-def render_tree(node: Node, children_at_most: int | None = 20) -> str:
-    """The tree drawn with box characters, one line a fact; beyond ``children_at_most`` children, how many more."""
-    return "\n".join(_lines(node, "", "", children_at_most))
+def render_tree(node: Node) -> str:
+    """The tree drawn with box characters, one line a fact; beyond 20 children of a node, how many more."""
+    return "\n".join(_lines(node, "", ""))
 
 
 def present(facts: Mapping[str, Fact | None]) -> dict[str, Fact]:
@@ -57,9 +58,9 @@ def one_line(value: Fact) -> str:
     return f"{value:.4g}" if isinstance(value, float) else on_one_line(str(value))
 
 
-def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> Iterator[str]:
+def _lines(node: Node, first: str, rest: str) -> Iterator[str]:
     yield first + one_line(node.label)
-    children = node.children[:children_at_most]
+    children = node.children[:_MOST_CHILDREN]
     more = len(node.children) - len(children)
     width = max(map(len, node.facts), default=0)
     stem = rest + ("│  " if node.children else "   ")
@@ -67,6 +68,6 @@ def _lines(node: Node, first: str, rest: str, children_at_most: int | None) -> I
         yield f"{stem}{name:<{width}}  {one_line(value)}"
     for position, child in enumerate(children, start=1):
         last = position == len(children) and not more
-        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), children_at_most)
+        yield from _lines(child, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
     if more:
         yield f"{rest}└─ … {more} more"

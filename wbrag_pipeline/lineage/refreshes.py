@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COUNTS = ("added", "updated", "relabelled", "deleted", "skipped")
+_SHOWN = 5  # ids of each kind
 
 REFRESH_COLUMNS: dict[str, Any] = {
     "corpus": pl.String,
@@ -99,24 +100,22 @@ def decision_node(row: LineageRow) -> Node:
     return Node(f"{row['decision']} by a refresh of corpus {row['corpus']}", facts)
 
 
-def summary(
-    corpus: str, counts: Mapping[str, int], changes: pl.DataFrame, retired: pl.DataFrame, shown: int = 5
-) -> str:
+def summary(corpus: str, counts: Mapping[str, int], changes: pl.DataFrame, retired: pl.DataFrame) -> str:
     """What a refresh did or would do, in lines for people: counts, the first ids of each kind, and the units."""
     lines = [f"corpus {corpus}: " + ", ".join(f"{counts[name]:,} {name}" for name in COUNTS)]
     for (kind,), rows in changes.group_by("change", maintain_order=True):
-        lines.append(f"  {kind}: {_some(rows['passage_id'], shown)}")
+        lines.append(f"  {kind}: {_some(rows['passage_id'])}")
     for (variant, benchmark, decision), rows in retired.group_by(
         "variant", "benchmark", "decision", maintain_order=True
     ):
         units = count_of(rows.height, "unit")
-        lines.append(f"  {benchmark} ({variant}): {units} {decision}: {_some(rows['unit_id'], shown)}")
+        lines.append(f"  {benchmark} ({variant}): {units} {decision}: {_some(rows['unit_id'])}")
     return "\n".join(lines)
 
 
-def _some(ids: pl.Series, shown: int) -> str:
-    more = f" … {len(ids) - shown:,} more" if len(ids) > shown else ""
-    return ", ".join(one_line(name) for name in ids.head(shown)) + more
+def _some(ids: pl.Series) -> str:
+    more = f" … {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+    return ", ".join(one_line(name) for name in ids.head(_SHOWN)) + more
 
 
 def _rows(connection: DuckDBPyConnection, sql: str, identifier: str | list[str]) -> list[LineageRow]:
