@@ -154,6 +154,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def stored_json(path: Path) -> Any:
+    """What a JSON file holds. Raises OSError where it cannot be read, ValueError where it is no JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def sha256_of_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in blocks."""
     with path.open("rb") as stream:
