@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from tests.pipeline.conftest import PLACES, Place, load_definitions, place
+from tests.pipeline.conftest import PLACES, Place, instance, load_definitions, place
 from tests.vllm.conftest import ENGINE
 from wbrag_pipeline.datasets.adding import add_benchmark
 from wbrag_pipeline.datasets.tasks import OPEN_QA
@@ -20,18 +20,12 @@ from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.training.scoring import passages_of
 
-__all__ = ["load_definitions", "place"]  # fixtures
+__all__ = ["instance", "load_definitions", "place"]  # fixtures
 
 METHODS = ["naive", "replug", "self_rag", "flare:theta=0.999,rounds=1", "hyde+naive"]
 TABLES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "evaluation"]
 BESIDE = ("distiller", "known_from", "known_until")
 LIMIT = 6
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def engine_arguments(generator: str) -> str:

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.drawing import (
-    BEFORE,
-    GAIN,
-    GRID,
-    INK,
-    LOSS,
-    MUTED,
-    chart_of,
-    picture,
-)
+from wbrag_pipeline.evaluation.drawing import BEFORE, GAIN, GRID, INK, LOSS, MUTED, chart_of, picture
 from wbrag_pipeline.evaluation.formatting import signed
 from wbrag_pipeline.evaluation.statistics import Summary, of_kept_questions, rank_profile
 

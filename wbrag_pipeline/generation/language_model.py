@@ -13,15 +13,7 @@ from wbrag_pipeline.generation.accounts.recorded_ensembles import EnsembleAnswer
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
-from wbrag_pipeline.generation.generator import (
-    Answer,
-    Assessment,
-    Distillate,
-    Passage,
-    QuestionDraft,
-    Usage,
-    Verdict,
-)
+from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, QuestionDraft, Usage, Verdict
 from wbrag_pipeline.generation.reflection import Reflection
 from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.generation.writing.distiller import TwoStepDistiller
@@ -36,7 +28,7 @@ _ALTERNATIVES = 20
 
 
 class LanguageModel:
-    """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``WritesQuestions``, ``Judges``,
+    """Implements ``generator.Generator``, and its ``Limited``, ``Imagines``, ``WritesQuestions``, ``Judges``,
     ``Decides`` and ``LooksAhead``.
 
     Everything is greedy. ``usage`` is in completions, and counts each incident that can happen here.
@@ -203,7 +195,7 @@ class LanguageModel:
         return [_verdict(next(said)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
-        """Two steps, validated; see ``generation.distiller``."""
+        """Two steps, validated; see ``writing.distiller``."""
         distiller = TwoStepDistiller(self._asker, self.count_tokens, self.num_fewshot, self.language)
         return distiller.distill(questions, passages)
 

@@ -13,12 +13,7 @@ import polars as pl
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.library_shapes import LANGCHAIN, LLAMA_INDEX, llama_index_node
-from wbrag_pipeline.publishing.pgvector_table import (
-    MARKS_COLUMN,
-    Column,
-    VectorTable,
-    recognised,
-)
+from wbrag_pipeline.publishing.pgvector_table import MARKS_COLUMN, Column, VectorTable, recognised
 from wbrag_pipeline.publishing.published_rows import (
     BENCHMARK,
     HOME,

@@ -37,14 +37,7 @@ from wbrag_pipeline.training.distillation import distil, of_one_label_set
 from wbrag_pipeline.training.gates import utility_gate
 from wbrag_pipeline.training.judging import JudgingScorer
 from wbrag_pipeline.training.rescue import gated, lost_questions, rescues, to_read_alone, within
-from wbrag_pipeline.training.scoring import (
-    NOT_ASKED,
-    mean,
-    score_passages,
-    score_utility,
-    select_passages,
-    unscored,
-)
+from wbrag_pipeline.training.scoring import NOT_ASKED, mean, score_passages, score_utility, select_passages, unscored
 
 
 @dataclass(frozen=True)
