@@ -14,7 +14,7 @@ from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Messag
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
 from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, QuestionDraft, Usage, Verdict
-from wbrag_pipeline.generation.reflection import Reflection
+from wbrag_pipeline.generation.reflection import Reflection, assessment_of
 from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.generation.writing.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.writing.question_writer import read_question_draft, request_for
@@ -130,14 +130,7 @@ class LanguageModel:
             for messages in prompts.verdict_prompts(question, passage, answer, task)
         ]
         verdicts = self._verdicts(asked, "assessing")
-        made = []
-        for first in range(0, len(verdicts), 3):
-            relevant, supported, useful = verdicts[first : first + 3]
-            if relevant is None or supported is None or useful is None:
-                made.append(Assessment(0.0, 0.0, 0.0, failed=True))
-            else:
-                made.append(Assessment(relevant, supported, useful))
-        return made
+        return [assessment_of(*verdicts[first : first + 3]) for first in range(0, len(verdicts), 3)]
 
     def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
         """P(yes) to whether something must be looked up; P([Retrieval]) where the model has reflection tokens."""
