@@ -37,3 +37,8 @@ def warning_check(
 ) -> dg.AssetCheckSpec:
     """A check, evaluated with each partition, whose failure is shown and stops nothing."""
     return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
+
+
+def warn_unless(passed: bool, name: str, **metadata: object) -> dg.AssetCheckResult:
+    """The result of a ``warning_check``, with what is shown beside it."""
+    return dg.AssetCheckResult(check_name=name, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)

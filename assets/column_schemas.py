@@ -6,12 +6,10 @@ import dagster as dg
 
 from wbrag_pipeline import column_meanings, tables
 
-_TABLES = {table.name: table for table in tables.ALL}
-
 
 def column_schema(asset: str) -> dict[str, Any]:
     """Metadata of an asset that is a stored table; empty for any other."""
-    table = _TABLES.get(asset)
+    table = tables.BY_NAME.get(asset)
     if table is None:
         return {}
     columns = [

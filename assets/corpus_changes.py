@@ -18,4 +18,4 @@ def corpus_changes(
     stage = Stage(context, deployment)
     frame = corpus_stages.corpus_changes(stage.settings, stage.partition, passages)
     total = passages.select(pl.len()).collect().item()
-    return stage.result(frame, rows=frame.height, figures=counts(frame, total), preview=frame)
+    return stage.result(frame, figures=counts(frame, total), preview=frame)

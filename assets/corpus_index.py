@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.checks import warning_check
+from assets.checks import warn_unless, warning_check
 from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
 from assets.stage import Stage
@@ -64,12 +64,5 @@ def corpus_index(
     return stage.result(
         rows=manifest.count,
         figures=figures,
-        checks=[
-            dg.AssetCheckResult(
-                check_name=NEAREST_FOUND,
-                passed=enough,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"recall": manifest.recall},
-            )
-        ],
+        checks=[warn_unless(enough, NEAREST_FOUND, recall=manifest.recall)],
     )

@@ -53,7 +53,6 @@ def curated_units(
     )
     return stage.result(
         made.table,
-        rows=made.table.height,
         figures=made.figures,
         preview=decided.select("unit_id", "state", "reason", "kept_by", "title", "text"),
         checks=[check],

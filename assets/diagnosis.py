@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import polars as pl
 
-from assets.checks import in_preview
+from assets.checks import in_preview, warn_unless
 from assets.curated_units import curated_units
 from assets.partitions import BENCHMARKS
 from wbrag_pipeline.evaluation.diagnosis import Finding, diagnose_training
@@ -16,12 +16,7 @@ EVALUATION_IS_PLAUSIBLE = "evaluation_result_is_plausible"
 
 def plausible(check_name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """A warning for each finding; passed where there is none."""
-    return dg.AssetCheckResult(
-        check_name=check_name,
-        passed=not findings,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"findings": "\n".join(map(str, findings)) or "none"},
-    )
+    return warn_unless(not findings, check_name, findings="\n".join(map(str, findings)) or "none")
 
 
 @in_preview

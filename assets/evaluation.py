@@ -58,7 +58,6 @@ def evaluation(
     findings = diagnose_evaluation(made.table, made.figures.get("recall_with"))
     return stage.result(
         made.table,
-        rows=made.table.height,
         figures=made.figures,
         preview=changed_questions(made.table),
         pictures={"scores": chart_markdown(charts.scores({stage.partition: summary}))},

@@ -36,4 +36,4 @@ def gated_docs(
     stage = Stage(context, deployment, generator=generator)
     made = stages.gated_docs(stage.context, questions, retrievals, utility_scores, passages)
     pictures = {"retained_by_rank": chart_markdown(charts.ranks(made.table))} if made.table.height else {}
-    return stage.result(made.table, rows=made.table.height, figures=made.figures, preview=made.table, pictures=pictures)
+    return stage.result(made.table, figures=made.figures, preview=made.table, pictures=pictures)

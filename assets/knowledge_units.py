@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.checks import blocking_check, in_preview, warning_check
+from assets.checks import blocking_check, in_preview, warn_unless, warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
@@ -63,13 +63,16 @@ def knowledge_units(
     stage = Stage(context, deployment, generator=generator)
     made = stages.knowledge_units(stage.context, gated_docs, passages)
     record_units(stage.context, stage.lineage, gated_docs, made.table)
+    extractive = float(made.figures["extractive_share"])
     return stage.result(
         made.table,
-        rows=made.table.height,
         figures=made.figures,
         preview=made.table.select("unit_id", "question", "title", "text", "written_by"),
         pictures={"lengths": chart_markdown(charts.lengths(made.table))} if made.table.height else {},
-        checks=[compression_check(made.table), _written_by_check(float(made.figures["extractive_share"]))],
+        checks=[
+            compression_check(made.table),
+            warn_unless(extractive <= MOST_EXTRACTIVE, WRITTEN_BY_THE_MODEL, extractive_share=extractive),
+        ],
     )
 
 
@@ -120,13 +123,4 @@ def compression_check(units: pl.DataFrame) -> dg.AssetCheckResult:
         passed=made <= sources,
         severity=dg.AssetCheckSeverity.ERROR if far_too_long else dg.AssetCheckSeverity.WARN,
         metadata={"source_tokens": sources, "unit_tokens": made},
-    )
-
-
-def _written_by_check(extractive_share: float) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name=WRITTEN_BY_THE_MODEL,
-        passed=extractive_share <= MOST_EXTRACTIVE,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"extractive_share": extractive_share},
     )

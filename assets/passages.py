@@ -32,7 +32,6 @@ def passages(
     words = frame["text"].str.split(" ").list.len()
     return stage.result(
         frame,
-        rows=frame.height,
         figures={
             "titles": frame["title"].n_unique(),
             "mean_words": mean(words),

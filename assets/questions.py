@@ -16,4 +16,4 @@ def questions(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.M
     made = stages.questions(stage.context)
     # Answers are left out of the preview, which Dagster keeps.
     preview = made.table.select("split", "question_id", "question")
-    return stage.result(made.table, rows=made.table.height, figures=made.figures, preview=preview)
+    return stage.result(made.table, figures=made.figures, preview=preview)

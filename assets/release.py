@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.checks import warning_check
+from assets.checks import warn_unless, warning_check
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
@@ -46,10 +46,5 @@ def release(
     if decision.outcome == "held_back":
         context.log.warning(f"{stage.partition}: {decision.release} is held back: {decision.reason}")
     facts = {"candidate": decision.release, "served": decision.served or "none", "reason": decision.reason}
-    check = dg.AssetCheckResult(
-        check_name=SERVES_THE_NEWEST,
-        passed=decision.outcome != "held_back",
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata=facts,
-    )
+    check = warn_unless(decision.outcome != "held_back", SERVES_THE_NEWEST, **facts)
     return stage.result(rows=1, figures={"outcome": decision.outcome, **facts, **decision.figures}, checks=[check])

@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.checks import warning_check
+from assets.checks import warn_unless, warning_check
 from assets.partitions import CORPORA
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
@@ -54,7 +54,6 @@ def retired_units(
     decided = frame["decision"].value_counts().rows()
     return stage.result(
         frame,
-        rows=frame.height,
         figures={
             **dict.fromkeys((KEPT, RELABELLED, RETIRED), 0),
             **dict(decided),
@@ -62,12 +61,5 @@ def retired_units(
             "stale_encoders": ", ".join(other_encoders(settings, corpus)),
         },
         preview=frame,
-        checks=[
-            dg.AssetCheckResult(
-                check_name=SERVED_ARE_WHOLE,
-                passed=not damaged,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"passed_over": "\n".join(damaged)},
-            )
-        ],
+        checks=[warn_unless(not damaged, SERVED_ARE_WHOLE, passed_over="\n".join(damaged))],
     )

@@ -31,4 +31,4 @@ def retrievals(
     """The method's top K of the corpus for each training question, and deeper where questions are rescued."""
     stage = Stage(context, deployment, encoder, generator)
     made = stages.retrievals(stage.context, questions)
-    return stage.result(made.table, rows=made.table.height, figures=made.figures, preview=made.table)
+    return stage.result(made.table, figures=made.figures, preview=made.table)

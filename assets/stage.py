@@ -105,15 +105,19 @@ class Stage:
 
     def result(
         self,
-        value: Any = None,
+        value: pl.DataFrame | None = None,
         *,
-        rows: int,
+        rows: int | None = None,
         figures: Mapping[str, float | int | str],
         preview: pl.DataFrame | None = None,
         pictures: Mapping[str, str] | None = None,
         checks: Sequence[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
-        """The asset's result with metadata; ``pictures`` are Markdown. Records the stage in the lineage."""
+        """The asset's result with metadata; ``pictures`` are Markdown. Records the stage in the lineage.
+
+        rows: how many were made, where no table is given that tells it.
+        """
+        rows = value.height if value is not None else rows or 0
         seconds = round(time.perf_counter() - self._started, 2)
         self.lineage.record_stage(
             self.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures

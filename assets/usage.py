@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from assets.checks import warning_check
+from assets.checks import warn_unless, warning_check
 from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
@@ -41,11 +41,6 @@ def usage(context: dg.AssetExecutionContext, deployment: Deployment, encoder: En
         "questions": found.questions,
         "far": found.far,
     }
-    check = dg.AssetCheckResult(
-        check_name=NOT_YET,
-        passed=not found.reasons_to_train,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"verdict": found.verdict},
-    )
+    check = warn_unless(not found.reasons_to_train, NOT_YET, verdict=found.verdict)
     shown = found.shown.select("question_id", "question", "times", pl.col("best_score", "similarity"), "no_hit", "far")
     return stage.result(rows=found.queries, figures=figures, preview=shown, checks=[check])

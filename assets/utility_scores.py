@@ -33,4 +33,4 @@ def utility_scores(
     """Scores s_nr and s_rag of each training question. Scores only: the thresholds are applied downstream."""
     stage = Stage(context, deployment, encoder, generator)
     made = stages.utility_scores(stage.context, questions, retrievals, passages)
-    return stage.result(made.table, rows=made.table.height, figures=made.figures, preview=made.table)
+    return stage.result(made.table, figures=made.figures, preview=made.table)

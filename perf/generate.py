@@ -93,7 +93,7 @@ def engine(questions: int, turns: int, folder: Path) -> None:
 def row(context: StageContext, scores: pl.DataFrame, retrievals: pl.DataFrame, texts: pl.DataFrame) -> str:
     """One line of the table. scores: UTILITY_SCORES of the lazy order; texts: the PASSAGES of ``retrievals``."""
     keys = scores["question_id"].to_list()
-    top_k = passages_of(within(retrievals, context.settings.top_k), texts, keys, "question_id")
+    top_k = passages_of(within(retrievals, context.settings.top_k), texts, keys)
     passages = dict(zip(keys, top_k, strict=True))
     lazy: list[tuple[str, Sequence[Passage]]] = []
     for key, bare, rag in scores.select("question_id", "status_no_retrieval", "status_rag").iter_rows():

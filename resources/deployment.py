@@ -82,16 +82,18 @@ def _locks(settings: Settings, partition: str, steps: Sequence[str]) -> tuple[li
     return [] if only_tries else [benchmark_lock(settings.variant, partition)], [corpus_lock(entry.corpus)]
 
 
-def _field(setting: Setting) -> Any:
-    kind = setting.kind if setting.kind in (bool, int, float) else str
-    description = f"{setting.description}; default ${setting.variable} or {setting.default!s}"
-    return (Optional[kind], Field(default=None, description=description))  # noqa: UP045 - Dagster reads this form
+def fields_of_settings() -> dict[str, Any]:
+    """A pydantic field a setting, as Dagster reads them; what is left out is the environment's value or the default."""
+
+    def field(setting: Setting) -> Any:
+        kind = setting.kind if setting.kind in (bool, int, float) else str
+        told = f"{setting.description} ({setting.variable}; default {str(setting.default) or 'none'})"
+        return (Optional[kind], Field(default=None, description=told))  # noqa: UP045 - Dagster reads this form
+
+    return {setting.name: field(setting) for setting in all_settings()}
 
 
-# A field a setting; what is left out is the environment's value or the default.
-Deployment: Any = create_model(
-    "Deployment", __base__=_Deployment, **{setting.name: _field(setting) for setting in all_settings()}
-)
+Deployment: Any = create_model("Deployment", __base__=_Deployment, **fields_of_settings())
 Deployment.__doc__ = "What this deployment runs with. What is left out is the environment's value or the default."
 
 

@@ -6,8 +6,6 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.settings import Settings
 
-_TABLES = {table.name: table for table in tables.ALL}
-
 
 class TableIOManager(dg.IOManager):
     """One Parquet file an asset and partition, at ``Settings.table``; a run replaces the file whole.
@@ -18,7 +16,7 @@ class TableIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame) -> None:
         """Check the table and put it in its place by one rename."""
         asset = context.asset_key.path[-1]
-        path = _TABLES[asset].store(obj, _settings(context), context.partition_key)
+        path = tables.BY_NAME[asset].store(obj, _settings(context), context.partition_key)
         context.add_output_metadata({"path": dg.MetadataValue.path(path), "dagster/row_count": obj.height})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
@@ -26,8 +24,8 @@ class TableIOManager(dg.IOManager):
         asset = context.asset_key.path[-1]
         (partition,) = context.asset_partition_keys
         if context.dagster_type.typing_type is pl.LazyFrame:
-            return _TABLES[asset].load_lazily(_settings(context), partition)
-        return _TABLES[asset].load(_settings(context), partition)
+            return tables.BY_NAME[asset].load_lazily(_settings(context), partition)
+        return tables.BY_NAME[asset].load(_settings(context), partition)
 
 
 def _settings(context: dg.InputContext | dg.OutputContext) -> Settings:

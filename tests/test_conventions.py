@@ -20,8 +20,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("wbrag_pipeline", "assets", "resources")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
-each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-
 
 @cache
 def tree_of(module: Path) -> ast.Module:
@@ -62,33 +60,35 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield node.module
 
 
-@each_module
-def test_a_file_holds_one_subject(module: Path) -> None:
-    lines = len(module.read_text(encoding="utf-8").splitlines())
-    assert lines < 350, f"{lines} lines: does it still hold one subject?"
+def nodes(modules: Iterable[Path] = MODULES) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of every module, with the module's path for a message."""
+    for module in modules:
+        for node in ast.walk(tree_of(module)):
+            yield str(module.relative_to(ROOT)), node
 
 
-@each_module
-def test_names_say_what_is_inside(module: Path) -> None:
+def test_a_file_holds_one_subject() -> None:
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {name: count for name, count in lines.items() if count >= 350}, "does it still hold one subject?"
+
+
+def test_names_say_what_is_inside() -> None:
     empty = {"util", "utils", "helper", "helpers", "manager", "managers"}
-    names = set(module.relative_to(ROOT).with_suffix("").parts)
-    for node in ast.walk(tree_of(module)):
-        # What a Dagster I/O manager is called is Dagster's choice.
-        if isinstance(node, ast.ClassDef) and not node.name.endswith("IOManager"):
-            names.add(node.name)
+    names = {name for module in MODULES for name in module.relative_to(ROOT).with_suffix("").parts}
+    # What a Dagster I/O manager is called is Dagster's choice.
+    classes = {node.name for _, node in nodes() if isinstance(node, ast.ClassDef)}
+    names |= {name for name in classes if not name.endswith("IOManager")}
     assert not {name for name in names if words(name) & empty}
 
 
-@each_module
-def test_nothing_is_pickled(module: Path) -> None:
-    tree = tree_of(module)
-    roots = {name.split(".")[0] for name in imported(tree)}
+def test_nothing_is_pickled() -> None:
+    roots = {name.split(".")[0] for module in MODULES for name in imported(tree_of(module))}
     assert not roots & {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
-    for node in ast.walk(tree):
+    for file, node in nodes():
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            assert isinstance(node.value, ast.Constant) and node.value.value is False, f"line {node.value.lineno}"
+            assert isinstance(node.value, ast.Constant) and node.value.value is False, f"{file}:{node.value.lineno}"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "torch":
-            assert node.attr not in {"load", "save"}, f"line {node.lineno}: torch.{node.attr} pickles; use safetensors"
+            assert node.attr not in {"load", "save"}, f"{file}:{node.lineno}: torch.{node.attr} pickles"
 
 
 # Ways to a terminal that do not come by ``commands/console.py``, where what does not print is written out.
@@ -101,17 +101,14 @@ _OWN_WAY_OUT = {
 }
 
 
-@each_module
-def test_nothing_is_printed_but_through_the_console(module: Path) -> None:
-    if str(module.relative_to(ROOT)) in _OWN_WAY_OUT:
-        return
-    for node in ast.walk(tree_of(module)):
+def test_nothing_is_printed_but_through_the_console() -> None:
+    for file, node in nodes(module for module in MODULES if str(module.relative_to(ROOT)) not in _OWN_WAY_OUT):
         if isinstance(node, ast.Call):
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
             own = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") in ("console", "self")
-            assert own or called not in _PRINTS, f"line {node.lineno}: {called}; use say or wide_console"
+            assert own or called not in _PRINTS, f"{file}:{node.lineno}: {called}; use say or wide_console"
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "sys":
-            assert node.attr not in _STREAMS, f"line {node.lineno}: sys.{node.attr}; use say"
+            assert node.attr not in _STREAMS, f"{file}:{node.lineno}: sys.{node.attr}; use say"
 
 
 def test_every_folder_with_code_is_a_package_that_imports() -> None:

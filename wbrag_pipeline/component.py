@@ -16,13 +16,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import dagster as dg
 from dagster.components.component_scaffolding import scaffold_component
 from pydantic import BaseModel, Field, create_model
 
-from wbrag_pipeline.checked_model import Setting
+from resources.deployment import fields_of_settings
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.settings import all_settings
 
@@ -78,15 +78,8 @@ class _Component(dg.Component, dg.Model, dg.Resolvable):
         return defs
 
 
-def _attribute(setting: Setting) -> Any:
-    kind = setting.kind if setting.kind in (bool, int, float) else str
-    told = f"{setting.description} ({setting.variable}; default {str(setting.default) or 'none'})"
-    return (Optional[kind], Field(default=None, description=told))  # noqa: UP045 - Dagster reads this form
-
-
-# An attribute a setting. What is left out is the environment's value or the default.
 KnowledgeBaseComponent: Any = dg.scaffold_with(KnowledgeBaseScaffolder)(
-    create_model("KnowledgeBase", __base__=_Component, **{s.name: _attribute(s) for s in all_settings()})
+    create_model("KnowledgeBase", __base__=_Component, **fields_of_settings())
 )
 KnowledgeBaseComponent.__doc__ = (
     "A knowledge base in a Dagster project of your own: ``dg scaffold defs wbrag_pipeline.KnowledgeBase NAME``. Its "

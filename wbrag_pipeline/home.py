@@ -24,14 +24,13 @@ A name becomes a path component by ``path_name``. No other module joins these pa
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from wbrag_pipeline.errors import InputError, IntegrityError
-from wbrag_pipeline.storage import sha256_of_text, write_json
+from wbrag_pipeline.storage import sha256_of_text, stored_json, write_json
 
 LAYOUT = 2
 # What only an earlier layout has in a home without home.json. The registry, the completions, the vectors and the
@@ -150,7 +149,7 @@ class Home:
     def dagster_elsewhere(self) -> list[Path]:
         """Folders outside the home where Dagster ever kept records of it. Raises IntegrityError for a damaged note."""
         try:
-            return [Path(path) for path in json.loads(self._elsewhere.read_text(encoding="utf-8"))["folders"]]
+            return [Path(path) for path in stored_json(self._elsewhere)["folders"]]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -185,7 +184,7 @@ class Home:
         """Raise InputError, with what to do, where an earlier or a later version made what is here."""
         note = self.folder / "home.json"
         try:
-            found = json.loads(note.read_text(encoding="utf-8"))["layout"]
+            found = stored_json(note)["layout"]
         except (FileNotFoundError, NotADirectoryError):  # a home that cannot be is told of by the first write
             found = 1 if any((self.folder / name).is_dir() for name in _DERIVED) else LAYOUT
         except (OSError, ValueError, KeyError, TypeError) as error:

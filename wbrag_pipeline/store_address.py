@@ -127,11 +127,7 @@ def _qdrant(place: str, field: str) -> str:
 
 
 def _lancedb(place: str, field: str) -> str:
-    return (
-        _url(place, _LANCEDB_HINT, field, ("s3", "gs", "az"), _EXAMPLES["lancedb"])
-        if "://" in place
-        else _folder(place)
-    )
+    return _url(place, _LANCEDB_HINT, field, _OBJECT_STORES, _EXAMPLES["lancedb"]) if "://" in place else _folder(place)
 
 
 def _postgres(place: str, field: str) -> str:

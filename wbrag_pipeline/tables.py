@@ -345,3 +345,4 @@ ALL = (
     CURATED_UNITS,
     EVALUATION,
 )
+BY_NAME = {table.name: table for table in ALL}

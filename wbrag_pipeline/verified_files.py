@@ -8,14 +8,13 @@ still the same. That finds what a broken disk or copy does to a file, and not so
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from wbrag_pipeline.storage import sha256_of_file, sha256_of_text, write_json
+from wbrag_pipeline.storage import sha256_of_file, sha256_of_text, stored_json, write_json
 
 # Smaller files are hashed each time: that takes a tenth of a second.
 _LARGE = 128 * 1024 * 1024
@@ -30,7 +29,7 @@ def known_sha256(file: Path) -> str:
         return sha256_of_file(file)
     note = _notes() / f"{sha256_of_text(os.path.realpath(file))}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = stored_json(note)
         if found["facts"] == before:
             return str(found["sha256"])
     sha256 = sha256_of_file(file)

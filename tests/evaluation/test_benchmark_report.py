@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.evaluation import benchmark_report, charts
+from wbrag_pipeline.evaluation import benchmark_report, charts, drawing
 from wbrag_pipeline.evaluation.benchmark_report import (
     BenchmarkLine,
     overview_table,
@@ -283,16 +283,16 @@ def test_overview_table_by_hand() -> None:
 def test_pictures_render_for_dagster_and_for_a_page(lines: dict[str, Summary]) -> None:
     for make in (charts.scores, charts.gains, charts.changes):
         chart = make(lines)
-        png = charts.chart_png(chart)
+        png = drawing.chart_png(chart)
         assert png.startswith(b"\x89PNG")
         assert struct.unpack(">II", png[16:24]) == (660, 330)
-        svg = charts.chart_svg(chart, "x")
+        svg = drawing.chart_svg(chart, "x")
         assert "var(--gain, #1669c9)" in svg
-        assert charts.chart_words(chart)[0] not in svg
-        assert svg == charts.chart_svg(chart, "x")
+        assert drawing.chart_words(chart)[0] not in svg
+        assert svg == drawing.chart_svg(chart, "x")
         assert not set(re.findall(r"url\(#([^)]+)\)", svg)) - set(re.findall(r'id="([^"]+)"', svg))
 
 
 def test_markdown_picture() -> None:
-    text = charts.chart_markdown(charts.gains({"one": SUMMARY}))
+    text = drawing.chart_markdown(charts.gains({"one": SUMMARY}))
     assert text.startswith("![Gain and its 95 % interval](data:image/png;base64,iVBOR")

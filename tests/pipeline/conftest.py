@@ -111,3 +111,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, load_definitions: Callable[[
         add_corpus(settings.home, "towns", corpus)
         add_benchmark(settings.home, "towns", task="open_qa", corpus="towns", train=train, test=test)
         yield Place(settings, load_definitions())
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Any]:
+    """Dagster's records, in memory."""
+    import dagster as dg
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance

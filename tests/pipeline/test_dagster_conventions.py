@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,6 @@ from tests.pipeline.conftest import Place
 from wbrag_pipeline.errors import EndpointError, InputError, TooManyFailedError
 from wbrag_pipeline.releases.pointer import served_name
 from wbrag_pipeline.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def run(place: Place, instance: dg.DagsterInstance, job: str, **more: Any) -> Any:

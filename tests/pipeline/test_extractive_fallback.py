@@ -20,12 +20,6 @@ from wbrag_pipeline.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
 def server(place: Place) -> Iterator[AnsweringServer]:
     with AnsweringServer.over(place) as server:
         yield server

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -19,12 +18,6 @@ from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.gates import utility_gate
 
 LOST = "Question: Who founded Eskmere?"
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def score(place: Place, instance: Any, server: ScriptedServer, **change: Any) -> dict[str, Any]:

@@ -25,12 +25,6 @@ STAGES = [
 STAGES += ["release", "evaluation", "report"]
 
 
-@pytest.fixture(scope="module")
-def instance() -> Any:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def config(place: Place, **change: Any) -> dict[str, Any]:
     return {
         "resources": {"deployment": {"config": {"home": str(place.settings.home), **change}}},

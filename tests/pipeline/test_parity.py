@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import polars as pl
 import pytest
 
@@ -24,12 +23,6 @@ from wbrag_pipeline.training.train import train_candidate
 
 TABLES = ("questions", "retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units")
 Stored = Callable[[str], bytes]
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def home_with_towns(folder: Path, **change: Any) -> Settings:

@@ -25,12 +25,6 @@ LATER = [
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture(scope="module")
 def settings(place: Place, instance: Any) -> Iterator[Settings]:
     with AnsweringServer.over(place) as server:
         settings = place.settings.with_(generator=f"openai:{server.url}#tiny", top_k=2)

@@ -16,7 +16,6 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.publish import publish, unpublish
 from wbrag_pipeline.publishing.target_address import parse_target
 
-Query = Callable[[str], list[Any]]
 LANGCHAIN_COLLECTIONS = (
     "CREATE TABLE {schema}.langchain_pg_collection (uuid uuid PRIMARY KEY, name varchar, cmetadata json)"
 )

@@ -35,8 +35,8 @@ PASSAGES = pl.DataFrame(
 MARKS: dict[str, float | None] = {"good": 0.9, "even": 0.5, "bad": 0.1, "odd": None}
 
 
-def scorer(judge: Scripted, threshold: float | None = 0.5) -> JudgingScorer:
-    return JudgingScorer.over(RETRIEVALS, PASSAGES, judge, NaiveRag(), OPEN_QA, threshold=threshold)
+def scorer(judge: Scripted) -> JudgingScorer:
+    return JudgingScorer.over(RETRIEVALS, PASSAGES, judge, NaiveRag(), OPEN_QA)
 
 
 def test_verdicts_become_scores_and_failures_stay_unknown() -> None:
@@ -45,13 +45,11 @@ def test_verdicts_become_scores_and_failures_stay_unknown() -> None:
     used = scorer(judge)
     assert used.score(QUESTIONS, [[passage("p1")]] * 3) == (["good", "odd", None], [1.0, None, None])
     assert used.judged == Judged(asked=2, failed=1)
-    assert scorer(judge, None).score(QUESTIONS, None) == (["good", "odd", None], [0.9, None, None])
 
 
 def test_the_threshold_is_strict_and_no_words_are_no_answer() -> None:
     judge = Judge(lambda question, ids: {"question 0": "even", "question 1": " ", "question 2": "bad"}[question], MARKS)
     assert scorer(judge).score(QUESTIONS, None)[1] == [0.0, 0.0, 0.0]
-    assert scorer(judge, 0.4).score(QUESTIONS, None)[1] == [1.0, 0.0, 0.0]
     assert all(answer.strip() for _, _, answer in judge.heard)
 
 
@@ -88,5 +86,3 @@ def test_the_gates_run_on_unlabelled_questions() -> None:
 def test_a_generator_that_cannot_judge_is_refused() -> None:
     with pytest.raises(InputError, match="field 'scorer': scripted cannot judge"):
         scorer(Scripted(lambda question, ids: ""))
-    with pytest.raises(InputError, match="threshold"):
-        scorer(Judge(lambda question, ids: "", {}), 1.5)

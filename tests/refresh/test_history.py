@@ -64,7 +64,7 @@ def test_views_say_what_was_done_and_why(tmp_path: Path) -> None:
 
 
 def test_the_summary_counts_and_names_the_first() -> None:
-    many = pl.concat([CHANGES, CHANGES.with_columns(passage_id=pl.col("passage_id") + "x", change=pl.lit("added"))])
-    shown = summary("wiki", COUNTS, many, RETIRED, shown=2).splitlines()
+    more = (CHANGES.with_columns(passage_id=pl.col("passage_id") + x, change=pl.lit("added")) for x in "xy")
+    shown = summary("wiki", COUNTS, pl.concat([CHANGES, *more]), RETIRED).splitlines()
     assert shown[0] == "corpus wiki: 1 added, 1 updated, 0 relabelled, 1 deleted, 7 skipped"
-    assert "  added: p9, p1x … 2 more" in shown and shown[-1] == "  nq (v): 1 unit retired: u1"
+    assert "  added: p9, p1x, p2x, p9x, p1y … 2 more" in shown and shown[-1] == "  nq (v): 1 unit retired: u1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -30,7 +30,6 @@ from wbrag_pipeline.serving.service_spans import ServiceSpans, spans_of_environm
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
-Spans = Callable[[], list[ReadableSpan]]
 
 
 @pytest.fixture

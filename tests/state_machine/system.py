@@ -40,13 +40,7 @@ from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.refresh.corpus_stages import read_passages, refresh_corpus
 from wbrag_pipeline.refresh.retiring import in_step
 from wbrag_pipeline.releases.pointer import read_pointer
-from wbrag_pipeline.releases.store import (
-    Release,
-    candidate_name,
-    open_release,
-    promote,
-    release_names,
-)
+from wbrag_pipeline.releases.store import Release, candidate_name, open_release, promote, release_names
 from wbrag_pipeline.releases.store import rollback as roll_back
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state
 from wbrag_pipeline.settings import Settings

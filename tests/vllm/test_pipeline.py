@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from tests.pipeline.conftest import PLACES, Place, load_definitions, place
+from tests.pipeline.conftest import PLACES, Place, instance, load_definitions, place
 from tests.vllm.conftest import ENGINE
 from wbrag_pipeline.datasets.adding import add_benchmark
 from wbrag_pipeline.datasets.tasks import OPEN_QA
@@ -20,18 +20,12 @@ from wbrag_pipeline.generation.language_model import LanguageModel
 from wbrag_pipeline.rag.methods import method_named
 from wbrag_pipeline.training.scoring import passages_of
 
-__all__ = ["load_definitions", "place"]  # fixtures
+__all__ = ["instance", "load_definitions", "place"]  # fixtures
 
 METHODS = ["naive", "replug", "self_rag", "flare:theta=0.999,rounds=1", "hyde+naive"]
 TABLES = ["retrievals", "utility_scores", "gated_docs", "knowledge_units", "curated_units", "evaluation"]
 BESIDE = ("distiller", "known_from", "known_until")
 LIMIT = 6
-
-
-@pytest.fixture(scope="module")
-def instance() -> Iterator[Any]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def engine_arguments(generator: str) -> str:
@@ -79,7 +73,7 @@ def echo(
     found = pl.read_parquet(settings.table("retrievals", "towns"))
     asked = found.select("question_id", "question").unique(maintain_order=True)
     keys, questions = asked["question_id"].to_list(), asked["question"].to_list()
-    given = passages_of(found, pl.read_parquet(settings.table("passages", "towns")), keys, "question_id")
+    given = passages_of(found, pl.read_parquet(settings.table("passages", "towns")), keys)
     said = [
         method_named(method).answer(model, questions, given, OPEN_QA, lambda queries: [given[0] for _ in queries])
         for method in ("naive", "replug", "self_rag")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wbrag_pipeline.commands.code_location import reload_code_location
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
@@ -316,8 +315,7 @@ def questions(
     planned = plan_written_benchmark(settings.home, name, corpus=corpus, test=test, replace=replace)
     index_corpora(settings, [corpus])
     shared = {corpus_lock(corpus)}
-    told = partial(say, err=True)
-    with at_work(settings.layout, "wbrag add questions", shared=shared, tell=told), spending(budget_of(settings)):
+    with at_work(settings.layout, "wbrag add questions", shared=shared, tell=note), spending(budget_of(settings)):
         made = written_for(settings, planned, number=passages, each=each, draw=draw)
         for line in made.lines():
             say(line)

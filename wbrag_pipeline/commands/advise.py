@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def advise(
     points = [] if calibrate else points_of(file)
     bring_corpora_up_to_date(settings, [entry.name for entry in entries])
     corpora = {corpus_lock(entry.corpus) for entry in entries}
-    with at_work(settings.layout, "wbrag advise", shared=corpora, tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag advise", shared=corpora, tell=note):
         for entry in entries:
             signs = signs_of_benchmark(StageContext.of(settings, entry.name))
             if calibrate:

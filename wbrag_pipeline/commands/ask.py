@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
 from wbrag_pipeline.terminal import on_one_line
@@ -55,7 +54,7 @@ def ask(
     entry = Registry.load(settings.home).benchmark(name)
     current(settings.releases(name))  # where there is none, that is told before anything is loaded
     # An answer is kept in the completion cache, which forgetting empties.
-    with at_work(settings.layout, "wbrag ask", tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag ask", tell=note):
         release = current(settings.releases(name))
         corpus = open_base(settings, entry.corpus, load_encoder(settings.encoder))
         system = served_system(release, settings, entry.corpus, corpus, entry.task, deployed_generator)

@@ -6,14 +6,13 @@ code server load the definitions again. Runs that are under way go on in the ser
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.errors import WbragError
-from wbrag_pipeline.storage import write_json
+from wbrag_pipeline.storage import stored_json, write_json
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
@@ -86,7 +85,7 @@ def reload_code_location(settings: Settings) -> None:
     address = settings.webserver
     if not address:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            address = str(json.loads(settings.layout.webserver.read_text(encoding="utf-8"))["address"])
+            address = str(stored_json(settings.layout.webserver)["address"])
     if not address:
         return
     try:

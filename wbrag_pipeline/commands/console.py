@@ -29,6 +29,11 @@ def say(text: str = "", *, err: bool = False) -> None:
     typer.echo(printable(text), err=err)
 
 
+def note(text: str) -> None:
+    """Print on standard error what is no part of a command's result: what it waits for, say."""
+    say(text, err=True)
+
+
 def say_report(page: Path) -> None:
     """Print where a report is, as short as it can be told from here."""
     say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")

@@ -56,12 +56,7 @@ def _sums(found: Sequence[Estimate], prices: Prices | None) -> list[str]:
     from wbrag_pipeline.generation.accounts.prices import money
     from wbrag_pipeline.generation.generator import Usage
 
-    totals = []
-    for scenario in SCENARIOS:
-        total = Usage()
-        for one in found:
-            total.add(one.total(scenario))
-        totals.append(total)
+    totals = [Usage().add(*(one.total(scenario) for one in found)) for scenario in SCENARIOS]
     rows = [("calls", [f"{total.sent:,}" for total in totals])]
     if any(total.prompt_tokens for total in totals):
         rows.append(("prompt tokens", [f"{total.prompt_tokens:,}" for total in totals]))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
+from wbrag_pipeline.commands.publish import say_if_another
 
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
@@ -41,10 +41,9 @@ def export(
     from wbrag_pipeline.run_locks import at_work, corpus_lock
 
     corpus = Registry.load(settings.home).benchmark(benchmark).corpus
-    with at_work(settings.layout, "wbrag export", shared=[corpus_lock(corpus)], tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag export", shared=[corpus_lock(corpus)], tell=note):
         done = export_now(settings, benchmark, corpus, form, out, release=release, with_labels=with_labels)
-    if done.wanted != done.release:
-        say(f"{done.release} is {done.wanted} over the corpus as it is now: some of its units' sources have changed")
+    say_if_another(benchmark, done.wanted, done.release)
     passages = f"{done.passages:,} passages of {corpus} and " if form == "flashrag" else ""
     say(f"{out}: {passages}{done.units:,} units of {benchmark} {done.release}")
     for file in done.files:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -51,11 +50,10 @@ def forget(
     from wbrag_pipeline.forgetting.question_splits import QUESTION_SPLITS
     from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
 
-    tell = partial(say, err=True)
     if resume:
         if kind or ids:
             raise InputError("--resume takes no ids", hint="wbrag forget --resume")
-        certificate = resume_now(settings, wait=wait, tell=tell)
+        certificate = resume_now(settings, wait=wait, tell=note)
     else:
         found = next((known for known in SUBJECT_KINDS if known == kind), None)
         if found is None:
@@ -68,7 +66,7 @@ def forget(
         if not ids:
             raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
         certificate = forget_now(
-            settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split, wait=wait, tell=tell
+            settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split, wait=wait, tell=note
         )
     if json is not None:
         certificate.write(json)

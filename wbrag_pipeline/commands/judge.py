@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -50,8 +49,7 @@ def judge(
         if split == "train":
             entry.require_answers()
     corpora = {corpus_lock(entry.corpus) for entry in entries}
-    told = partial(say, err=True)
-    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=told), spending(budget_of(settings)):
+    with at_work(settings.layout, "wbrag judge", shared=corpora, tell=note), spending(budget_of(settings)):
         contexts = [StageContext.of(settings, entry.name, run="judge") for entry in entries]
         check_able(contexts[0].generator, contexts[0].method, judges=True)
         say("| benchmark | decision on | cases | both keep | gold only | judge only | neither | left out | alike | κ |")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -59,7 +58,7 @@ def publish(
     if remove and (release or create or take_over):
         raise InputError("--remove takes neither --release nor --create nor --take-over", field="--remove")
     corpus = "" if remove else Registry.load(settings.home).benchmark(benchmark).corpus
-    with at_work(settings.layout, "wbrag publish", alone=[f"publishing {benchmark}"], tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag publish", alone=[f"publishing {benchmark}"], tell=note):
         if remove:
             gone = unpublish(settings, benchmark, address, columns=columns, dry_run=dry_run)
         else:
@@ -82,6 +81,15 @@ def publish(
         say("nothing was changed")
 
 
+def say_if_another(benchmark: str, wanted: str, release: str) -> None:
+    """One line where the release that was asked for is another one over the corpus as it is now."""
+    if wanted != release:
+        say(
+            f"{release} is {wanted} over the corpus as it is now: some of its units' sources have changed; "
+            f"see wbrag release diff {benchmark} {wanted} {release}"
+        )
+
+
 def say_what_to_publish(settings: Settings, benchmarks: Collection[str]) -> None:
     """One line for each collection that holds another release of these benchmarks than the one that is served."""
     from wbrag_pipeline.publishing.publications import Publications
@@ -98,11 +106,7 @@ def say_what_to_publish(settings: Settings, benchmarks: Collection[str]) -> None
 
 def _tell(benchmark: str, target: str, done: Published, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
-    if done.wanted != done.release:
-        say(
-            f"{done.release} is {done.wanted} over the corpus as it is now: some of its units' sources have changed; "
-            f"see wbrag release diff {benchmark} {done.wanted} {done.release}"
-        )
+    say_if_another(benchmark, done.wanted, done.release)
     for thing in done.made:
         say(f"{target}: {would}made: {thing}")
     if dry_run and done.columns:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.console import note, say, wide_console
 from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.errors import IntegrityError
@@ -156,7 +155,7 @@ def promote(
     from wbrag_pipeline.run_locks import at_work
 
     _require(settings, benchmark)
-    with at_work(settings.layout, "wbrag release promote", tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag release promote", tell=note):
         folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
         move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
         served = _record(settings, benchmark)
@@ -187,7 +186,7 @@ def rollback(
         actor=_actor(),
         reason=reason,
         doing="wbrag release rollback",
-        tell=partial(say, err=True),
+        tell=note,
     )
     again = " again" if done.served == done.target else ""
     say(f"{benchmark} is served {done.served}{again}, instead of {done.left}")
@@ -248,13 +247,9 @@ def _record(settings: Settings, benchmark: str) -> str:
 
 
 def _say_what_follows(settings: Settings, benchmark: str, wanted: str, served: str) -> None:
-    from wbrag_pipeline.commands.publish import say_what_to_publish
+    from wbrag_pipeline.commands.publish import say_if_another, say_what_to_publish
 
-    if wanted != served:
-        say(
-            f"{served} is {wanted} over the corpus as it is now: some of its units' sources have changed; "
-            f"see wbrag release diff {benchmark} {wanted} {served}"
-        )
+    say_if_another(benchmark, wanted, served)
     say_what_to_publish(settings, [benchmark])
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 from wbrag_pipeline.commands.release import BenchmarkName
 
@@ -37,7 +36,7 @@ def push(
     from wbrag_pipeline.run_locks import at_work, corpus_lock
 
     shared = [corpus_lock(Registry.load(settings.home).benchmark(benchmark).corpus)]
-    with at_work(settings.layout, "wbrag release push", shared=shared, tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag release push", shared=shared, tell=note):
         done = push_now(settings, benchmark, force=force)
         served = served_name(settings.releases(benchmark))
     sent = f"{done.files:,} files sent ({done.size:,} bytes)"
@@ -62,6 +61,6 @@ def pull(
     """
     from wbrag_pipeline.remote.pulling import pull as pull_now
 
-    done = pull_now(settings, benchmark, force=force, every_release=every, tell=partial(say, err=True))
+    done = pull_now(settings, benchmark, force=force, every_release=every, tell=note)
     fetched = f"{done.files:,} files downloaded ({done.size:,} bytes)"
     say(f"{benchmark} is served {done.release}{'' if done.moved else ', as before'}: {fetched}")

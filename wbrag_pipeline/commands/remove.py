@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wbrag_pipeline.commands.code_location import reload_code_location
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -80,7 +79,7 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
         return
     if not yes and not typer.confirm(f"Remove the {kind} {name}?"):
         raise InputError("nothing was changed", hint="--yes removes without asking")
-    with at_work(settings.layout, "wbrag remove", alone=[WHOLE_HOME], tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag remove", alone=[WHOLE_HOME], tell=note):
         remove(settings.layout, plan_removal(settings.layout, kind, name))
         dropped = drop_unneeded(settings.layout)
     for store, count in dropped.counts.items():

@@ -41,11 +41,8 @@ def within_budget(runs: Iterable[tuple[Settings, str]], *, yes: bool) -> Iterato
         from wbrag_pipeline.generation.generator import Usage
         from wbrag_pipeline.training.context import StageContext
 
-        expected, most = Usage(), Usage()
-        for settings, benchmark in planned:
-            found = estimate(StageContext.of(settings, benchmark))
-            expected.add(found.total(EXPECTED))
-            most.add(found.total(AT_MOST))
+        found = [estimate(StageContext.of(settings, benchmark)) for settings, benchmark in planned]
+        expected, most = (Usage().add(*(one.total(scenario) for one in found)) for scenario in (EXPECTED, AT_MOST))
         told = f"about {_tokens(expected):,} tokens are expected, at most {_tokens(most):,}"
         if budget.prices:
             told += f": {money(budget.prices.cost(expected))}, at most {money(budget.prices.cost(most))}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.console import note, say, wide_console
 from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
 
@@ -41,7 +40,7 @@ def usage(
     name = Registry.load(settings.home).benchmark(benchmark).name
     recorded = RecordedQueries(settings.usage(name))
     if delete:
-        with at_work(settings.layout, "wbrag usage", tell=partial(say, err=True)):
+        with at_work(settings.layout, "wbrag usage", tell=note):
             count = recorded.count()
             recorded.delete()
         say(f"{name}: {count:,} recorded queries are deleted")

@@ -81,7 +81,7 @@ def is_name(word: str) -> bool:
 
 
 def words_as_written(sentence: str) -> list[str]:
-    """The words and numbers of a sentence, as ``wording_of`` finds them, before it normalises them."""
+    """The words and numbers of a sentence, as ``details_of`` finds them, before it normalises them."""
     return [match.group() for match in _TOKEN.finditer(unicodedata.normalize("NFKC", sentence))]
 
 

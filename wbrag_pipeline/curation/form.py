@@ -1,7 +1,7 @@
 """Units that are no text about a topic: what a model writes when it tells its prompt back, declines or goes in circles.
 
-A language model's drafts are looked at in the same way as they come (``generation.unit_format``), and get a second
-try. Units of generators from elsewhere, and of earlier versions, are met here for the first time.
+A language model's drafts are looked at in the same way as they come (``generation.writing.unit_format``), and get a
+second try. Units of generators from elsewhere, and of earlier versions, are met here for the first time.
 """
 
 from __future__ import annotations

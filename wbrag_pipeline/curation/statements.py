@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from wbrag_pipeline.curation.details import (
-    details_of,
-    is_name,
-    is_number,
-    is_year,
-    normalized,
-    words_as_written,
-)
+from wbrag_pipeline.curation.details import details_of, is_name, is_number, is_year, normalized, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.languages import ENGLISH
@@ -87,10 +80,8 @@ def _leading_name(words: list[str], known: LanguageWords) -> list[str]:
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else ""
         if is_name(word) and not (place == 0 and word.casefold() in known.function_words):
-            if known.token_of(word) != word.casefold().replace(
-                "’", "'"
-            ):  # possessive: it is about something of the name's
-                return []
+            if known.token_of(word) != word.casefold().replace("’", "'"):
+                return []  # possessive: it is about something of the name's
             run.append(word)
         elif run and word in known.connecting and is_name(following):
             run.append(word)

@@ -49,10 +49,7 @@ class Estimate:
 
     def total(self, scenario: Scenario) -> Usage:
         """What the whole run asks in that scenario."""
-        found = Usage()
-        for usage in self.spent[scenario.name].values():
-            found.add(usage)
-        return found
+        return Usage().add(*self.spent[scenario.name].values())
 
 
 def estimate(context: StageContext, *, probing: bool = False) -> Estimate:

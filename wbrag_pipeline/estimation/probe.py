@@ -66,9 +66,7 @@ def probe(
     for first in range(0, len(questions), QUESTIONS):
         some = slice(first, first + QUESTIONS)
         measured = _measured(generator, rehearsed(), questions[some], passages[some], task, partition)
-        for real, _ in measured:
-            total.add(real)
-        if total.sent:
+        if total.add(*(real for real, _ in measured)).sent:
             return _probe(generator, measured, total)
     return NO_PROBE
 
@@ -103,12 +101,7 @@ def _measured(
 
 def _probe(generator: Generator, measured: Sequence[tuple[Usage, Usage]], total: Usage) -> Probe:
     _, (unread, few), (read, many), (written, _) = measured
-    timed = Usage()
-    for usage in (unread, read, written):
-        timed.add(usage)
-    answers = Usage()
-    for usage in (unread, read):
-        answers.add(usage)
+    timed, answers = Usage().add(unread, read, written), Usage().add(unread, read)
     rule = TokenRule()
     if unread.prompt_tokens + read.prompt_tokens:
         tokens, calls = (unread.prompt_tokens, read.prompt_tokens), (unread.sent, read.sent)

@@ -164,7 +164,7 @@ class RehearsedRun:
     def _curate(self, docs: pl.DataFrame, passages: pl.LazyFrame) -> None:
         retained = docs.filter("retained")
         keys = retained["question_id"].unique(maintain_order=True).to_list()
-        sources = passages_of(retained, select_passages(passages, retained), keys, "question_id")
+        sources = passages_of(retained, select_passages(passages, retained), keys)
         # The sentences of extractive units stand in their sources: only a merge or a clash is asked about.
         extractive = self.generator.name == DEFAULT_GENERATOR
         claims = range(self.scenario.claims // _OF_EXTRACTIVE if extractive else self.scenario.claims)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation.signs import EarlySigns
-from wbrag_pipeline.storage import write_text
+from wbrag_pipeline.storage import stored_json, write_text
 
 # With fewer questions whose answer is missing, there is nothing that units could bring. Set by hand, not fitted.
 LEAST_MISSED = 0.1
@@ -105,7 +105,7 @@ def points_of(file: Path) -> list[Point]:
     if not file.is_file():
         return shipped_points()
     try:
-        return _points(json.loads(file.read_text("utf-8")))
+        return _points(stored_json(file))
     except (ValueError, TypeError, KeyError) as error:
         raise IntegrityError(file, "is damaged; make it again with: wbrag advise --calibrate") from error
 

@@ -106,14 +106,14 @@ def write_report(
     return path
 
 
-def write_overview(path: Path, rows: Sequence[BenchmarkLine], *, title: str = "Write-back over all benchmarks") -> Path:
+def write_overview(path: Path, rows: Sequence[BenchmarkLine]) -> Path:
     """Write an index page over several benchmarks, linking their reports relative to ``path``; gives ``path``."""
     lines = {row.benchmark: row.summary for row in rows}
     height = 34 * len(rows) + 70
     makers = (("scores", charts.scores), ("gains", charts.gains), ("changes", charts.changes)) if rows else ()
     page = render_page(
         "overview.html.j2",
-        title=title,
+        title="Write-back over all benchmarks",
         rows=[(row, _link(row.report, path)) for row in rows],
         pictures=[_figure(make(lines), name, height) for name, make in makers],
         improved=sum(row.summary.gain > 0 for row in rows),

@@ -1,8 +1,7 @@
 """The pictures of an evaluation: one function a picture, made by Altair in the one look of ``drawing``.
 
 A picture over benchmarks takes ``lines``, a mapping from a name to its Summary, in the order of its rows: one line
-for the report of one benchmark, many for an overview. ``chart_png`` and ``chart_markdown`` render for Dagster,
-``chart_svg`` for a page.
+for the report of one benchmark, many for an overview.
 """
 
 from __future__ import annotations
@@ -12,38 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.drawing import (
-    BEFORE,
-    GAIN,
-    GRID,
-    INK,
-    LOSS,
-    MUTED,
-    chart_markdown,
-    chart_of,
-    chart_png,
-    chart_svg,
-    chart_words,
-    picture,
-)
+from wbrag_pipeline.evaluation.drawing import BEFORE, GAIN, GRID, INK, LOSS, MUTED, chart_of, picture
 from wbrag_pipeline.evaluation.formatting import signed
 from wbrag_pipeline.evaluation.statistics import Summary, of_kept_questions, rank_profile
 
 if TYPE_CHECKING:
     import altair as alt
-
-__all__ = [
-    "changes",
-    "chart_markdown",
-    "chart_png",
-    "chart_svg",
-    "chart_words",
-    "gains",
-    "lengths",
-    "ranks",
-    "score_histogram",
-    "scores",
-]
 
 _MOST_POINTS = 800  # in the scatter: each is a hundred bytes of SVG, and more would only be a blot
 

@@ -16,7 +16,7 @@ from wbrag_pipeline.datasets.metrics import answers_held
 from wbrag_pipeline.evaluation.promotion import FEW_QUESTIONS
 from wbrag_pipeline.evaluation.statistics import WRITEBACK_TAG
 from wbrag_pipeline.training.context import Figure
-from wbrag_pipeline.training.scoring import FAILED, NOT_ASKED
+from wbrag_pipeline.training.scoring import FAILED, NOT_ASKED, unscored
 
 _MOSTLY, _OFTEN = 0.5, 0.2
 _EXAMPLES = 3
@@ -196,7 +196,7 @@ def _contradicting(questions: pl.DataFrame) -> Iterator[Finding]:
 
 
 def _unanswered(scores: pl.DataFrame) -> Iterator[Finding]:
-    failed = _share(scores, (pl.col("status_no_retrieval") == FAILED) | (pl.col("status_rag") == FAILED))
+    failed = unscored(scores).height / max(1, scores.height)
     asked = scores.filter(pl.col("status_rag") != NOT_ASKED)
     empty = _share(asked, pl.col("answer_rag") == "")
     if failed > _MOSTLY:

@@ -86,10 +86,8 @@ def changed_counts(differences: Floats) -> tuple[int, int]:
     return int((differences > _TIE).sum()), int((differences < -_TIE).sum())
 
 
-def bootstrap_interval(
-    differences: Floats, *, seed: int = 0, resamples: int = 10_000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the mean of ``differences`` (shape (n,)), in their own unit.
+def bootstrap_interval(differences: Floats, *, seed: int = 0, resamples: int = 10_000) -> tuple[float, float]:
+    """95 % percentile interval of the mean of ``differences`` (shape (n,)), in their own unit.
 
     A resample of n differences is one multinomial draw over their distinct values: the same distribution as drawing
     n indices, and an accuracy has three distinct differences however many questions there are. Where nearly all
@@ -99,25 +97,17 @@ def bootstrap_interval(
     generator = np.random.default_rng(seed)
     total = int(counts.sum())
     if 8 * len(values) <= total:
-        drawn = [
-            generator.multinomial(total, counts / total, size=rows) @ values / total
-            for rows in _blocks(resamples, len(values))
-        ]
-    else:
-        each = np.repeat(values, counts)
-        drawn = [
-            each[generator.integers(0, total, size=(rows, total), dtype=np.int32)].mean(axis=1)
-            for rows in _blocks(resamples, total)
-        ]
-    means = np.concatenate(drawn)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low) + 0.0, float(high) + 0.0  # "+ 0.0" makes a negative zero positive
+        return _percentiles(_resampled_means(differences, generator, resamples))
+    each = np.repeat(values, counts)
+    drawn = [
+        each[generator.integers(0, total, size=(rows, total), dtype=np.int32)].mean(axis=1)
+        for rows in _blocks(resamples, total)
+    ]
+    return _percentiles(np.concatenate(drawn))
 
 
-def hierarchical_interval(
-    groups: Sequence[Sequence[Floats]], *, seed: int = 0, resamples: int = 10_000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the mean over groups of the mean over their parts, in the differences' own unit.
+def hierarchical_interval(groups: Sequence[Sequence[Floats]], *, seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean over groups of the mean over their parts, in the differences' own unit.
 
     groups: benchmarks, each its splits, each the differences of its questions (shape (n,)). Benchmarks, the splits of
     each drawn one, and the questions of each drawn split are drawn with replacement, so the interval allows for other
@@ -125,17 +115,21 @@ def hierarchical_interval(
     """
     generator = np.random.default_rng(seed)
     # Means of resampled questions, some for each part; the draws above them take any of these.
-    drawn = [[_resampled_means(part, generator, min(resamples, 2_000)) for part in parts] for parts in groups]
-    chosen = generator.integers(0, len(groups), size=(resamples, len(groups)))
-    sums = np.zeros(resamples)
+    drawn = [[_resampled_means(part, generator, 2_000) for part in parts] for parts in groups]
+    chosen = generator.integers(0, len(groups), size=(10_000, len(groups)))
+    sums = np.zeros(len(chosen))
     for slot in range(len(groups)):
         for number, means in enumerate(drawn):
             here = np.flatnonzero(chosen[:, slot] == number)
             parts = generator.integers(0, len(means), size=(len(here), len(means)))
             at = generator.integers(0, len(means[0]), size=parts.shape)
             sums[here] += np.stack(means)[parts, at].mean(axis=1)
-    low, high = np.quantile(sums / len(groups), [(1 - level) / 2, (1 + level) / 2])
-    return float(low) + 0.0, float(high) + 0.0
+    return _percentiles(sums / len(groups))
+
+
+def _percentiles(means: Floats) -> tuple[float, float]:
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low) + 0.0, float(high) + 0.0  # "+ 0.0" makes a negative zero positive
 
 
 def _resampled_means(differences: Floats, generator: np.random.Generator, resamples: int) -> Floats:

@@ -5,7 +5,6 @@ An index of words is counted again from the passages that are left: its vocabula
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from wbrag_pipeline.storage import (
     remove_directory,
     replacing_directory,
     sha256_of_file,
+    stored_json,
     write_json,
 )
 from wbrag_pipeline.table_files import parts_of, writing_parquet
@@ -117,6 +117,6 @@ def _move_pointers(place: Path, renamed: dict[str, str]) -> None:
     for name in _POINTERS:
         pointer = place / name
         if renamed and pointer.is_file():
-            found = json.loads(pointer.read_text(encoding="utf-8"))
+            found = stored_json(pointer)
             if found.get("state") in renamed:
                 write_json(pointer, {**found, "state": renamed[found["state"]]})

@@ -5,7 +5,6 @@ It holds the phrases to search for, so it goes last; until then the text is not 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.forgetting.stored_files import OWN
 from wbrag_pipeline.forgetting.subject import Subject
-from wbrag_pipeline.storage import write_json
+from wbrag_pipeline.storage import stored_json, write_json
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Journal:
         if not file.exists():
             return None
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = stored_json(file)
             return cls(file, Subject.from_json(found["subject"]), found["began"], dict(found["counts"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise IntegrityError(file, "is damaged; remove it and forget again by id") from error

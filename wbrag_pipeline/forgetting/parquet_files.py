@@ -52,11 +52,7 @@ def rows_to_forget(frame: pl.DataFrame, subject: Subject, home: StoredFiles, fil
             parts = rows.select("_row", "_corpus", tag=column).explode("tag", empty_as_null=True)
             parts = parts.filter(_tagged(subject, pairs["passages"]))
             gone.append(rows["_row"].is_in(parts["_row"].unique().implode()))
-    return (
-        pl.DataFrame([series.fill_null(False).alias(str(i)) for i, series in enumerate(gone)])
-        .select(pl.any_horizontal(pl.all()))
-        .to_series()
-    )
+    return _any_of(gone)
 
 
 def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
@@ -111,13 +107,14 @@ def texts_in(frame: pl.DataFrame) -> list[pl.Series]:
 
 
 def _by_text(frame: pl.DataFrame, subject: Subject) -> pl.Series:
-    hits = [subject.phrases.hits(texts) for texts in texts_in(frame)]
     nothing = pl.Series([False] * frame.height, dtype=pl.Boolean)
-    return (
-        pl.DataFrame([nothing.alias("no"), *(hit.alias(str(i)) for i, hit in enumerate(hits))])
-        .select(pl.any_horizontal(pl.all()))
-        .to_series()
-    )
+    return _any_of([nothing, *(subject.phrases.hits(texts) for texts in texts_in(frame))])
+
+
+def _any_of(columns: Sequence[pl.Series]) -> pl.Series:
+    """Whether one of the columns (Boolean) says so, row by row; null says no."""
+    named = [column.fill_null(False).alias(str(i)) for i, column in enumerate(columns)]
+    return pl.DataFrame(named).select(pl.any_horizontal(pl.all())).to_series()
 
 
 def _scoped(

@@ -6,7 +6,6 @@ stay valid. The new folder is complete before it changes places with the old one
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from wbrag_pipeline.storage import (
     remove_directory,
     replacing_directory,
     sha256_of_file,
+    stored_json,
     write_json,
 )
 
@@ -87,7 +87,7 @@ def _forget_in_release(release: Path, subject: Subject, home: StoredFiles) -> in
 
 def _manifest(release: Path, new: Path) -> dict[str, Any]:
     """The release's manifest with what the smaller files changed: hashes, number of units, content."""
-    found: dict[str, Any] = json.loads((release / "release.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = stored_json(release / "release.json")
     units = pl.read_parquet(new / "units.parquet")
     found["content"] = content_of(units, read_manifest(new / "index").encoder_fingerprint, found.get("made", {}))
     if "units_sha256" in found:

@@ -5,7 +5,6 @@ The home itself is done then. What is kept is the certificate and the units' ids
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from wbrag_pipeline.home import Home
 from wbrag_pipeline.publishing.withdrawals import Withdrawal, withdraw
 from wbrag_pipeline.remote.remote_withdrawal import withdraw_from_remotes
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import write_json
+from wbrag_pipeline.storage import stored_json, write_json
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class UnfinishedWithdrawal:
 def unfinished_withdrawals(home: Home) -> list[UnfinishedWithdrawal]:
     """All of them, oldest first. Raises IntegrityError when the file is damaged."""
     try:
-        found = json.loads(home.withdrawals.read_text(encoding="utf-8"))
+        found = stored_json(home.withdrawals)
         return [UnfinishedWithdrawal(_certificate(one["certificate"]), tuple(one["unit_ids"])) for one in found]
     except FileNotFoundError:
         return []

@@ -166,10 +166,11 @@ class Usage:
         """The difference to an earlier copy."""
         return Usage(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
 
-    def add(self, other: Usage) -> None:
-        """Count ``other`` in, in place."""
+    def add(self, *others: Usage) -> Usage:
+        """Count ``others`` in, in place; gives itself."""
         for f in fields(self):
-            setattr(self, f.name, getattr(self, f.name) + getattr(other, f.name))
+            setattr(self, f.name, sum((getattr(other, f.name) for other in others), getattr(self, f.name)))
+        return self
 
 
 # Fields of ``Usage`` that count incidents, each with what it means.

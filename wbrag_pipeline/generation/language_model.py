@@ -13,16 +13,8 @@ from wbrag_pipeline.generation.accounts.recorded_ensembles import EnsembleAnswer
 from wbrag_pipeline.generation.engine_protocol import Completion, Engine, Message, Request, require
 from wbrag_pipeline.generation.evidence_groups import evidence_groups, share_weights
 from wbrag_pipeline.generation.fitting import ask_as_is, ask_fitting, count_unfit
-from wbrag_pipeline.generation.generator import (
-    Answer,
-    Assessment,
-    Distillate,
-    Passage,
-    QuestionDraft,
-    Usage,
-    Verdict,
-)
-from wbrag_pipeline.generation.reflection import Reflection
+from wbrag_pipeline.generation.generator import Answer, Assessment, Distillate, Passage, QuestionDraft, Usage, Verdict
+from wbrag_pipeline.generation.reflection import Reflection, assessment_of
 from wbrag_pipeline.generation.writing import prompts
 from wbrag_pipeline.generation.writing.distiller import TwoStepDistiller
 from wbrag_pipeline.generation.writing.question_writer import read_question_draft, request_for
@@ -36,7 +28,7 @@ _ALTERNATIVES = 20
 
 
 class LanguageModel:
-    """Implements ``protocol.Generator``, and its ``Limited``, ``Imagines``, ``WritesQuestions``, ``Judges``,
+    """Implements ``generator.Generator``, and its ``Limited``, ``Imagines``, ``WritesQuestions``, ``Judges``,
     ``Decides`` and ``LooksAhead``.
 
     Everything is greedy. ``usage`` is in completions, and counts each incident that can happen here.
@@ -138,14 +130,7 @@ class LanguageModel:
             for messages in prompts.verdict_prompts(question, passage, answer, task)
         ]
         verdicts = self._verdicts(asked, "assessing")
-        made = []
-        for first in range(0, len(verdicts), 3):
-            relevant, supported, useful = verdicts[first : first + 3]
-            if relevant is None or supported is None or useful is None:
-                made.append(Assessment(0.0, 0.0, 0.0, failed=True))
-            else:
-                made.append(Assessment(relevant, supported, useful))
-        return made
+        return [assessment_of(*verdicts[first : first + 3]) for first in range(0, len(verdicts), 3)]
 
     def wants_retrieval(self, questions: Sequence[str], task: Task) -> list[float | None]:
         """P(yes) to whether something must be looked up; P([Retrieval]) where the model has reflection tokens."""
@@ -203,7 +188,7 @@ class LanguageModel:
         return [_verdict(next(said)) if row else Verdict(0.0, 0.0, 1.0) for row in passages]
 
     def distill(self, questions: Sequence[str], passages: Sequence[Sequence[Passage]]) -> list[Distillate]:
-        """Two steps, validated; see ``generation.distiller``."""
+        """Two steps, validated; see ``writing.distiller``."""
         distiller = TwoStepDistiller(self._asker, self.count_tokens, self.num_fewshot, self.language)
         return distiller.distill(questions, passages)
 

@@ -64,13 +64,7 @@ class Reflection:
             asked.append((begun, answered, replace(answered, prefix=f"{answered.prefix}[Fully supported]")))
         groups = (RELEVANT_TOKENS, SUPPORTED_TOKENS, USEFUL_TOKENS)
         columns = [self._worth([row[n] for row in asked], group) for n, group in enumerate(groups)]
-        made = []
-        for relevant, supported, useful in zip(*columns, strict=True):
-            if relevant is None or supported is None or useful is None:
-                made.append(Assessment(0.0, 0.0, 0.0, failed=True))
-            else:
-                made.append(Assessment(relevant, supported, useful))
-        return made
+        return [assessment_of(*row) for row in zip(*columns, strict=True)]
 
     def _worth(self, requests: Sequence[Request], group: Mapping[str, float]) -> list[float | None]:
         """The group's mean worth by probability at each place; None where no distribution or no token could be had."""
@@ -103,6 +97,13 @@ class Reflection:
         had = [(known | made).get(key) for key in keys]
         self._asker.count(Usage(verdicts_unread=sum(row is not None and not any(row) for row in had)))
         return [None if row is None or not any(row) else _mean_worth(row, group) for row in had]
+
+
+def assessment_of(relevant: float | None, supported: float | None, useful: float | None) -> Assessment:
+    """The assessment of three verdicts, each None where it could not be had."""
+    if relevant is None or supported is None or useful is None:
+        return Assessment(0.0, 0.0, 0.0, failed=True)
+    return Assessment(relevant, supported, useful)
 
 
 def _mean_worth(probabilities: Sequence[float], group: Mapping[str, float]) -> float:

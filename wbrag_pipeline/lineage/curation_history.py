@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.lineage.node import LineageRow, Node, count_of, present, recorded_time
+from wbrag_pipeline.lineage.node import LineageRow, Node, count_of, recorded_time, rows_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -13,20 +13,18 @@ if TYPE_CHECKING:
 def decisions(connection: DuckDBPyConnection, unit_ids: list[str]) -> dict[tuple[str, ...], Node]:
     """A node for each unit that was curated, by (variant, benchmark, unit_id): its state, and its history if any."""
     history: dict[tuple[str, ...], list[LineageRow]] = {}
-    asked = {"ids": unit_ids}
-    for row in _rows(connection, "unit_history", "recorded_at, event_id", asked):
+    chosen = "SELECT * FROM {} WHERE unit_id IN (SELECT unnest($ids)) ORDER BY {}"
+    for row in rows_of(connection, chosen.format("unit_history", "recorded_at, event_id"), ids=unit_ids):
         history.setdefault(_key(row), []).append(row)
-    return {
-        _key(row): _decision(row, history.get(_key(row), []))
-        for row in _rows(connection, "unit_states", "variant, benchmark, unit_id", asked)
-    }
+    states = rows_of(connection, chosen.format("unit_states", "variant, benchmark, unit_id"), ids=unit_ids)
+    return {_key(row): _decision(row, history.get(_key(row), [])) for row in states}
 
 
 def _decision(row: LineageRow, history: list[LineageRow]) -> Node:
     earlier = tuple(
         Node(
             f"{before['state']} since {recorded_time(before)}",
-            present({"why": before["reason"], "run": before["run_id"]}),
+            {"why": before["reason"], "run": before["run_id"]},
         )
         for before in reversed(history[:-1])
     )
@@ -42,7 +40,7 @@ def _decision(row: LineageRow, history: list[LineageRow]) -> Node:
         "run": row["run_id"],
         "recorded": recorded_time(row),
     }
-    return Node(f"curated: {row['state']}", present(facts), earlier)
+    return Node(f"curated: {row['state']}", facts, earlier)
 
 
 def _day(value: object) -> str | None:
@@ -51,9 +49,3 @@ def _day(value: object) -> str | None:
 
 def _key(row: LineageRow) -> tuple[str, ...]:
     return row["variant"], row["benchmark"], row["unit_id"]
-
-
-def _rows(connection: DuckDBPyConnection, view: str, order: str, asked: dict[str, list[str]]) -> list[LineageRow]:
-    sql = f"SELECT * FROM {view} WHERE unit_id IN (SELECT unnest($ids)) ORDER BY {order}"
-    rows: list[LineageRow] = connection.sql(sql, params=dict(asked)).pl().to_dicts()
-    return rows

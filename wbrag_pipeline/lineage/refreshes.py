@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from wbrag_pipeline.lineage.node import LineageRow, Node, count_of, one_line, present, recorded_time
+from wbrag_pipeline.lineage.node import LineageRow, Node, count_of, one_line, recorded_time, rows_of
 from wbrag_pipeline.tables import CORPUS_CHANGES, RETIRED_UNITS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COUNTS = ("added", "updated", "relabelled", "deleted", "skipped")
+_SHOWN = 5  # ids of each kind
 
 REFRESH_COLUMNS: dict[str, Any] = {
     "corpus": pl.String,
@@ -65,32 +66,23 @@ def refresh_row(
 
 def passage_history(connection: DuckDBPyConnection, passage_id: str) -> dict[str, list[Node]]:
     """What refreshes did to passages of this id, oldest first, by corpus."""
-    rows = _rows(
-        connection,
-        "SELECT * FROM refresh_passages WHERE passage_id = $id ORDER BY recorded_at, event_id",
-        passage_id,
-    )
+    chosen = "SELECT * FROM refresh_passages WHERE passage_id = $id ORDER BY recorded_at, event_id"
     history: dict[str, list[Node]] = {}
-    for row in rows:
-        facts = present(
-            {
-                "content sha256 before": row["old_hash"],
-                "content sha256 after": row["new_hash"],
-                "run": row["run_id"],
-                "recorded": recorded_time(row),
-            }
-        )
+    for row in rows_of(connection, chosen, id=passage_id):
+        facts = {
+            "content sha256 before": row["old_hash"],
+            "content sha256 after": row["new_hash"],
+            "run": row["run_id"],
+            "recorded": recorded_time(row),
+        }
         history.setdefault(row["corpus"], []).append(Node(f"{row['change']} by a refresh", facts))
     return history
 
 
 def unit_history(connection: DuckDBPyConnection, unit_ids: list[str]) -> list[LineageRow]:
     """Rows of ``refresh_units`` of these units, oldest first."""
-    return _rows(
-        connection,
-        "SELECT * FROM refresh_units WHERE unit_id IN (SELECT unnest($id)) ORDER BY recorded_at, event_id",
-        unit_ids,
-    )
+    chosen = "SELECT * FROM refresh_units WHERE unit_id IN (SELECT unnest($ids)) ORDER BY recorded_at, event_id"
+    return rows_of(connection, chosen, ids=unit_ids)
 
 
 def decision_node(row: LineageRow) -> Node:
@@ -99,26 +91,19 @@ def decision_node(row: LineageRow) -> Node:
     return Node(f"{row['decision']} by a refresh of corpus {row['corpus']}", facts)
 
 
-def summary(
-    corpus: str, counts: Mapping[str, int], changes: pl.DataFrame, retired: pl.DataFrame, shown: int = 5
-) -> str:
+def summary(corpus: str, counts: Mapping[str, int], changes: pl.DataFrame, retired: pl.DataFrame) -> str:
     """What a refresh did or would do, in lines for people: counts, the first ids of each kind, and the units."""
     lines = [f"corpus {corpus}: " + ", ".join(f"{counts[name]:,} {name}" for name in COUNTS)]
     for (kind,), rows in changes.group_by("change", maintain_order=True):
-        lines.append(f"  {kind}: {_some(rows['passage_id'], shown)}")
+        lines.append(f"  {kind}: {_some(rows['passage_id'])}")
     for (variant, benchmark, decision), rows in retired.group_by(
         "variant", "benchmark", "decision", maintain_order=True
     ):
         units = count_of(rows.height, "unit")
-        lines.append(f"  {benchmark} ({variant}): {units} {decision}: {_some(rows['unit_id'], shown)}")
+        lines.append(f"  {benchmark} ({variant}): {units} {decision}: {_some(rows['unit_id'])}")
     return "\n".join(lines)
 
 
-def _some(ids: pl.Series, shown: int) -> str:
-    more = f" … {len(ids) - shown:,} more" if len(ids) > shown else ""
-    return ", ".join(one_line(name) for name in ids.head(shown)) + more
-
-
-def _rows(connection: DuckDBPyConnection, sql: str, identifier: str | list[str]) -> list[LineageRow]:
-    rows: list[LineageRow] = connection.sql(sql, params={"id": identifier}).pl().to_dicts()
-    return rows
+def _some(ids: pl.Series) -> str:
+    more = f" … {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+    return ", ".join(one_line(name) for name in ids.head(_SHOWN)) + more

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from wbrag_pipeline.lineage.close_ids import unknown
 from wbrag_pipeline.lineage.curation_history import decisions
-from wbrag_pipeline.lineage.node import LineageRow, Node, change, count_of, effect, one_line, present, recorded_time
+from wbrag_pipeline.lineage.node import LineageRow, Node, change, count_of, effect, one_line, recorded_time, rows_of
 from wbrag_pipeline.lineage.refreshes import decision_node, passage_history, unit_history
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ def trace(connection: DuckDBPyConnection, identifier: str) -> Node:
     origin, _, bare = identifier.partition(":")
     nodes: list[Node] = []
     if origin == "writeback":
-        nodes = _units(connection, _BY_ID, {"id": bare})
+        nodes = _units(connection, _BY_ID, id=bare)
     elif origin == "corpus":
         nodes = _passages(connection, bare)
     if not nodes:  # no origin given, or a passage whose own id begins like one
         bare = identifier
         nodes = [
-            *_units(connection, _BY_ID, {"id": bare}),
+            *_units(connection, _BY_ID, id=bare),
             *_passages(connection, bare),
             *_training_questions(connection, bare),
             *_test_questions(connection, bare),
@@ -50,21 +49,21 @@ def trace(connection: DuckDBPyConnection, identifier: str) -> Node:
 # a plain list of ids: joined to a choice made by SQL, the views are unfolded into each other and take minutes.
 
 
-def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str, str | list[str]]) -> list[Node]:
+def _units(connection: DuckDBPyConnection, chosen: str, **parameters: str | list[str]) -> list[Node]:
     """Nodes of the units that ``chosen`` selects as (variant, benchmark, unit_id), by benchmark, variant and id."""
-    keys = {_unit_key(row) for row in _rows(connection, chosen, parameters)}
+    keys = {_unit_key(row) for row in rows_of(connection, chosen, **parameters)}
     if not keys:
         return []
-    ids = {"ids": sorted({unit_id for *_, unit_id in keys})}
-    rows = _rows(
+    ids = sorted({unit_id for *_, unit_id in keys})
+    rows = rows_of(
         connection,
         "SELECT * FROM units WHERE unit_id IN (SELECT unnest($ids)) ORDER BY benchmark, variant, unit_id",
-        ids,
+        ids=ids,
     )
-    sources = _rows(
-        connection, "SELECT * FROM unit_sources WHERE unit_id IN (SELECT unnest($ids)) ORDER BY position", ids
+    sources = rows_of(
+        connection, "SELECT * FROM unit_sources WHERE unit_id IN (SELECT unnest($ids)) ORDER BY position", ids=ids
     )
-    releases = _rows(
+    releases = rows_of(
         connection,
         """
         SELECT variant, benchmark, held.unit_id, release, whole.recorded_at, whole.run_id, whole.manifest_sha256,
@@ -72,9 +71,9 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
         FROM (SELECT * FROM release_units WHERE unit_id IN (SELECT unnest($ids))) AS held
         JOIN releases AS whole USING (variant, benchmark, release)
         ORDER BY release""",
-        ids,
+        ids=ids,
     )
-    questions = _rows(
+    questions = rows_of(
         connection,
         """
         SELECT benchmark, variant AS tried_under, release, question_id, got.passage_id AS unit_id, got.rank,
@@ -84,11 +83,11 @@ def _units(connection: DuckDBPyConnection, chosen: str, parameters: Mapping[str,
             WHERE origin = 'writeback' AND passage_id IN (SELECT unnest($ids))) AS got
         JOIN evaluations AS asked USING (variant, benchmark, release, question_id)
         ORDER BY release, variant, question_id, got.rank""",
-        ids,
+        ids=ids,
     )
-    decided = decisions(connection, ids["ids"])
+    decided = decisions(connection, ids)
     # The unit's variant need not be the evaluation's: a write-back corpus can be tried under another method.
-    refreshed_of = _grouped(unit_history(connection, ids["ids"]), *_UNIT_KEY)
+    refreshed_of = _grouped(unit_history(connection, ids), *_UNIT_KEY)
     sources_of, releases_of = _grouped(sources, *_UNIT_KEY), _grouped(releases, *_UNIT_KEY)
     questions_of = _grouped(questions, "benchmark", "unit_id")
     return [
@@ -124,18 +123,16 @@ def _unit(
     decision: Node | None,
     refreshed: list[LineageRow],
 ) -> Node:
-    facts = present(
-        {
-            "title": row["title"],
-            "benchmark": row["benchmark"],
-            "made from": f"training question {row['question_id']}: {row['question']}",
-            "score": change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
-            "scored by": "a weak label: a logged answer that somebody found good" if row["label"] == "weak" else None,
-            "document gate": _gate(row),
-            "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
-            "made again": None if row["is_current"] else "no: the newest run did not make it",
-        }
-    )
+    facts = {
+        "title": row["title"],
+        "benchmark": row["benchmark"],
+        "made from": f"training question {row['question_id']}: {row['question']}",
+        "score": change(row["score_no_retrieval"], "without retrieval", row["score_rag"], "with"),
+        "scored by": "a weak label: a logged answer that somebody found good" if row["label"] == "weak" else None,
+        "document gate": _gate(row),
+        "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
+        "made again": None if row["is_current"] else "no: the newest run did not make it",
+    }
     children = [_source(source, row["corpus"]) for source in sources]
     made_by = {
         "generator": row["generator_fingerprint"],
@@ -148,20 +145,18 @@ def _unit(
         "variant": row["variant"],
         "recorded": recorded_time(row),
     }
-    children.append(Node(f"made by run {row['run_id']}", present(made_by)))
+    children.append(Node(f"made by run {row['run_id']}", made_by))
     if decision:
         children.append(decision)
     children.extend(
         Node(
             f"in release {release['release']}",
-            present(
-                {
-                    "units": release["units"],
-                    "manifest sha256": release["manifest_sha256"],
-                    "run": release["run_id"],
-                    "recorded": recorded_time(release),
-                }
-            ),
+            {
+                "units": release["units"],
+                "manifest sha256": release["manifest_sha256"],
+                "run": release["run_id"],
+                "recorded": recorded_time(release),
+            },
         )
         for release in releases
     )
@@ -169,14 +164,12 @@ def _unit(
         tested = tuple(
             Node(
                 f"test question {question['question_id']}: {question['question']}",
-                present(
-                    {
-                        "release": question["release"],
-                        "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
-                        "rank of the unit": question["rank"],
-                        "score": effect(question),
-                    }
-                ),
+                {
+                    "release": question["release"],
+                    "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
+                    "rank of the unit": question["rank"],
+                    "score": effect(question),
+                },
             )
             for question in questions
         )
@@ -188,14 +181,12 @@ def _unit(
 def _source(source: LineageRow, corpus: str) -> Node:
     return Node(
         f"from passage {source['passage_id']} of corpus {corpus}",
-        present(
-            {
-                "content sha256": source["content_hash"],
-                "retrieval rank": source["rank"],
-                "retrieval score": source["retrieval_score"],
-                "score alone": source["standalone_score"],
-            }
-        ),
+        {
+            "content sha256": source["content_hash"],
+            "retrieval rank": source["rank"],
+            "retrieval score": source["retrieval_score"],
+            "score alone": source["standalone_score"],
+        },
     )
 
 
@@ -204,8 +195,7 @@ def _source(source: LineageRow, corpus: str) -> Node:
 
 def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
     """One node a corpus that has a passage of this id: the units made from it and the test questions that got it."""
-    parameters = {"id": passage_id}
-    hashes = _rows(
+    hashes = rows_of(
         connection,
         """
         SELECT corpus, string_agg(DISTINCT content_hash, ', ' ORDER BY content_hash) AS hashes,
@@ -213,9 +203,9 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         FROM unit_sources
         WHERE passage_id = $id
         GROUP BY corpus""",
-        parameters,
+        id=passage_id,
     )
-    questions = _rows(
+    questions = rows_of(
         connection,
         """
         SELECT got.corpus, benchmark, variant, release, question_id, got.rank_without, got.rank_with,
@@ -228,7 +218,7 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
             GROUP BY ALL) AS got
         JOIN evaluations AS asked USING (variant, benchmark, release, question_id)
         ORDER BY got.corpus, benchmark, variant, release, question_id""",
-        parameters,
+        id=passage_id,
     )
     found = {row["corpus"]: row for row in hashes}
     refreshed = passage_history(connection, passage_id)
@@ -236,7 +226,7 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
     for corpus in sorted({*found, *refreshed, *(row["corpus"] for row in questions)}):
         known = found.get(corpus)
         chosen = "SELECT variant, benchmark, unit_id FROM unit_sources WHERE passage_id = $id AND corpus = $corpus"
-        made = _units(connection, chosen, {**parameters, "corpus": corpus}) if known else []
+        made = _units(connection, chosen, id=passage_id, corpus=corpus) if known else []
         got = tuple(_got(row) for row in questions if row["corpus"] == corpus)
         facts = {
             "content sha256": known["hashes"] if known else None,
@@ -246,44 +236,43 @@ def _passages(connection: DuckDBPyConnection, passage_id: str) -> list[Node]:
         if got:
             made.append(Node(f"retrieved for {count_of(len(got), 'test question')}", {}, got))
         made.extend(refreshed.get(corpus, []))
-        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", present(facts), tuple(made)))
+        nodes.append(Node(f"passage {passage_id} of corpus {corpus}", facts, tuple(made)))
     return nodes
 
 
 def _got(row: LineageRow) -> Node:
     return Node(
         f"test question {row['question_id']}: {row['question']}",
-        present(
-            {
-                "benchmark": row["benchmark"],
-                "variant": row["variant"],
-                "release": row["release"],
-                "rank without write-back": row["rank_without"],
-                "rank with write-back": row["rank_with"],
-                "score": effect(row),
-            }
-        ),
+        {
+            "benchmark": row["benchmark"],
+            "variant": row["variant"],
+            "release": row["release"],
+            "rank without write-back": row["rank_without"],
+            "rank with write-back": row["rank_with"],
+            "score": effect(row),
+        },
     )
 
 
 def _training_questions(connection: DuckDBPyConnection, question_id: str) -> list[Node]:
     """One node a benchmark whose training question of this id became units."""
-    benchmarks = _rows(
+    benchmarks = rows_of(
         connection,
         "SELECT benchmark, max(question) AS question FROM units WHERE question_id = $id GROUP BY ALL ORDER BY ALL",
-        {"id": question_id},
+        id=question_id,
     )
     return [
         Node(
             f"training question {question_id} of benchmark {row['benchmark']}",
-            present({"question": row["question"]}),
+            {"question": row["question"]},
             tuple(
                 _units(
                     connection,
                     """
                     SELECT variant, benchmark, unit_id FROM units
                     WHERE question_id = $id AND benchmark = $benchmark""",
-                    {"id": question_id, "benchmark": row["benchmark"]},
+                    id=question_id,
+                    benchmark=row["benchmark"],
                 )
             ),
         )
@@ -293,25 +282,23 @@ def _training_questions(connection: DuckDBPyConnection, question_id: str) -> lis
 
 def _test_questions(connection: DuckDBPyConnection, question_id: str) -> list[Node]:
     """One node an evaluation that asked the question: what it got, and where the units among that came from."""
-    asked = _rows(
+    asked = rows_of(
         connection,
         "SELECT * FROM evaluations WHERE question_id = $id ORDER BY benchmark, variant, release",
-        {"id": question_id},
+        id=question_id,
     )
     return [
         Node(
             f"test question {question_id} of benchmark {row['benchmark']}",
-            present(
-                {
-                    "question": row["question"],
-                    "variant": row["variant"],
-                    "release": row["release"],
-                    "run": row["run_id"],
-                    "score": effect(row),
-                    "got without write-back": ", ".join(row["passages_without"]),
-                    "got with write-back": ", ".join(row["passages_with"]),
-                }
-            ),
+            {
+                "question": row["question"],
+                "variant": row["variant"],
+                "release": row["release"],
+                "run": row["run_id"],
+                "score": effect(row),
+                "got without write-back": ", ".join(row["passages_without"]),
+                "got with write-back": ", ".join(row["passages_with"]),
+            },
             tuple(_retrieved_units(connection, row)),
         )
         for row in asked
@@ -324,15 +311,10 @@ def _retrieved_units(connection: DuckDBPyConnection, asked: LineageRow) -> list[
     chosen = """
         SELECT variant, benchmark, unit_id FROM units
         WHERE benchmark = $benchmark AND unit_id IN (SELECT unnest($got))"""
-    return _units(connection, chosen, {"benchmark": asked["benchmark"], "got": got}) if got else []
+    return _units(connection, chosen, benchmark=asked["benchmark"], got=got) if got else []
 
 
 # Rows
-
-
-def _rows(connection: DuckDBPyConnection, sql: str, parameters: Mapping[str, str | list[str]]) -> list[LineageRow]:
-    rows: list[LineageRow] = connection.sql(sql, params=dict(parameters)).pl().to_dicts()
-    return rows
 
 
 def _unit_key(row: LineageRow) -> tuple[str, ...]:

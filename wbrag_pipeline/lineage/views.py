@@ -6,8 +6,8 @@ a temporary name and renamed, and readers open it read-only. Parallel runs only 
 
 from __future__ import annotations
 
+import glob
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,8 +221,7 @@ def _definitions(events: Path) -> str:
 
 def _recorded(events: Path, kind: str, schema: pl.Schema) -> str:
     """All rows of one kind, with the columns of its schema: a file of another version may have fewer or more."""
-    place = re.sub(r"[\[*?]", r"[\g<0>]", str(events.absolute()))  # a folder's name is no pattern
-    files = f"{place}/*.{kind}.parquet".replace("'", "''")
+    files = f"{glob.escape(str(events.absolute()))}/*.{kind}.parquet".replace("'", "''")
     columns = ", ".join(f'"{name}"' for name in schema)
     return f"""
 CREATE VIEW recorded_{kind} AS

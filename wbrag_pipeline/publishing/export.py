@@ -61,7 +61,6 @@ def export(
     *,
     release: str = "",
     with_labels: bool = False,
-    actor: str = "wbrag export",
 ) -> Exported:
     """Write a release's units, "" for the served one, into a new folder.
 
@@ -76,7 +75,7 @@ def export(
         raise InputError(f"{folder} is there already", field="--out", hint="name a new folder")
     if folder.resolve().is_relative_to(settings.home.resolve()):
         raise InputError(f"{folder} lies inside the home", field="--out", hint="name a folder elsewhere")
-    found = release_as_it_stands(settings, benchmark, corpus, release, actor=actor)
+    found = release_as_it_stands(settings, benchmark, corpus, release, actor="wbrag export")
     units = units_to_export(found, benchmark, with_labels=with_labels)
     passages = passages_left_out = 0
     if folder.is_dir():

@@ -51,7 +51,6 @@ class VectorTable:
     name: str
     columns: TargetColumns
     library: str
-    id_type: str
     dimension: int
     collection: str = ""
 
@@ -97,8 +96,7 @@ def recognised(schema: str, name: str, found: Sequence[Column], given: TargetCol
             field="--to",
             hint="give these columns a default, or name what they hold: --columns text=…,metadata=…",
         )
-    id_type = by_name[columns.id].type if columns.id else ""
-    return VectorTable(schema, name, columns, library, id_type, vector.size)
+    return VectorTable(schema, name, columns, library, vector.size)
 
 
 def _library(by_name: Mapping[str, Column]) -> tuple[str, TargetColumns]:

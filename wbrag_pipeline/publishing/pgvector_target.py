@@ -7,18 +7,14 @@ not at all. libpq finds a password by itself: PGPASSWORD, ~/.pgpass, a service.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.library_shapes import LANGCHAIN, LLAMA_INDEX, llama_index_node
-from wbrag_pipeline.publishing.pgvector_table import (
-    MARKS_COLUMN,
-    Column,
-    VectorTable,
-    recognised,
-)
+from wbrag_pipeline.publishing.pgvector_table import MARKS_COLUMN, Column, VectorTable, recognised
 from wbrag_pipeline.publishing.published_rows import (
     BENCHMARK,
     HOME,
@@ -180,7 +176,7 @@ class PgvectorTarget:
         columns = [Column(*row) for row in self._rows(_COLUMNS, [oid])]
         table = recognised(schema, name, columns, self._given)
         if table.library == LANGCHAIN and any(column.name == "collection_id" for column in columns):
-            return VectorTable(**{**vars(table), "collection": self._collection(schema, name, collection)})
+            return replace(table, collection=self._collection(schema, name, collection))
         if collection:
             raise InputError(f"{name!r} has no collections, and {collection!r} is named", field="--to")
         return table

@@ -6,7 +6,6 @@ columns, and no text, no unit's id and no password.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +15,7 @@ from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
-from wbrag_pipeline.storage import locked, write_json
+from wbrag_pipeline.storage import locked, stored_json, write_json
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Publications:
         Raises IntegrityError for a damaged one: what forgetting must reach stands nowhere else.
         """
         try:
-            found = json.loads(home.published.read_text(encoding="utf-8"))
+            found = stored_json(home.published)
             entries = tuple(_publication(entry) for entry in found["publications"])
             if not isinstance(found["home"], str) or not found["home"]:
                 raise ValueError

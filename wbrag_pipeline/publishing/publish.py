@@ -27,6 +27,8 @@ from wbrag_pipeline.refresh.retiring import revalidated_release
 from wbrag_pipeline.releases.store import Release, current, open_release
 from wbrag_pipeline.settings import Settings
 
+_ACTOR = "wbrag publish"
+
 
 @dataclass(frozen=True)
 class Published:
@@ -70,7 +72,6 @@ def publish(
     create: bool = False,
     take_over: bool = False,
     dry_run: bool = False,
-    actor: str = "wbrag publish",
 ) -> Published:
     """Have a target hold the units of one release of a benchmark, and none of its others.
 
@@ -83,7 +84,7 @@ def publish(
     _require_outside(settings, address)
     noted = Publications.load(settings.layout) if dry_run else Publications.begin(settings.layout)
     where = columns_of(noted.find(benchmark, address), columns)
-    found = release_as_it_stands(settings, benchmark, corpus, release, actor=actor)
+    found = release_as_it_stands(settings, benchmark, corpus, release, actor=_ACTOR)
     rows = published_rows(found, noted.home_id, benchmark)
     with opened_target(address, where) as target:
         lacks = target.lacks(rows)
@@ -120,18 +121,12 @@ def publish(
             target.make(rows)
         _replace(target, rows, old, address)
         record_publication(settings.layout, replace(entry, finished=True))
-    _record(settings, benchmark, found.name, address, "publish", len(rows), actor)
+    _record(settings, benchmark, found.name, address, "publish", len(rows))
     return done
 
 
 def unpublish(
-    settings: Settings,
-    benchmark: str,
-    address: TargetAddress,
-    *,
-    columns: str | None = None,
-    dry_run: bool = False,
-    actor: str = "wbrag publish",
+    settings: Settings, benchmark: str, address: TargetAddress, *, columns: str | None = None, dry_run: bool = False
 ) -> int:
     """Take all units of a benchmark that this home published out of a target; gives how many there were."""
     noted = Publications.load(settings.layout)
@@ -143,7 +138,7 @@ def unpublish(
         remove_and_verify(target, ours, address)
     drop_publication(settings.layout, benchmark, address)
     if known or ours.height:
-        _record(settings, benchmark, known.release if known else "", address, "remove", ours.height, actor)
+        _record(settings, benchmark, known.release if known else "", address, "remove", ours.height)
     return ours.height
 
 
@@ -172,8 +167,6 @@ def _require_outside(settings: Settings, address: TargetAddress) -> None:
         raise InputError(f"lies inside the home {settings.home}", field="--to", hint="publish to a folder elsewhere")
 
 
-def _record(
-    settings: Settings, benchmark: str, release: str, address: TargetAddress, action: str, units: int, actor: str
-) -> None:
+def _record(settings: Settings, benchmark: str, release: str, address: TargetAddress, action: str, units: int) -> None:
     lineage = Lineage(settings.layout.lineage)
-    lineage.record_publication(actor, settings.variant, benchmark, release, str(address), action, units)
+    lineage.record_publication(_ACTOR, settings.variant, benchmark, release, str(address), action, units)

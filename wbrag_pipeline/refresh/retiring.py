@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +26,8 @@ from wbrag_pipeline.storage import sha256_of_file
 def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
     """Variant, benchmark and folder of all that is served of these benchmarks with this encoder and store."""
     for benchmark in benchmarks:
-        for folder in sorted(
-            (settings.home / "releases").glob(f"{_escaped(settings.search_space)}~*/{path_name(benchmark)}")
-        ):
+        pattern = f"{glob.escape(settings.search_space)}~*/{path_name(benchmark)}"
+        for folder in sorted((settings.home / "releases").glob(pattern)):
             yield folder.parent.name, benchmark, folder
 
 
@@ -147,10 +147,6 @@ def _table(made: list[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:
         for variant, benchmark, decisions in made
     ]
     return tables.RETIRED_UNITS.check(pl.concat([tables.RETIRED_UNITS.empty(), *parts]))
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def other_encoders(settings: Settings, corpus: str) -> list[str]:

@@ -16,13 +16,7 @@ from wbrag_pipeline.refresh.retiring import served_releases
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.protocols import Retriever
 from wbrag_pipeline.retrieval.retriever_hits import ShownPassages
-from wbrag_pipeline.retrievers.asking import (
-    ask_for_passages,
-    depth_to_ask,
-    fetched,
-    questions_to_ask,
-    told_of,
-)
+from wbrag_pipeline.retrievers.asking import ask_for_passages, depth_to_ask, fetched, questions_to_ask, told_of
 from wbrag_pipeline.retrievers.opening import open_retriever
 from wbrag_pipeline.settings import Settings
 

@@ -37,7 +37,15 @@ from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import locked, replacing_directory, sha256_of_file, sha256_of_text, write_json, write_text
+from wbrag_pipeline.storage import (
+    locked,
+    replacing_directory,
+    sha256_of_file,
+    sha256_of_text,
+    stored_json,
+    write_json,
+    write_text,
+)
 from wbrag_pipeline.store_address import FAISS
 from wbrag_pipeline.verified_files import known_sha256
 
@@ -97,7 +105,7 @@ class Release:
         """What validating it gave, None before that. Raises IntegrityError when the file is damaged."""
         file = self.folder / "validation.json"
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            found = stored_json(file)
         except FileNotFoundError:
             return None
         except ValueError:
@@ -208,7 +216,7 @@ def open_release(folder: Path, name: str) -> Release:
         raise InputError(f"{folder.name} has no release {name!r}", hint=f"there are: {there}")
     file = folder / name / "release.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = stored_json(file)
         if found.get("format") != _FORMAT:
             raise IntegrityError(file, f"is not of the format that this version reads ({_FORMAT}); {_HINT}")
         return Release(folder / name, str(found["content"]), dict(found["files"]), dict(found["made"]))

@@ -47,11 +47,6 @@ class FolderManifest:
         """Hash of ``data``, which is its name among the objects."""
         return hashlib.sha256(self.data).hexdigest()
 
-    @property
-    def objects(self) -> set[str]:
-        """Names of all objects that the folder consists of, this one among them."""
-        return {self.digest, *(facts.sha256 for facts in self.files.values())}
-
     @classmethod
     def parse(cls, data: bytes, digest: str, place: str) -> FolderManifest:
         """Of the object ``digest``. Raises IntegrityError, naming ``place``, where it is none, or leads elsewhere."""

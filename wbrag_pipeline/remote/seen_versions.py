@@ -8,12 +8,11 @@ kill in between, both what was and what was to be are known.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.home import Home
-from wbrag_pipeline.storage import locked, write_json
+from wbrag_pipeline.storage import locked, stored_json, write_json
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _write(home: Home, address: str, key: str, seen: SeenVersions) -> None:
 
 def _read(home: Home) -> dict[str, dict[str, SeenVersions]]:
     try:
-        found = json.loads(home.remotes.read_text(encoding="utf-8"))
+        found = stored_json(home.remotes)
         return {
             address: {key: SeenVersions(tuple(one["ids"]), tuple(one["texts"])) for key, one in places.items()}
             for address, places in found.items()

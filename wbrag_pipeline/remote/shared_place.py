@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from wbrag_pipeline.errors import IntegrityError
@@ -124,7 +124,7 @@ class RemotePointer:
 
     def says_the_same_as(self, other: RemotePointer) -> bool:
         """Whether there is nothing to move."""
-        return {**asdict(self), "id": ""} == {**asdict(other), "id": ""}
+        return replace(self, id="") == replace(other, id="")
 
     @classmethod
     def parse(cls, data: bytes, place: SharedPlace, address: str) -> RemotePointer:

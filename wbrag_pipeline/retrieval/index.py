@@ -17,7 +17,6 @@ they come, so a file is hashed before FAISS is let near it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -33,7 +32,7 @@ from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE
 from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
-from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
+from wbrag_pipeline.storage import replacing, sha256_of_file, stored_json, write_json
 from wbrag_pipeline.store_address import FAISS, StoreAddress, parse_store
 from wbrag_pipeline.verified_files import known_sha256
 
@@ -159,7 +158,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / "manifest.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = stored_json(file)
     except FileNotFoundError:
         raise NotBuiltError(f"the index {folder}", "wbrag run BENCHMARK") from None
     except ValueError as error:

@@ -26,7 +26,7 @@ from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.progress import progress_bar
 from wbrag_pipeline.retrieval.access import UNRESTRICTED, Principal, principal_with
 from wbrag_pipeline.retrieval.lexical_index import LexicalIndex
-from wbrag_pipeline.retrieval.merging import fused_by_rank
+from wbrag_pipeline.retrieval.merging import first_of_each, fused_by_rank
 from wbrag_pipeline.retrieval.passage_texts import PassageTexts
 from wbrag_pipeline.retrieval.protocols import Encoder, Retriever, Vectors
 from wbrag_pipeline.retrieval.retriever_base import RetrieverBase
@@ -297,13 +297,7 @@ def merge_by_score(candidates: pl.DataFrame, top_k: int) -> pl.DataFrame:
 
     Returns a table of schema ``HITS``, ordered by query and rank.
     """
-    return (
-        candidates.sort(["query", "score"], descending=[False, True], maintain_order=True)
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("query"))
-        .filter(pl.col("rank") <= top_k)
-        .select(HITS.names())
-        .cast(HITS)
-    )
+    return first_of_each(candidates, "score", top_k).select(HITS.names()).cast(HITS)
 
 
 def _candidates(origin: str, index: Index, vectors: Vectors, top_k: int, reader: Principal) -> pl.DataFrame:

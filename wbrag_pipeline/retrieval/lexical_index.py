@@ -18,7 +18,6 @@ and none are reduced to a stem.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ import polars as pl
 
 from wbrag_pipeline.datasets.wording import search_words
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
-from wbrag_pipeline.storage import replacing, sha256_of_file, write_json
+from wbrag_pipeline.storage import replacing, sha256_of_file, stored_json, write_json
 from wbrag_pipeline.verified_files import known_sha256
 
 # Also to be raised when ``search_words`` makes other words of a text.
@@ -134,7 +133,7 @@ def open_lexical_index(folder: Path, passages: Path) -> LexicalIndex:
     """
     manifest = folder / "manifest.json"
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        found = stored_json(manifest)
         vouched = {name: str(found["files"][name]) for name in _file_names()}
         made_from, version = str(found["passages_sha256"]), found["format"]
     except FileNotFoundError:

@@ -1,7 +1,8 @@
 """A retriever behind an address: asked in batches, several requests at a time, each tried until it is answered.
 
-It is sent with what language models' endpoints are sent with (``generation.replicas``): time limits, tries with growing
-pauses, Retry-After, replies read up to a size, no redirect. The token is read from its variable when it is sent.
+It is sent with what language models' endpoints are sent with (``generation.endpoints.replicas``): time limits, tries
+with growing pauses, Retry-After, replies read up to a size, no redirect. The token is read from its variable when it is
+sent.
 """
 
 from __future__ import annotations

@@ -14,12 +14,7 @@ from wbrag_pipeline.retrieval.access import Principal
 from wbrag_pipeline.retrieval.protocols import PassageHit, Retriever
 from wbrag_pipeline.retrieval.word_search import DENSE
 from wbrag_pipeline.retrievers.http_retriever import HttpRetriever
-from wbrag_pipeline.retrievers.library_retrievers import (
-    not_a_retriever,
-    parameters_of,
-    retriever_of,
-    said_by,
-)
+from wbrag_pipeline.retrievers.library_retrievers import not_a_retriever, parameters_of, retriever_of, said_by
 from wbrag_pipeline.storage import sha256_of_text
 
 _DIGITS = 8  # of a text's hash in an id

@@ -62,7 +62,7 @@ def distil(
         .agg(pl.col("passage_id").sort_by("rank").alias("source_passage_ids"))
         .sort("question_id")
     )
-    sources = passages_of(retained, passages, kept["question_id"].to_list(), "question_id")
+    sources = passages_of(retained, passages, kept["question_id"].to_list())
     hashes = dict(
         passages.select("passage_id", "content_hash")
         .join(retained.select("passage_id").unique(), on="passage_id", how="semi")

@@ -10,7 +10,6 @@ import polars as pl
 from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.generation.generator import Generator, Judges, Passage
-from wbrag_pipeline.rag.method_options import require_share
 from wbrag_pipeline.rag.none import NoRetrieval
 from wbrag_pipeline.rag.policy import Method, Retrieve
 from wbrag_pipeline.training.scoring import passages_of
@@ -31,39 +30,29 @@ class JudgingScorer:
     evidence: the top K passages of each question by id. Every answer to a question is judged by the same passages,
         also the one given without any: otherwise the three scores could not be compared, and a model that judges
         its own unread answer by nothing else would agree with itself.
-    threshold: a verdict more probable than this scores 1, another 0, like the gold metrics; None scores the
-        probability itself.
     judged: counts, over the life of the scorer.
+
+    A verdict that is more probable than not scores 1, another 0, like the gold metrics.
     """
 
     generator: Generator
     method: Method
     task: Task
     evidence: Mapping[str, Sequence[Passage]]
-    threshold: float | None = 0.5
     judged: Judged = field(default_factory=Judged, compare=False)
 
     def __post_init__(self) -> None:
-        if self.threshold is not None:
-            require_share("threshold", self.threshold)
         if not isinstance(self.generator, Judges):
             raise InputError(f"{self.generator.name} cannot judge answers", field="scorer", hint="use gold")
 
     @classmethod
     def over(
-        cls,
-        retrievals: pl.DataFrame,
-        passages: pl.DataFrame,
-        generator: Generator,
-        method: Method,
-        task: Task,
-        *,
-        threshold: float | None = 0.5,
+        cls, retrievals: pl.DataFrame, passages: pl.DataFrame, generator: Generator, method: Method, task: Task
     ) -> JudgingScorer:
         """A scorer whose evidence is RETRIEVALS with the texts of PASSAGES."""
         keys = retrievals["question_id"].unique(maintain_order=True).to_list()
-        found = passages_of(retrievals, passages, keys, "question_id")
-        return cls(generator, method, task, dict(zip(keys, found, strict=True)), threshold)
+        found = passages_of(retrievals, passages, keys)
+        return cls(generator, method, task, dict(zip(keys, found, strict=True)))
 
     def score(
         self,
@@ -103,10 +92,5 @@ class JudgingScorer:
         for place, verdict in zip(told, verdicts, strict=True):
             if verdict is None:
                 self.judged.failed += 1
-            scores[place] = self._score(verdict)
+            scores[place] = None if verdict is None else float(verdict > 0.5)
         return scores
-
-    def _score(self, verdict: float | None) -> float | None:
-        if verdict is None or self.threshold is None:
-            return verdict
-        return float(verdict > self.threshold)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -68,12 +68,13 @@ def _unless_failed(answers: Sequence[Answer], values: Sequence[Value]) -> list[V
     return [None if answer.failed else value for answer, value in zip(answers, values, strict=True)]
 
 
-def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, keys: Sequence[str], by: str) -> list[list[Passage]]:
-    """Passages of each key in ``keys``, best ranked first, from rows (``by``, rank, passage_id, score) and PASSAGES."""
+def passages_of(hits: pl.DataFrame, passages: pl.DataFrame, question_ids: Sequence[str]) -> list[list[Passage]]:
+    """Passages of each question, best ranked first, from rows (question_id, rank, passage_id, score) and PASSAGES."""
     texts = passages.select("passage_id", "title", "text")
-    joined = hits.select(by, "rank", "passage_id", "score").join(texts, on="passage_id", how="inner")
-    grouped = {key: passages_in(frame.sort("rank")) for (key,), frame in joined.partition_by(by, as_dict=True).items()}
-    return [grouped.get(key, []) for key in keys]
+    joined = hits.select("question_id", "rank", "passage_id", "score").join(texts, on="passage_id", how="inner")
+    parts = joined.partition_by("question_id", as_dict=True)
+    grouped = {key: passages_in(frame.sort("rank")) for (key,), frame in parts.items()}
+    return [grouped.get(key, []) for key in question_ids]
 
 
 def select_passages(passages: pl.LazyFrame, hits: pl.DataFrame) -> pl.DataFrame:
@@ -88,51 +89,35 @@ def score_utility(
     passages: pl.DataFrame,
     scorer: Scores,
     *,
-    first: Literal["no_retrieval", "rag", "both"] = "no_retrieval",
     again: Retrieve | None = None,
 ) -> pl.DataFrame:
     """LABELLED, RETRIEVALS and PASSAGES to UTILITY_SCORES, leaving out calls that can decide nothing.
 
-    Scores lie in [0, 1] and both thresholds are at least 0 and strict, so whatever the thresholds are, a question
-    with ``s_nr`` = 1 can gain nothing (its RAG score is not asked), and one with ``s_rag`` = 0 is not kept (its
-    no-retrieval score is not asked). ``first`` says which score is taken for all: the short prompts by default,
-    since they spare long ones. "both" is the plain algorithm. ``again`` searches the corpus, for methods that do so in
-    the middle of an answer.
+    Scores lie in [0, 1] and the threshold of the gain is at least 0 and strict, so whatever it is, a question with
+    ``s_nr`` = 1 can gain nothing: its RAG score, which takes the long prompt, is not asked. ``again`` searches the
+    corpus, for methods that do so in the middle of an answer.
     """
     keys = questions["question_id"].to_list()
-    top_k = passages_of(retrievals, passages, keys, "question_id")
-    answers: dict[str, list[str | None]] = {}
-    scores: dict[str, list[float | None]] = {}
-    statuses: dict[str, list[str]] = {}
-
-    def take(kind: str, wanted: list[int]) -> None:
-        given = None if kind == "no_retrieval" else [top_k[i] for i in wanted]
-        texts, values = scorer.score(questions[wanted], given, again if given is not None else None)
-        answers[kind] = _spread(wanted, texts, len(keys))
-        scores[kind] = _spread(wanted, values, len(keys))
-        asked = set(wanted)
-        statuses[kind] = [
-            NOT_ASKED if i not in asked else FAILED if score is None else SCORED for i, score in enumerate(scores[kind])
-        ]
-
-    everything = list(range(len(keys)))
-    order = ("rag", "no_retrieval") if first == "rag" else ("no_retrieval", "rag")
-    take(order[0], everything)
-    decided = {"no_retrieval": 1.0, "rag": 0.0}[order[0]]
-    open_still = (
-        everything if first == "both" else [i for i in everything if scores[order[0]][i] not in (decided, None)]
-    )
-    take(order[1], open_still)
+    top_k = passages_of(retrievals, passages, keys)
+    short, unaided = scorer.score(questions, None)
+    asked = [place for place, score in enumerate(unaided) if score not in (1.0, None)]
+    some, aided = scorer.score(questions[asked], [top_k[place] for place in asked], again)
+    long, scores = _spread(asked, some, len(keys)), _spread(asked, aided, len(keys))
+    statuses = _spread(asked, [_status(score) for score in aided], len(keys))
     frame = questions.select("question_id", "question").with_columns(
-        pl.Series("answer_no_retrieval", answers["no_retrieval"], pl.String),
-        pl.Series("score_no_retrieval", scores["no_retrieval"], pl.Float64),
-        pl.Series("status_no_retrieval", statuses["no_retrieval"], pl.String),
-        pl.Series("answer_rag", answers["rag"], pl.String),
-        pl.Series("score_rag", scores["rag"], pl.Float64),
-        pl.Series("status_rag", statuses["rag"], pl.String),
+        pl.Series("answer_no_retrieval", short, pl.String),
+        pl.Series("score_no_retrieval", unaided, pl.Float64),
+        pl.Series("status_no_retrieval", [_status(score) for score in unaided], pl.String),
+        pl.Series("answer_rag", long, pl.String),
+        pl.Series("score_rag", scores, pl.Float64),
+        pl.Series("status_rag", [status or NOT_ASKED for status in statuses], pl.String),
         questions["label"],
     )
     return tables.UTILITY_SCORES.check(frame)
+
+
+def _status(score: float | None) -> str:
+    return FAILED if score is None else SCORED
 
 
 def unscored(scores: pl.DataFrame) -> pl.DataFrame:
@@ -170,6 +155,6 @@ def score_passages(
     _, scores = scorer.score(asked, alone)
     frame = rows.with_columns(
         pl.Series("standalone_score", scores, pl.Float64),
-        pl.Series("status", [FAILED if score is None else SCORED for score in scores], pl.String),
+        pl.Series("status", [_status(score) for score in scores], pl.String),
     )
     return tables.PASSAGE_SCORES.check(frame)

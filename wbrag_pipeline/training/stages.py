@@ -37,14 +37,7 @@ from wbrag_pipeline.training.distillation import distil, of_one_label_set
 from wbrag_pipeline.training.gates import utility_gate
 from wbrag_pipeline.training.judging import JudgingScorer
 from wbrag_pipeline.training.rescue import gated, lost_questions, rescues, to_read_alone, within
-from wbrag_pipeline.training.scoring import (
-    FAILED,
-    NOT_ASKED,
-    mean,
-    score_passages,
-    score_utility,
-    select_passages,
-)
+from wbrag_pipeline.training.scoring import NOT_ASKED, mean, score_passages, score_utility, select_passages, unscored
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,7 @@ def utility_scores(
     with context.counted("utility_scores", context.generator) as calls:
         train = training_questions(context, questions)
         frame = score_utility(train, hits, texts, scorer, again=context.search_again())
-    lost = frame.filter((pl.col("status_no_retrieval") == FAILED) | (pl.col("status_rag") == FAILED)).height
+    lost = unscored(frame).height
     figures: dict[str, Figure] = {
         "score_no_retrieval": mean(frame["score_no_retrieval"]),
         "score_rag_where_asked": mean(frame["score_rag"].drop_nulls()),

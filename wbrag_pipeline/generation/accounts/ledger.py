@@ -112,8 +112,8 @@ def damage_in_words(path: Path) -> Iterator[None]:
         raise IntegrityError(path, problem) from error
 
 
-def costs(path: Path, *, run: str | None = None, partition: str | None = None) -> list[Cost]:
-    """Sums over a completions file, oldest first, of one run or partition or of all; [] where there is no file."""
+def costs(path: Path, *, partition: str | None = None) -> list[Cost]:
+    """Sums over a completions file, oldest first, of one partition or of all; [] where there is no file."""
     if not path.is_file():
         return []
     sums = ", ".join(f"sum({name})" for name in _COUNTS)
@@ -121,9 +121,9 @@ def costs(path: Path, *, run: str | None = None, partition: str | None = None) -
         prepare_ledger(connection)
         rows = connection.execute(
             f"SELECT run, stage, partition, engine, min(began), {sums} FROM ledger"
-            " WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR partition = ?2)"
+            " WHERE ?1 IS NULL OR partition = ?1"
             " GROUP BY run, stage, partition, engine ORDER BY min(began), stage",
-            (run, partition),
+            (partition,),
         ).fetchall()
     return [
         Cost(run, stage, partition, engine, began, Usage(*counts))

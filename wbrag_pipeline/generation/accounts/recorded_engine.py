@@ -110,10 +110,7 @@ class RecordedEngine:
 
     def most_together(self, requests: Sequence[Request]) -> Usage:
         """The most tokens that requests can use which are sent together or not at all."""
-        total = Usage()
-        for usage in self.most_of_each(requests):
-            total.add(usage)
-        return total
+        return Usage().add(*self.most_of_each(requests))
 
     def _checked(self, completion: Completion) -> Completion:
         try:

@@ -17,10 +17,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from wbrag_pipeline.generation.endpoints.endpoint_address import address, headers
-from wbrag_pipeline.generation.endpoints.openai_format import reading
 from wbrag_pipeline.generation.endpoints.refusals import KeyRefused, Refused, Unanswered, is_too_long
 from wbrag_pipeline.generation.endpoints.replicas import RETRIED, RetryPolicy
-from wbrag_pipeline.generation.endpoints.reply_body import MOST_BYTES, Malformed, in_words, json_in_words, read_json
+from wbrag_pipeline.generation.endpoints.reply_body import (
+    MOST_BYTES,
+    Malformed,
+    in_words,
+    json_in_words,
+    raises_malformed,
+    read_json,
+)
 from wbrag_pipeline.generation.valid_values import valid_text
 
 if TYPE_CHECKING:
@@ -146,12 +152,8 @@ class BatchApi:
         tries: int | None = None,
     ) -> Parsed:
         """What ``read`` makes of a reply's JSON."""
-
-        def answered(response: httpx.Response) -> Parsed:
-            value: Parsed = reading(lambda: read(read_json(response.content)))
-            return value
-
-        return self._repeated(lambda client: answered(_accepted(self.url, send(client))), tries)
+        parsed = raises_malformed(read)
+        return self._repeated(lambda client: parsed(read_json(_accepted(self.url, send(client)).content)), tries)
 
     def _tried_lines(self, file: str, most: int) -> list[bytes]:
         def read(client: httpx.Client) -> list[bytes]:
@@ -239,15 +241,12 @@ def _batch(reply: Any) -> HostedBatch:
     )
 
 
+@raises_malformed
 def _outcome(line: Any) -> LineOutcome:
-    def read() -> LineOutcome:
-        custom_id, response = valid_text(line["custom_id"]), line.get("response")
-        if not isinstance(response, dict):
-            return LineOutcome(custom_id, 0, words=json_in_words(line.get("error")))
-        status, body = response["status_code"], response.get("body")
-        if not isinstance(status, int) or isinstance(status, bool):
-            raise ValueError("a status that is none")
-        return LineOutcome(custom_id, status, body, "" if status == 200 else json_in_words(body))
-
-    found: LineOutcome = reading(read)
-    return found
+    custom_id, response = valid_text(line["custom_id"]), line.get("response")
+    if not isinstance(response, dict):
+        return LineOutcome(custom_id, 0, words=json_in_words(line.get("error")))
+    status, body = response["status_code"], response.get("body")
+    if not isinstance(status, int) or isinstance(status, bool):
+        raise ValueError("a status that is none")
+    return LineOutcome(custom_id, status, body, "" if status == 200 else json_in_words(body))

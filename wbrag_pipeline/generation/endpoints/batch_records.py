@@ -5,12 +5,11 @@ Nothing that was asked is in these files, only hashes of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wbrag_pipeline.storage import sha256_of_text, write_json
+from wbrag_pipeline.storage import sha256_of_text, stored_json, write_json
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class BatchRecords:
         wanted, found = set(ids), []
         for file in sorted(self.folder.glob("*.json")) if self.folder is not None else ():
             try:
-                given = json.loads(file.read_text(encoding="utf-8"))
+                given = stored_json(file)
                 record = BatchRecord(given["url"], given["input_file"], given["batch_id"], tuple(given["ids"]))
             except (OSError, ValueError, LookupError, TypeError):
                 continue

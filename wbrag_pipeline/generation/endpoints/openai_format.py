@@ -7,12 +7,12 @@ The routes are those of ``vllm serve`` (docs.vllm.ai, "OpenAI-Compatible Server"
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wbrag_pipeline.generation.endpoints.openai_dialect import Dialect, with_arguments
-from wbrag_pipeline.generation.endpoints.reply_body import Malformed, quoted
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed, quoted, raises_malformed
 from wbrag_pipeline.generation.engine_protocol import Completion, Finish, Message, Request
 from wbrag_pipeline.generation.reasoning import opens_unseen, part, text_of, thought_of, tokens_of
 from wbrag_pipeline.generation.text_engine import cut_to_request, estimated_tokens
@@ -73,13 +73,9 @@ def chat_messages(request: Request, system: bool = True) -> list[dict[str, str]]
     return [{"role": turn.role, "content": turn.content} for turn in turns]
 
 
+@raises_malformed
 def parse_chat(reply: Any, request: Request, dialect: Dialect) -> Completion:
     """The completion in a reply. Raises Malformed for anything that is not exactly one well-formed choice."""
-    completion: Completion = reading(lambda: _completion(reply, request, dialect))
-    return completion
-
-
-def _completion(reply: Any, request: Request, dialect: Dialect) -> Completion:
     choice = only_choice(reply)
     message, reason = choice.get("message"), str(choice.get("finish_reason")).lower()
     if reason in ("error", "abort"):
@@ -166,30 +162,16 @@ class Signs:
     model: str
 
 
+@raises_malformed
 def signs_in(reply: Any) -> Signs:
     """The signs in the reply to a chat completion. Raises Malformed for one without a choice."""
-
-    def read() -> Signs:
-        choice = only_choice(reply)
-        message = choice["message"]
-        content = text_of(message.get("content")) or ""
-        parted, told = part(content), bool(thought_of(message).strip())
-        unsaid = not parted.answer.strip() and str(choice.get("finish_reason")).lower() in _CUT
-        thinks = told or bool(parted.thought) or unsaid or _counts(reply.get("usage"))[2] > 0
-        return Signs(thinks, not told and opens_unseen(content), str(reply.get("model") or ""))
-
-    found: Signs = reading(read)
-    return found
-
-
-def reading(read: Callable[[], Any]) -> Any:
-    """``read()``, with whatever a reply of another shape makes it raise turned into Malformed."""
-    try:
-        return read()
-    except ValueError as error:
-        raise Malformed(str(error)) from error
-    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise Malformed(f"a reply of another shape: {type(error).__name__}") from error
+    choice = only_choice(reply)
+    message = choice["message"]
+    content = text_of(message.get("content")) or ""
+    parted, told = part(content), bool(thought_of(message).strip())
+    unsaid = not parted.answer.strip() and str(choice.get("finish_reason")).lower() in _CUT
+    thinks = told or bool(parted.thought) or unsaid or _counts(reply.get("usage"))[2] > 0
+    return Signs(thinks, not told and opens_unseen(content), str(reply.get("model") or ""))
 
 
 def only_choice(reply: Any) -> dict[str, Any]:

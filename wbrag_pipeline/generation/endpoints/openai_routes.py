@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wbrag_pipeline.generation.endpoints.openai_format import only_choice, reading
-from wbrag_pipeline.generation.endpoints.reply_body import Malformed
+from wbrag_pipeline.generation.endpoints.openai_format import only_choice
+from wbrag_pipeline.generation.endpoints.reply_body import Malformed, raises_malformed
 from wbrag_pipeline.generation.engine_protocol import Distribution
 from wbrag_pipeline.generation.valid_values import valid_count, valid_list, valid_logprob, valid_text
 
@@ -36,20 +36,17 @@ def only_token(token: int, *, vllm: bool) -> dict[str, Any]:
     return {"allowed_token_ids": [token]} if vllm else {"logit_bias": {str(token): 100}}
 
 
+@raises_malformed
 def parse_distribution(reply: Any) -> Distribution:
     """Token id → probability, from a reply to ``token_body``. Raises Malformed for what is no distribution."""
-
-    def read() -> Distribution:
-        logprobs = only_choice(reply)["logprobs"]
-        if "content" in logprobs:  # as in chat completions, with ids beside the texts: llama.cpp
-            (first,) = valid_list(logprobs["content"], 1)
-            pairs = [(valid_count(item["id"]), item["logprob"]) for item in valid_list(first["top_logprobs"])]
-        else:
-            (top,) = valid_list(logprobs["top_logprobs"], 1)
-            pairs = [(_token_id(name), logprob) for name, logprob in top.items()]
-        return {token: math.exp(valid_logprob(logprob)) for token, logprob in pairs}
-
-    found: Distribution = reading(read)
+    logprobs = only_choice(reply)["logprobs"]
+    if "content" in logprobs:  # as in chat completions, with ids beside the texts: llama.cpp
+        (first,) = valid_list(logprobs["content"], 1)
+        pairs = [(valid_count(item["id"]), item["logprob"]) for item in valid_list(first["top_logprobs"])]
+    else:
+        (top,) = valid_list(logprobs["top_logprobs"], 1)
+        pairs = [(_token_id(name), logprob) for name, logprob in top.items()]
+    found = {token: math.exp(valid_logprob(logprob)) for token, logprob in pairs}
     if not found:
         raise Malformed("an empty distribution")
     if math.fsum(found.values()) > 1.0 + _SURPLUS:
@@ -69,17 +66,13 @@ class ListedModel:
     vocabulary: int | None = None
 
 
+@raises_malformed
 def parse_models(reply: Any) -> dict[str, ListedModel]:
     """The models of a list, by id. Raises Malformed for another shape; what has no id is no model."""
-
-    def read() -> dict[str, ListedModel]:
-        # Some services give the list itself.
-        listed = reply if isinstance(reply, list) else reply["data"]
-        entries = [entry for entry in valid_list(listed) if isinstance(entry, dict)]
-        return {valid_text(entry["id"]): _listed_model(entry) for entry in entries if isinstance(entry.get("id"), str)}
-
-    found: dict[str, ListedModel] = reading(read)
-    return found
+    # Some services give the list itself.
+    listed = reply if isinstance(reply, list) else reply["data"]
+    entries = [entry for entry in valid_list(listed) if isinstance(entry, dict)]
+    return {valid_text(entry["id"]): _listed_model(entry) for entry in entries if isinstance(entry.get("id"), str)}
 
 
 def _listed_model(entry: Mapping[str, Any]) -> ListedModel:
@@ -106,49 +99,44 @@ def tokenize_body(model: str, text: str, field: str, *, special: bool = False) -
     )
 
 
+@raises_malformed
 def parse_token_ids(reply: Any) -> tuple[int, ...]:
     """The token ids in a reply of /tokenize. Raises Malformed for others."""
-    found: tuple[int, ...] = reading(lambda: tuple(valid_count(token) for token in valid_list(reply["tokens"])))
-    return found
+    return tuple(valid_count(token) for token in valid_list(reply["tokens"]))
 
 
+@raises_malformed
 def parse_token_count(reply: Any) -> int:
     """The number of tokens in a reply of /tokenize. Raises Malformed for others."""
-    found: int = reading(
-        lambda: valid_count(reply["count"]) if reply.get("count") is not None else len(parse_token_ids(reply))
-    )
-    return found
+    return valid_count(reply["count"]) if reply.get("count") is not None else len(parse_token_ids(reply))
 
 
+@raises_malformed
 def parse_detokenized(reply: Any) -> str:
     """The text in a reply of /detokenize. Raises Malformed for others."""
-    found: str = reading(lambda: valid_text(reply["prompt"] if "prompt" in reply else reply["content"]))
-    return found
+    return valid_text(reply["prompt"] if "prompt" in reply else reply["content"])
 
 
+@raises_malformed
 def parse_templated(reply: Any) -> str:
     """The prompt in a reply of /apply-template. Raises Malformed for others."""
-    found: str = reading(lambda: valid_text(reply["prompt"]))
-    return found
+    return valid_text(reply["prompt"])
 
 
+@raises_malformed
 def parse_context(reply: Any) -> int:
     """The context length in a reply of llama.cpp's /props. Raises Malformed for others."""
-    found: int = reading(lambda: valid_count(reply["default_generation_settings"]["n_ctx"]))
+    found = valid_count(reply["default_generation_settings"]["n_ctx"])
     if not found:
         raise Malformed("no context")
     return found
 
 
+@raises_malformed
 def parse_end_and_text(reply: Any) -> tuple[str, str]:
     """Why a reply to ``token_body`` ended, and its text. Raises Malformed for others."""
-
-    def read() -> tuple[str, str]:
-        choice = only_choice(reply)
-        return valid_text(choice["finish_reason"]), valid_text(choice["text"])
-
-    found: tuple[str, str] = reading(read)
-    return found
+    choice = only_choice(reply)
+    return valid_text(choice["finish_reason"]), valid_text(choice["text"])
 
 
 def _token_id(name: str) -> int:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from wbrag_pipeline.generation.endpoints.api_key import holds_key, may_be_shown
 from wbrag_pipeline.terminal import on_one_line
 
 if TYPE_CHECKING:
     import httpx
+
+Arguments = ParamSpec("Arguments")
+Read = TypeVar("Read")
 
 # What is asked for, and all that is unpacked: the size of what comes out of it can be bounded.
 ACCEPTED_CODING = "gzip"
@@ -26,6 +30,21 @@ _SHOWN = 300
 
 class Malformed(Exception):
     """A reply that is not what the route promises; it is asked for again."""
+
+
+def raises_malformed(read: Callable[Arguments, Read]) -> Callable[Arguments, Read]:
+    """``read``, with whatever a reply of another shape makes it raise turned into Malformed."""
+
+    @wraps(read)
+    def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Read:
+        try:
+            return read(*args, **kwargs)
+        except ValueError as error:
+            raise Malformed(str(error)) from error
+        except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise Malformed(f"a reply of another shape: {type(error).__name__}") from error
+
+    return checked
 
 
 async def read_body(response: httpx.Response, most: int, *, cut: bool = False) -> bytes:

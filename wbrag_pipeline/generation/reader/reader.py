@@ -121,7 +121,7 @@ class Reader:
     def judge(
         self, questions: Sequence[str], passages: Sequence[Sequence[Passage]], answers: Sequence[str], task: Task
     ) -> list[float | None]:
-        """Labels: the passages' mixture at this label. Spans: agreement of the passages, see ``choosing.agreement``.
+        """Labels: the passages' mixture at this label. Spans: ``choosing.answer_agreement``.
 
         None where there is no passage: this reader knows nothing by itself that an answer could be held against.
         """

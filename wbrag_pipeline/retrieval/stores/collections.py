@@ -13,7 +13,6 @@ for a home at another path are never dropped, since the other home may need them
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import uuid
 from collections import Counter
@@ -26,7 +25,7 @@ from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.home import Home
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import write_json
+from wbrag_pipeline.storage import stored_json, write_json
 from wbrag_pipeline.store_address import StoreAddress, parse_store
 
 _MANIFESTS = ("indexes/*/*/[!.]*/manifest.json", "releases/*/*/[!.]*/index/manifest.json")
@@ -141,7 +140,7 @@ def _named(home: Home) -> set[str]:
     for pattern in _MANIFESTS:
         for manifest in home.folder.glob(pattern):
             try:
-                found.add(str(json.loads(manifest.read_text(encoding="utf-8")).get("collection", "")))
+                found.add(str(stored_json(manifest).get("collection", "")))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, AttributeError) as error:
@@ -152,7 +151,7 @@ def _named(home: Home) -> set[str]:
 
 def _read(note: Path) -> tuple[StoreAddress, str]:
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = stored_json(note)
         return parse_store(found["store"]), str(found["home"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(note, "is damaged; drop the collection that it is named for, and remove it") from error

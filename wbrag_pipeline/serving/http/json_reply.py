@@ -1,13 +1,13 @@
-"""Bodies in and out: what a request's JSON holds, and replies as JSON."""
+"""Bodies in and out: what a request's JSON holds, and the reply to one that is refused."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from wbrag_pipeline.datasets.files.strict_json import BadJson, json_value
 from wbrag_pipeline.serving.refused_request import RefusedRequest
@@ -41,11 +41,6 @@ async def body_of(request: Request, model: type[Body]) -> Body:
         return model.model_validate(value)
     except ValidationError as error:
         raise _refusal_of(error, model) from None
-
-
-def json_reply(value: Any) -> JSONResponse:
-    """A reply of status 200."""
-    return JSONResponse(value)
 
 
 def refusal_reply(refused: RefusedRequest) -> Response:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
-from wbrag_pipeline.serving.http.json_reply import json_reply
 from wbrag_pipeline.serving.refused_request import RefusedRequest
 from wbrag_pipeline.serving.search_service import SearchService
 from wbrag_pipeline.serving.service_metrics import METRICS_TYPE
@@ -21,7 +20,7 @@ class OperationEndpoints:
 
     async def health(self, request: Request) -> Response:
         """``GET /healthz``: 200 as long as the server runs."""
-        return json_reply({"status": "ok"})
+        return JSONResponse({"status": "ok"})
 
     def readiness(self, request: Request) -> Response:
         """``GET /readyz``: 200 once every release is open and verified."""
@@ -33,7 +32,7 @@ class OperationEndpoints:
             name: {"failing": failing, "seconds_since_success": round(age, 1)}
             for name, (failing, age) in self.service.remotes().items()
         }
-        return json_reply({"status": "ready", "releases": releases} | ({"remotes": remotes} if remotes else {}))
+        return JSONResponse({"status": "ready", "releases": releases} | ({"remotes": remotes} if remotes else {}))
 
     def metrics(self, request: Request) -> Response:
         """``GET /metrics``: Prometheus' text format."""

@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from wbrag_pipeline.serving.http.hit_shapes import answer_passages, search_r1_result, vector_store_results
-from wbrag_pipeline.serving.http.json_reply import body_of, json_reply
+from wbrag_pipeline.serving.http.json_reply import body_of
 from wbrag_pipeline.serving.http.messages import ChatRequest, RetrieveRequest, VectorStoreSearchRequest
 from wbrag_pipeline.serving.http.request_gate import reader_of
 from wbrag_pipeline.serving.refused_request import RefusedRequest
@@ -29,7 +29,7 @@ class SearchEndpoints:
         labels = reader_of(request).labels
         found = await self.service.search(asked.benchmark, asked.queries, asked.topk, labels)
         result = search_r1_result(found.hits, len(asked.queries), scores=asked.return_scores)
-        return json_reply({"result": result, "release": found.release})
+        return JSONResponse({"result": result, "release": found.release})
 
     async def vector_store_search(self, request: Request) -> Response:
         """``POST /v1/vector_stores/{benchmark}/search``."""
@@ -43,7 +43,7 @@ class SearchEndpoints:
         fields = ("query", "max_num_results")
         found = await self.service.search(benchmark, queries, most, labels, fields=fields)
         threshold = asked.ranking_options.score_threshold if asked.ranking_options else None
-        return json_reply(
+        return JSONResponse(
             {
                 "object": "vector_store.search_results.page",
                 "search_query": queries,
@@ -67,7 +67,7 @@ class SearchEndpoints:
         answer = answered.answers[0]
         if answer.failed:
             raise RefusedRequest(502, "generator_failed", "the generator failed on this question; try again later")
-        return json_reply(
+        return JSONResponse(
             {
                 "id": f"chatcmpl-{uuid.uuid4().hex}",
                 "object": "chat.completion",
@@ -88,4 +88,4 @@ class SearchEndpoints:
     async def models(self, request: Request) -> Response:
         """``GET /v1/models``."""
         served = [{"id": n, "object": "model", "created": 0, "owned_by": "wbrag"} for n in self.service.benchmarks]
-        return json_reply({"object": "list", "data": served})
+        return JSONResponse({"object": "list", "data": served})

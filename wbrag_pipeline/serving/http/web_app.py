@@ -10,12 +10,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from wbrag_pipeline.serving.access_tokens import AccessTokens
-from wbrag_pipeline.serving.http.json_reply import json_reply, refusal_reply
+from wbrag_pipeline.serving.http.json_reply import refusal_reply
 from wbrag_pipeline.serving.http.openapi_page import docs_page, openapi
 from wbrag_pipeline.serving.http.operation_endpoints import OperationEndpoints
 from wbrag_pipeline.serving.http.request_gate import RequestGate
@@ -46,7 +46,7 @@ def web_app(
     page = docs_page(description)
 
     async def describe(request: Request) -> Response:
-        return json_reply(description)
+        return JSONResponse(description)
 
     async def docs(request: Request) -> Response:
         return HTMLResponse(page, headers=_DOCS_POLICY)
