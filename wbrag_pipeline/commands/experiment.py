@@ -136,12 +136,23 @@ def run_oracle(asked: _Asked) -> None:
 
 
 @_experiment("rivals")
-def run_rivals(asked: _Asked) -> None:
+def run_rivals(
+    asked: _Asked,
+    *,
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rival",
+            help="This rival alone; may be repeated. Left out: all, and write-back on top of other retrievers.",
+        ),
+    ] = None,
+) -> None:
     """Write-back beside a query cache, copied passages and random text, and which questions it helps.
 
-    Example: wbrag experiment rivals sample_nq
+    Example: wbrag experiment rivals sample_nq --rival BM25 --rival hybrid
     """
-    _run(("rivals",), asked, _study(_naive(asked), answers=True))
+    study = _study(_naive(asked), answers=True)
+    _run(("rivals",), asked, replace(study, rivals=_rivals(rival or (), study.generators)))
 
 
 @_experiment("labels")
@@ -160,9 +171,11 @@ def run_labels(
 
     Example: wbrag experiment labels sample_nq --labels 20,50 --kinds gold,weak,judge
     """
+    from wbrag_pipeline.evaluation.experiments.label_kinds import kinds_named
+
     study = _study(_naive(asked), answers=True)
     numbers = study.label_numbers if labels is None else _numbers(labels)
-    wanted = _kinds(kinds, study.generators)
+    wanted = kinds_named(kinds, study.generators)
     _run(("labels",), asked, replace(study, label_kinds=wanted, label_numbers=numbers, draws=draws))
 
 
@@ -252,17 +265,14 @@ def _numbers(given: str) -> list[int]:
     return numbers
 
 
-def _kinds(given: str, generators: Sequence[str]) -> list[str]:
-    from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
-    from wbrag_pipeline.training.question_writing import require_writer
+def _rivals(given: Sequence[str], generators: Sequence[str]) -> list[str]:
+    from wbrag_pipeline.evaluation.experiments.rivals import rivals_for
 
-    kinds = list(dict.fromkeys(kind.strip() for kind in given.split(",")))
-    if unknown := [kind for kind in kinds if kind not in KIND_MEANINGS]:
-        hint = f"some of {', '.join(KIND_MEANINGS)}"
-        raise InputError(f"there is no kind of labels {unknown[0]!r}", field="--kinds", hint=hint)
-    for generator in generators if "synthetic" in kinds else ():
-        require_writer(generator)
-    return kinds
+    for generator in generators:
+        if unknown := [name for name in given if name not in (there := rivals_for(generator))]:
+            problem = f"there is no rival {unknown[0]!r} with the generator {generator}"
+            raise InputError(problem, field="--rival", hint=f"some of {', '.join(there)}")
+    return list(dict.fromkeys(given))
 
 
 def _run(kinds: Sequence[str], asked: _Asked, study: Study) -> None:

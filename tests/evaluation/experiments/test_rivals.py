@@ -7,14 +7,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from tests.evaluation.experiments.conftest import TEST, TRAIN, World, write_split
 from tests.retrieval.conftest import CompassEncoder
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
+from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.tasks import task_named
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.evaluate import ANSWERED
 from wbrag_pipeline.evaluation.experiments import gain_sources, query_cache, rival_entries, rivals
+from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
+from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
 from wbrag_pipeline.evaluation.experiments.results import RIVALS
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.generation.generator import Passage
@@ -247,3 +252,20 @@ def test_every_question_is_in_one_group_of_each_kind(world: World) -> None:
     rows = pl.DataFrame(gain_sources.by_group(world.open(), world.trial))
     assert set(rows["grouping"]) == set(gain_sources.GROUPINGS)
     assert rows.group_by("grouping").agg(pl.col("questions").sum())["questions"].to_list() == [len(TEST)] * 3
+
+
+def test_one_rival_is_measured_alone(world: World) -> None:
+    """Later ones stand beside it."""
+    told: list[str] = []
+    for name in ("BM25", "plain"):
+        study = Study(world.settings, ("compass",), ("scripted",), ("naive",), rivals=[name])
+        conduct(list(cells(world.open(), study, ["rivals"])), told.append)
+    assert set(results_of(world.settings, ("scripted",), ("compass",))["rivals"]["rival"]) == {"BM25", "plain"}
+    assert not any("on top of" in line or "hybrid" in line for line in told)
+
+
+def test_a_rival_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    command = ["experiment", "rivals", "sample_nq", "--rival", "HyPE", "--home", str(tmp_path)]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, InputError)
+    assert "'HyPE' with the generator reader" in str(done.exception)

@@ -58,6 +58,7 @@ class Study:
         thresholds are moved and whose ceilings are measured.
     grids: values by setting, for the ablation. label_kinds: of ``label_kinds.KIND_MEANINGS``. label_numbers, draws:
         numbers of training questions, and how often each is drawn. splits_drawn: how many splits are drawn.
+    rivals: these alone, and nothing on top of other retrievers; all where empty.
     """
 
     settings: Settings
@@ -70,6 +71,7 @@ class Study:
     label_numbers: Sequence[int] = labels.NUMBERS
     draws: int = labels.DRAWS
     splits_drawn: int = drawn_splits.SPLITS_DRAWN
+    rivals: Sequence[str] = ()
 
     def own_rows(self, found: pl.DataFrame) -> pl.DataFrame:
         """Of a table of results the rows that this study makes, without those of other methods that stand there too."""
@@ -197,8 +199,11 @@ def _rivals(bench: Workbench, study: Study, trial: Trial) -> Iterator[Cell]:
 
     weight, generator = _questions(bench, trial, "test"), trial.settings.generator
     there = rivals.rivals_for(generator)
-    for name in there:
+    for name in study.rivals or there:
         yield rows.cell(f"rivals {_name(trial)} {name}", weight, partial(rivals.row, bench, trial, name))
+    if study.rivals:
+        yield _store(bench, trial, rows)
+        return
     if left := [name for name in rivals.ALL_RIVALS if name not in there]:
         said = f"left out, for {generator} writes no text"
         yield Cell(f"rivals {_name(trial)} {', '.join(left)}", 0, lambda: said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -28,6 +28,17 @@ KIND_MEANINGS = {
     "synthetic": "no question of the benchmark: the generator wrote questions from as many passages as there are "
     "training questions, and those that were asked back train (as wbrag add questions)",
 }
+
+
+def kinds_named(given: str, generators: Sequence[str]) -> list[str]:
+    """The kinds in ``gold,weak``, each once. Raises InputError for one that there is not, or that needs a writer."""
+    kinds = list(dict.fromkeys(kind.strip() for kind in given.split(",")))
+    if unknown := [kind for kind in kinds if kind not in KIND_MEANINGS]:
+        hint = f"some of {', '.join(KIND_MEANINGS)}"
+        raise InputError(f"there is no kind of labels {unknown[0]!r}", field="--kinds", hint=hint)
+    for generator in generators if "synthetic" in kinds else ():
+        require_writer(generator)
+    return kinds
 
 
 @dataclass(frozen=True)
