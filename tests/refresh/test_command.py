@@ -305,6 +305,19 @@ def test_what_scripts_ask_is_told_as_json_and_as_nothing_else(trained: Place, tm
     (one,) = [release for release in listed["releases"] if release["state"] == "served"]
     assert one["release"] == served.name and one["damaged"] is None and one["units"] == served.units().height
 
+    shown = told("release", "show", "towns")
+    assert shown["release"] == served.name and shown["files"] == served.files and shown["state"] == "served"
+    same = told("release", "diff", "towns", served.name, served.name)
+    assert (same["added"], same["removed"], same["changed"]) == ([], [], [])
+    assert same["unchanged"] == served.units().height
+    unit = served.units()["unit_id"][0]
+    found = told("lineage", unit)
+    assert unit in found["label"] and found["children"]
+    spent = told("cost", "towns")
+    assert {one["stage"] for one in spent["calls"]} >= {"utility_scores", "gated_docs"}
+    assert all(one["calls"] == one["sent"] + one["cached"] for one in spent["calls"])
+    assert spent["one_plain_run"]["towns"]
+
     plan = told("refresh", "towns", "--dry-run")
     assert plan[0]["changes"]["added"] == 0 and plan[0]["refused"] is None and plan[0]["units"] == {}
     assert told("usage", "towns") == {"queries": 0}

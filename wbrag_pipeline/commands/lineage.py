@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.machine_readable import JsonFile, is_printed, tell_as_json
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 @with_settings("home")
 def lineage(
     identifier: Annotated[str, typer.Argument(help="Id of a unit, a passage or a question.")],
+    json: JsonFile = None,
     *,
     settings: Settings,
 ) -> None:
@@ -25,4 +28,7 @@ def lineage(
     """
     from wbrag_pipeline.lineage import Lineage, render_tree
 
-    say(render_tree(Lineage(settings.layout.lineage).trace(identifier)))
+    found = Lineage(settings.layout.lineage).trace(identifier)
+    if not is_printed(json):
+        say(render_tree(found))
+    tell_as_json(json, asdict(found))

@@ -83,6 +83,7 @@ def _print_releases(title: str, releases: Sequence[dict[str, Any]], moves: Seque
 def show(
     benchmark: BenchmarkName,
     release: Annotated[str, typer.Argument(help="For example r000002; the served one if left out.")] = "",
+    json: JsonFile = None,
     *,
     settings: Settings,
 ) -> None:
@@ -95,16 +96,18 @@ def show(
     _require(settings, benchmark)
     folder = settings.releases(benchmark)
     found = open_release(folder, release) if release else current(folder)
-    say(f"{found.name} of {benchmark}: {_state(folder, found.name)}")
-    for title, facts in (("made", found.made), ("validation", found.validation or {"": "not validated"})):
-        say(title)
-        for name, value in facts.items():
-            say(f"  {name:<22} {on_one_line(str(value))}")
-    say("files")
-    for name, sha256 in found.files.items():
-        say(f"  {name:<22} {sha256}")
+    state = _state(folder, found.name)
+    if not is_printed(json):
+        say(f"{found.name} of {benchmark}: {state}")
+        validation = found.validation or {"": "not validated"}
+        for title, facts in (("made", found.made), ("validation", validation), ("files", found.files)):
+            say(title)
+            for name, value in facts.items():
+                say(f"  {name:<22} {on_one_line(str(value))}")
     found.verify()
-    say("all files are whole")
+    say("all files are whole", err=is_printed(json))
+    told = {"made": found.made, "validation": found.validation, "files": found.files}
+    tell_as_json(json, {"benchmark": benchmark, "release": found.name, "state": state, **told})
 
 
 @app.command()
@@ -113,6 +116,7 @@ def diff(
     benchmark: BenchmarkName,
     old: Annotated[str, typer.Argument(help="For example r000001.")],
     new: Annotated[str, typer.Argument(help="For example r000002.")],
+    json: JsonFile = None,
     *,
     settings: Settings,
 ) -> None:
@@ -126,13 +130,14 @@ def diff(
     _require(settings, benchmark)
     sides = [open_release(settings.releases(benchmark), name) for name in (old, new)]
     found = diff_units(*(side.units() for side in sides))
-    say(
-        f"{old} → {new}: {found.added.height} added, {found.removed.height} removed, {found.changed.height} changed, "
-        f"{found.unchanged} unchanged"
-    )
-    _print_units("+", found.added)
-    _print_units("-", found.removed)
-    _print_units("~", found.changed)
+    parts = {"added": found.added, "removed": found.removed, "changed": found.changed}
+    if not is_printed(json):
+        counts = ", ".join(f"{units.height} {name}" for name, units in parts.items())
+        say(f"{old} → {new}: {counts}, {found.unchanged} unchanged")
+        for mark, units in zip("+-~", parts.values(), strict=True):
+            _print_units(mark, units)
+    rows = {name: units.to_dicts() for name, units in parts.items()}
+    tell_as_json(json, {"benchmark": benchmark, "old": old, "new": new, **rows, "unchanged": found.unchanged})
 
 
 @app.command()
