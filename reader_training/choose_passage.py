@@ -30,7 +30,7 @@ def choose(context: StageContext) -> None:
     hits = stages.retrievals(context, questions).table
     texts = select_passages(tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus), hits)
     train, scorer = stages.of_split(questions, "train"), context.scorer()
-    passages = passages_of(hits, texts, train["question_id"].to_list(), "question_id")
+    passages = passages_of(hits, texts, train["question_id"].to_list())
 
     def score(ranks: slice) -> pl.Series:
         """The score of each question, answered from the passages of these ranks."""

@@ -176,7 +176,7 @@ def test_peer(run: Run, tmp_path: Path) -> None:
 def test_scale(run: Run) -> None:
     shown = run(scale, "--passages", "200,400", "--index", "flat")
     for step in scale.STEPS:
-        line = rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ GiB of +[\d.]+"
+        line = rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ m?s +[\d.]+ GiB of +[\d.]+"
         assert len(re.findall(line, shown, re.M)) == 2, shown
     assert shown.count("recall 1.000") == 2 and shown.count("in memory") == len(scale.STEPS)
 

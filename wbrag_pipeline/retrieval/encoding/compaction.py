@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.retrieval.encoding.embedding_store import SEGMENT_PASSAGES
-from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, rows_of, segments_in, write_segment
+from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, segment_rows, segments_in, write_segment
 from wbrag_pipeline.storage import locked, remove_directory
 
 
@@ -42,7 +42,7 @@ def drop_vectors(folder: Path, hashes: pl.Series, *, segment_passages: int = SEG
     with locked(folder):
         for store in _stores(folder):
             segments = segments_in(store)
-            rows = rows_of(segments)
+            rows = segment_rows(segments)
             # One join for all segments: one for each would read the other side as often as there are segments.
             going = rows.join(unwanted, on="content_hash", how="semi")
             touched = rows.join(going.select("segment").unique(), on="segment", how="semi", maintain_order="left")
@@ -54,7 +54,7 @@ def drop_vectors(folder: Path, hashes: pl.Series, *, segment_passages: int = SEG
 
 def _compact_one(store: Path, alive: pl.DataFrame, segment_passages: int) -> int:
     segments = segments_in(store)
-    rows = rows_of(segments)
+    rows = segment_rows(segments)
     living = rows.join(alive, on="content_hash", how="semi", maintain_order="left")
     counts = (
         rows.group_by("segment").len("there").join(living.group_by("segment").len("living"), on="segment", how="left")
@@ -73,7 +73,7 @@ def _compact_one(store: Path, alive: pl.DataFrame, segment_passages: int) -> int
 def _rewrite(
     store: Path, segments: list[VectorSegment], old: pl.Series, keep: pl.DataFrame, segment_passages: int
 ) -> None:
-    """Put the rows in ``keep`` (of ``rows_of``) into new segments, and take the old ones away.
+    """Put the rows in ``keep`` (of ``segment_rows``) into new segments, and take the old ones away.
 
     old: numbers of the segments that go; all of ``keep`` is in them.
     """

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from wbrag_pipeline.progress import progress_bar
-from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, rows_of, segments_in, write_segment
+from wbrag_pipeline.retrieval.encoding.segments import VectorSegment, segment_rows, segments_in, write_segment
 from wbrag_pipeline.retrieval.protocols import Encoder, EncodesParts, Positions, Vectors
 from wbrag_pipeline.storage import locked, sha256_of_text
 
@@ -88,7 +88,7 @@ def embeddings_of(
         if len(missing):
             _encode(table, wanted.height, missing, home, encoder, segment_passages)
         segments = tuple(segments_in(home))
-        known = rows_of(segments).unique("content_hash", keep="first", maintain_order=True)
+        known = segment_rows(segments).unique("content_hash", keep="first", maintain_order=True)
         places = wanted.join(known, on="content_hash", how="left", maintain_order="left")
         # Only what this corpus takes its vectors from has to be whole.
         for number in places["segment"].unique().sort().to_list():
@@ -103,7 +103,7 @@ def store_of(folder: Path, encoder: Encoder) -> Path:
 
 def _missing(wanted: pl.DataFrame, segments: list[VectorSegment]) -> Positions:
     """Positions of the passages that have no vector yet, in order; the first one of each content."""
-    rows = wanted.with_row_index("position").join(rows_of(segments), on="content_hash", how="anti")
+    rows = wanted.with_row_index("position").join(segment_rows(segments), on="content_hash", how="anti")
     return rows.unique("content_hash", keep="first")["position"].sort().to_numpy().astype(np.int64)
 
 

@@ -70,7 +70,7 @@ def segments_in(folder: Path) -> list[VectorSegment]:
     return [VectorSegment(path) for path in sorted(folder.glob("[0-9a-f]*")) if len(path.name) == _DIGITS]
 
 
-def rows_of(segments: Sequence[VectorSegment]) -> pl.DataFrame:
+def segment_rows(segments: Sequence[VectorSegment]) -> pl.DataFrame:
     """Where each vector lies: columns content_hash, segment (its number here) and row. Raises as ``hashes``."""
     schema = pl.Schema({"content_hash": pl.String(), "segment": pl.UInt32(), "row": pl.UInt32()})
     found = [
