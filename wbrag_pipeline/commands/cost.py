@@ -15,6 +15,8 @@ from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError, NotBuiltError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from wbrag_pipeline.generation.generator import Usage
     from wbrag_pipeline.settings import Settings
 
@@ -82,10 +84,11 @@ def _spent(settings: Settings, names: Sequence[str], json: Path | None) -> None:
     trained = dict.fromkeys(row.partition for row in spent if row.partition)
     plain = {name: once for name in trained if (once := _plain_calls(settings, name))}
     if not is_printed(json):
-        _print_sums(sums)
+        console = wide_console()
+        _print_sums(console, sums)
         for name, once in plain.items():
             shown = " + ".join(f"{count:,} {stage}" for stage, count in once.items())
-            wide_console().print(f"{name}: one plain run makes {sum(once.values()):,} calls ({shown})")
+            console.print(f"{name}: one plain run makes {sum(once.values()):,} calls ({shown})")
     asked = ({"benchmark": name, "stage": stage, "engine": engine} for name, stage, engine in sums)
     calls = [one | asdict(usage) | {"sent": usage.sent} for one, usage in zip(asked, sums.values(), strict=True)]
     tell_as_json(json, {"calls": calls, "one_plain_run": plain})
@@ -109,7 +112,7 @@ def _plain_calls(settings: Settings, benchmark: str) -> dict[str, int]:
     return paper_calls(questions, kept, trained.top_k)
 
 
-def _print_sums(sums: Mapping[_Asked, Usage]) -> None:
+def _print_sums(console: Console, sums: Mapping[_Asked, Usage]) -> None:
     from rich.table import Table
 
     from wbrag_pipeline.generation.generator import INCIDENTS
@@ -128,6 +131,5 @@ def _print_sums(sums: Mapping[_Asked, Usage]) -> None:
         table.add_row(*names, *(f"{count:,}" for count in counts), f"{u.seconds:,.1f}")
         for figure, count in u.incidents.items():
             incidents.add_row(*names, f"{count:,}", figure, INCIDENTS[figure])
-    console = wide_console()
     console.print(table)
     console.print(incidents if incidents.row_count else "no incidents were counted")

@@ -171,11 +171,11 @@ def run_labels(
 
     Example: wbrag experiment labels sample_nq --labels 20,50 --kinds gold,weak,judge
     """
-    from wbrag_pipeline.evaluation.experiments.label_kinds import kinds_named
+    from wbrag_pipeline.evaluation.experiments.label_kinds import label_kinds_named
 
     study = _study(_naive(asked), answers=True)
     numbers = study.label_numbers if labels is None else _numbers(labels)
-    wanted = kinds_named(kinds, study.generators)
+    wanted = label_kinds_named(kinds, study.generators)
     _run(("labels",), asked, replace(study, label_kinds=wanted, label_numbers=numbers, draws=draws))
 
 

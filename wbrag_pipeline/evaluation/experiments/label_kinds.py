@@ -30,7 +30,7 @@ KIND_MEANINGS = {
 }
 
 
-def kinds_named(given: str, generators: Sequence[str]) -> list[str]:
+def label_kinds_named(given: str, generators: Sequence[str]) -> list[str]:
     """The kinds in ``gold,weak``, each once. Raises InputError for one that there is not, or that needs a writer."""
     kinds = list(dict.fromkeys(kind.strip() for kind in given.split(",")))
     if unknown := [kind for kind in kinds if kind not in KIND_MEANINGS]:
