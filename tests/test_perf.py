@@ -99,6 +99,14 @@ def test_curation(run: Run) -> None:
     assert re.search(rf"12 units:{NUMBER} s,{NUMBER} CPU-seconds", shown)
 
 
+def test_refresh_of_a_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wbrag_pipeline.datasets.documents.folder_reading._TOO_RECENT", -(10**15))
+    for name in ("a.md", "b.md"):
+        (tmp_path / name).write_text("The gate is red.")
+    shown = run(refresh, str(tmp_path))
+    assert "2 documents, 2 passages" in shown and "2 not opened" in shown and "same passages: yes" in shown
+
+
 def test_refresh(run: Run) -> None:
     shown = run(refresh, "--passages", 120)
     assert "120 passages" in shown

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wbrag_pipeline.commands.console import say, say_report
+from wbrag_pipeline.commands.console import note, say, say_report
 from wbrag_pipeline.commands.options import Command, with_settings
 from wbrag_pipeline.commands.subject_sample import sample_subjects
 from wbrag_pipeline.errors import InputError
@@ -217,7 +217,7 @@ def run_report(
     from wbrag_pipeline.run_locks import at_work
 
     study = _study(_Asked(settings, benchmarks, [], generator, yes=False))
-    with at_work(study.settings.layout, "wbrag experiment", tell=partial(say, err=True)):
+    with at_work(study.settings.layout, "wbrag experiment", tell=note):
         _report(study.settings, study.generators, study.benchmarks if benchmarks else (), out)
 
 
@@ -269,7 +269,8 @@ def _rivals(given: Sequence[str], generators: Sequence[str]) -> list[str]:
     from wbrag_pipeline.evaluation.experiments.rivals import rivals_for
 
     for generator in generators:
-        if unknown := [name for name in given if name not in (there := rivals_for(generator))]:
+        there = rivals_for(generator)
+        if unknown := [name for name in given if name not in there]:
             problem = f"there is no rival {unknown[0]!r} with the generator {generator}"
             raise InputError(problem, field="--rival", hint=f"some of {', '.join(there)}")
     return list(dict.fromkeys(given))
@@ -291,22 +292,22 @@ def _run(kinds: Sequence[str], asked: _Asked, study: Study) -> None:
     ]
     for settings in tried:
         check_before_a_run(settings, entries)
-    told, corpora = partial(say, err=True), {corpus_lock(entry.corpus) for entry in entries}
+    corpora = {corpus_lock(entry.corpus) for entry in entries}
     # What each method asks for a training and an evaluation; the cells of one method share most of it.
     with within_budget([(settings, name) for settings in tried for name in study.benchmarks], yes=asked.yes):
         bring_corpora_up_to_date(study.settings, study.benchmarks)
-        _conduct(kinds, study, corpora, told)
+        _conduct(kinds, study, corpora)
 
 
-def _conduct(kinds: Sequence[str], study: Study, corpora: set[str], told: Callable[[str], object]) -> None:
+def _conduct(kinds: Sequence[str], study: Study, corpora: set[str]) -> None:
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
     from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
     from wbrag_pipeline.evaluation.experiments.results import MADE_WITH
     from wbrag_pipeline.run_locks import at_work
 
-    with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=told):
-        conduct(list(cells(workbench(study), study, kinds)), told)
+    with at_work(study.settings.layout, "wbrag experiment", shared=corpora, tell=note):
+        conduct(list(cells(workbench(study), study, kinds)), note)
         found = results_of(study.settings, study.generators, study.benchmarks)
         say(results_as_markdown({name: table for name, table in found.items() if MADE_WITH.get(name, name) in kinds}))
         _report(study.settings, study.generators)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wbrag_pipeline.commands.console import say
+from wbrag_pipeline.commands.console import note, say
 from wbrag_pipeline.commands.options import with_settings
 from wbrag_pipeline.errors import InputError
 
@@ -49,7 +48,7 @@ def sample_subjects(
             hint="--limit draws questions by their ids",
         )
     bring_corpora_up_to_date(settings, [benchmark])
-    with at_work(settings.layout, "wbrag experiment", shared={corpus_lock(entry.corpus)}, tell=partial(say, err=True)):
+    with at_work(settings.layout, "wbrag experiment", shared={corpus_lock(entry.corpus)}, tell=note):
         base = open_base(settings, entry.corpus, deployed_encoder(settings), for_training=True).unrestricted()
         splits = registry.splits(benchmark)
         sample = draw_subjects(splits.train, splits.test, base, train_limit=train, test_limit=test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast, get_args
@@ -89,7 +90,7 @@ class Benchmark:
             raise InputError(f"the benchmark {self.name!r} has no test questions", field="test", hint=hint)
 
 
-def described_benchmark(file: Path, corpora: Collection[str]) -> Benchmark:
+def benchmark_from_entry(file: Path, corpora: Collection[str]) -> Benchmark:
     """The benchmark that an entry describes, over one of these corpora. Raises InputError with file and field."""
     optional = ("test", "metric", "description", "answers", "overlap", "source", "map", "log", "up_from", "personal")
     fields = fields_of(file, required=("task", "corpus", "train"), optional=optional)
@@ -135,15 +136,9 @@ def described_benchmark(file: Path, corpora: Collection[str]) -> Benchmark:
 
 def _number(file: Path, fields: dict[str, str]) -> float | None:
     value = fields.get("up_from")
-    try:
-        return finite_number(value) if value else None
-    except ValueError:
-        raise InputError(f"{value!r} is no number", file=file, field="up_from", hint='for example "4"') from None
-
-
-def finite_number(text: str) -> float:
-    """The number in a text. Raises ValueError for none, and for what is not finite."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
+    if not value:
+        return None
+    with suppress(ValueError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise InputError(f"{value!r} is no number", file=file, field="up_from", hint='for example "4"')

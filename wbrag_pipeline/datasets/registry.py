@@ -47,7 +47,7 @@ from typing import Literal
 import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
-from wbrag_pipeline.datasets.benchmark_entry import Benchmark, described_benchmark
+from wbrag_pipeline.datasets.benchmark_entry import Benchmark, benchmark_from_entry
 from wbrag_pipeline.datasets.corpora import read_corpus
 from wbrag_pipeline.datasets.corpus_entry import Corpus, corpus_of
 from wbrag_pipeline.datasets.documents.folder_reading import DocumentRecord
@@ -84,7 +84,7 @@ class Registry:
             corpora[file.stem] = corpus_of(file)
         benchmarks: dict[str, Benchmark] = {}
         for file in _entries("benchmarks", home):
-            benchmarks[file.stem] = described_benchmark(file, corpora)
+            benchmarks[file.stem] = benchmark_from_entry(file, corpora)
         return cls(corpora, benchmarks, read_tombstones(home))
 
     def corpus(self, name: str) -> Corpus:

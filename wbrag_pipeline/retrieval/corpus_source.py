@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -19,10 +16,8 @@ from wbrag_pipeline.datasets.documents.folder_reading import DOCUMENTS, Document
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sha256_of_file, sha256_of_text, write_json
+from wbrag_pipeline.storage import sha256_of_file, sha256_of_text, stored_json, write_json
 from wbrag_pipeline.tables import PASSAGES
-
-_log = logging.getLogger(__name__)
 
 # Passages whose facts are in memory together; a digest depends on it.
 _DIGESTED_AT_ONCE = 50_000
@@ -76,7 +71,7 @@ def note_source(
 def noted_source(settings: Settings, corpus: str, passages: Path) -> str:
     """The source that the note gives, if the note is of these passages."""
     try:
-        note = _note(settings, corpus)
+        note = stored_json(settings.layout.source_note(corpus))
         return str(note["source"]) if note["passages"] == _digest(pl.scan_parquet(passages)) else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
@@ -85,19 +80,13 @@ def noted_source(settings: Settings, corpus: str, passages: Path) -> str:
 def noted_documents(settings: Settings, corpus: str) -> DocumentRecord:
     """A folder's documents as they were read for the stored PASSAGES; none where the note is not of both tables."""
     table, passages = settings.table("documents", corpus), settings.table("passages", corpus)
-    try:
-        note = _note(settings, corpus)
+    with suppress(OSError, ValueError, KeyError, TypeError, IntegrityError, pl.exceptions.PolarsError):
+        note = stored_json(settings.layout.source_note(corpus))
         if "documents" in note and note["documents"] == sha256_of_file(table):
             before, stored = DOCUMENTS.read(table), PASSAGES.scan(passages)
             if note["passages"] == _digest(stored):
                 return DocumentRecord(before, stored)
-    except (OSError, ValueError, KeyError, TypeError, IntegrityError, pl.exceptions.PolarsError):
-        _log.info("corpus %s: what is known of its documents cannot be read; all are read again", corpus)
     return DocumentRecord()
-
-
-def _note(settings: Settings, corpus: str) -> Any:
-    return json.loads(settings.layout.source_note(corpus).read_text(encoding="utf-8"))
 
 
 def _digest(passages: pl.DataFrame | pl.LazyFrame) -> str:

@@ -16,7 +16,12 @@ import polars as pl
 
 from wbrag_pipeline.datasets.bad_documents import BadDocuments
 from wbrag_pipeline.datasets.documents.document_kinds import KINDS, reading_of_folders
-from wbrag_pipeline.datasets.documents.text_folder import FolderDocument, documents_in_folder, passages_of_document
+from wbrag_pipeline.datasets.documents.text_folder import (
+    FolderDocument,
+    FoundPassage,
+    documents_in_folder,
+    passages_of_document,
+)
 from wbrag_pipeline.datasets.files.quoting import name_of
 from wbrag_pipeline.datasets.passage_rows import PassageRow, passage_table
 from wbrag_pipeline.errors import InputError
@@ -47,6 +52,8 @@ DOCUMENTS = Table(
 _TOO_RECENT = 2_000_000_000  # nanoseconds
 # What a document's passages depend on: what the file system says of it, its folders' labels, and what reads it.
 _SAME = ("source", "folder_labels", "size", "modified", "changed", "reading")
+# What reading it gave.
+_GIVEN = ("source", "passage_count", "controls")
 
 
 class DocumentRecord:
@@ -93,21 +100,19 @@ def read_folder(
 
     def rows() -> Iterator[PassageRow]:
         for number, document in enumerate(documents):
+            controls, read = bad.controls, list[FoundPassage]()
             if document.name in before:
-                given[document.name] = before[document.name]
                 bad.unchanged += 1
                 bad.controls += before[document.name][1]
-                if not before[document.name][0]:
-                    bad.found_no_text(name_of(folder / document.name))
-                continue
-            controls = bad.controls
-            try:
-                read = passages_of_document(folder, document, bad, language)
-            except InputError as error:
-                bad.found(error)
-                continue
-            given[document.name] = (len(read), bad.controls - controls)
-            if not read:
+            else:
+                try:
+                    read = passages_of_document(folder, document, bad, language)
+                except InputError as error:
+                    bad.found(error)
+                    continue
+            count, _ = before.get(document.name, (len(read), 0))
+            given[document.name] = (count, bad.controls - controls)
+            if not count:
                 bad.found_no_text(name_of(folder / document.name))
             yield from (PassageRow(number, *passage) for passage in read)
 
@@ -118,22 +123,11 @@ def read_folder(
     return pl.concat([new, known]).sort("number", maintain_order=True).drop("number")
 
 
-_GIVEN = ("source", "passage_count", "controls")
-
-
 def _as_found(documents: list[FolderDocument], language: str) -> pl.DataFrame:
     """DOCUMENTS without what was read of them. A document without a stamp is as no document was before."""
-    stamped = [document for document in documents if document.stamp is not None]
-    columns = {
-        "source": [document.name for document in stamped],
-        "folder_labels": [";".join(sorted(document.labels)) for document in stamped],
-        **{
-            name: [document.stamp[at] for document in stamped if document.stamp is not None]
-            for at, name in enumerate(("size", "modified", "changed"))
-        },
-        "reading": [_reading(language)] * len(stamped),
-    }
-    return pl.DataFrame(columns, schema={name: DOCUMENTS.schema[name] for name in _SAME})
+    reading = _reading(language)
+    rows = [(name, ";".join(sorted(labels)), *stamp, reading) for name, labels, stamp in documents if stamp is not None]
+    return pl.DataFrame(rows, schema={name: DOCUMENTS.schema[name] for name in _SAME}, orient="row")
 
 
 def _as_read(found: pl.DataFrame, given: dict[str, tuple[int, int]], began: int) -> pl.DataFrame:
