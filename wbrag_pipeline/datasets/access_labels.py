@@ -7,12 +7,13 @@ everybody. So a label that is lost is a passage that is shown: whatever cannot b
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from wbrag_pipeline.datasets.documents.misplaced_labels import names_labels
 from wbrag_pipeline.datasets.files.quoting import shown
 from wbrag_pipeline.datasets.files.records import RecordFile, kind_of
-from wbrag_pipeline.datasets.label_keys import label_key, nested_label_key
+from wbrag_pipeline.datasets.label_keys import LabelKey, label_key, nested_label_key
 
 SEPARATOR = ";"
 LABELS_HINT = 'write a list of text, for example ["hr", "finance"]; [] is for everybody'
@@ -50,9 +51,7 @@ def stated_labels(fields: dict[str, Any], column: str | None = None) -> tuple[st
     Raises BadLabels for two such fields; and, where none states them, for one that may be meant so: a slip of the pen,
     another word for it, or labels inside another field.
     """
-    kinds = {field: kind for field in fields if (kind := label_key(field)) is not None}
-    if column is not None:
-        kinds[column] = "labels"
+    kinds = _label_keys(tuple(fields), column)
     stating = [field for field, kind in kinds.items() if kind == "labels"]
     if len(stating) > 1:
         raise BadLabels(f"stands twice, as {' and as '.join(map(shown, stating[:2]))}", hint="write it once")
@@ -61,11 +60,19 @@ def stated_labels(fields: dict[str, Any], column: str | None = None) -> tuple[st
     for field in kinds:
         raise BadLabels("looks like access labels, and is not read as such", field, _MEANT)
     for field, value in fields.items():
-        if isinstance(value, (dict, list)) and (inner := nested_label_key(value)):
+        if isinstance(value, str):
+            if field not in _PROSE and value.lstrip().startswith(("{", "[")) and names_labels(value):
+                raise BadLabels("is an object written as text that speaks of access labels", field, _MEANT)
+        elif isinstance(value, (dict, list)) and (inner := nested_label_key(value)):
             raise BadLabels(f"has {shown(inner)} inside, which is not read as access labels", field, _MEANT)
-        if isinstance(value, str) and field not in _PROSE and value.lstrip()[:1] in ("{", "[") and names_labels(value):
-            raise BadLabels("is an object written as text that speaks of access labels", field, _MEANT)
     return "", []
+
+
+@lru_cache(maxsize=1024)  # rows of a file have few sets of fields, and there may be millions of rows
+def _label_keys(names: tuple[str, ...], column: str | None) -> dict[str, LabelKey]:
+    """The fields among these that mean labels, or may; ``column`` does."""
+    kinds = {name: kind for name in names if (kind := label_key(name)) is not None}
+    return kinds if column is None else {**kinds, column: "labels"}
 
 
 _PROSE = ("text", "contents", "title", "context", "page_content", "content")  # what a passage says
@@ -106,4 +113,4 @@ def problem_of_label(label: object) -> str | None:
 
 def tidy_labels(labels: list[str]) -> list[str]:
     """Labels without blanks around them, in one spelling of Unicode (NFC), sorted, each once. Case matters."""
-    return sorted({unicodedata.normalize("NFC", label.strip()) for label in labels})
+    return sorted({unicodedata.normalize("NFC", label.strip()) for label in labels}) if labels else []
