@@ -15,6 +15,7 @@ from tests.rows import rows_of
 from tests.scripted import Scripted
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate
+from wbrag_pipeline.datasets.tasks import OPEN_QA, Task
 from wbrag_pipeline.retrieval.protocols import Advance, Vectors
 from wbrag_pipeline.storage import sha256_of_text
 
@@ -104,11 +105,12 @@ class World:
             pl.DataFrame(self.passages, schema=tables.PASSAGES.schema),
         )
 
-    def curated(self, **options: Any) -> dict[str, dict[str, Any]]:
+    def curated(self, task: Task = OPEN_QA, **options: Any) -> dict[str, dict[str, Any]]:
         frame = curate(
             *self.tables(),
             WordCountEncoder(),
             self.generator,
+            task,
             known_from=self.known_from,
             **options,
         )

@@ -9,6 +9,7 @@ from tests.curation.conftest import WordCountEncoder, World
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import STATES
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_every_unit_stays_with_a_state_and_a_reason(mixed: World) -> None:
 def test_the_order_of_rows_decides_nothing(mixed: World) -> None:
     units, passages = mixed.tables()
     made = [
-        curate(frame, texts, WordCountEncoder(), mixed.generator)
+        curate(frame, texts, WordCountEncoder(), mixed.generator, OPEN_QA)
         for frame, texts in ((units, passages), (units.reverse(), passages.reverse()), (units, passages))
     ]
     assert made[0].equals(made[1]) and made[0].equals(made[2])
@@ -59,7 +60,7 @@ def test_the_order_of_rows_decides_nothing(mixed: World) -> None:
 
 def test_what_is_published_is_a_table_of_units(mixed: World) -> None:
     units, passages = mixed.tables()
-    frame = published(curate(units, passages, WordCountEncoder(), mixed.generator))
+    frame = published(curate(units, passages, WordCountEncoder(), mixed.generator, OPEN_QA))
     assert tables.KNOWLEDGE_UNITS.check(frame)["unit_id"].to_list() == ["u1", "u8"]
 
 
@@ -71,12 +72,12 @@ def test_without_curation_all_is_published_as_it_was_distilled(mixed: World) -> 
 
 def test_no_units_are_no_units(mixed: World) -> None:
     units, passages = mixed.tables()
-    assert curate(units.clear(), passages, WordCountEncoder(), mixed.generator).is_empty()
+    assert curate(units.clear(), passages, WordCountEncoder(), mixed.generator, OPEN_QA).is_empty()
 
 
 def test_a_finished_table_with_what_must_not_be_published_is_found_out(mixed: World) -> None:
     units, passages = mixed.tables()
-    curated = curate(units, passages, WordCountEncoder(), mixed.generator)
+    curated = curate(units, passages, WordCountEncoder(), mixed.generator, OPEN_QA)
     assert unfit(curated, passages, mixed.generator) == []
     wrong = curated.with_columns(state=pl.lit("published"))
     assert {"u4", "u7"} <= set(unfit(wrong, passages, mixed.generator))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.curation.conftest import WordCountEncoder, World
 from wbrag_pipeline.curation.curate import curate, unfit
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.lineage import Lineage
 
 TEXT = (
@@ -109,7 +110,7 @@ def test_a_finished_table_with_such_a_unit_is_found_out(town: World) -> None:
     for n, text in enumerate([*BAD.values(), GOOD]):
         town.unit(f"u{n}", ["p"], text=text, question=ASKED)
     units, passages = town.tables()
-    curated = curate(units, passages, WordCountEncoder(), town.generator)
+    curated = curate(units, passages, WordCountEncoder(), town.generator, OPEN_QA)
     assert unfit(curated, passages, town.generator) == []
     wrong = curated.with_columns(state=pl.lit("published"))
     assert unfit(wrong, passages, town.generator) == [f"u{n}" for n in range(len(BAD))]
@@ -119,7 +120,7 @@ def test_the_lineage_has_the_state_and_the_reason(town: World, tmp_path: Path) -
     town.unit("u", ["p"], text=BAD["speaks of its passages"], question=ASKED)
     units, passages = town.tables()
     lineage = Lineage(tmp_path / "lineage")
-    lineage.record_curation("r", "v", "b", curate(units, passages, WordCountEncoder(), town.generator))
+    lineage.record_curation("r", "v", "b", curate(units, passages, WordCountEncoder(), town.generator, OPEN_QA))
     with lineage.connect() as connection:
         rows = connection.execute("SELECT unit_id, state, reason FROM unit_states").fetchall()
     assert rows == [("u", "rejected", "it speaks of its passages and not only of the topic")]

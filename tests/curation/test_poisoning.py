@@ -15,6 +15,7 @@ import pytest
 from tests.rows import rows_of
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published
+from wbrag_pipeline.datasets.tasks import OPEN_QA
 from wbrag_pipeline.generation.engines import load_generator
 from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
@@ -55,7 +56,7 @@ class Corpus:
         )
         units = distil(gated, passages, self.generator, benchmark="b")
         assert units.height == len(self.asked)  # whatever was planted did reach a unit
-        return curate(units, passages, self.encoder, self.generator)
+        return curate(units, passages, self.encoder, self.generator, OPEN_QA)
 
 
 @pytest.fixture(scope="module")

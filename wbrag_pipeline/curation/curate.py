@@ -12,6 +12,7 @@ from datetime import datetime
 import polars as pl
 
 from wbrag_pipeline import tables
+from wbrag_pipeline.curation.answers import add_missing_answers
 from wbrag_pipeline.curation.contradictions import resolve_contradictions
 from wbrag_pipeline.curation.duplicates import merge_duplicates
 from wbrag_pipeline.curation.form import faults_in, reject_unfit
@@ -20,6 +21,7 @@ from wbrag_pipeline.curation.sources import SourcePassage, present_sources, sour
 from wbrag_pipeline.curation.support import cut_unsupported, supported
 from wbrag_pipeline.curation.unit import PUBLISHED, Unit, unit_of
 from wbrag_pipeline.datasets.private_data import EVERY_KIND, kinds_named
+from wbrag_pipeline.datasets.tasks import Task
 from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.retrieval.protocols import Encoder
@@ -34,6 +36,7 @@ def curate(
     passages: pl.DataFrame,
     encoder: Encoder,
     generator: Generator,
+    task: Task,
     *,
     private: str = EVERY_KIND,
     known_from: Mapping[str, datetime] | None = None,
@@ -43,6 +46,7 @@ def curate(
 
     passages: PASSAGES that hold the units' sources; units are held against all of them, so what was retrieved beside
         the sources belongs here too.
+    task: of the units' questions, which the generator answers from the sources.
     private: which kinds of private data keep a unit out, see ``private_data.DETECTORS``.
     known_from: when the system first held a unit, by unit id; recorded, and never a ground for a decision, or a build
         from scratch would decide otherwise.
@@ -51,9 +55,11 @@ def curate(
     Screening comes first, so that no text that speaks to a model is shown to one.
     """
     sources, made = sources_of(passages, language), _units(units, language)
-    quarantine(made, kinds_named(private))
+    kinds = kinds_named(private)
+    quarantine(made, kinds)
     reject_unfit(made, sources, generator)
     cut_unsupported(made, sources, generator)
+    add_missing_answers(made, sources, generator, task, kinds)
     in_part = merge_duplicates(made, encoder, generator) | resolve_contradictions(made, sources, generator)
     _tell(made, in_part, generator)
     _date(made, sources, known_from or {})
@@ -134,9 +140,10 @@ def _table(units: pl.DataFrame, made: Sequence[Unit], generator: Generator | Non
     frame = units.drop(set(changed) - {"unit_id"}, strict=False).join(
         pl.DataFrame(changed, schema=schema), on="unit_id", how="left", maintain_order="left"
     )
-    shortened = [unit for unit in made if unit.cut_sentences]
-    if generator is not None and shortened:
-        counts = generator.count_tokens([f"{unit.title}\n{unit.text}" for unit in shortened])
-        tokens = pl.DataFrame({"unit_id": [unit.unit_id for unit in shortened], "unit_tokens": counts})
+    before = dict(units.select("unit_id", "text").iter_rows())
+    edited = [unit for unit in made if unit.text != before[unit.unit_id]]
+    if generator is not None and edited:
+        counts = generator.count_tokens([f"{unit.title}\n{unit.text}" for unit in edited])
+        tokens = pl.DataFrame({"unit_id": [unit.unit_id for unit in edited], "unit_tokens": counts})
         frame = frame.update(tokens.cast({"unit_tokens": pl.Int32}), on="unit_id")
     return tables.CURATED_UNITS.check(frame.select(list(tables.CURATED_UNITS.schema)).sort("unit_id"))

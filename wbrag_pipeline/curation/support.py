@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from wbrag_pipeline.curation.details import is_name, is_number, words_as_written
 from wbrag_pipeline.curation.known_languages import words_of_language
+from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.curation.same_words import normalized_sentence
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
@@ -83,14 +84,25 @@ def _without_dangling_references(
     of_title = {known.token_of(word) for word in words_as_written(title)} - known.function_words
     of_the_title = True  # what a first sentence means by "it"
     for place, sentence in enumerate(sentences):
-        tokens = [t for word in words_as_written(sentence) if (t := known.token_of(word)) not in known.articles]
-        begins = tokens[0] if tokens else ""
+        begins = _first_word(sentence, known)
         if begins not in known.personal:
             of_the_title = begins in of_title
         pointing = begins in known.demonstrative or not known.known or (begins in known.personal and not of_the_title)
         if place and not stands[place - 1] and pointing:
             stands[place] = False
     return stands
+
+
+def points_back(sentence: str, language: str) -> bool:
+    """Whether a sentence begins with a word for what was said before it ("This", "He"), by the language's words."""
+    known = words_of_language(language)
+    return _first_word(sentence, known) in known.demonstrative | known.personal
+
+
+def _first_word(sentence: str, known: LanguageWords) -> str:
+    """The first word that is no article, as it is compared; "" where there is none."""
+    tokens = (known.token_of(word) for word in words_as_written(sentence))
+    return next((token for token in tokens if token not in known.articles), "")
 
 
 def _has_its_words(sentence: str, sources: Sequence[SourcePassage]) -> bool:

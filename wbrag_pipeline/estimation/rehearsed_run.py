@@ -165,6 +165,9 @@ class RehearsedRun:
         retained = docs.filter("retained")
         keys = retained["question_id"].unique(maintain_order=True).to_list()
         sources = passages_of(retained, select_passages(passages, retained), keys)
+        if not self.context.task.choices:
+            asked_of = dict(retained.select("question_id", "question").iter_rows())
+            self.generator.answer([asked_of[key] for key in keys], sources, self.context.task)
         # The sentences of extractive units stand in their sources: only a merge or a clash is asked about.
         extractive = self.generator.name == DEFAULT_GENERATOR
         claims = range(self.scenario.claims // _OF_EXTRACTIVE if extractive else self.scenario.claims)

@@ -146,6 +146,7 @@ class Usage:
     sources_not_met: int = _incident("drafts or units without any content word of their sources")
     writing_declined: int = _incident("drafts or units that decline to say anything")
     words_repeated: int = _incident("drafts or units that say the same over and over")
+    answers_added: int = _incident("units that got the sentence with what their question asked from a source")
     units_compared_in_part: int = _incident("units that curation compared with only some of the many like them")
     hyde_passages_empty: int = _incident("questions searched without HyDE, since no passage was made up for them")
     entries_damaged: int = _incident("stored answers that were damaged or cannot be; asked for again")

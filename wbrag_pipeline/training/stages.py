@@ -224,6 +224,7 @@ def curated_units(
             retrieved,
             context.encoder,
             model,
+            context.task,
             private=private,
             known_from=known_from,
             language=context.language,
