@@ -26,7 +26,7 @@ from wbrag_pipeline.forgetting import forget as forgetting
 from wbrag_pipeline.forgetting.forget import forget, resume
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.subject import find_subject
-from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.lineage import Lineage, merged_recordings
 from wbrag_pipeline.releases.store import current
 from wbrag_pipeline.retrieval.corpus import build_corpus_index, current_state, open_knowledge_base
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
@@ -121,6 +121,32 @@ def test_a_unit_goes_and_its_sources_stay(trained: Trained) -> None:
     assert not certificate.passages and not certificate.yours
     ids = search(trained, unit["question"])
     assert unit["unit_id"] not in ids and set(unit["source_passage_ids"]) <= set(ids)
+
+
+def test_a_merged_recording_of_forgotten_units_alone_is_still_the_newest(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units, lineage = trained.table("knowledge_units"), Lineage(trained.settings.layout.lineage)
+    monkeypatch.setattr(merged_recordings, "TOGETHER", 2)
+    lineage.record_units(
+        "later",
+        trained.settings.variant,
+        "towns",
+        "towns",
+        units=units[:1],
+        gated_docs=trained.table("gated_docs"),
+        generator_fingerprint="f",
+        encoder="e",
+        method="naive",
+        gates={},
+    )
+    assert list(lineage.events.glob("*-merged-*.units.parquet"))
+    forget(trained.settings, "unit", [units["unit_id"][0]])
+    assert trained.holds(units["unit_id"][0]) == []
+    with lineage.connect() as connection:
+        current = connection.execute("SELECT unit_id FROM units WHERE is_current").fetchall()
+        later = connection.execute("SELECT unit_id FROM recorded_units WHERE run_id = 'later'").fetchall()
+    assert current == [] and later == [(None,)]
 
 
 def test_a_unit_is_not_made_again_of_what_it_was_first_made_of(trained: Trained) -> None:

@@ -43,6 +43,7 @@ from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.collections import drop_unneeded
 from wbrag_pipeline.run_locks import WHOLE_HOME, at_work
 from wbrag_pipeline.settings import Settings
+from wbrag_pipeline.storage import locked
 from wbrag_pipeline.store_address import parse_store
 
 _log = logging.getLogger("wbrag.forgetting")
@@ -127,10 +128,11 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
         journal.add(f"{_COLLECTIONS}{store}", count)
     # The units' events tell which benchmarks are concerned, so reports go before tables.
     journal.add("reports", remove_reports(home, _benchmarks(home, subject)))
-    for file in home.parquet():
-        if not _has_its_own_step(home, file):
-            with suppress(OSError, pl.exceptions.PolarsError):  # what cannot be read is named by the search
-                journal.add(_place(home, file), forget_in_table(file, subject, home))
+    with locked(settings.layout.lineage / "events"):  # nobody merges recordings meanwhile
+        for file in home.parquet():
+            if not _has_its_own_step(home, file):
+                with suppress(OSError, pl.exceptions.PolarsError):  # what cannot be read is named by the search
+                    journal.add(_place(home, file), forget_in_table(file, subject, home))
     _remove_lineage_database(home)
     journal.add("cache/completions.sqlite", empty_completions(home))
     for file in home.files():

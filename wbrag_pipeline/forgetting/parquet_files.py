@@ -63,12 +63,15 @@ def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
     """
     rows = went = 0
     gone, trimmed = list[pl.Series](), False
+    stays = set[str]()  # recordings of the lineage of which some row stays
     for stored in parts_of(file):
         if not stored.height:
             return 0
         frame = _without_winner(stored, subject, home, file)
         gone.append(rows_to_forget(frame, subject, home, file))
         rows, went = rows + stored.height, went + int(gone[-1].sum())
+        if "event_id" in stored.columns:
+            stays |= set(stored.filter(~gone[-1])["event_id"])
         trimmed |= not _trim(frame.filter(~gone[-1]), subject, home, file).equals(stored.filter(~gone[-1]))
     # Rows that went; or 1, where some row only lost an id.
     changed = went or int(trimmed)
@@ -80,11 +83,13 @@ def forget_in_table(file: Path, subject: Subject, home: StoredFiles) -> int:
     with replacing(file.resolve()) as temporary:
         first = next(parts_of(file)).head(1)
         with writing_parquet(temporary, first.schema) as add:
-            if went == rows and file.parent.name == "events":
-                # A recording that vanished would let an older one count as the newest.
-                emptied = [name for name in first.columns if name not in _RECORDING]
-                add(first.with_columns(pl.lit(None, first.schema[name]).alias(name) for name in emptied))
             for stored, going in zip(parts_of(file), gone, strict=True):
+                if "event_id" in stored.columns:
+                    # A recording that vanished would let an older one count as the newest.
+                    vanish = stored.filter(~pl.col("event_id").is_in(list(stays))).unique("event_id", keep="first")
+                    stays |= set(vanish["event_id"])
+                    emptied = [name for name in first.columns if name not in _RECORDING]
+                    add(vanish.with_columns(pl.lit(None, first.schema[name]).alias(name) for name in emptied))
                 add(_trim(_without_winner(stored, subject, home, file).filter(~going), subject, home, file))
     return changed
 

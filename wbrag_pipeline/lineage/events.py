@@ -1,4 +1,4 @@
-"""What lineage stores: one Parquet file a recording, written once and never changed.
+"""What lineage stores: one Parquet file a recording, written once; many are merged into one (``merged_recordings``).
 
 A file's name tells when, who and what, ``20261122T120000.000000Z-<run>-<unique>.<kind>.parquet``, so a folder
 listing sorts by time, two processes never meet on a name, and a reader's glob picks one kind. Temporary files end in
@@ -21,6 +21,7 @@ from wbrag_pipeline import storage
 from wbrag_pipeline.errors import InputError, IntegrityError
 from wbrag_pipeline.home import path_name
 from wbrag_pipeline.lineage import refreshes
+from wbrag_pipeline.lineage.merged_recordings import merge_recordings
 from wbrag_pipeline.tables import CURATED_UNITS, EVALUATION, GATED_DOCS, KNOWLEDGE_UNITS
 
 Number = float | int | str
@@ -185,6 +186,7 @@ def write(events: Path, kind: str, frame: pl.DataFrame, run_id: str, variant: st
     path = events / f"{event_id}.{kind}.parquet"
     with storage.replacing(path) as temporary:
         rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMAS[kind].items()).write_parquet(temporary)
+    merge_recordings(events, kind, SCHEMAS[kind])
     return path
 
 

@@ -220,11 +220,15 @@ def _definitions(events: Path) -> str:
 
 
 def _recorded(events: Path, kind: str, schema: pl.Schema) -> str:
-    """All rows of one kind, with the columns of its schema: a file of another version may have fewer or more."""
+    """All rows of one kind, with the columns of its schema: a file of another version may have fewer or more.
+
+    A recording that was merged is in two files for some minutes (``merged_recordings``), and counts once.
+    """
     files = f"{glob.escape(str(events.absolute()))}/*.{kind}.parquet".replace("'", "''")
     columns = ", ".join(f'"{name}"' for name in schema)
     return f"""
 CREATE VIEW recorded_{kind} AS
 SELECT {columns}
-FROM read_parquet('{files}', union_by_name = true, hive_partitioning = false);
+FROM read_parquet('{files}', union_by_name = true, hive_partitioning = false, filename = true)
+QUALIFY filename = max(filename) OVER (PARTITION BY event_id);
 """
