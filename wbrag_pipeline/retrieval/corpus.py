@@ -25,6 +25,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.retrieval.corpus_sharing import going_into
 from wbrag_pipeline.retrieval.corpus_source import noted_source
 from wbrag_pipeline.retrieval.encoding.compaction import compact
 from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
@@ -103,7 +104,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
             remove_directory(folder)
             with (
                 embeddings_of(frozen, settings.layout.embeddings, encoder) as embeddings,
-                collections.making() as collection,
+                going_into(collections, _serving(home), frozen, encoder, settings.index) as (collection, sharing),
                 replacing_directory(folder) as new,
             ):
                 rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
@@ -116,6 +117,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     labels=rows["labels"],
                     store=collections.store,
                     collection=collection,
+                    sharing=sharing,
                 )
                 encoded = embeddings.encoded
                 if settings.search != DENSE:
@@ -218,6 +220,16 @@ def _named(home: Path, pointer: str) -> CorpusState | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(home / pointer, "is damaged") from error
+
+
+def _serving(home: Path) -> Path | None:
+    """The folder of the state that is served; None where there is none, or a damaged one."""
+    with suppress(IntegrityError):
+        state = _named(home, CURRENT_STATE)
+        if state is not None:
+            state.check()
+            return state.folder
+    return None
 
 
 def _sound(state: CorpusState, encoder: Encoder, search: str) -> Manifest | None:
