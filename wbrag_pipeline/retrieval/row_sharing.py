@@ -22,6 +22,8 @@ from wbrag_pipeline.retrieval.stores.written import Written
 
 # More than this share of a state is written anew, or of a collection was written after it was made: a new one is.
 _MOST_CHANGED = 0.5
+# Slots of one collection: stores have 32 bits for them.
+_MOST_SLOTS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ def taking_over(
     taken = found["slot"].fill_null(-1).to_numpy()
     gone = there.filter(~pl.col("slot").is_in(found["slot"].drop_nulls().implode()))["slot"].to_numpy()
     most = _MOST_CHANGED * len(taken)
-    from_the_start = int(np.count_nonzero((taken >= 0) & (taken < base.begun_with)))
-    if np.count_nonzero(taken < 0) + len(gone) > most or from_the_start < len(taken) - most:
+    new, from_the_start = int(np.sum(taken < 0)), int(np.sum((taken >= 0) & (taken < base.begun_with)))
+    if new + len(gone) > most or from_the_start < len(taken) - most or base.free + new > _MOST_SLOTS:
         return None
     return Sharing(base.arithmetic, version_after(base_version), base, base_version, taken, gone, numbers)
 

@@ -48,12 +48,17 @@ class Dropped:
 
 @dataclass(frozen=True)
 class _Note:
-    """What is noted of a collection. folder: the inode of the folder of notes that it was written into first."""
+    """What is noted of a collection.
+
+    folder: the inode of the folder of notes that it was written into first. versions: those that were written and not
+    let go. added_to: whether deleted rows may take room in it.
+    """
 
     store: StoreAddress
     home: str
     folder: int = 0
     versions: tuple[int, ...] = ()
+    added_to: bool = False
 
     def write(self, file: Path) -> None:
         write_json(file, {**vars(self), "store": str(self.store), "versions": list(self.versions)})
@@ -107,7 +112,7 @@ class Collections:
         handle = _locked(file)
         try:
             note = _read(file)
-            with self._writing(name, replace(note, versions=(*note.versions, version))):
+            with self._writing(name, replace(note, versions=(*note.versions, version), added_to=True)):
                 yield name
         finally:
             os.close(handle)
@@ -149,7 +154,6 @@ def drop_unneeded(home: Home, *, erase: bool = False) -> Dropped:
 
     Raises VectorStoreError where a store cannot be reached: their notes stay.
     """
-    named: Mapping[str, set[int]] | None = None
     counts: Counter[str] = Counter()
     others = []
     for file in sorted(home.collections.glob("wbrag_*.json")):
@@ -164,7 +168,7 @@ def drop_unneeded(home: Home, *, erase: bool = False) -> Dropped:
                 continue
             if not _is_there(file, handle):
                 continue
-            named = _named(home) if named is None else named
+            named = _named(home)  # now that nobody writes into it: what was just made is named by now
             if file.stem in named:
                 _drop_versions(home, file, named[file.stem], erase=erase)
                 continue
@@ -189,9 +193,11 @@ def _drop_versions(home: Home, file: Path, named: set[int], *, erase: bool) -> N
     assert isinstance(backend, VersionedBackend)
     if not named.issuperset(note.versions):
         backend.keep_versions(file.stem, named)
-        replace(note, versions=tuple(version for version in note.versions if version in named)).write(file)
-    if erase:
+        note = replace(note, versions=tuple(version for version in note.versions if version in named))
+        note.write(file)
+    if erase and note.added_to:
         backend.erase(file.stem)
+        replace(note, added_to=False).write(file)
 
 
 def _is_ours(home: Home, note: _Note) -> bool:
@@ -237,6 +243,7 @@ def _read(file: Path) -> _Note:
     try:
         found = stored_json(file)
         versions = tuple(int(version) for version in found.get("versions", ()))
-        return _Note(parse_store(found["store"]), str(found["home"]), int(found.get("folder", 0)), versions)
+        store, folder, added_to = parse_store(found["store"]), int(found.get("folder", 0)), found.get("added_to", False)
+        return _Note(store, str(found["home"]), folder, versions, bool(added_to))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(file, "is damaged; drop the collection that it is named for, and remove it") from error

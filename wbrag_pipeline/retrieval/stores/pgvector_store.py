@@ -53,7 +53,7 @@ _AT_ONCE = 4096
 class PgvectorBackend:
     """A ``VersionedBackend``; one pool of connections for all of its collections."""
 
-    keeps = "the table is dropped; its write-ahead log and its backups may keep the vectors"
+    keeps = "the table is dropped, or vacuumed where it stays; the write-ahead log and backups may keep the vectors"
 
     def __init__(self, address: StoreAddress) -> None:
         self._psycopg = load_psycopg()
@@ -125,7 +125,8 @@ class PgvectorBackend:
         with in_words_of(self._address):
             self.connections()
             with self._psycopg.connect(self._place(), autocommit=True) as connection:
-                changed(connection, name, "VACUUM {}")
+                # Always the indexes too, which have the vectors a second time.
+                changed(connection, name, "VACUUM (INDEX_CLEANUP ON) {}")
 
     def open(self, folder: Path, name: str, dimension: int, kind: str) -> PgvectorStore:
         """As the protocol says."""
