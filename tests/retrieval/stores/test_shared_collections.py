@@ -319,6 +319,50 @@ def test_a_copy_of_a_home_changes_nothing_of_the_original(place: Settings, tmp_p
     drop_unneeded(Home(copy))
 
 
+def test_a_machine_that_pulled_a_state_searches_it_and_adds_nothing_to_it(place: Settings, tmp_path: Path) -> None:
+    """It has the state's folder and no note; a refresh there makes a collection of its own, and drops nothing."""
+    first = refresh(place, ROWS)
+    expected = hits(first)
+    other = place.with_(home=tmp_path / "other")
+    pulled = other.corpus_index("c") / first.name
+    shutil.copytree(first, pulled)
+    shutil.copyfile(first.parent / "current.json", pulled.parent / "current.json")
+    drop_unneeded(other.layout)
+    assert hits(pulled) == expected
+    opened = open_index(pulled, ENCODER)
+    theirs = refresh(other, CHANGED)
+    assert read_manifest(theirs).collection != read_manifest(first).collection
+    # And the first machine goes on in its own, seen by the other as long as the state is kept.
+    second = read_manifest(refresh(place, CHANGED))
+    assert second.collection == read_manifest(first).collection
+    assert opened.search(ASKED, 9)[0].tobytes() == open_index(first, ENCODER).search(ASKED, 9)[0].tobytes()
+    shutil.rmtree(other.home / "indexes")
+    drop_unneeded(other.layout)
+    assert hits(first) == expected
+
+
+def test_a_home_that_a_backup_was_put_back_into_goes_on_from_there(place: Settings, tmp_path: Path) -> None:
+    """The store is ahead of it: what it does not know of is undone, and what is gone is made anew."""
+    one = refresh(place, ROWS)
+    backup = tmp_path / "backup"
+    shutil.copytree(one.parent, backup)
+    for later in ([*CHANGED[1:]], [*CHANGED[2:]]):
+        ahead = refresh(place, later)
+        shutil.rmtree(ahead.parent)
+        shutil.copytree(backup, ahead.parent)
+        again = refresh(place, CHANGED)
+        assert hits(again) == from_nothing(tmp_path / f"scratch{len(later)}", CHANGED)
+        drop_unneeded(place.layout)
+        check_that_nothing_is_left_over(place)
+        shutil.rmtree(again.parent)
+        shutil.copytree(backup, again.parent)
+    refresh(place, CHANGED)
+    refresh(place, CHANGED[1:])
+    with pytest.raises(IntegrityError, match="has no version"):
+        shutil.copytree(backup / one.name, one)
+        open_index(one, ENCODER)
+
+
 def test_two_homes_that_cannot_be_told_apart_find_out(place: Settings, tmp_path: Path) -> None:
     """A clone of a disk has everything of the original. Whoever comes second takes from the first, who is told."""
     one = refresh(place, ROWS)

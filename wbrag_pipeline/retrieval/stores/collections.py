@@ -28,7 +28,7 @@ from wbrag_pipeline.home import Home
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.versions import VersionedBackend
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import stored_json, write_json
+from wbrag_pipeline.storage import stored_json, sweep, write_json
 from wbrag_pipeline.store_address import StoreAddress, parse_store
 
 _MANIFESTS = ("indexes/*/*/[!.]*/manifest.json", "releases/*/*/[!.]*/index/manifest.json")
@@ -154,6 +154,7 @@ def drop_unneeded(home: Home, *, erase: bool = False) -> Dropped:
 
     Raises VectorStoreError where a store cannot be reached: their notes stay.
     """
+    sweep(home.collections)
     counts: Counter[str] = Counter()
     others = []
     for file in sorted(home.collections.glob("wbrag_*.json")):
