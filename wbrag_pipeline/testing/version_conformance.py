@@ -140,6 +140,7 @@ class VersionConformance(Conformance):
             self._holds(self._opened(name, _FIRST), _ONE)
             self._check(not backend.versions(f"{name}0"), "a collection that is not there has versions")
             backend.keep_versions(f"{name}0", [_FIRST])
+            backend.erase(f"{name}0")
 
     @contextmanager
     def _begun(self) -> Iterator[tuple[VersionedBackend, str]]:

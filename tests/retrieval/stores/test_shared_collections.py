@@ -31,6 +31,7 @@ from wbrag_pipeline.retrieval.index import build_index, open_index, read_manifes
 from wbrag_pipeline.retrieval.slots import Slots
 from wbrag_pipeline.retrieval.stores.backends import backend_at, close_backends
 from wbrag_pipeline.retrieval.stores.collections import Collections, drop_unneeded
+from wbrag_pipeline.retrieval.stores.pgvector_store import PgvectorBackend
 from wbrag_pipeline.retrieval.stores.versions import VersionedBackend
 from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.storage import sha256_of_text
@@ -255,6 +256,25 @@ def test_a_state_that_is_open_gives_the_same_while_others_come_and_an_error_when
     refresh(place, CHANGED[1:])  # the state before the last goes
     with pytest.raises(VectorStoreError, match="no longer has the state"):
         opened.search(ASKED, 7)
+
+
+def test_what_only_the_state_before_has_leaves_the_shared_table_when_it_is_forgotten(
+    place: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The served state keeps its table, which is vacuumed: Postgres keeps deleted rows until then."""
+    (tmp_path / "c.jsonl").write_text('{"id": "p0", "contents": "T\\nred0"}\n')
+    add_corpus(place.home, "c", tmp_path / "c.jsonl")
+    served = read_manifest(index(place, ROWS) and refresh(place, CHANGED))
+    refresh(place, [*CHANGED[:20], *CHANGED[21:70], ("p70", 555, "")])
+    vacuumed = []
+    erase = PgvectorBackend.erase
+    monkeypatch.setattr(PgvectorBackend, "erase", lambda own, name: (vacuumed.append(name), erase(own, name)))
+    assert stored_vectors(place, vector_of(20)) == 1
+    forget(place, "passage", ["p20"], corpus="c")
+    assert stored_vectors(place, vector_of(20)) == 0
+    assert read_manifest(current_folder(place)).collection == served.collection and served.collection in vacuumed
+    assert len(named(place.layout)) == 2
+    check_that_nothing_is_left_over(place)
 
 
 def test_too_much_that_changed_makes_a_new_collection(place: Settings) -> None:

@@ -23,15 +23,15 @@ from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
 from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.pgvector_versions import (
-    COLUMNS,
     COMMENT,
     OF_VERSION,
-    changed,
+    VERSION_COLUMNS,
     index_versions,
     keep,
     list_versions,
     listed,
     mark_removed,
+    rows_changed,
     versions_in,
 )
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
@@ -122,11 +122,11 @@ class PgvectorBackend:
 
     def erase(self, name: str) -> None:
         """As the protocol says; VACUUM leaves what a transaction may still see that began before."""
-        with in_words_of(self._address):
-            self.connections()
-            with self._psycopg.connect(self._place(), autocommit=True) as connection:
-                # Always the indexes too, which have the vectors a second time.
-                changed(connection, name, "VACUUM (INDEX_CLEANUP ON) {}")
+        if not self.versions(name):
+            return
+        with in_words_of(self._address), self._psycopg.connect(self._place(), autocommit=True) as connection:
+            # Always the indexes too, which have the vectors a second time.
+            rows_changed(connection, name, "VACUUM (INDEX_CLEANUP ON) {}")
 
     def open(self, folder: Path, name: str, dimension: int, kind: str) -> PgvectorStore:
         """As the protocol says."""
@@ -140,7 +140,9 @@ class PgvectorBackend:
         sql = self._psycopg.sql
         table = sql.Identifier(name)
         columns = "position integer PRIMARY KEY, label_set integer NOT NULL, embedding vector({}) NOT NULL"
-        made = sql.SQL(columns + (COLUMNS if version is not None else "")).format(sql.Literal(vectors.dimension))
+        made = sql.SQL(columns + (VERSION_COLUMNS if version is not None else "")).format(
+            sql.Literal(vectors.dimension)
+        )
         with in_words_of(self._address), self.connections().connection() as connection:
             connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, made))
             self._copy(connection, name, 0, vectors, version)

@@ -17,7 +17,7 @@ from typing import Any
 from wbrag_pipeline.retrieval.stores.versions import NEVER
 from wbrag_pipeline.store_address import load_psycopg
 
-COLUMNS = f", added bigint NOT NULL, removed bigint NOT NULL DEFAULT {NEVER}"
+VERSION_COLUMNS = f", added bigint NOT NULL, removed bigint NOT NULL DEFAULT {NEVER}"
 OF_VERSION = "added <= %(version)s AND removed > %(version)s"
 COMMENT = "SELECT obj_description(to_regclass(%(name)s)::oid, 'pg_class')"
 _LIST = re.compile(r"versions(( \d+)*)")
@@ -44,26 +44,26 @@ def list_versions(connection: Any, name: str, versions: Collection[int]) -> None
 
 def index_versions(connection: Any, name: str) -> None:
     """Make the index by which a version is counted, and its rows found that are to go."""
-    changed(connection, name, "CREATE INDEX ON {} (added, removed)")
+    rows_changed(connection, name, "CREATE INDEX ON {} (added, removed)")
     # Or Postgres would take a version for a ninth of the rows, and look elsewhere than in the index of vectors.
-    changed(connection, name, "ANALYZE {} (added, removed)")
+    rows_changed(connection, name, "ANALYZE {} (added, removed)")
 
 
 def keep(connection: Any, name: str, kept: Sequence[int]) -> None:
     """Delete the rows that none of these versions has, and take back what later ones removed."""
     seen = " OR ".join(["false", *(f"(added <= {version:d} AND removed > {version:d})" for version in kept)])
-    changed(connection, name, f"DELETE FROM {{}} WHERE NOT ({seen})")
+    rows_changed(connection, name, f"DELETE FROM {{}} WHERE NOT ({seen})")
     taken_back = "UPDATE {} SET removed = %(never)s WHERE removed > %(last)s AND removed < %(never)s"
-    changed(connection, name, taken_back, last=max(kept, default=0), never=NEVER)
+    rows_changed(connection, name, taken_back, last=max(kept, default=0), never=NEVER)
 
 
 def mark_removed(connection: Any, name: str, slots: Sequence[int], version: int) -> int:
     """Have the rows in these slots removed from this version on; gives how many there were."""
     marked = "UPDATE {} SET removed = %(version)s WHERE position = ANY(%(slots)s) AND removed = %(never)s"
-    return changed(connection, name, marked, version=version, slots=slots, never=NEVER)
+    return rows_changed(connection, name, marked, version=version, slots=slots, never=NEVER)
 
 
-def changed(connection: Any, name: str, statement: str, **given: Any) -> int:
+def rows_changed(connection: Any, name: str, statement: str, **given: Any) -> int:
     """Run a statement on a table, ``{}`` in it; gives how many rows it changed."""
     sql = load_psycopg().sql
     asked = sql.SQL(statement).format(sql.Identifier(name))

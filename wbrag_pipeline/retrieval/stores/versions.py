@@ -89,11 +89,14 @@ class VersionedBackend(StoreBackend, Protocol):
     def keep_versions(self, name: str, kept: Collection[int]) -> None:
         """Delete the rows that none of these versions has, and let the other versions go.
 
-        What versions after the last of these removed is there again.
+        What versions after the last of these removed is there again. Nothing where there is no such collection.
         """
 
     def erase(self, name: str) -> None:
-        """Have the store give up the room of deleted rows, so that nothing of them can be read from the collection."""
+        """Have the store give up the room of deleted rows, so that nothing of them can be read from the collection.
+
+        Nothing where there is no collection of that name.
+        """
 
 
 class StateStore:
