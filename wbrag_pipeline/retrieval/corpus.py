@@ -102,9 +102,12 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         manifest = _sound(CorpusState(folder, ""), encoder, settings.search)
         if manifest is None:
             remove_directory(folder)
+            served = None
+            with suppress(IntegrityError):  # a damaged pointer names nothing
+                served = _named(home, CURRENT_STATE)
             with (
                 embeddings_of(frozen, settings.layout.embeddings, encoder) as embeddings,
-                going_into(collections, _serving(home), frozen, encoder, settings.index) as (collection, sharing),
+                going_into(collections, served, frozen, encoder, settings.index) as (collection, sharing),
                 replacing_directory(folder) as new,
             ):
                 rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
@@ -220,16 +223,6 @@ def _named(home: Path, pointer: str) -> CorpusState | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(home / pointer, "is damaged") from error
-
-
-def _serving(home: Path) -> Path | None:
-    """The folder of the state that is served; None where there is none, or a damaged one."""
-    with suppress(IntegrityError):
-        state = _named(home, CURRENT_STATE)
-        if state is not None:
-            state.check()
-            return state.folder
-    return None
 
 
 def _sound(state: CorpusState, encoder: Encoder, search: str) -> Manifest | None:

@@ -292,14 +292,43 @@ def test_too_much_that_changed_makes_a_new_collection(place: Settings) -> None:
     assert len(named(place.layout)) <= 2
 
 
-def test_another_arithmetic_or_kind_of_index_makes_a_new_collection(place: Settings) -> None:
+def test_another_arithmetic_or_kind_of_index_makes_a_new_collection(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = read_manifest(refresh(place, ROWS))
     tables.PASSAGES.store(passages_of(CHANGED), place, "c")
     other = HashEncoder(8)
     other.arithmetic = "gpu"
     build_corpus_index(place, "c", other)
-    state = current_state(place, "c")
-    assert state is not None and read_manifest(state.folder).collection != first.collection
+    second = read_manifest(current_folder(place))
+    assert second.collection != first.collection
+    # `auto` takes another kind for more passages.
+    monkeypatch.setattr("wbrag_pipeline.retrieval.stores.pgvector_store._MOST_EXACT", 100)
+    third = read_manifest(refresh(place, [*CHANGED, ("more", 555, "")]))
+    assert (second.factory, third.factory) == ("flat", "hnsw") and third.collection != second.collection
+
+
+def test_a_damaged_state_is_not_gone_on_from(place: Settings, tmp_path: Path) -> None:
+    """Whichever of its files: what is in the table of the store is not known then."""
+    for name in ("passages.parquet", "slots.arrow", "ids.arrow", "manifest.json", "origin.json"):
+        for served in ("the newest", "the one before"):
+            shutil.rmtree(place.home / "indexes", ignore_errors=True)
+            drop_unneeded(place.layout)
+            refresh(place, ROWS)
+            newest = index(place, CHANGED)
+            (newest / name).write_bytes(b"{")
+            if served != "the newest":
+                (newest.parent / "current.json").write_bytes((newest.parent / "committed.json").read_bytes())
+            rows: list[Row] = [*CHANGED, ("new", 500, "it")]
+            assert hits(index(place, rows)) == from_nothing(tmp_path / f"{name} {served}", rows)
+            shutil.rmtree(newest)
+
+
+def test_an_empty_corpus_and_one_that_was_empty(place: Settings, tmp_path: Path) -> None:
+    for number, rows in enumerate(([], ROWS[:1], [], ROWS[:9], [*ROWS[:9], ("new", 3, "")])):
+        assert hits(refresh(place, rows)) == from_nothing(tmp_path / f"scratch{number}", rows)
+    drop_unneeded(place.layout)
+    check_that_nothing_is_left_over(place)
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])

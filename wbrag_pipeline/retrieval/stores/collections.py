@@ -51,14 +51,14 @@ class _Note:
     """What is noted of a collection.
 
     folder: the inode of the folder of notes that it was written into first. versions: those that were written and not
-    let go. added_to: whether deleted rows may take room in it.
+    let go. to_erase: whether deleted rows may take room in it.
     """
 
     store: StoreAddress
     home: str
     folder: int = 0
     versions: tuple[int, ...] = ()
-    added_to: bool = False
+    to_erase: bool = False
 
     def write(self, file: Path) -> None:
         write_json(file, {**vars(self), "store": str(self.store), "versions": list(self.versions)})
@@ -112,7 +112,7 @@ class Collections:
         handle = _locked(file)
         try:
             note = _read(file)
-            with self._writing(name, replace(note, versions=(*note.versions, version), added_to=True)):
+            with self._writing(name, replace(note, versions=(*note.versions, version), to_erase=True)):
                 yield name
         finally:
             os.close(handle)
@@ -194,11 +194,11 @@ def _drop_versions(home: Home, file: Path, named: set[int], *, erase: bool) -> N
     assert isinstance(backend, VersionedBackend)
     if not named.issuperset(note.versions):
         backend.keep_versions(file.stem, named)
-        note = replace(note, versions=tuple(version for version in note.versions if version in named))
+        note = replace(note, versions=tuple(one for one in note.versions if one in named), to_erase=True)
         note.write(file)
-    if erase and note.added_to:
+    if erase and note.to_erase:
         backend.erase(file.stem)
-        replace(note, added_to=False).write(file)
+        replace(note, to_erase=False).write(file)
 
 
 def _is_ours(home: Home, note: _Note) -> bool:
@@ -244,7 +244,7 @@ def _read(file: Path) -> _Note:
     try:
         found = stored_json(file)
         versions = tuple(int(version) for version in found.get("versions", ()))
-        store, folder, added_to = parse_store(found["store"]), int(found.get("folder", 0)), found.get("added_to", False)
-        return _Note(store, str(found["home"]), folder, versions, bool(added_to))
+        store, folder, to_erase = parse_store(found["store"]), int(found.get("folder", 0)), found.get("to_erase", False)
+        return _Note(store, str(found["home"]), folder, versions, bool(to_erase))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(file, "is damaged; drop the collection that it is named for, and remove it") from error

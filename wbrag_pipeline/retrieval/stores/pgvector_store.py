@@ -140,9 +140,8 @@ class PgvectorBackend:
         sql = self._psycopg.sql
         table = sql.Identifier(name)
         columns = "position integer PRIMARY KEY, label_set integer NOT NULL, embedding vector({}) NOT NULL"
-        made = sql.SQL(columns + (VERSION_COLUMNS if version is not None else "")).format(
-            sql.Literal(vectors.dimension)
-        )
+        columns += VERSION_COLUMNS if version is not None else ""
+        made = sql.SQL(columns).format(sql.Literal(vectors.dimension))
         with in_words_of(self._address), self.connections().connection() as connection:
             connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, made))
             self._copy(connection, name, 0, vectors, version)
