@@ -277,6 +277,16 @@ def test_what_only_the_state_before_has_leaves_the_shared_table_when_it_is_forgo
     check_that_nothing_is_left_over(place)
 
 
+def test_a_store_is_not_asked_where_there_is_nothing_to_drop(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be another corpus' that cannot be reached now."""
+    refresh(place, ROWS)
+    asked = []
+    monkeypatch.setattr("wbrag_pipeline.retrieval.stores.collections.backend_at", asked.append)
+    assert drop_unneeded(place.layout).counts == {} and not asked
+    assert drop_unneeded(place.layout, erase=True).counts == {} and not asked
+    monkeypatch.undo()
+
+
 def test_too_much_that_changed_makes_a_new_collection(place: Settings) -> None:
     first = read_manifest(refresh(place, ROWS))
     half = read_manifest(refresh(place, [(name, n + 500 * (n < 60), label) for name, n, label in ROWS]))

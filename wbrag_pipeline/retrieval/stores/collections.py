@@ -188,17 +188,19 @@ def drop_unneeded(home: Home, *, erase: bool = False) -> Dropped:
 def _drop_versions(home: Home, file: Path, named: set[int], *, erase: bool) -> None:
     """Have a collection keep the versions that are named alone; its note is locked."""
     note = _read(file)
-    if not note.versions or not _is_ours(home, note):
-        return
+    unneeded = not named.issuperset(note.versions)
+    to_erase = note.to_erase or unneeded
+    if not (unneeded or (erase and to_erase)) or not _is_ours(home, note):
+        return  # a store that cannot be reached now is not missed
     backend = backend_at(note.store)
     assert isinstance(backend, VersionedBackend)
-    if not named.issuperset(note.versions):
+    if unneeded:
         backend.keep_versions(file.stem, named)
-        note = replace(note, versions=tuple(one for one in note.versions if one in named), to_erase=True)
-        note.write(file)
-    if erase and note.to_erase:
+    if erase and to_erase:
         backend.erase(file.stem)
-        replace(note, to_erase=False).write(file)
+    # Once, at the end: the new note is another file, which others may lock at once.
+    kept = tuple(version for version in note.versions if version in named)
+    replace(note, versions=kept, to_erase=to_erase and not erase).write(file)
 
 
 def _is_ours(home: Home, note: _Note) -> bool:
