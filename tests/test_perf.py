@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import backfill, curation, encode, generate, load, peer, read, refresh, scale, serve
+from perf import backfill, curation, encode, generate, load, peer, read, refresh, scale, serve, store_refresh
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -187,6 +187,13 @@ def test_scale(run: Run) -> None:
         line = rf"^{step} +(?:200|400) +[\d.]+ m?s +[\d.]+ m?s +[\d.]+ GiB of +[\d.]+"
         assert len(re.findall(line, shown, re.M)) == 2, shown
     assert shown.count("recall 1.000") == 2 and shown.count("in memory") == len(scale.STEPS)
+
+
+@pytest.mark.slow
+def test_store_refresh(run: Run, postgres: str) -> None:
+    shown = run(store_refresh, "--passages", "1000", "--dimension", "16", "--index", "hnsw")
+    rows = [list(map(int, re.findall(r"[\d,]+", line)[:3])) for line in shown.replace(",", "").splitlines()[1:]]
+    assert rows[0][0] > 1000 and all(inserted + updated < 100 for inserted, updated, _ in rows[1:]), shown
 
 
 def test_generate_counts_calls(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from wbrag_pipeline.retrieval.encoding.compaction import drop_vectors
 from wbrag_pipeline.retrieval.index import read_manifest
 from wbrag_pipeline.retrieval.index_removal import without_ids
 from wbrag_pipeline.retrieval.lexical_index import write_lexical_index
+from wbrag_pipeline.retrieval.row_sharing import Sharing
+from wbrag_pipeline.retrieval.slots import SLOTS_FILE, open_slots
 from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.storage import (
     in_plain_words,
@@ -102,9 +104,15 @@ def _forget_in_state(state: Path, subject: Subject, home: StoredFiles) -> tuple[
     sha256 = sha256_of_file(waiting)
     target = state.with_name(sha256[:_DIGITS])
     if not target.exists():
-        collections = Collections(home.settings.layout, read_manifest(state).address)
-        with collections.making() as collection, replacing_directory(target) as new:
-            without_ids(state, gone, new, collection)
+        manifest = read_manifest(state)
+        collections = Collections(home.settings.layout, manifest.address)
+        # A collection of its own, so that the one which holds them can be dropped; later states may share it.
+        sharing = Sharing.first(open_slots(state / SLOTS_FILE).arithmetic) if manifest.version else None
+        with (
+            collections.making(sharing.version if sharing else 0) as collection,
+            replacing_directory(target) as new,
+        ):
+            without_ids(state, gone, new, collection, sharing)
             if (state / LEXICAL).is_dir():
                 write_lexical_index(waiting, new / LEXICAL)
             write_json(new / "origin.json", {"passages_sha256": sha256})

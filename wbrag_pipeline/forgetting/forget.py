@@ -123,7 +123,7 @@ def _carry_out(settings: Settings, journal: Journal) -> Certificate:
     shared = withdraw_from_shared(settings.layout)
     for target in shared:
         journal.add(f"published/{target.target}", target.units)
-    dropped = drop_unneeded(settings.layout)
+    dropped = drop_unneeded(settings.layout, erase=bool(subject.passages))
     for store, count in dropped.counts.items():
         journal.add(f"{_COLLECTIONS}{store}", count)
     # The units' events tell which benchmarks are concerned, so reports go before tables.

@@ -25,6 +25,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError, WbragError
+from wbrag_pipeline.retrieval.corpus_sharing import going_into
 from wbrag_pipeline.retrieval.corpus_source import noted_source
 from wbrag_pipeline.retrieval.encoding.compaction import compact
 from wbrag_pipeline.retrieval.encoding.embedding_store import embeddings_of
@@ -101,9 +102,12 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
         manifest = _sound(CorpusState(folder, ""), encoder, settings.search)
         if manifest is None:
             remove_directory(folder)
+            served = None
+            with suppress(IntegrityError):  # a damaged pointer names nothing
+                served = _named(home, CURRENT_STATE)
             with (
                 embeddings_of(frozen, settings.layout.embeddings, encoder) as embeddings,
-                collections.making() as collection,
+                going_into(collections, served, frozen, encoder, settings.index) as (collection, sharing),
                 replacing_directory(folder) as new,
             ):
                 rows = pl.read_parquet(frozen, columns=["passage_id", "labels"])
@@ -116,6 +120,7 @@ def build_corpus_index(settings: Settings, corpus: str, encoder: Encoder) -> tup
                     labels=rows["labels"],
                     store=collections.store,
                     collection=collection,
+                    sharing=sharing,
                 )
                 encoded = embeddings.encoded
                 if settings.search != DENSE:

@@ -4,11 +4,12 @@
 
     ids.arrow        ids and access labels, row i those of vector i; see ``index_ids``
     index.faiss      the vectors; inner product on vectors of length 1, which is the cosine
-    manifest.json    encoder, dimension, count, factory, and the sha256 of the two files; written last
+    manifest.json    encoder, dimension, count, factory, and the sha256 of the files; written last
 
 An index of format 2 has ``ids.parquet`` in the place of ``ids.arrow``, which is read into memory.
 
 In a store other than FAISS (``stores``) the vectors lie elsewhere, and the manifest names the store and the collection.
+Where states share a collection it names the version too, and ``slots.arrow`` tells which rows are whose (``slots``).
 
 ``open_index`` believes nothing that the manifest does not vouch for: FAISS takes lengths and pointers from a file as
 they come, so a file is hashed before FAISS is let near it.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ import polars as pl
 from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.retrieval.index_ids import IndexIds, open_ids, read_old_ids
 from wbrag_pipeline.retrieval.protocols import Vectors, VectorSpace
+from wbrag_pipeline.retrieval.row_sharing import Sharing
+from wbrag_pipeline.retrieval.slots import SLOTS_FILE, open_slots
 from wbrag_pipeline.retrieval.stores.backends import backend_at
 from wbrag_pipeline.retrieval.stores.faiss_store import INDEX_FILE
+from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend, VectorStore
+from wbrag_pipeline.retrieval.stores.versions import StateStore, VersionedBackend
 from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
 from wbrag_pipeline.storage import replacing, sha256_of_file, stored_json, write_json
@@ -58,6 +63,7 @@ class Manifest:
     index_sha256: hash of FAISS' file; of the vectors in order where another store has them.
     factory: kind of the index, in the store's own name.
     store, collection: where the vectors are; "" for FAISS' file, and for what lies in the folder.
+    version, slots_sha256: of the collection, and the hash of ``slots.arrow``, where states share it; else 0 and "".
     recall: share of the ten nearest vectors that are found, measured when it was built; 1 for exact search.
     """
 
@@ -71,6 +77,8 @@ class Manifest:
     ids_sha256: str
     store: str = ""
     collection: str = ""
+    version: int = 0
+    slots_sha256: str = ""
     recall: float = 1.0
 
     @property
@@ -97,6 +105,7 @@ def build_index(
     labels: pl.Series | None = None,
     store: StoreAddress = FAISS,
     collection: str = "",
+    sharing: Sharing | None = None,
 ) -> Manifest:
     """Write the index of ``embeddings`` into ``folder``, which holds none yet: an index never changes.
 
@@ -105,7 +114,8 @@ def build_index(
     ids: one a row, each once.
     kind: of the index: auto, flat, ivf, hnsw, or what the store's ``kind_of`` knows.
     labels: access labels (List(String)), one row an id; None where nothing is labelled.
-    store, collection: where the vectors go; ``Collections.making`` gives the name.
+    store, collection: where the vectors go; ``Collections`` gives the name.
+    sharing: how states share the collection; None makes one of its own.
 
     Raises InputError for a kind that the store does not know, IntegrityError when rows, ids and dimension disagree,
     VectorStoreError when the store refuses, FileExistsError when there is an index.
@@ -126,12 +136,16 @@ def build_index(
         stored_ids.write(ids_file)
         backend, embedded = backend_at(store), store == FAISS
         factory = backend.kind_of(kind, len(names), encoder.dimension)
-        backend.create(folder, collection, vectors, factory)
+        slots_sha256 = ""
+        if sharing is None:
+            backend.create(folder, collection, vectors, factory)
+        else:
+            slots = sharing.write(_versioned(backend), collection, vectors, stored_ids.label_sets.texts, factory)
+            with replacing(folder / SLOTS_FILE) as slots_file:
+                slots.write(slots_file)
+            slots_sha256 = sha256_of_file(folder / SLOTS_FILE)
         if parts.rows != len(names):
             raise IntegrityError(folder, f"{parts.rows} vectors for {len(names)} ids")
-        exact = factory.lower() == "flat"
-        opened = backend.open(folder, collection, encoder.dimension, factory) if not exact else None
-        recall = 1.0 if opened is None else vectors.sample.recall(opened.nearest)
         manifest = Manifest(
             format=FORMAT,
             encoder=encoder.name,
@@ -143,8 +157,11 @@ def build_index(
             ids_sha256=sha256_of_file(ids_file),
             store="" if embedded else str(store),
             collection=collection,
-            recall=recall,
+            version=sharing.version if sharing else 0,
+            slots_sha256=slots_sha256,
         )
+        if factory.lower() != "flat":
+            manifest = replace(manifest, recall=vectors.sample.recall(_opened(folder, manifest).nearest))
     # An index of FAISS that is exact has the manifest that it always had.
     said = asdict(manifest).items()
     write_json(folder / "manifest.json", {name: value for name, value in said if value != _USUAL.get(name)})
@@ -192,8 +209,10 @@ def open_index(folder: Path, encoder: VectorSpace) -> Index:
     _verify(ids_file, manifest.ids_sha256)
     if manifest.address == FAISS:
         _verify(folder / INDEX_FILE, manifest.index_sha256)
+    if manifest.version:
+        _verify(folder / SLOTS_FILE, manifest.slots_sha256)
     ids = read_ids(ids_file)
-    store = backend_at(manifest.address).open(folder, manifest.collection, manifest.dimension, manifest.factory)
+    store = _opened(folder, manifest)
     if not len(store) == len(ids) == manifest.count or store.dimension != manifest.dimension:
         raise IntegrityError(
             folder,
@@ -216,6 +235,22 @@ def verify_vectors(folder: Path, index: Index) -> None:
         pass
     if parts.sha256 != manifest.index_sha256:
         raise IntegrityError(folder, f"{manifest.store} does not hold the vectors that were written there")
+
+
+def _opened(folder: Path, manifest: Manifest) -> VectorStore:
+    """The vectors of a manifest. Files are believed."""
+    backend = backend_at(manifest.address)
+    name, dimension, kind = manifest.collection, manifest.dimension, manifest.factory
+    if not manifest.version:
+        return backend.open(folder, name, dimension, kind)
+    slots = open_slots(folder / SLOTS_FILE)
+    return StateStore(_versioned(backend).open_version(folder, name, dimension, kind, manifest.version), slots)
+
+
+def _versioned(backend: StoreBackend) -> VersionedBackend:
+    if not isinstance(backend, VersionedBackend):
+        raise IntegrityError("manifest.json", "names a version, and its store has none")
+    return backend
 
 
 class _Checked:

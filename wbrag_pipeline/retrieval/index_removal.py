@@ -10,16 +10,19 @@ import numpy as np
 
 from wbrag_pipeline.retrieval.index import Manifest, build_index, open_index, read_manifest
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
+from wbrag_pipeline.retrieval.row_sharing import Sharing
 from wbrag_pipeline.retrieval.vector_search import Index
 
 
-def without_ids(folder: Path, ids: Collection[str], target: Path, collection: str = "") -> Manifest:
+def without_ids(
+    folder: Path, ids: Collection[str], target: Path, collection: str = "", sharing: Sharing | None = None
+) -> Manifest:
     """Write into ``target`` the index in ``folder`` less the vectors of ``ids``, in the same store.
 
     The result is that of building an index of what is left, byte for byte where the index keeps its vectors;
     FAISS' own removal leaves holes in some kinds of index and cannot do others.
 
-    collection: the name of the new one, where the store has names.
+    collection: the name of the new one, where the store has names. sharing: how states share it, if they do.
 
     Raises NotBuiltError and IntegrityError as ``open_index`` does.
     """
@@ -36,6 +39,7 @@ def without_ids(folder: Path, ids: Collection[str], target: Path, collection: st
         labels=index.labels.filter(keep),
         store=manifest.address,
         collection=collection,
+        sharing=sharing,
     )
 
 

@@ -20,7 +20,8 @@ from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.vector_store import StoreBackend, VectorStore
 from wbrag_pipeline.retrieval.stores.written import Written
 from wbrag_pipeline.retrieval.vector_search import Index
-from wbrag_pipeline.testing.conformance import Conformance, made_once
+from wbrag_pipeline.testing.conformance import made_once
+from wbrag_pipeline.testing.version_conformance import VersionConformance
 
 _ROWS, _WIDTH = 600, 12
 _COPIES = range(40, 75)  # rows that are row 3 again
@@ -49,7 +50,7 @@ def _passages() -> Vectors:
     return vectors
 
 
-class StoreConformance(Conformance):
+class StoreConformance(VersionConformance):
     """Subclass it and write ``make``.
 
     kind: of index, as the setting names it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -234,6 +236,26 @@ def test_a_kind_of_index_that_the_store_has_not_is_told_before_the_work(
 ) -> None:
     with pytest.raises(InputError, match=kind):
         check_before_a_run(Settings(home=wbrag_home, store=store, index=kind), [])
+
+
+def test_what_is_made_while_others_look_is_not_dropped(
+    collections: Collections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who drops has seen the note of a collection that is being made; its index is there when he comes to it."""
+    first, second = sorted(read_manifest(index(collections, corpus)).collection for corpus in ("one", "two"))
+    folder = next(file.parent for file in collections.home.folder.rglob("manifest.json") if second in file.read_text())
+    held = folder.with_name(".held")
+    folder.rename(held)
+    flock = fcntl.flock
+
+    def lock(handle: int, operation: int) -> None:
+        flock(handle, operation)
+        if held.exists() and Path(os.readlink(f"/proc/self/fd/{handle}")).stem == second:
+            held.rename(folder)  # by who was making it, just before he let go of the note
+
+    monkeypatch.setattr("wbrag_pipeline.retrieval.stores.collections.fcntl.flock", lock)
+    assert drop_unneeded(collections.home).counts == {}
+    assert stored(collections) == {first, second}
 
 
 def test_a_note_that_another_takes_before_it_is_locked_is_written_again(
