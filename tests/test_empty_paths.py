@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -87,3 +91,13 @@ def test_a_log_is_not_added_where_its_bad_answers_cannot_be_written(wbrag_home: 
     done = CliRunner().invoke(app, command)
     assert isinstance(done.exception, InputError) and done.exception.field == "--look-into"
     assert not (wbrag_home / "benchmarks" / "x.yaml").exists()
+
+
+def test_a_present_folder_that_is_gone_is_told(wbrag_home: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"rmdir {shlex.quote(str(gone))} && exec {shlex.quote(sys.executable)} -m wbrag_pipeline.cli status"
+    there = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(["sh", "-c", command], cwd=gone, env=there, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == "error: the folder that you are in is gone (go to another one)"
