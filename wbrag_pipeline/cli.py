@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from wbrag_pipeline.ctrl_c import run_until_ctrl_c
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from wbrag_pipeline.commands.command_line import app as app  # noqa: PLC0414
 

@@ -5,11 +5,12 @@ It imports next to nothing, so that hardly a moment passes before Ctrl-C is seen
 
 from __future__ import annotations
 
+# Built into Python. What `signal` puts around it takes longer to load than all else until Ctrl-C is seen to.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in typing, which takes as long
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType

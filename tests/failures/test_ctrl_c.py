@@ -180,3 +180,11 @@ def test_a_server_that_is_interrupted_while_it_opens_does_not_abort(wbrag_home: 
         server.send_signal(signal.SIGINT)
         told, failed = server.communicate()
     assert (server.returncode, told, failed) == (130, "", "")
+
+
+def test_next_to_nothing_is_loaded_before_ctrl_c_is_seen_to() -> None:
+    """A moment in which Ctrl-C still shows a traceback: Python's own start, and what is loaded here beyond it."""
+    program = "import sys; before = {*sys.modules}; import wbrag_pipeline.cli; print(*sorted({*sys.modules} - before))"
+    # As a program is started: with what runpy has loaded by then.
+    ended = interrupted("-c", f"import runpy; {program}")
+    assert ended.stdout.split() == ["__future__", "wbrag_pipeline", "wbrag_pipeline.cli", "wbrag_pipeline.ctrl_c"]
