@@ -17,9 +17,11 @@ The method is WriteBack-RAG (arXiv 2603.25737). ``docs/explanation/architecture.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing; see ctrl_c
 if TYPE_CHECKING:
+    from typing import Any
+
     from wbrag_pipeline.api import Evaluation as Evaluation
     from wbrag_pipeline.api import Reply as Reply
     from wbrag_pipeline.api import add_benchmark as add_benchmark

@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.rag.methods import with_canonical_method
 from wbrag_pipeline.settings import Settings
 
@@ -71,7 +72,13 @@ def add_corpus(
 
     settings = _or_default(settings)
     added = adding.add_corpus(
-        settings.home, name, Path(path), split=split, language=language, replace=replace, skip_bad=settings.skip_bad
+        settings.home,
+        name,
+        _path(path, "path"),
+        split=split,
+        language=language,
+        replace=replace,
+        skip_bad=settings.skip_bad,
     )
     return added.passages
 
@@ -137,8 +144,8 @@ def add_benchmark(
         name,
         task=task,
         corpus=corpus,
-        train=Path(train),
-        test=None if test is None else Path(test),
+        train=_path(train, "train"),
+        test=None if test is None else _path(test, "test"),
         metric=metric,
         answers=answers,
         overlap=overlap,
@@ -266,6 +273,13 @@ def open_knowledge_base(corpus: str, settings: Settings | None = None) -> Knowle
 
     settings = _or_default(settings)
     return open_base(settings, corpus, load_encoder(settings.encoder))
+
+
+def _path(given: AnyPath, field: str) -> Path:
+    """Raises InputError for an empty text, which would mean the present folder."""
+    if isinstance(given, str) and not given.strip():
+        raise InputError("is empty", field=field, hint="name a file or a folder; the present folder is .")
+    return Path(given)
 
 
 def _or_default(settings: Settings | None) -> Settings:

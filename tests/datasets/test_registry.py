@@ -122,7 +122,6 @@ BROKEN = {
     ),
     "no": (GOOD + "source: no\n", "x.yaml, field 'source': must be text, not False"),
     "task": (GOOD.replace("open_qa", "qa"), "x.yaml, field 'task': there is no task 'qa' (one of open_qa, yes_no"),
-    "metric": (GOOD + "metric: bleu\n", "x.yaml, field 'metric': there is no metric 'bleu' (one of accuracy,"),
     "corpus": (GOOD.replace("sample", "wiki"), "x.yaml, field 'corpus': there is no corpus 'wiki' (one of sample)"),
     "overlap": (GOOD + "overlap: keep\n", "x.yaml, field 'overlap': there is no overlap 'keep' (one of refuse, drop)"),
     "name": (GOOD + "name: y\n", "x.yaml, field 'name': says 'y', but the file's name is 'x'"),
@@ -135,6 +134,18 @@ def test_a_broken_entry(home: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         Registry.load(home)
     assert str(caught.value).startswith(str(home))
+
+
+def test_a_metric_that_is_not_installed_refuses_its_benchmark_alone(home: Path) -> None:
+    entry(home, "benchmarks", "x", GOOD + "metric: bleu\n")
+    entry(home, "benchmarks", "y", GOOD)
+    registry = Registry.load(home)
+    assert registry.benchmark("y").metric == "accuracy" and registry.language_of("x") == "en"
+    message = (
+        r"field 'metric': there is no metric 'bleu' for the benchmark 'x' \(install .*benchmarks/x\.yaml.*accuracy"
+    )
+    with pytest.raises(InputError, match=message):
+        registry.benchmark("x")
 
 
 def test_bad_files_of_entries(home: Path) -> None:

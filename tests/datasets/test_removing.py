@@ -55,6 +55,13 @@ def remove(*arguments: str, answer: str = "") -> str:
     return done.output
 
 
+def test_where_nobody_can_answer_nothing_goes_and_the_flag_is_told(settings: Settings) -> None:
+    before = of(settings, "")
+    with pytest.raises(InputError, match=r"nothing was changed \(--yes"):
+        remove("benchmark", "nq")
+    assert of(settings, "") == before
+
+
 def test_a_benchmark_goes_with_all_that_was_made_of_it_and_no_other(settings: Settings) -> None:
     before = of(settings, "")
     assert len(of(settings, "nq.dev")) == 6

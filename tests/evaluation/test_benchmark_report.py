@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -259,6 +260,21 @@ def test_overview_page_links_its_reports(tmp_path: Path) -> None:
     assert "−0.12 points" in page.text or "−0.13 points" in page.text
     assert len(page.all("svg")) == 3
     assert "No benchmark" in Page(write_overview(tmp_path / "empty.html", []).read_text(encoding="utf-8")).text
+
+
+def test_the_mean_of_several_benchmarks_has_an_interval(tmp_path: Path) -> None:
+    """Two benchmarks, each with one gain in all its questions: a draw of two gives one of three means, by a quarter."""
+    apart = [
+        BenchmarkLine("low", "accuracy", WORSE, differences=np.zeros(50)),
+        BenchmarkLine("high", "f1", SUMMARY, differences=np.full(50, 0.5)),
+    ]
+    line = overview_table(apart).splitlines()[-1]
+    assert line.split()[0] == "mean" and line.endswith("[0.00, +50.00]")
+    page = Page(write_overview(tmp_path / "index.html", apart).read_text(encoding="utf-8"))
+    assert "0.00 to +50.00" in page.text
+    # Of one benchmark it is that of its line, to the last digit.
+    alone = overview_table(apart[1:]).splitlines()
+    assert alone[-1].endswith("[+0.50, +4.00]") and "[+0.50, +4.00]" in alone[2]
 
 
 def test_overview_table_by_hand() -> None:

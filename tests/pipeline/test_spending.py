@@ -114,6 +114,7 @@ def test_the_command_says_what_a_run_would_cost(place: Place, server: AnsweringS
     assert told.exit_code == 0, told.output
     for word in ("utility_scores", "evaluation", "prompt tokens:", "time:", "cost:", "expected", "probe:"):
         assert word in told.output
+    assert told.stderr.startswith(f"asking openai:{server.url}#tiny a few of the questions")  # which may take minutes
     assert "needs to be told" in str(wbrag("cost", "--estimate").exception)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from tests.evaluation.experiments.conftest import World, world
+from tests.pipeline.conftest import write_tiny
 from tests.plugins.installing import Install, install
+from wbrag_pipeline.cli import app
+from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.metrics import METRICS, metric_fingerprint, metric_name, score
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError
@@ -69,6 +74,25 @@ def test_a_changed_metric_scores_anew(install: Install, world: World) -> None:
     assert before.read()["score"].n_unique() == 2
     (site / "acme.py").write_text(LENGTH + "\n")
     assert bench.answers(world.trial).key != before.key
+
+
+def test_a_home_opens_where_the_metric_of_one_benchmark_is_not_installed(wbrag_home: Path, tmp_path: Path) -> None:
+    corpus, train, test = write_tiny(tmp_path / "files")
+    add_corpus(wbrag_home, "towns", corpus)
+    for name in ("whole", "lacking"):
+        add_benchmark(wbrag_home, name, task="open_qa", corpus="towns", train=train, test=test, metric="f1")
+    entry = wbrag_home / "benchmarks" / "lacking.yaml"
+    entry.write_text(entry.read_text().replace("metric: f1", "metric: first-letter"))
+
+    wbrag = CliRunner().invoke
+    assert wbrag(app, ["advise", "whole"]).exit_code == 0
+    for command in ("run", "advise", "cost --estimate", "release list", "ask Who? -b"):
+        refused = wbrag(app, [*command.split(), "lacking"]).exception
+        assert isinstance(refused, InputError), command
+        assert "'first-letter'" in str(refused) and "'lacking'" in str(refused)
+    listed = wbrag(app, ["status"])
+    assert listed.exit_code == 0 and "lacking: field 'metric': there is no metric 'first-letter'" in listed.output
+    assert wbrag(app, ["remove", "benchmark", "lacking", "--yes"]).exit_code == 0 and not entry.exists()
 
 
 def test_a_benchmark_whose_metric_is_not_installed_is_told(install: Install, world: World) -> None:

@@ -235,6 +235,8 @@ def log(
     from wbrag_pipeline.datasets.adding_log import add_log, answers_to_look_into
     from wbrag_pipeline.storage import write_text
 
+    if look_into is not None and look_into.is_dir():
+        raise InputError("is a folder", file=look_into, field="--look-into", hint="name a file")
     added = add_log(
         settings.home,
         name,

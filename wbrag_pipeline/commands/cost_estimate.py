@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wbrag_pipeline.commands.console import say, wide_console
+from wbrag_pipeline.commands.console import note, say, wide_console
 
 if TYPE_CHECKING:
     from wbrag_pipeline.datasets.benchmark_entry import Benchmark
@@ -24,6 +24,11 @@ def print_estimates(settings: Settings, benchmarks: Sequence[Benchmark], *, prob
     from wbrag_pipeline.training.preflight import check_before_a_run
 
     check_before_a_run(settings, benchmarks)
+    if probing:
+        note(
+            f"asking {settings.generator} a few of the questions, to measure tokens and time; "
+            "the answers are kept, and --no-probe asks nothing"
+        )
     prices = prices_of(settings.prices, settings.generator) if settings.prices else None
     found = [estimate(StageContext.of(settings, one.name), probing=probing) for one in benchmarks]
     for one in found:

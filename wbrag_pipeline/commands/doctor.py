@@ -132,6 +132,8 @@ def _registry(settings: Settings) -> str:
     registry = Registry.load(settings.home)
     own = [entry for name, entry in registry.corpora.items() if not is_pulled(settings.home, "corpora", name)]
     asked = [entry for name, entry in registry.benchmarks.items() if not is_pulled(settings.home, "benchmarks", name)]
+    for entry in asked:
+        entry.require_metric()
     files = [path for corpus in own for path in corpus.files]
     files += [path for entry in asked for path in (entry.train, entry.test) if path]
     if missing := next((path for path in files if not path.exists()), None):

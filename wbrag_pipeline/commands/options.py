@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -41,6 +42,8 @@ def with_settings(*names: str, without: tuple[str, ...] = (), any_layout: bool =
         signature = inspect.signature(command, eval_str=True, locals={"Settings": Settings})
         own = [p.replace(kind=p.KEYWORD_ONLY) for p in signature.parameters.values() if p.name != "settings"]
         flags = [*own, *map(_flag, shown)]
+        for flag in flags:
+            _refuse_empty_path(flag.annotation)
 
         @wraps(command)
         def flat(**given: Any) -> None:
@@ -52,6 +55,20 @@ def with_settings(*names: str, without: tuple[str, ...] = (), any_layout: bool =
         return flat
 
     return decorate
+
+
+def given_path(text: str) -> Path:
+    """A path as it was given. An empty one is refused: it would mean the present folder."""
+    if not text.strip():
+        raise typer.BadParameter("is empty; if it comes from a variable of your shell, that is not set")
+    return Path(text)
+
+
+def _refuse_empty_path(annotation: Any) -> None:
+    """Let what is annotated be read by ``given_path``, if it is one or several."""
+    kind, *told = get_args(annotation)
+    if Path in (kind, *get_args(kind)):
+        told[0].parser = given_path
 
 
 def settings_of(*, any_layout: bool = False, **given: Any) -> Settings:

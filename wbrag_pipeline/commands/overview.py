@@ -72,9 +72,11 @@ def _line_of(settings: Settings, benchmark: str) -> BenchmarkLine:
     from wbrag_pipeline.evaluation.benchmark_report import BenchmarkLine
     from wbrag_pipeline.evaluation.statistics import summarise
 
+    evaluation = tables.EVALUATION.read(settings.table("evaluation", benchmark))
     return BenchmarkLine(
         benchmark,
         Registry.load(settings.home).benchmark(benchmark).metric,
-        summarise(tables.EVALUATION.read(settings.table("evaluation", benchmark)), seed=settings.seed),
+        summarise(evaluation, seed=settings.seed),
         settings.report(benchmark),
+        (evaluation["score_with"] - evaluation["score_without"]).cast(float).to_numpy(),
     )

@@ -72,6 +72,8 @@ def refresh(
         if train and not dry_run:
             report["trained"], errors = train_again(settings, name)
             failed += errors.values()
+            if report["trained"]:
+                tell(f"  trained again: {', '.join(report['trained'])} (wbrag status shows what they gain now)")
             report["not_trained"] = {benchmark: str(error) for benchmark, error in errors.items()}
         if not dry_run and not is_printed(json):
             say_what_to_publish(settings, registry.benchmarks_of(name))

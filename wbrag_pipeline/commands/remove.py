@@ -77,7 +77,7 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
     if dry_run:
         say("nothing was changed")
         return
-    if not yes and not typer.confirm(f"Remove the {kind} {name}?"):
+    if not yes and not _agreed(f"Remove the {kind} {name}?"):
         raise InputError("nothing was changed", hint="--yes removes without asking")
     with at_work(settings.layout, "wbrag remove", alone=[WHOLE_HOME], tell=note):
         remove(settings.layout, plan_removal(settings.layout, kind, name))
@@ -92,3 +92,12 @@ def _remove(settings: Settings, kind: Kind, name: str, *, dry_run: bool, yes: bo
             say(f"kept: {address}/{place}, which other machines may serve; delete it there")
     say(f"{kind} {name} is removed")
     reload_code_location(settings)
+
+
+def _agreed(question: str) -> bool:
+    """Whether a person says yes; nobody does where nobody can answer."""
+    try:
+        return typer.confirm(question)
+    except typer.Abort:
+        say()
+        return False

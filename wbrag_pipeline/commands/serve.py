@@ -14,6 +14,7 @@ import typer
 
 from wbrag_pipeline.commands.console import say
 from wbrag_pipeline.commands.options import RELEASE_SETTINGS, with_settings
+from wbrag_pipeline.ctrl_c import leave_at_once
 from wbrag_pipeline.errors import InputError, MissingPartError
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 
@@ -184,9 +185,11 @@ def _serve_http(service: SearchService, tokens: AccessTokens, host: str, port: i
             for name, (release, _) in service.served().items():
                 say(f"serving {name}, {f'release {release}' if release else 'the corpus alone'}, at {address}")
 
+    opening = threading.Thread(target=open_and_tell, daemon=True)
+
     def on_start() -> None:
         say(f"listening at {address}; opening and verifying")
-        threading.Thread(target=open_and_tell, daemon=True).start()
+        opening.start()
 
     app = web_app(service, tokens, hosts=hosts, on_start=on_start, on_stop=service.close)
     patience = round(service.limits.seconds) + 1
@@ -194,8 +197,13 @@ def _serve_http(service: SearchService, tokens: AccessTokens, host: str, port: i
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=patience
     )
     server = uvicorn.Server(config)
-    with listening:
-        server.run(sockets=[listening])
+    try:
+        with listening:
+            server.run(sockets=[listening])
+    finally:
+        if opening.is_alive() and not failed:
+            # It cannot be stopped, nothing was answered yet, and where it loads a model Python's end would abort on it.
+            leave_at_once()
     if failed:
         raise failed[0]
 

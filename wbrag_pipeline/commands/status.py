@@ -40,7 +40,7 @@ def status(json: JsonFile = None, *, settings: Settings) -> None:
     benchmarks = [_benchmark_state(settings, entry) for entry in registry.benchmarks.values()]
     at_work = holders(settings.layout)
     others = [f"{name}: {told}" for name in registry.benchmarks if (told := _of_another(settings, name))]
-    notes = [*_held_back(settings, registry), *others, *_taught(settings, registry)]
+    notes = [*_refused(registry), *_held_back(settings, registry), *others, *_taught(settings, registry)]
     notes += [*_recorded(settings, registry), *_published(settings)]
     if not is_printed(json):
         _print(settings, corpora, benchmarks)
@@ -102,6 +102,17 @@ def _of_another(settings: Settings, benchmark: str) -> str:
     if served.name == built.name or len(scored) > 1 or not scored.pop().is_file():
         return ""
     return f"without, with and gain are those of {built.name}, which was evaluated last"
+
+
+def _refused(registry: Registry) -> list[str]:
+    """Benchmarks that cannot be worked with, and why."""
+    told = []
+    for entry in registry.benchmarks.values():
+        try:
+            entry.require_metric()
+        except InputError as error:
+            told.append(f"{entry.name}: {error}")
+    return told
 
 
 def _held_back(settings: Settings, registry: Registry) -> list[str]:

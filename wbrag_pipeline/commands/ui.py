@@ -13,6 +13,15 @@ from wbrag_pipeline.commands.options import with_settings
 if TYPE_CHECKING:
     from wbrag_pipeline.settings import Settings
 
+# `python -m dagster`, with Ctrl-C seen to while Dagster loads.
+_DAGSTER = """
+from wbrag_pipeline.ctrl_c import run_until_ctrl_c
+def load():
+    from dagster._cli import main
+    return main
+run_until_ctrl_c(load)
+"""
+
 
 @with_settings("home")
 def ui(
@@ -32,6 +41,6 @@ def ui(
     note_webserver(settings, f"http://127.0.0.1:{port}")
     # That is meant for who types `dagster dev`; its successor `dg dev` wants a project's folder, which a home is not.
     quiet = "ignore:Function `dev_command` is superseded"
-    arguments = [sys.executable, "-W", quiet, "-m", "dagster", "dev", "-m", "wbrag_pipeline.definitions"]
+    arguments = [sys.executable, "-W", quiet, "-c", _DAGSTER, "dev", "-m", "wbrag_pipeline.definitions"]
     arguments += ["-p", str(port)]
     os.execv(sys.executable, arguments)

@@ -13,7 +13,7 @@ from wbrag_pipeline.datasets.corpus_entry import entry_columns, path_of
 from wbrag_pipeline.datasets.entry_file import fields_of
 from wbrag_pipeline.datasets.files.column_map import AS_IN_FILE, QUESTION_NAMES, ColumnMap
 from wbrag_pipeline.datasets.logs.log_files import LOG_FORMATS, LOG_NAMES, LogFormat
-from wbrag_pipeline.datasets.metrics import metric_name
+from wbrag_pipeline.datasets.metrics import metric_name, without_alias
 from wbrag_pipeline.datasets.tasks import TASKS
 from wbrag_pipeline.errors import InputError
 
@@ -25,6 +25,7 @@ Answers = Literal["given", "none", "synthetic"]
 class Benchmark:
     """Questions over a corpus: ``train`` and ``test`` are absolute paths that ``read_questions`` takes.
 
+    metric: a name in ``datasets.metrics``, or one that is not there now, see ``require_metric``.
     test: None where there is nothing to evaluate with.
     answers: "none" where training goes without gold answers; those that the file may have are not read. "synthetic"
         where a language model wrote the training questions with their answers: these train and decide about no release.
@@ -70,6 +71,14 @@ class Benchmark:
             "personal": "keep" if self.keep_personal else "",
         }
 
+    def require_metric(self) -> None:
+        """Raise InputError where there is no such metric here: the package that brings it may be missing."""
+        try:
+            metric_name(self.metric)
+        except InputError as error:
+            hint = f"install the package that brings it, or name another in benchmarks/{self.name}.yaml: {error.hint}"
+            raise InputError(f"{error.problem} for the benchmark {self.name!r}", field="metric", hint=hint) from None
+
     def require_answers(self) -> None:
         """Raise InputError where there are no gold answers to score training questions by."""
         if self.answers == "none":
@@ -112,14 +121,10 @@ def benchmark_from_entry(file: Path, corpora: Collection[str]) -> Benchmark:
     if log is not None and fields.get("test", fields["train"]) != fields["train"]:
         hint = "name the log, or take the line out"
         raise InputError("a log is parted into training and test", file=file, field="test", hint=hint)
-    try:
-        metric = metric_name(fields.get("metric") or TASKS[fields["task"]].metric)
-    except InputError as error:
-        raise InputError(error.problem, file=file, field="metric", hint=error.hint) from None
     return Benchmark(
         name=file.stem,
         task=fields["task"],
-        metric=metric,
+        metric=without_alias(fields.get("metric") or TASKS[fields["task"]].metric),
         corpus=fields["corpus"],
         train=path_of(file, fields["train"]),
         test=path_of(file, fields["test"]) if fields.get("test") else None,

@@ -122,13 +122,18 @@ METRICS: ExtensionPoint[Metric] = ExtensionPoint(
 )
 
 
+def without_alias(name: str) -> str:
+    """The name that an alias stands for ("em" is "exact_match"), any other as it is."""
+    return ALIASES.get(name, name)
+
+
 def metric_name(name: str) -> str:
-    """The name in METRICS for a name or alias ("em" is "exact_match").
+    """The name in METRICS for a name or alias.
 
     Raises InputError that lists them all, or for a plug-in whose name is taken.
     """
     METRICS.plugin(name)
-    canonical = ALIASES.get(name, name)
+    canonical = without_alias(name)
     if canonical not in METRICS:
         raise InputError(f"there is no metric {name!r}", field="metric", hint=f"one of {METRICS.listed()}")
     return canonical

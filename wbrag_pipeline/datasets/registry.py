@@ -76,7 +76,8 @@ class Registry:
         """The built-in entries and those under ``home``; a home that does not exist yet holds none.
 
         Raises InputError with file and field on a broken entry: not YAML, an unknown or missing key, a value that is
-        not text, an unknown task, metric or corpus, a bad name, or the name of a built-in one.
+        not text, an unknown task or corpus, a bad name, or the name of a built-in one. A metric may be that of a
+        package that is not installed here: only its benchmark cannot be worked with then.
         """
         Home(home).check_layout()
         corpora: dict[str, Corpus] = {}
@@ -94,7 +95,12 @@ class Registry:
         return self.corpora[name]
 
     def benchmark(self, name: str) -> Benchmark:
-        """The benchmark of that name. Raises InputError that lists the names there are."""
+        """The benchmark of that name, to work with. Raises InputError as ``entry``, and where its metric is missing."""
+        self.entry(name).require_metric()
+        return self.entry(name)
+
+    def entry(self, name: str) -> Benchmark:
+        """The same, also where its metric is missing. Raises InputError that lists the names there are."""
         if name not in self.benchmarks:
             hint = f"one of {', '.join(self.benchmarks)}"
             raise InputError(f"there is no benchmark {name!r}", field="benchmark", hint=hint)
@@ -128,7 +134,7 @@ class Registry:
 
     def language_of(self, benchmark: str) -> str:
         """The language of a benchmark: that of its corpus."""
-        return self.corpus(self.benchmark(benchmark).corpus).language
+        return self.corpus(self.entry(benchmark).corpus).language
 
     def splits(self, benchmark: str) -> Splits:
         """Both splits as they are in their files, less what was forgotten; gold answers of choices are canonical.
@@ -136,7 +142,7 @@ class Registry:
         No training question is a test question: such ones are dropped or refused, as ``Benchmark.overlap`` says. Raises
         InputError for an unknown name or a bad file. ``training.stages.questions`` limits and splits them for a run.
         """
-        entry = self.benchmark(benchmark)
+        entry = self.entry(benchmark)
         for file in filter(None, (entry.train, entry.test)):
             _require(file, f"benchmarks/{benchmark}.yaml")
         return read_splits(entry, self.forgotten)

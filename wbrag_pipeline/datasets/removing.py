@@ -45,7 +45,7 @@ def plan_removal(home: Home, kind: Kind, name: str) -> Removal:
             hint = " && ".join(f"wbrag remove benchmark {benchmark}" for benchmark in over)
             raise InputError(f"the benchmarks {', '.join(over)} are over it", field="corpus", hint=f"first: {hint}")
     else:
-        found = registry.benchmark(name)
+        found = registry.entry(name)
         written = os.path.realpath(home.questions(name))
         given = (file for file in (found.train, found.test) if file is not None and os.path.realpath(file) != written)
         yours = tuple(dict.fromkeys(given))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,7 +21,13 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.evidence import units_for_page
 from wbrag_pipeline.evaluation.formatting import duration, escape_markdown, markdown_table, p_value, percent, signed
 from wbrag_pipeline.evaluation.pages import figure, render_page
-from wbrag_pipeline.evaluation.statistics import Summary, changed_questions, construction_figures
+from wbrag_pipeline.evaluation.statistics import (
+    Floats,
+    Summary,
+    changed_questions,
+    construction_figures,
+    hierarchical_interval,
+)
 
 if TYPE_CHECKING:
     import altair as alt
@@ -33,12 +39,16 @@ _WIDTH, _STRIP, _TALL = 350, 140, 230  # pixels of a picture in a page: three ab
 
 @dataclass(frozen=True)
 class BenchmarkLine:
-    """One benchmark in an overview. ``report`` is its own HTML report, where there is one."""
+    """One benchmark in an overview. ``report`` is its own HTML report, where there is one.
+
+    differences: of the scores of each question, with less without, -1 to 1; the interval of the mean is made of them.
+    """
 
     benchmark: str
     metric: str
     summary: Summary
     report: Path | None = None
+    differences: Floats | None = field(default=None, compare=False, repr=False)
 
 
 def write_report(
@@ -120,6 +130,7 @@ def write_overview(path: Path, rows: Sequence[BenchmarkLine]) -> Path:
         better=sum(row.summary.ci_low > 0 for row in rows),
         worse=sum(row.summary.ci_high < 0 for row in rows),
         mean=_mean_gain(rows),
+        mean_interval=_mean_interval(rows),
     )
     storage.write_text(path, page)
     return path
@@ -130,11 +141,11 @@ def overview_table(rows: Sequence[BenchmarkLine]) -> str:
     cells = [("benchmark", "metric", "questions", "without → with", "gain", "95 % interval", "helped", "hurt")]
     for row in rows:
         s = row.summary
-        scores, interval = f"{s.score_without:.2f} → {s.score_with:.2f}", f"[{signed(s.ci_low)}, {signed(s.ci_high)}]"
+        scores, interval = f"{s.score_without:.2f} → {s.score_with:.2f}", _interval((s.ci_low, s.ci_high))
         counts = (str(s.helped), str(s.hurt))
         cells.append((row.benchmark, row.metric, f"{s.questions:,}", scores, signed(s.gain), interval, *counts))
     if rows:
-        cells.append(("mean", "", "", "", signed(_mean_gain(rows)), "", "", ""))
+        cells.append(("mean", "", "", "", signed(_mean_gain(rows)), _interval(_mean_interval(rows)), "", ""))
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = [
         "  ".join(
@@ -152,7 +163,7 @@ def result_sentence(row: BenchmarkLine) -> str:
     s = row.summary
     return (
         f"{row.benchmark}: {row.metric} {s.score_without:.2f} without → {s.score_with:.2f} with write-back, "
-        f"gain {signed(s.gain)} [{signed(s.ci_low)}, {signed(s.ci_high)}]; "
+        f"gain {signed(s.gain)} {_interval((s.ci_low, s.ci_high))}; "
         f"of {s.questions:,} questions {s.helped} helped, {s.hurt} hurt"
     )
 
@@ -232,6 +243,21 @@ def _markdown(
 
 def _mean_gain(rows: Sequence[BenchmarkLine]) -> float:
     return sum(row.summary.gain for row in rows) / len(rows) if rows else 0.0
+
+
+def _mean_interval(rows: Sequence[BenchmarkLine]) -> tuple[float, float] | None:
+    """95 % interval of the mean gain in points, over questions and benchmarks; None where no differences are known."""
+    if len(rows) == 1:
+        return rows[0].summary.ci_low, rows[0].summary.ci_high
+    known = [row.differences for row in rows if row.differences is not None]
+    if not rows or len(known) < len(rows):
+        return None
+    low, high = hierarchical_interval([[each] for each in known])
+    return 100 * low, 100 * high
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 
 def _link(report: Path | None, page: Path) -> str | None:

@@ -109,7 +109,7 @@ def find_subject(
     if corpus is not None:
         home.registry.corpus(corpus)
     if benchmark is not None:
-        home.registry.benchmark(benchmark)
+        home.registry.entry(benchmark)
     named = stored_passages.NO_PASSAGES
     questions = pl.DataFrame(schema=dict.fromkeys(_QUESTION, pl.String))
     if kind in ("passage", "source"):
