@@ -10,8 +10,8 @@ from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
 from resources.pools import GENERATOR
+from wbrag_pipeline.releases.release_lineage import record_release
 from wbrag_pipeline.training import stages
-from wbrag_pipeline.training.recording import record_release
 
 UNITS_AND_INDEX_AGREE = "units_and_index_agree"
 
@@ -40,7 +40,7 @@ def writeback_index(
     stage = Stage(context, deployment)
     release = stages.candidate_release(stage.context, curated_units)
     stage.tag_release(release)
-    record_release(stage.context, stage.lineage, release)
+    record_release(stage.lineage, release, stage.run_id, stage.settings.variant, stage.partition)
     released, indexed = release.units()["unit_id"], release.index(stage.context.encoder).ids
     published = curated_units.filter(state="published")["unit_id"]
     check = dg.AssetCheckResult(

@@ -243,8 +243,8 @@ def _as_it_stands(settings: Settings, benchmark: str) -> Callable[[Release], Rel
 def _record(settings: Settings, benchmark: str) -> str:
     """Record what is served now; gives its name."""
     from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.refresh.retiring import record_served
     from wbrag_pipeline.releases.pointer import served_name
+    from wbrag_pipeline.releases.release_lineage import record_served
 
     folder = settings.releases(benchmark)
     record_served(Lineage(settings.layout.lineage), folder, "by-hand", settings.variant, benchmark)

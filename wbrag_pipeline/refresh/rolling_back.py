@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
+from wbrag_pipeline.refresh.retiring import revalidated_release
 from wbrag_pipeline.releases import pointer, store
+from wbrag_pipeline.releases.release_lineage import record_served
 from wbrag_pipeline.remote.pushing import push_if_set
 from wbrag_pipeline.run_locks import at_work
 from wbrag_pipeline.settings import Settings

@@ -1,12 +1,10 @@
-"""What training tells the lineage: where units came from, and what a release holds."""
+"""What training tells the lineage: where units came from."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from wbrag_pipeline.lineage import Lineage
-from wbrag_pipeline.releases.store import Release
-from wbrag_pipeline.storage import sha256_of_file
 from wbrag_pipeline.training.context import StageContext
 
 
@@ -24,16 +22,4 @@ def record_units(context: StageContext, lineage: Lineage, gated_docs: pl.DataFra
         encoder=settings.encoder,
         method=settings.method,
         gates=settings.thresholds,
-    )
-
-
-def record_release(context: StageContext, lineage: Lineage, release: Release) -> None:
-    """Record which units a release holds."""
-    lineage.record_release(
-        context.run,
-        context.settings.variant,
-        context.benchmark.name,
-        release.name,
-        release.units()["unit_id"].to_list(),
-        sha256_of_file(release.folder / "release.json"),
     )

@@ -6,11 +6,12 @@ import time
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.releases.release_lineage import record_release
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
-from wbrag_pipeline.training.recording import record_release, record_units
+from wbrag_pipeline.training.recording import record_units
 from wbrag_pipeline.training.stages import StageResult
 
 
@@ -46,5 +47,5 @@ def train_candidate(context: StageContext) -> Release:
     lineage.record_curation(context.run, settings.variant, benchmark.name, curated.table)
     stored(tables.CURATED_UNITS, curated)
     release = stages.candidate_release(context, curated.table)
-    record_release(context, lineage, release)
+    record_release(lineage, release, context.run, settings.variant, benchmark.name)
     return release
