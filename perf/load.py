@@ -118,7 +118,7 @@ def units_that_say(passages: pl.DataFrame) -> pl.DataFrame:
     schema = tables.KNOWLEDGE_UNITS.schema
     usual = {name: "" if kind == pl.String else 0 for name, kind in schema.items() if name not in made.columns}
     whole = made.with_columns(**{name: pl.lit(value) for name, value in usual.items()})
-    return whole.select(schema.names()).cast(dict(schema))
+    return whole.select(schema.names()).cast(schema)
 
 
 async def loaded(address: str, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
@@ -239,12 +239,14 @@ def stored(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], object]]
         yield kind if kind == "faiss" else f"{kind}:{folder / kind}", lambda: None
         return
     import pgserver
+    from pgserver._commands import create_command_function
 
     place = Path(tempfile.mkdtemp(prefix="wbrag-pg-"))
-    server = pgserver.get_server(place, cleanup_mode="delete")
+    server = pgserver.postgres_server.get_server(place, cleanup_mode="delete")
 
     def restart() -> None:
-        pgserver.pg_ctl(["-D", str(place), "-m", "immediate", "-w", "restart"], pgdata=place, user=server.system_user)
+        arguments = ["-D", str(place), "-m", "immediate", "-w", "restart"]
+        create_command_function("pg_ctl")(arguments, pgdata=place, user=server.system_user)
 
     try:
         yield f"pgvector:{server.get_uri()}".replace(":@/", "@/"), restart
