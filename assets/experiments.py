@@ -21,10 +21,10 @@ from wbrag_pipeline.evaluation.experiments.conduct import PAPER_METHODS, Study, 
 from wbrag_pipeline.evaluation.experiments.experiments_report import (
     all_pictures,
     gather,
-    results_of,
     write_experiments_report,
 )
 from wbrag_pipeline.evaluation.experiments.matrix import headline
+from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.transfer import own_against_other
 from wbrag_pipeline.evaluation.experiments.trials import Workbench
 from wbrag_pipeline.generation.engines import deployed_generator
@@ -69,7 +69,8 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         study = Study(settings, (stage.partition,), (settings.generator,), methods, methods[:2])
         bench = Workbench(settings, stage.registry, deployed_encoder, deployed_generator)
         conduct(list(cells(bench, study, (kind,))), context.log.info)
-        rows = study.own_rows(results_of(settings, study.generators, study.benchmarks)[kind])
+        table = RESULT_TABLES[kind]
+        rows = study.own_rows(table, Results(settings, settings.generator).read(table, study.benchmarks))
         return stage.result(rows=rows.height, figures=figures(rows), preview=rows, pictures=draw(rows))
 
     return experiment

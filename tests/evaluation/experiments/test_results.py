@@ -61,11 +61,11 @@ def test_a_study_knows_its_own_rows_among_those_of_others(world: World) -> None:
         conduct(list(cells(world.open(), each, ("matrix", "transfer", "oracle"))), lambda line: None)
 
     def methods(kind: Any) -> list[str]:
-        return study.own_rows(found(world, kind))["method"].unique(maintain_order=True).to_list()
+        return study.own_rows(kind, found(world, kind))["method"].unique(maintain_order=True).to_list()
 
     assert sorted(found(world, ORACLE)["method"].unique()) == ["naive", "replug"]
     assert methods(MATRIX) == ["replug", "naive"] and methods(ORACLE) == ["naive"]
-    pairs = study.own_rows(found(world, TRANSFER)).select("method", "made_by").rows()
+    pairs = study.own_rows(TRANSFER, found(world, TRANSFER)).select("method", "made_by").rows()
     assert sorted(pairs) == sorted(transfer.pairs(("naive", "replug")))
 
 
