@@ -19,7 +19,10 @@ import yaml
 from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema, validate_concurrency_config
 from dagster._core.workspace.config_schema import process_workspace_config
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from typer.testing import CliRunner
 
+from wbrag_pipeline.cli import app
 from wbrag_pipeline.commands.pipeline import _OF_EARLIER_VERSIONS, INSTANCE, dagster_home
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.settings import Settings, all_settings
@@ -93,6 +96,16 @@ def test_the_workspace_is_one_code_server(monkeypatch: pytest.MonkeyPatch) -> No
     # The name that `dagster dev` and dg give it, so that runs and backfills of one are those of the other.
     (local,) = parsed(ROOT / "workspace.yaml")["load_from"]
     assert local["python_module"]["location_name"] == server["grpc_server"]["location_name"]
+
+
+def test_wbrag_ui_opens_a_code_location_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.extend(arguments))
+    done = CliRunner().invoke(app, ["ui"])
+    assert done.exit_code == 0, done.output
+    (origin,) = WorkspaceFileTarget([started[started.index("-w") + 1]]).create_origins()
+    assert origin.location_name == "wbrag_pipeline"
+    assert origin.loadable_target_origin.module_name == "wbrag_pipeline.definitions"
 
 
 # Compose.
