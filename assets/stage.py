@@ -29,6 +29,13 @@ from wbrag_pipeline.training.context import StageContext
 # A checked asset's result carries no type of its own, and Dagster wants one object for one type.
 TABLE = dg.PythonObjectDagsterType(pl.DataFrame)
 
+# Figures that tell something at zero too. Most count what is out of the ordinary, and a line says what there was.
+SEEN_AT_ZERO = frozenset(
+    """train validation test encoded top_1_score score_no_retrieval score_rag_where_asked generator_calls_sent kept
+    published score_without score_with gain gain_low gain_high helped hurt recall_without recall_with units_in_top_k
+    validation_served validation_candidate validation_gain validation_gain_low validation_gain_high validation_p
+    validation_better validation_worse served with_units""".split()
+)
 _PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
 _LOOKED_AT = 20  # materializations of one partition, newest first: more than run at the same time
 
@@ -122,8 +129,7 @@ class Stage:
         self.lineage.record_stage(
             self.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures
         )
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if not isinstance(value, str))
-        self.dagster.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{'; ' + shown if shown else ''}")
+        self.dagster.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{in_a_line(figures)}")
         metadata: dict[str, Any] = {"rows": rows, "seconds": seconds, **figures}
         if preview is not None:
             metadata["preview"] = dg.MetadataValue.md(_preview(preview))
@@ -131,6 +137,16 @@ class Stage:
         if value is None:
             return dg.MaterializeResult(metadata=metadata, check_results=checks)
         return dg.MaterializeResult(value=value, metadata=metadata, check_results=checks)
+
+
+def in_a_line(figures: Mapping[str, float | int | str]) -> str:
+    """The numbers among the figures as the end of a stage's line, less those that only say that there was nothing."""
+    shown = [
+        f"{name} {value:.4g}"
+        for name, value in figures.items()
+        if not isinstance(value, str) and (value or name in SEEN_AT_ZERO)
+    ]
+    return "; " + ", ".join(shown) if shown else ""
 
 
 def _preview(frame: pl.DataFrame) -> str:
