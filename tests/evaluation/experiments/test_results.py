@@ -20,8 +20,8 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments import results, transfer
 from wbrag_pipeline.evaluation.experiments.ablation import grids_of
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
-from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.provenance import settings_facts
+from wbrag_pipeline.evaluation.experiments.result_sections import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, ORACLE, SPLITS, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.sampling import resplit, with_labels
 from wbrag_pipeline.settings import Settings
