@@ -23,7 +23,7 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from typer.testing import CliRunner
 
 from wbrag_pipeline.cli import app
-from wbrag_pipeline.commands.pipeline import _OF_EARLIER_VERSIONS, INSTANCE, dagster_home
+from wbrag_pipeline.commands.pipeline import INSTANCE, dagster_home
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.settings import Settings, all_settings
 
@@ -70,16 +70,9 @@ def test_a_laptop_and_a_deployment_load_one_model_at_a_time(wbrag_home: Path, mo
     assert (folder / "dagster.yaml").read_text(encoding="utf-8") == INSTANCE
 
 
-def test_the_instance_of_an_earlier_version_is_brought_up_to_date_and_one_of_the_users_own_is_not(
-    wbrag_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instance_of_the_users_own_stays(wbrag_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     file = dagster_home(Settings(home=wbrag_home)) / "dagster.yaml"
-    assert len(_OF_EARLIER_VERSIONS) > 1
-    for earlier in _OF_EARLIER_VERSIONS:
-        file.write_text(earlier, encoding="utf-8")
-        dagster_home(Settings(home=wbrag_home))
-        assert file.read_text(encoding="utf-8") == INSTANCE
     file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     dagster_home(Settings(home=wbrag_home))
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"

@@ -118,19 +118,6 @@ def test_scores_of_single_questions_give_the_figures(world: World) -> None:
     assert 100 * sum(row["scores_with"]) / len(TEST) == row["score_with"]
 
 
-def test_rows_of_an_earlier_version_can_be_read_and_are_not_mixed_with_new_ones(world: World) -> None:
-    find(world, "naive", "replug")
-    path = Results(world.settings, "scripted").path(MATRIX, "compass")
-    added = ["scores_without", "scores_with", "seed", "settings", "version", "data"]
-    before = pl.read_parquet(path)
-    before.drop(added).write_parquet(path)
-    earlier = found(world)
-    assert earlier.drop(added).equals(before.drop(added)) and earlier.select(added).null_count().sum_horizontal()[0] > 0
-    assert "Every setting" in results_as_markdown({"matrix": earlier})
-    find(world, "naive")
-    assert found(world)["method"].to_list() == ["naive"] and found(world)["seed"].to_list() == [0]
-
-
 def test_numbers_of_labels_that_there_are_not_are_told(world: World) -> None:
     study = Study(world.settings, ("compass",), ("scripted",), ("naive",), label_numbers=(2, 3, 50, 1000))
     lines: list[str] = []
