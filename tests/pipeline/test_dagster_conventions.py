@@ -262,18 +262,18 @@ def test_the_night_is_a_setting_and_a_cron_line_that_is_none_is_told_of(
 def test_the_job_rolls_back_and_the_asset_and_the_run_say_to_what(
     place: Place, trained: Any, instance: dg.DagsterInstance
 ) -> None:
-    from wbrag_pipeline.refresh import rolling_back
+    from wbrag_pipeline.refresh import moving_by_hand
 
     folder = place.settings.releases("towns")
     first = served_name(folder)
-    units = rolling_back.store.current(folder).units()
-    second = rolling_back.store.build_release(
+    units = moving_by_hand.store.current(folder).units()
+    second = moving_by_hand.store.build_release(
         units.head(1),
         deployed_encoder(place.settings),
         folder,
-        dict(rolling_back.store.current(folder).made),
+        dict(moving_by_hand.store.current(folder).made),
     )
-    rolling_back.store.promote(folder, second.name, actor="test", reason="test")
+    moving_by_hand.store.promote(folder, second.name, actor="test", reason="test")
     done = place.definitions.defs.resolve_job_def("roll_back").execute_in_process(
         run_config={
             "resources": {"deployment": {"config": {"home": str(place.settings.home)}}},
