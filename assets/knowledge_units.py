@@ -15,8 +15,8 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.leaks import leaked_answers
-from wbrag_pipeline.training.recording import record_units
 from wbrag_pipeline.training.scoring import select_passages
+from wbrag_pipeline.training.train import record_units
 
 NO_GOLD_ANSWER = "no_gold_answer_reached_the_distiller"
 COMPRESSION = "compression_is_a_compression"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import polars as pl
+
 from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.release_lineage import record_release
@@ -11,7 +13,6 @@ from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
-from wbrag_pipeline.training.recording import record_units
 from wbrag_pipeline.training.stages import StageResult
 
 
@@ -49,3 +50,20 @@ def train_candidate(context: StageContext) -> Release:
     release = stages.candidate_release(context, curated.table)
     record_release(lineage, release, context.run, settings.variant, benchmark.name)
     return release
+
+
+def record_units(context: StageContext, lineage: Lineage, gated_docs: pl.DataFrame, units: pl.DataFrame) -> None:
+    """Record where KNOWLEDGE_UNITS came from: GATED_DOCS, the engines and the thresholds."""
+    settings = context.settings
+    lineage.record_units(
+        context.run,
+        settings.variant,
+        context.benchmark.name,
+        context.benchmark.corpus,
+        units=units,
+        gated_docs=gated_docs,
+        generator_fingerprint=context.generator.fingerprint,
+        encoder=settings.encoder,
+        method=settings.method,
+        gates=settings.thresholds,
+    )
