@@ -10,7 +10,7 @@ from typing import TypeVar
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions
 from wbrag_pipeline.estimation.probe import NO_PROBE, QUESTIONS, Probe, probe
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, rehearsing
 from wbrag_pipeline.estimation.rehearsed_run import RehearsedContext, rehearse
