@@ -39,6 +39,6 @@ def warning_check(
     return dg.AssetCheckSpec(name, asset=asset, description=description, partitions_def=partitions)
 
 
-def warn_unless(passed: bool, name: str, **metadata: object) -> dg.AssetCheckResult:
+def warn_unless(passed: bool, name: str, **metadata: str | float) -> dg.AssetCheckResult:
     """The result of a ``warning_check``, with what is shown beside it."""
     return dg.AssetCheckResult(check_name=name, passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)

@@ -7,7 +7,6 @@ from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
-from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.encoding.reading_limit import TokenLimit, unread
@@ -33,17 +32,14 @@ NEAREST_FOUND = "nearest_passages_found"
     ],
     freshness_policy=REFRESHED_NIGHTLY.policy,
 )
-def corpus_index(
-    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
-) -> dg.MaterializeResult:
+def corpus_index(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.MaterializeResult:
     """Vectors of all passages and an index over them; only passages that are new in what they say are encoded.
 
     Where the search is not dense, an index of their words too.
     """
     stage = Stage(context, deployment)
     settings = stage.settings
-    loaded = encoder.load(settings)
-    manifest, encoded = build_corpus_index(settings, stage.partition, loaded)
+    manifest, encoded = build_corpus_index(settings, stage.partition, stage.encoder)
     figures: dict[str, int | float | str] = {
         "encoded": encoded,
         "dimension": manifest.dimension,
@@ -53,8 +49,8 @@ def corpus_index(
         "search": settings.search,
         "recall": manifest.recall,
     }
-    if isinstance(loaded, TokenLimit):
-        found = unread(PASSAGES.read(settings.table("passages", stage.partition)), loaded)
+    if isinstance(stage.encoder, TokenLimit):
+        found = unread(PASSAGES.read(settings.table("passages", stage.partition)), stage.encoder)
         figures |= {"longer_than_read": found.passages, "share_not_embedded": found.share}
         if found.passages:
             context.log.warning(str(found))

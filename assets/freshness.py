@@ -68,12 +68,12 @@ def _age_check(limit: AgeLimit) -> dg.AssetChecksDefinition:
 AGE_CHECKS: list[dg.AssetChecksDefinition] = [_age_check(limit) for limit in _LIMITS]
 
 
-@dg.op
-def evaluate_ages(context: dg.OpExecutionContext) -> None:
-    """Logs one evaluation for each partition that was ever made."""
+@dg.op(out={})
+def evaluate_ages(context: dg.OpExecutionContext) -> Iterator[dg.AssetCheckEvaluation]:
+    """One evaluation for each partition that was ever made."""
     for limit in _LIMITS:
         for made in _made(context.instance, limit):
-            context.log_event(_evaluation(limit, made))
+            yield _evaluation(limit, made)
 
 
 @dg.job(description="Say of every corpus and benchmark whether it has grown too old; makes nothing.")

@@ -8,7 +8,6 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
-from resources.engines import GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
@@ -16,8 +15,8 @@ from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.leaks import leaked_answers
-from wbrag_pipeline.training.recording import record_units
 from wbrag_pipeline.training.scoring import select_passages
+from wbrag_pipeline.training.train import record_units
 
 NO_GOLD_ANSWER = "no_gold_answer_reached_the_distiller"
 COMPRESSION = "compression_is_a_compression"
@@ -55,12 +54,11 @@ MOST_EXTRACTIVE = 0.2
 def knowledge_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
-    generator: GeneratorResource,
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
     """One unit a kept question: a title and a paragraph, made from its retained passages and never from an answer."""
-    stage = Stage(context, deployment, generator=generator)
+    stage = Stage(context, deployment)
     made = stages.knowledge_units(stage.context, gated_docs, passages)
     record_units(stage.context, stage.lineage, gated_docs, made.table)
     extractive = float(made.figures["extractive_share"])

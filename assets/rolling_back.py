@@ -5,7 +5,7 @@ import dagster as dg
 from assets.partitions import BENCHMARKS
 from resources.deployment import PREVIOUS_RELEASE, Deployment
 from resources.run_tags import RELEASE, tag_run
-from wbrag_pipeline.refresh import rolling_back
+from wbrag_pipeline.refresh import moving_by_hand
 
 
 class Reason(dg.Config):
@@ -18,7 +18,7 @@ class Reason(dg.Config):
 def previous_release(context: dg.OpExecutionContext, config: Reason, deployment: Deployment) -> None:
     """Moves the pointer to what was served before. Running servers follow at their next request."""
     settings, benchmark = deployment.settings, context.partition_key
-    done = rolling_back.roll_back(
+    done = moving_by_hand.roll_back(
         settings,
         benchmark,
         actor=f"run {context.run_id}",

@@ -15,18 +15,27 @@ import polars as pl
 
 from resources.corpus import open_corpus
 from resources.deployment import Deployment
-from resources.engines import EncoderResource, GeneratorResource
 from resources.run_tags import RELEASE, tag_run
 from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.formatting import markdown_table, unlinked
+from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import Release, candidate, open_release
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
+from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.training.context import StageContext
 
 # A checked asset's result carries no type of its own, and Dagster wants one object for one type.
 TABLE = dg.PythonObjectDagsterType(pl.DataFrame)
 
+# Figures that tell something at zero too. Most count what is out of the ordinary, and a line says what there was.
+SEEN_AT_ZERO = frozenset(
+    """train validation test encoded top_1_score score_no_retrieval score_rag_where_asked generator_calls_sent kept
+    published score_without score_with gain gain_low gain_high helped hurt recall_without recall_with units_in_top_k
+    validation_served validation_candidate validation_gain validation_gain_low validation_gain_high validation_p
+    validation_better validation_worse served with_units""".split()
+)
 _PREVIEW_ROWS, _PREVIEW_CHARACTERS = 8, 120
 _LOOKED_AT = 20  # materializations of one partition, newest first: more than run at the same time
 
@@ -34,19 +43,12 @@ _LOOKED_AT = 20  # materializations of one partition, newest first: more than ru
 class Stage:
     """Times a stage and writes its result: ``stage = Stage(context, deployment)`` first, ``stage.result(...)`` last."""
 
-    def __init__(
-        self,
-        context: dg.AssetExecutionContext,
-        deployment: Deployment,
-        encoder: EncoderResource | None = None,
-        generator: GeneratorResource | None = None,
-    ) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, deployment: Deployment) -> None:
         self.dagster, self.settings = context, deployment.settings
         self.run_id = context.run.run_id
         self.asset, self.partition = context.asset_key.path[-1], context.partition_key
         self.registry = Registry.load(self.settings.home)
         self.lineage = Lineage(self.settings.layout.lineage)
-        self._encoder, self._generator = encoder or EncoderResource(), generator or GeneratorResource()
         self._started = time.perf_counter()
         if records := os.environ.get("DAGSTER_HOME"):
             self.settings.layout.note_dagster(Path(records))
@@ -56,6 +58,11 @@ class Stage:
         """The benchmark of this partition."""
         return self.registry.benchmark(self.partition)
 
+    @property
+    def encoder(self) -> Encoder:
+        """The deployment's encoder, loaded once a process."""
+        return deployed_encoder(self.settings)
+
     @cached_property
     def context(self) -> StageContext:
         """What the package's stage functions work with; the corpus is opened, and verified, once a run."""
@@ -64,9 +71,9 @@ class Stage:
             settings,
             self.registry,
             self.benchmark,
-            self._encoder.load,
-            self._generator.load,
-            lambda: open_corpus(settings, corpus, self._encoder.load(settings), self.run_id),
+            deployed_encoder,
+            deployed_generator,
+            lambda: open_corpus(settings, corpus, self.encoder, self.run_id),
             run=self.run_id,
         )
 
@@ -122,8 +129,7 @@ class Stage:
         self.lineage.record_stage(
             self.run_id, self.asset, self.partition, self.settings.variant, rows, seconds, figures
         )
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if not isinstance(value, str))
-        self.dagster.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{'; ' + shown if shown else ''}")
+        self.dagster.log.info(f"{self.partition}: {rows} rows in {seconds:.1f} s{in_a_line(figures)}")
         metadata: dict[str, Any] = {"rows": rows, "seconds": seconds, **figures}
         if preview is not None:
             metadata["preview"] = dg.MetadataValue.md(_preview(preview))
@@ -131,6 +137,16 @@ class Stage:
         if value is None:
             return dg.MaterializeResult(metadata=metadata, check_results=checks)
         return dg.MaterializeResult(value=value, metadata=metadata, check_results=checks)
+
+
+def in_a_line(figures: Mapping[str, float | int | str]) -> str:
+    """The numbers among the figures as the end of a stage's line, less those that only say that there was nothing."""
+    shown = [
+        f"{name} {value:.4g}"
+        for name, value in figures.items()
+        if not isinstance(value, str) and (value or name in SEEN_AT_ZERO)
+    ]
+    return "; " + ", ".join(shown) if shown else ""
 
 
 def _preview(frame: pl.DataFrame) -> str:

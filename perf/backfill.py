@@ -49,7 +49,7 @@ def prepared(folder: Path, datasets: int) -> tuple[Settings, list[str], float]:
     add_corpus(settings.home, "towns", write_jsonl(folder / "towns.jsonl", passages))
     names, begun = [], time.perf_counter()
     for number in range(datasets):
-        files = {}
+        files = []
         for split, asked in (("train", "Who founded {}, asked {}?"), ("test", "By whom was {} founded, in {}?")):
             rows = [
                 {
@@ -59,9 +59,10 @@ def prepared(folder: Path, datasets: int) -> tuple[Settings, list[str], float]:
                 }
                 for n in range(QUESTIONS)
             ]
-            files[split] = write_jsonl(folder / f"{split}.{number}.jsonl", rows)
+            files.append(write_jsonl(folder / f"{split}.{number}.jsonl", rows))
         names.append(f"set{number:03d}")
-        add_benchmark(settings.home, names[-1], task="open_qa", corpus="towns", **files)
+        train, test = files
+        add_benchmark(settings.home, names[-1], task="open_qa", corpus="towns", train=train, test=test)
     return settings, names, (time.perf_counter() - begun) / datasets
 
 
@@ -84,7 +85,8 @@ def trained(settings: Settings, names: list[str]) -> tuple[list[float], list[flo
             done = job.execute_in_process(run_config=config, instance=instance, partition_key=name)
             spent, used = time.perf_counter() - begun, time.process_time() - cpu
             made = [event.materialization for event in done.all_node_events if event.is_step_materialization]
-            seconds = sum(float(one.metadata["seconds"].value) for one in made)  # type: ignore[arg-type]
+            times = [one.metadata["seconds"].value for one in made]
+            seconds = sum(value for value in times if isinstance(value, float))
             whole.append(used)
             work.append(min(1.0, seconds / spent) * used)
     return whole, work

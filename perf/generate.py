@@ -54,7 +54,8 @@ def engine(questions: int, turns: int, folder: Path) -> None:
     """Print seconds on both sides and their ratio."""
     from vllm import SamplingParams
 
-    from tests.vllm.conftest import ENGINE, make_model
+    from tests.tiny_models import make_model
+    from tests.vllm.conftest import ENGINE
     from wbrag_pipeline.generation.engine_protocol import Request
     from wbrag_pipeline.generation.in_process.vllm_engine import VllmEngine
 
@@ -98,9 +99,9 @@ def row(context: StageContext, scores: pl.DataFrame, retrievals: pl.DataFrame, t
     lazy: list[tuple[str, Sequence[Passage]]] = []
     for key, bare, rag in scores.select("question_id", "status_no_retrieval", "status_rag").iter_rows():
         lazy += [(key, ())] * (bare != "not_asked") + [(key, passages[key])] * (rag != "not_asked")
-    plain = [(key, given) for key in keys for given in ((), passages[key])]
+    plain: list[tuple[str, Sequence[Passage]]] = [(key, given) for key in keys for given in ((), passages[key])]
     kept = stages.kept_questions(context, scores)["question_id"].to_list()
-    alone = [(key, [passage]) for key in kept for passage in passages[key]]
+    alone: list[tuple[str, Sequence[Passage]]] = [(key, [passage]) for key in kept for passage in passages[key]]
     asked = dict(scores.select("question_id", "question").iter_rows())
     calls = [len(requests) + len(alone) + len(kept) for requests in (plain, lazy)]
     tokens = [prompt_tokens(requests + alone, asked, context.task) for requests in (plain, lazy)]
@@ -132,11 +133,11 @@ def gating(folder: Path, home: Path | None, names: Sequence[str], limit: int | N
         context = StageContext.of(settings, name, registry=registry, encoder=lambda _: encoder)
         moved.add(swept(context))
     for context in finished(home, encoder):
-        found = [
+        scores, retrievals = (
             table.load(context.settings, context.benchmark.name) for table in (tables.UTILITY_SCORES, tables.RETRIEVALS)
-        ]
+        )
         passages = tables.PASSAGES.load_lazily(context.settings, context.benchmark.corpus)
-        print(row(context, *found, select_passages(passages, found[1])), flush=True)
+        print(row(context, scores, retrievals, select_passages(passages, retrievals)), flush=True)
     print(f"thresholds moved 27 times on each sample benchmark: {moved.calls:,} calls wanted, {moved.sent:,} sent")
 
 

@@ -18,28 +18,23 @@ import asyncio
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
-from urllib.parse import urlsplit
 
 import polars as pl
 
+from perf import serve
 from perf.peer import ROOT, write_part
-from perf.serve import BENCHMARK, TOP_K, figures, looped
+from perf.serve import BENCHMARK, TOP_K, Served, ask, figures, looped, sample_passages, serve_command, serving
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
-from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.minilm import model_dir
-from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.retrieval.encoding.encoder import load_encoder
 from wbrag_pipeline.retrieval.faiss_library import load_faiss
@@ -70,18 +65,8 @@ class Load:
 
 def prepared(folder: Path, passages: int, store: str, encoder: Encoder) -> tuple[Settings, list[str], str, list[str]]:
     """A home with passages, one in ten of them closed, and two releases; questions, a token, names of releases."""
-    sample = Registry.load(BUILT_IN / "none")
-    questions = sample.splits("sample_nq").train["question"].to_list()
-    corpus, train = folder / "corpus.parquet", folder / "train.jsonl"
-    found = sample.passages("sample").head(passages)
     closed = pl.when(pl.int_range(pl.len()) % 10 == 3).then(pl.lit(["hr"])).otherwise(pl.lit([], pl.List(pl.String)))
-    found.select("title", "text", id="passage_id", labels=closed).write_parquet(corpus)
-    rows = [{"id": f"q{n}", "question": text, "golden_answers": ["-"]} for n, text in enumerate(questions)]
-    train.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    settings = Settings(home=folder / "home", top_k=TOP_K, store=store)
-    add_corpus(settings.home, BENCHMARK, corpus)
-    add_benchmark(settings.home, BENCHMARK, task="open_qa", corpus=BENCHMARK, train=train)
-    refresh_corpus(settings, Registry.load(settings.home), BENCHMARK, encoder, run="perf")
+    settings, questions = serve.prepared(folder, sample_passages(passages).with_columns(labels=closed), encoder, store)
     everybodys = tables.PASSAGES.load(settings, BENCHMARK).filter(pl.col("labels").list.len() == 0)
     names = [
         build_release(
@@ -118,31 +103,23 @@ def units_that_say(passages: pl.DataFrame) -> pl.DataFrame:
     schema = tables.KNOWLEDGE_UNITS.schema
     usual = {name: "" if kind == pl.String else 0 for name, kind in schema.items() if name not in made.columns}
     whole = made.with_columns(**{name: pl.lit(value) for name, value in usual.items()})
-    return whole.select(schema.names()).cast(dict(schema))
+    return whole.select(schema.names()).cast(schema)
 
 
-async def loaded(address: str, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
+async def loaded(server: Served, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
     """Ask so many queries over so many connections, each its share."""
-    host, port = urlsplit(address).hostname, urlsplit(address).port
 
     async def client(number: int) -> None:
         knows = bool(number % 2)
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await server.connect()
         for turn in range(queries // connections):
             begin = time.perf_counter()
             question = questions[(number * 7 + turn) % len(questions)]
-            body = json.dumps({"queries": [question], "topk": TOP_K, "return_scores": True}).encode()
-            head = f"POST /retrieve HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            head += f"Authorization: Bearer {token}\r\n" if knows else ""
             try:
-                writer.write(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-                said = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = re.search(rb"content-length: (\d+)", said)
-                content = await reader.readexactly(int(length[1]) if length else 0)
-                status = said.split(b" ", 2)[1].decode()
+                status, content = await ask(reader, writer, question, token if knows else "")
             except (OSError, asyncio.IncompleteReadError) as error:
                 status, content = type(error).__name__, b""
-                reader, writer = await asyncio.open_connection(host, port)
+                reader, writer = await server.connect()
             load.times.append(time.perf_counter() - begin)
             if status == "200":
                 (hits,) = json.loads(content)["result"]
@@ -187,35 +164,14 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-@dataclass
-class Served:
-    """A server that is up."""
-
-    address: str
-    process: int
-
-    def asked(self, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
-        """Have the clients ask so many, and count time, CPU time and memory too."""
-        begin, cpu = time.perf_counter(), cpu_seconds(self.process)
-        load.memory = load.memory or [resident(self.process)]
-        asyncio.run(loaded(self.address, questions, token, queries, connections, load))
-        load.seconds += time.perf_counter() - begin
-        load.cpu += cpu_seconds(self.process) - cpu
-        load.memory.append(resident(self.process))
-
-
-@contextmanager
-def serving(
-    command: Sequence[str], environment: dict[str, str] | None = None, log: IO[bytes] | None = None
-) -> Iterator[Served]:
-    """A server that prints ``serving ADDRESS`` when it is up, until the block ends."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT) as server:
-        try:
-            assert server.stdout is not None
-            address = next(line for line in server.stdout if line.startswith("serving")).split()[-1]
-            yield Served(address, server.pid)
-        finally:
-            server.terminate()
+def asked(server: Served, questions: list[str], token: str, queries: int, connections: int, load: Load) -> None:
+    """Have the clients ask so many, and count time, CPU time and memory too."""
+    begin, cpu = time.perf_counter(), cpu_seconds(server.process)
+    load.memory = load.memory or [resident(server.process)]
+    asyncio.run(loaded(server, questions, token, queries, connections, load))
+    load.seconds += time.perf_counter() - begin
+    load.cpu += cpu_seconds(server.process) - cpu
+    load.memory.append(resident(server.process))
 
 
 @contextmanager
@@ -239,12 +195,14 @@ def stored(kind: str, folder: Path) -> Iterator[tuple[str, Callable[[], object]]
         yield kind if kind == "faiss" else f"{kind}:{folder / kind}", lambda: None
         return
     import pgserver
+    from pgserver._commands import create_command_function
 
     place = Path(tempfile.mkdtemp(prefix="wbrag-pg-"))
-    server = pgserver.get_server(place, cleanup_mode="delete")
+    server = pgserver.postgres_server.get_server(place, cleanup_mode="delete")
 
     def restart() -> None:
-        pgserver.pg_ctl(["-D", str(place), "-m", "immediate", "-w", "restart"], pgdata=place, user=server.system_user)
+        arguments = ["-D", str(place), "-m", "immediate", "-w", "restart"]
+        create_command_function("pg_ctl")(arguments, pgdata=place, user=server.system_user)
 
     try:
         yield f"pgvector:{server.get_uri()}".replace(":@/", "@/"), restart
@@ -276,26 +234,24 @@ def main() -> None:
             load.promoted += 1
             promote(settings.releases(BENCHMARK), names[load.promoted % 2], actor="perf", reason="in turn")
 
-        command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
-        command += ["--store", store, "--port", "0", "--no-log-requests"]
         peer = (
             flashrag_serving(options.flashrag, options.python, passages, Path(temporary) / "flashrag")
             if options.flashrag
             else nullcontext()
         )
-        with serving(command) as ours, peer as other:
+        with serving(serve_command(settings)) as ours, peer as other:
             servers = [(ours, load), *([(other, theirs)] if other else [])]
             for server, _ in servers:  # what is loaded late
-                server.asked(questions, token, options.connections * 8, options.connections, Load())
+                asked(server, questions, token, options.connections * 8, options.connections, Load())
             for part in range(options.parts):
                 if part in (1, 2) and options.store == "pgvector":
                     load.away_until = time.monotonic() + _SECONDS_AWAY
                     threading.Thread(target=restart, daemon=True).start()
                 with repeated(swap, options.swap):
-                    ours.asked(questions, token, options.queries // options.parts, options.connections, load)
+                    asked(ours, questions, token, options.queries // options.parts, options.connections, load)
                 if other:
                     fewer = options.peer_queries or options.queries
-                    other.asked(questions, token, fewer // options.parts, options.connections, theirs)
+                    asked(other, questions, token, fewer // options.parts, options.connections, theirs)
                 print(
                     f"part {part + 1} of {options.parts}: {len(load.times):,} asked, {load.seconds:.0f} s", flush=True
                 )

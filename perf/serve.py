@@ -16,12 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 import numpy as np
+import polars as pl
 
+from perf.peer import ROOT
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.datasets.registry import BUILT_IN, Registry
 from wbrag_pipeline.refresh.corpus_stages import refresh_corpus
@@ -35,16 +40,22 @@ from wbrag_pipeline.settings import Settings
 BENCHMARK, TOP_K = "perf", 5
 
 
-def prepared(folder: Path, passages: int, encoder: Encoder) -> tuple[Settings, list[str]]:
-    """A home with that many of the sample's passages, indexed, and the questions that are asked."""
-    sample = Registry.load(BUILT_IN / "none")
-    questions = sample.splits("sample_nq").train["question"].to_list()
+def sample_passages(count: int) -> pl.DataFrame:
+    """That many of the sample's passages, as a corpus is written."""
+    found = Registry.load(BUILT_IN / "none").passages("sample").head(count)
+    return found.select("title", "text", id="passage_id")
+
+
+def prepared(
+    folder: Path, passages: pl.DataFrame, encoder: Encoder, store: str = "faiss"
+) -> tuple[Settings, list[str]]:
+    """A home with these passages, indexed, and the questions that are asked."""
+    questions = Registry.load(BUILT_IN / "none").splits("sample_nq").train["question"].to_list()
     corpus, train = folder / "corpus.parquet", folder / "train.jsonl"
-    found = sample.passages("sample").head(passages)
-    found.select("title", "text", id="passage_id").write_parquet(corpus)
+    passages.write_parquet(corpus)
     rows = [{"id": f"q{n}", "question": text, "golden_answers": ["-"]} for n, text in enumerate(questions)]
     train.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    settings = Settings(home=folder / "home", top_k=TOP_K)
+    settings = Settings(home=folder / "home", top_k=TOP_K, store=store)
     add_corpus(settings.home, BENCHMARK, corpus)
     add_benchmark(settings.home, BENCHMARK, task="open_qa", corpus=BENCHMARK, train=train)
     refresh_corpus(settings, Registry.load(settings.home), BENCHMARK, encoder, run="perf")
@@ -63,25 +74,66 @@ def looped(work: Callable[[int], object], seconds: float) -> list[float]:
     return times
 
 
-async def loaded(address: str, questions: list[str], connections: int, seconds: float) -> tuple[list[float], int]:
+@dataclass(frozen=True)
+class Served:
+    """A server that is up."""
+
+    address: str
+    process: int
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to it."""
+        parts = urlsplit(self.address)
+        return await asyncio.open_connection(parts.hostname, parts.port)
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], environment: dict[str, str] | None = None, log: IO[bytes] | None = None
+) -> Iterator[Served]:
+    """A server that prints ``serving ADDRESS`` when it is up, until the block ends."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT) as server:
+        try:
+            assert server.stdout is not None
+            address = next(line for line in server.stdout if line.startswith("serving")).split()[-1]
+            yield Served(address, server.pid)
+        finally:
+            server.terminate()
+
+
+def serve_command(settings: Settings) -> list[str]:
+    """What serves the home's release."""
+    command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
+    return [*command, "--store", settings.store, "--port", "0", "--no-log-requests"]
+
+
+async def ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, question: str, token: str = ""
+) -> tuple[str, bytes]:
+    """Status and content of the answer to one question."""
+    body = json.dumps({"queries": [question], "topk": TOP_K, "return_scores": True}).encode()
+    head = "POST /retrieve HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {token}\r\n" if token else ""
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    said = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = re.search(rb"content-length: (\d+)", said)
+    content = await reader.readexactly(int(length[1]) if length else 0)
+    return said.split(b" ", 2)[1].decode(), content
+
+
+async def loaded(server: Served, questions: list[str], connections: int, seconds: float) -> tuple[list[float], int]:
     """Seconds that each request took, by so many connections at once for so long, and how many requests failed."""
-    host, port = urlsplit(address).hostname, urlsplit(address).port
     times: list[float] = []
     failed = 0
     until = time.perf_counter() + seconds
 
     async def client(number: int) -> None:
         nonlocal failed
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await server.connect()
         while (begin := time.perf_counter()) < until:
             number += 1
-            body = json.dumps({"queries": [questions[number % len(questions)]], "topk": TOP_K, "return_scores": True})
-            head = f"POST /retrieve HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-            said = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = re.search(rb"content-length: (\d+)", said)
-            await reader.readexactly(int(length[1]) if length else 0)
-            failed += not said.startswith(b"http/1.1 200")
+            status, _ = await ask(reader, writer, questions[number % len(questions)])
+            failed += status != "200"
             times.append(time.perf_counter() - begin)
         writer.close()
 
@@ -105,7 +157,7 @@ def main() -> None:
     options = parser.parse_args()
     encoder, seconds, any_failed = load_encoder(), options.seconds, 0
     with tempfile.TemporaryDirectory() as folder:
-        settings, questions = prepared(Path(folder), options.passages, encoder)
+        settings, questions = prepared(Path(folder), sample_passages(options.passages), encoder)
         state = current_state(settings, BENCHMARK)
         assert state is not None
         index = load_faiss().read_index(str(state.folder / INDEX_FILE))
@@ -118,20 +170,12 @@ def main() -> None:
         alone = looped(lambda number: index.search(known[number % len(known)][None], TOP_K), seconds / 4)
         print(figures("FAISS alone", alone, seconds / 4))
         print(figures("bare loop: encoder, FAISS", looped(encode_and_search, seconds), seconds))
-        command = [sys.executable, "-m", "wbrag_pipeline.cli", "serve", BENCHMARK, "--home", str(settings.home)]
-        arguments = [*command, "--port", "0", "--no-log-requests"]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as server:
-            try:
-                assert server.stdout is not None
-                ready = next(line for line in server.stdout if line.startswith("serving"))
-                address = ready.split()[-1]
-                asyncio.run(loaded(address, questions, 2, 1.0))
-                for connections in map(int, options.connections.split(",")):
-                    times, failed = asyncio.run(loaded(address, questions, connections, seconds))
-                    any_failed += failed
-                    print(figures(f"/retrieve, {connections} connections", times, seconds, failed))
-            finally:
-                server.terminate()
+        with serving(serve_command(settings)) as server:
+            asyncio.run(loaded(server, questions, 2, 1.0))
+            for connections in map(int, options.connections.split(",")):
+                times, failed = asyncio.run(loaded(server, questions, connections, seconds))
+                any_failed += failed
+                print(figures(f"/retrieve, {connections} connections", times, seconds, failed))
     if any_failed:
         raise SystemExit(1)
 

@@ -61,7 +61,8 @@ def work(address: str) -> Work:
         directory = connection.execute("SHOW data_directory").fetchone()
     assert row is not None and directory is not None
     main = int((Path(directory[0]) / "postmaster.pid").read_text(encoding="ascii").split()[0])
-    return Work(*map(int, row), _cpu_of(main), time.process_time())
+    inserted, updated, deleted, log = map(int, row)
+    return Work(inserted, updated, deleted, log, _cpu_of(main), time.process_time())
 
 
 def _cpu_of(process: int) -> float:

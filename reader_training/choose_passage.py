@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="+")
     options = parser.parse_args()
     # All training questions, and of each no more than the top K.
-    fixed = {"generator": "reader", "method": "naive", "validation_share": 0.0, "rescue_depth": 0}
+    fixed: dict[str, Any] = {"generator": "reader", "method": "naive", "validation_share": 0.0, "rescue_depth": 0}
     settings = Settings.from_environment(home=options.home, **fixed)
     for name in options.benchmarks:
         choose(StageContext.of(settings, name))

@@ -66,7 +66,8 @@ def embed(texts: list[str], processes_threads: int = 2) -> torch.Tensor:
         with torch.inference_mode():
             tokens = torch.tensor([[101, *ids[:190], 102]])
             mean = minilm.encode(weights, tokens, torch.zeros_like(tokens))[0].float().mean(0)
-            return mean / mean.norm()
+            unit: torch.Tensor = mean / mean.norm()
+            return unit
 
     with ThreadPoolExecutor(processes_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return torch.stack(list(pool.map(one, (p.ids for p in pieces))))
@@ -151,7 +152,7 @@ def _padded(context: str, sentences: list[str], rng: random.Random) -> str:
     if rng.random() < 0.5:
         return context
     goal = rng.randint(40, 100)
-    before, after = [], []
+    before, after = list[str](), list[str]()
     words = len(context.split())
     while words < goal:
         sentence = rng.choice(sentences)
@@ -216,11 +217,14 @@ class Tensors:
 
 def _collate(kind: str, rows: list[tuple[list[int], list[int], int, int]]) -> dict[str, Any]:
     longest = max(len(row[0]) for row in rows)
-    pad = lambda values: values + [0] * (longest - len(values))  # noqa: E731
+
+    def padded(values: list[int]) -> list[int]:
+        return values + [0] * (longest - len(values))
+
     return {
         "kind": kind,
-        "ids": torch.tensor([pad(row[0]) for row in rows]),
-        "types": torch.tensor([pad(row[1]) for row in rows]),
+        "ids": torch.tensor([padded(row[0]) for row in rows]),
+        "types": torch.tensor([padded(row[1]) for row in rows]),
         "lengths": torch.tensor([len(row[0]) for row in rows]),
         "targets": torch.tensor([row[2:] for row in rows]),
     }

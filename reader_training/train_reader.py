@@ -8,6 +8,7 @@ import json
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch.distributed as dist
 import torch.nn.functional as functional
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 from reader_training.examples import (
     MAX_QUESTION,
@@ -49,7 +51,7 @@ class LoraLinear(torch.autograd.Function):
         return functional.linear(x, weight, bias)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, a, b = ctx.saved_tensors
         flat_x, flat_grad = x.flatten(0, 1), grad.flatten(0, 1)
         grads_a, grads_b = [], []
@@ -57,6 +59,9 @@ class LoraLinear(torch.autograd.Function):
             grads_b.append(ctx.scale * (part.T @ (flat_x @ a[block].T)))
             grads_a.append(ctx.scale * ((part @ b[block]).T @ flat_x))
         return grad @ weight, None, None, torch.stack(grads_a), torch.stack(grads_b), None
+
+
+lora_linear: Callable[..., Tensor] = LoraLinear.apply
 
 
 class Trainee:
@@ -101,7 +106,7 @@ class Trainee:
 
         def dense(name: str, x: Tensor) -> Tensor:
             a, b = (own[f"{name}.lora_{leaf}"].to(self.dtype) for leaf in "ab")
-            y: Tensor = LoraLinear.apply(x, weights[f"{name}.weight"], weights[f"{name}.bias"], a, b, ALPHA / RANK)
+            y = lora_linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"], a, b, ALPHA / RANK)
             return y * self.noise(y) if name.endswith(("down", "output")) else y
 
         ids, lengths = batch["ids"], batch["lengths"]
@@ -277,7 +282,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "rendezvous").unlink(missing_ok=True)
     mine_once(options)
-    torch.multiprocessing.spawn(train, (options,), nprocs=options.processes)
+    spawn(train, (options,), nprocs=options.processes)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def map_on_cores(
 def _lays_out(dtype: torch.dtype) -> bool:
     import torch
 
-    there = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    there = torch.backends.mkldnn.is_available()
     if not there or platform.machine() not in ("x86_64", "AMD64"):
         return False
     return dtype != torch.bfloat16 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

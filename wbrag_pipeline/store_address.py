@@ -35,6 +35,8 @@ _REMOTE_EXAMPLE = "s3://BUCKET/PATH, gs://BUCKET/PATH, az://ACCOUNT/CONTAINER/PA
 # A bucket and folders in it. No colon: there is no port, and a key has one before it.
 _IN_A_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9_=+,-][A-Za-z0-9._=+,-]*)*")
 
+_QDRANT_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class StoreAddress:
@@ -118,6 +120,33 @@ def load_psycopg() -> Any:
     except ImportError as error:
         raise MissingPartError("psycopg, which pgvector: needs,", "pip install 'wbrag-pipeline[pgvector]'") from error
     return psycopg
+
+
+def load_lancedb() -> Any:
+    """LanceDB, the extra ``lancedb``. Raises MissingPartError with the command that installs it."""
+    try:
+        import lancedb
+    except ImportError as error:
+        raise MissingPartError("lancedb, which lancedb: needs,", "pip install 'wbrag-pipeline[lancedb]'") from error
+    return lancedb
+
+
+def load_qdrant() -> Any:
+    """Qdrant's client, the extra ``qdrant``. Raises MissingPartError with the command that installs it."""
+    try:
+        import qdrant_client
+    except ImportError as error:
+        raise MissingPartError("qdrant-client, which qdrant: needs,", "pip install 'wbrag-pipeline[qdrant]'") from error
+    return qdrant_client
+
+
+def connect_qdrant(address: StoreAddress) -> Any:
+    """A client of a server, whose key is read from QDRANT_API_KEY, or of a folder, which it makes and locks."""
+    client = load_qdrant().QdrantClient
+    if address.folder is not None:
+        return client(path=str(address.folder))
+    key = os.environ.get("QDRANT_API_KEY", "").strip() or None
+    return client(url=address.place, api_key=key, timeout=_QDRANT_SECONDS, check_compatibility=False)
 
 
 def _qdrant(place: str, field: str) -> str:

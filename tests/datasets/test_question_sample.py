@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions
 
 IDS = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=20, unique=True)
 

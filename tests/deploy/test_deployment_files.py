@@ -19,8 +19,11 @@ import yaml
 from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema, validate_concurrency_config
 from dagster._core.workspace.config_schema import process_workspace_config
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from typer.testing import CliRunner
 
-from wbrag_pipeline.commands.pipeline import _OF_EARLIER_VERSIONS, INSTANCE, dagster_home
+from wbrag_pipeline.cli import app
+from wbrag_pipeline.commands.pipeline import INSTANCE, dagster_home
 from wbrag_pipeline.serving.service_limits import ServiceLimits
 from wbrag_pipeline.settings import Settings, all_settings
 
@@ -67,16 +70,9 @@ def test_a_laptop_and_a_deployment_load_one_model_at_a_time(wbrag_home: Path, mo
     assert (folder / "dagster.yaml").read_text(encoding="utf-8") == INSTANCE
 
 
-def test_the_instance_of_an_earlier_version_is_brought_up_to_date_and_one_of_the_users_own_is_not(
-    wbrag_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instance_of_the_users_own_stays(wbrag_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     file = dagster_home(Settings(home=wbrag_home)) / "dagster.yaml"
-    assert len(_OF_EARLIER_VERSIONS) > 1
-    for earlier in _OF_EARLIER_VERSIONS:
-        file.write_text(earlier, encoding="utf-8")
-        dagster_home(Settings(home=wbrag_home))
-        assert file.read_text(encoding="utf-8") == INSTANCE
     file.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
     dagster_home(Settings(home=wbrag_home))
     assert file.read_text(encoding="utf-8") == "telemetry:\n  enabled: false\n"
@@ -93,6 +89,16 @@ def test_the_workspace_is_one_code_server(monkeypatch: pytest.MonkeyPatch) -> No
     # The name that `dagster dev` and dg give it, so that runs and backfills of one are those of the other.
     (local,) = parsed(ROOT / "workspace.yaml")["load_from"]
     assert local["python_module"]["location_name"] == server["grpc_server"]["location_name"]
+
+
+def test_wbrag_ui_opens_a_code_location_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda _, arguments: started.extend(arguments))
+    done = CliRunner().invoke(app, ["ui"])
+    assert done.exit_code == 0, done.output
+    (origin,) = WorkspaceFileTarget([started[started.index("-w") + 1]]).create_origins()
+    assert origin.location_name == "wbrag_pipeline"
+    assert origin.loadable_target_origin.module_name == "wbrag_pipeline.definitions"
 
 
 # Compose.

@@ -170,10 +170,3 @@ def test_a_title_tells_a_text_where_it_is_long_enough_and_nobody_elses() -> None
 
 def test_half_a_letter_in_an_escape_is_no_error() -> None:
     assert not PHRASES.hit(r'{"a": "\ud83d and \udc00\ud83d, \uFFFF, \U00110000, \u{110000}, \xff"}')
-
-
-def test_phrases_of_an_earlier_versions_journal_are_found() -> None:
-    """They were words between blanks, with what is a separator now."""
-    assert Phrases(("my_secret word of eight words in a row",), ("u_3f",)).hit(
-        "My_secret word of eight, words in a row"
-    )

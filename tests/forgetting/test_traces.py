@@ -386,26 +386,6 @@ def test_settings_of_a_home_that_is_itself_a_link(written: Written, tmp_path: Pa
     assert set(written.stored("c")) == {"2"}
 
 
-def test_what_an_earlier_version_began_to_forget_is_finished(written: Written) -> None:
-    """Its journal has no wordings, and phrases as they were made then."""
-    with_a_secret(written)
-    database = written.dagster("fine", SECRET)
-    phrase = "anna o neill was paid seventeen thousand euros"
-    subject = {
-        **{"kind": "passage", "ids": ["1"], "units": [], "questions": [], "touched": []},
-        "passages": [["c", "1", sha256_of_text("", SECRET)]],
-        "tombstones": {"passages": [sha256_of_text("", SECRET)], "questions": [], "evidence": []},
-        "phrases": {"phrases": [phrase], "names": ["u_3f"]},
-    }
-    file = written.settings.home / "forgotten" / "journal.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps({"subject": subject, "began": "2026-01-01T00:00:00Z", "counts": {}}), encoding="utf-8")
-    certificate = forgetting.resume(written.settings)
-    assert certificate.began == "2026-01-01T00:00:00Z"
-    assert values_of(database) == ["fine", "[forgotten]"] and set(written.stored("c")) == {"2"}
-    assert written.read("c")["passage_id"].to_list() == ["2"]
-
-
 def test_ids_of_an_index_that_lies_somewhere_else_are_a_trace(written: Written) -> None:
     with_a_secret(written)
     file = written.settings.table("passages", "c").with_name("ids.arrow")

@@ -16,6 +16,7 @@ import pytest
 from tests.pipeline.conftest import Place
 from wbrag_pipeline.errors import EndpointError, InputError, TooManyFailedError
 from wbrag_pipeline.releases.pointer import served_name
+from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.settings import Settings
 
 
@@ -77,12 +78,12 @@ def test_owners_are_those_of_the_setting(place: Place, loaded_again: Any, monkey
 
 def test_what_loads_a_model_is_in_a_pool_and_nothing_else_is(place: Place) -> None:
     for asset in assets_of(place):
-        resources = asset.required_resource_keys
-        pool = asset.op.pool if isinstance(asset.op, dg.OpDefinition) else None
-        if "generator" in resources:
-            assert pool == "generator" or (asset.key.to_user_string() == "retrievals" and pool == "encoder")
+        name, pool = asset.key.to_user_string(), asset.op.pool if isinstance(asset.op, dg.OpDefinition) else None
+        if name in ("passages", "corpus_changes", "questions", "experiments_report"):
+            assert pool is None, name
         else:
-            assert pool == ("encoder" if "encoder" in resources else None), asset.key
+            with_encoder = name in ("corpus_index", "retired_units", "retrievals", "report", "usage")
+            assert pool == ("encoder" if with_encoder else "generator"), name
 
 
 def test_a_training_counts_in_both_pools_and_a_refresh_in_the_encoders(place: Place) -> None:
@@ -219,7 +220,7 @@ def test_only_a_server_that_failed_a_launched_run_is_asked_again(error: Exceptio
 
 
 def test_every_asset_with_a_generator_is_asked_again(place: Place) -> None:
-    asked = [a for a in assets_of(place) if "generator" in a.required_resource_keys]
+    asked = [a for a in assets_of(place) if a.op.pool == "generator" or a.key == dg.AssetKey("retrievals")]
     assert len(asked) > 10
     for asset in asked:
         function = asset.op.compute_fn.decorated_fn  # type: ignore[union-attr]
@@ -261,18 +262,18 @@ def test_the_night_is_a_setting_and_a_cron_line_that_is_none_is_told_of(
 def test_the_job_rolls_back_and_the_asset_and_the_run_say_to_what(
     place: Place, trained: Any, instance: dg.DagsterInstance
 ) -> None:
-    from wbrag_pipeline.refresh import rolling_back
+    from wbrag_pipeline.refresh import moving_by_hand
 
     folder = place.settings.releases("towns")
     first = served_name(folder)
-    units = rolling_back.store.current(folder).units()
-    second = rolling_back.store.build_release(
+    units = moving_by_hand.store.current(folder).units()
+    second = moving_by_hand.store.build_release(
         units.head(1),
-        place.definitions.EncoderResource().load(place.settings),
+        deployed_encoder(place.settings),
         folder,
-        dict(rolling_back.store.current(folder).made),
+        dict(moving_by_hand.store.current(folder).made),
     )
-    rolling_back.store.promote(folder, second.name, actor="test", reason="test")
+    moving_by_hand.store.promote(folder, second.name, actor="test", reason="test")
     done = place.definitions.defs.resolve_job_def("roll_back").execute_in_process(
         run_config={
             "resources": {"deployment": {"config": {"home": str(place.settings.home)}}},

@@ -122,6 +122,14 @@ def test_metadata_figures_and_checks_are_recorded(trained: Place, instance: Any)
     assert "![" in evaluated["scores"].value
 
 
+def test_a_line_leaves_out_what_there_was_none_of_and_keeps_results_that_are_zero() -> None:
+    from assets.stage import in_a_line
+
+    assert in_a_line({"titles": 4, "left_out": 0, "rows_cut": 0, "encoder": "e"}) == "; titles 4"
+    assert in_a_line({"kept": 0, "gain": 0.0, "rescued": 0, "published": 0}) == "; kept 0, gain 0, published 0"
+    assert in_a_line({"left_out": 0}) == ""
+
+
 def test_checks_pass_and_are_of_this_partition(trained: Place, instance: Any) -> None:
     wanted = {("knowledge_units", "no_gold_answer_reached_the_distiller"), ("writeback_index", "units_and_index_agree")}
     wanted |= {("knowledge_units", "compression_is_a_compression"), ("release", "newest_release_is_served")}

@@ -13,7 +13,7 @@ from tests.plugins.installing import Install, install
 from wbrag_pipeline.datasets.metrics import score
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
-from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+from wbrag_pipeline.evaluation.experiments.result_sections import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.results import RIVALS, Results
 from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS, rivals_for, row
 from wbrag_pipeline.plugins import METRICS_GROUP, RIVALS_GROUP

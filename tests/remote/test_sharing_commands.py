@@ -18,7 +18,7 @@ from wbrag_pipeline import Settings, train
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.datasets.adding import add_benchmark, add_corpus
 from wbrag_pipeline.errors import InputError, OvertakenError, RemoteError
-from wbrag_pipeline.refresh.rolling_back import roll_back
+from wbrag_pipeline.refresh.moving_by_hand import roll_back
 from wbrag_pipeline.releases.pointer import served_name
 from wbrag_pipeline.releases.store import build_release, promote
 from wbrag_pipeline.remote.pulling import pull

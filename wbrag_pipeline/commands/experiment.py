@@ -302,7 +302,7 @@ def _run(kinds: Sequence[str], asked: _Asked, study: Study) -> None:
 def _conduct(kinds: Sequence[str], study: Study, corpora: set[str]) -> None:
     from wbrag_pipeline.evaluation.experiments.conduct import cells, conduct
     from wbrag_pipeline.evaluation.experiments.experiments_report import results_of
-    from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
+    from wbrag_pipeline.evaluation.experiments.result_sections import results_as_markdown
     from wbrag_pipeline.evaluation.experiments.results import MADE_WITH
     from wbrag_pipeline.run_locks import at_work
 

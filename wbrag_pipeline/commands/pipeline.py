@@ -25,15 +25,13 @@ if TYPE_CHECKING:
 
 
 # Dagster's instance of a home, unless there is one already. deploy/dagster.yaml is that of a deployment, and says why.
-_POOLS = """\
+INSTANCE = """\
 concurrency:
   pools:
     granularity: run
     default_limit: 1
   runs:
     max_concurrent_runs: 10
-"""
-_KILLED_RUNS = """\
 run_monitoring:
   enabled: true
   start_timeout_seconds: 600
@@ -41,15 +39,11 @@ run_retries:
   enabled: true
   max_retries: 1
   retry_on_asset_or_op_failure: false
-"""
-_SILENCE = """\
 telemetry:
   enabled: false
 nux:
   enabled: false
 """
-INSTANCE = _POOLS + _KILLED_RUNS + _SILENCE
-_OF_EARLIER_VERSIONS = (_SILENCE, _POOLS + _SILENCE)
 
 
 def dagster_folder(settings: Settings) -> Path:
@@ -62,7 +56,7 @@ def dagster_home(settings: Settings) -> Path:
     folder = dagster_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "dagster.yaml"
-    if not configuration.exists() or configuration.read_text(encoding="utf-8") in _OF_EARLIER_VERSIONS:
+    if not configuration.exists():
         write_text(configuration, INSTANCE)
     return folder
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from wbrag_pipeline.releases.pointer import Pointer
-    from wbrag_pipeline.releases.store import Release
     from wbrag_pipeline.settings import Settings
 
 app = typer.Typer(
@@ -155,17 +154,10 @@ def promote(
 
     Example: wbrag release promote sample_nq r000002 --reason "read all new units"
     """
-    from wbrag_pipeline.releases import store as releases
-    from wbrag_pipeline.remote.pushing import push_if_set
-    from wbrag_pipeline.run_locks import at_work
+    from wbrag_pipeline.refresh.moving_by_hand import promote_by_hand
 
-    _require(settings, benchmark)
-    with at_work(settings.layout, "wbrag release promote", tell=note):
-        folder, instead = settings.releases(benchmark), _as_it_stands(settings, benchmark)
-        move = releases.promote(folder, release, actor=_actor(), reason=reason, instead=instead)
-        served = _record(settings, benchmark)
-        push_if_set(settings, benchmark)
-    say(f"{benchmark} is served {served}" if move else f"{benchmark} was served {served} already")
+    moved, served = promote_by_hand(settings, benchmark, release, actor=_actor(), reason=reason, tell=note)
+    say(f"{benchmark} is served {served}" if moved else f"{benchmark} was served {served} already")
     _say_what_follows(settings, benchmark, release, served)
 
 
@@ -183,7 +175,7 @@ def rollback(
 
     Example: wbrag release rollback sample_nq --reason "wrong answers on opening hours"
     """
-    from wbrag_pipeline.refresh.rolling_back import roll_back
+    from wbrag_pipeline.refresh.moving_by_hand import roll_back
 
     done = roll_back(
         settings,
@@ -230,25 +222,6 @@ def _actor() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
         return "somebody"
-
-
-def _as_it_stands(settings: Settings, benchmark: str) -> Callable[[Release], Release] | None:
-    from wbrag_pipeline.datasets.registry import Registry
-    from wbrag_pipeline.refresh.retiring import revalidated_release
-
-    corpus = Registry.load(settings.home).benchmark(benchmark).corpus
-    return revalidated_release(settings, corpus, actor=_actor())
-
-
-def _record(settings: Settings, benchmark: str) -> str:
-    """Record what is served now; gives its name."""
-    from wbrag_pipeline.lineage import Lineage
-    from wbrag_pipeline.refresh.retiring import record_served
-    from wbrag_pipeline.releases.pointer import served_name
-
-    folder = settings.releases(benchmark)
-    record_served(Lineage(settings.layout.lineage), folder, "by-hand", settings.variant, benchmark)
-    return served_name(folder)
 
 
 def _say_what_follows(settings: Settings, benchmark: str, wanted: str, served: str) -> None:

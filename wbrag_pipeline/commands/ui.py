@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import wbrag_pipeline
 from wbrag_pipeline.commands.options import with_settings
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def ui(
     note_webserver(settings, f"http://127.0.0.1:{port}")
     # That is meant for who types `dagster dev`; its successor `dg dev` wants a project's folder, which a home is not.
     quiet = "ignore:Function `dev_command` is superseded"
-    arguments = [sys.executable, "-W", quiet, "-c", _DAGSTER, "dev", "-m", "wbrag_pipeline.definitions"]
-    arguments += ["-p", str(port)]
+    # Not -m: that would call the code location otherwise than a deployment does, and switches of schedules go by name.
+    workspace = Path(wbrag_pipeline.__file__).with_name("workspace.yaml")
+    arguments = [sys.executable, "-W", quiet, "-c", _DAGSTER, "dev", "-w", str(workspace), "-p", str(port)]
     os.execv(sys.executable, arguments)

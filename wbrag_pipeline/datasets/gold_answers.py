@@ -109,19 +109,19 @@ def _python_list(text: str) -> Iterator[object]:
     unread = BadAnswers(f"begins like a list and cannot be read as one: {shown(text)}")
     if len(inner) < 2 or inner[0] + inner[-1] not in ("[]", "()", "{}"):
         raise unread
-    at, end = _end(_BETWEEN, inner, 1), len(inner) - 1
+    at, end = _next_element(inner, 1), len(inner) - 1
     while at < end:
         if (element := _ELEMENT.match(inner, at, end)) is None:
             raise unread
         yield _element(element[1], unread)
-        after = _end(_BETWEEN, inner, element.end())
+        after = _next_element(inner, element.end())
         if after == element.end() and after < end:
             raise unread
         at = after
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
+def _next_element(text: str, at: int) -> int:
+    found = _BETWEEN.match(text, at)
     return found.end() if found else at
 
 

@@ -26,6 +26,18 @@ def first_by_hash(ids: pl.Series, number: int, draw: str = "") -> pl.Series:
         return pl.Series("place", connection.execute(query, [draw, number]).fetchnumpy()["place"])
 
 
+def drawn_questions(split: pl.DataFrame, limit: int | None) -> pl.DataFrame:
+    """At most ``limit`` rows of a table with ``question_id``: those first by the SHA-256 of the id, in their old order.
+
+    Not the first rows: files are sorted by subject or date, and their first rows are of a few subjects only. Which
+    questions are drawn follows from their ids alone, so a larger sample holds the smaller one, and the order of the
+    rows changes nothing. All rows where limit is None.
+    """
+    if limit is None or split.height <= limit:
+        return split
+    return split[first_by_hash(split["question_id"], limit).sort()]
+
+
 def share_by_hash(*texts: str) -> float:
     """A number in [0, 1) that follows from the texts: below a share s it lies for the share s of all texts."""
     return int(sha256_of_text(*texts)[:8], 16) / 2**32

@@ -10,10 +10,10 @@ from typing import TypeVar
 import polars as pl
 
 from wbrag_pipeline import tables
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions
 from wbrag_pipeline.estimation.probe import NO_PROBE, QUESTIONS, Probe, probe
 from wbrag_pipeline.estimation.rehearsal import RehearsalCache, rehearsing
-from wbrag_pipeline.estimation.rehearsed_run import RehearsedRun
+from wbrag_pipeline.estimation.rehearsed_run import RehearsedContext, rehearse
 from wbrag_pipeline.estimation.sampled_corpus import sampled_corpus
 from wbrag_pipeline.estimation.scenarios import EXPECTED, SCENARIOS, Scenario
 from wbrag_pipeline.estimation.token_rule import TokenRule
@@ -70,12 +70,18 @@ def estimate(context: StageContext, *, probing: bool = False) -> Estimate:
         for scenario in SCENARIOS:
             cache = RehearsalCache(settings.layout.completions)
             generator = rehearsing(real, cache, scenario, measured.rule)
-            rehearsed = replace(
-                context, load_generator=_always(generator), open_corpus=lambda: base, load_encoder=_always(base.encoder)
+            rehearsed = RehearsedContext(
+                settings,
+                context.registry,
+                context.benchmark,
+                _always(base.encoder),
+                _always(generator),
+                lambda: base,
+                cache=cache,
+                scenario=scenario,
+                sampled=sampled,
             )
-            run = RehearsedRun(rehearsed, generator, cache, scenario, sampled)
-            gone = run.go_through(part, passages, tested=bool(context.benchmark.test))
-            spent[scenario.name] = _for_all(gone, questions, part)
+            spent[scenario.name] = _for_all(rehearse(rehearsed, part, passages), questions, part)
             known = len(cache.known) if scenario is EXPECTED else known
     counts = [{name: stages.of_split(frame, name).height for name in _NAMES} for frame in (questions, part)]
     return Estimate(context.benchmark.name, spent, known, sampled, counts[0], counts[1], measured)

@@ -36,7 +36,7 @@ def scores(lines: Mapping[str, Summary]) -> alt.LayerChart:
             row[f"{side}_text"] = f"{word if alone else ''}{value:.2f}"
         rows.append(row)
     base = chart_of(rows).encode(y=_names(lines))
-    x = _across("low:Q", "score, points", rows, ("without", "with", "low", "high"), 0.6 if alone else 0.2)
+    x = _across("score, points", rows, ("without", "with", "low", "high"), 0.6 if alone else 0.2)
     dy = -16 if alone else 0
     return picture(
         [
@@ -63,7 +63,7 @@ def gains(lines: Mapping[str, Summary]) -> alt.LayerChart:
         for name, s in lines.items()
     ]
     base = chart_of(rows).encode(y=_names(lines), color=alt.Color("colour:N", scale=None))
-    x = _across("low:Q", "gain, points", rows, ("low", "high", "zero"), 0.2)
+    x = _across("gain, points", rows, ("low", "high", "zero"), 0.2)
 
     def figure(which: str, **place: Any) -> alt.Chart:
         marked: alt.Chart = base.transform_filter(which).mark_text(fontWeight="bold", **place)
@@ -212,14 +212,14 @@ def _side(side: str) -> dict[str, Any]:
     return {"x": f"{side}:Q", "text": f"{side}_text:N", "color": alt.Color(f"{side}_colour:N", scale=None)}
 
 
-def _across(field: str, title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str], spare: float) -> alt.X:
+def _across(title: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str], spare: float) -> alt.X:
     """A scale over all the named values with a spare share of their span on both sides, for what is written there."""
     import altair as alt
 
     values = [float(row[name]) for row in rows for name in names] or [0.0]
     room = spare * max(max(values) - min(values), 2.0)
     scale = alt.Scale(domain=[min(values) - room, max(values) + room], nice=False, zero=False)
-    return alt.X(field, title=title, scale=scale, axis=alt.Axis(tickCount=6))
+    return alt.X("low:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6))
 
 
 def _bin_counts(scores: pl.Series) -> list[int]:

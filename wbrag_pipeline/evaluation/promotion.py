@@ -23,8 +23,9 @@ from wbrag_pipeline.evaluation.evaluate import evaluate
 from wbrag_pipeline.evaluation.statistics import Summary, summarise
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.rag.system import RagSystem
-from wbrag_pipeline.refresh.retiring import record_served, revalidated_release
+from wbrag_pipeline.refresh.retiring import revalidated_release
 from wbrag_pipeline.releases.pointer import Move, moves_of, read_pointer
+from wbrag_pipeline.releases.release_lineage import record_served
 from wbrag_pipeline.releases.store import Release, candidate, candidate_name, current, promote
 from wbrag_pipeline.training.context import StageContext
 from wbrag_pipeline.training.stages import of_split

@@ -52,8 +52,8 @@ class Phrases:
 
     @cached_property
     def _whole(self) -> list[str]:
-        # Once more to words: a journal of an earlier version may hold phrases in another form.
-        return [f" {told} " for told in words(pl.Series([*self.phrases, *self.names], dtype=pl.String)) if told]
+        names = words(pl.Series(self.names, dtype=pl.String))
+        return [f" {told} " for told in (*self.phrases, *names) if told]
 
     @cached_property
     def _cut(self) -> list[str]:

@@ -25,7 +25,7 @@ from wbrag_pipeline.datasets.wording import wording
 from wbrag_pipeline.errors import InputError, WbragError
 from wbrag_pipeline.forgetting import stored_passages
 from wbrag_pipeline.forgetting.phrases import Phrases, phrases_of
-from wbrag_pipeline.forgetting.question_splits import EITHER, QUESTION_SPLITS, QuestionSplit, questions_of, split_of
+from wbrag_pipeline.forgetting.question_splits import QUESTION_SPLITS, QuestionSplit, questions_of, split_of
 from wbrag_pipeline.forgetting.stored_files import StoredFiles
 from wbrag_pipeline.forgetting.stored_passages import files_with, frames_with
 from wbrag_pipeline.storage import sha256_of_text
@@ -78,18 +78,15 @@ class Subject:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Subject:
-        """What ``to_json`` gave, also in an earlier version, which had no ``asked`` and no ``documents``."""
-        names = ("passages", "units", "documents")
-        asked = ("questions", "touched")  # an earlier version knew no splits
-        split = {name: tuple((row[0], *([EITHER] * (3 - len(row))), *row[1:]) for row in found[name]) for name in asked}
+        """What ``to_json`` gave."""
+        names = ("passages", "units", "questions", "touched", "documents")
         return cls(
             kind=found["kind"],
             ids=tuple(found["ids"]),
             tombstones=tombstones_from(found["tombstones"]),
             phrases=Phrases(**{name: tuple(told) for name, told in found["phrases"].items()}),
-            asked=tuple(found.get("asked", ())),
-            **{name: tuple(map(tuple, found.get(name, ()))) for name in names},
-            **split,
+            asked=tuple(found["asked"]),
+            **{name: tuple(map(tuple, found[name])) for name in names},
         )
 
 

@@ -133,49 +133,58 @@ def _unit(
         "tokens": f"{row['source_tokens']} in its sources, {row['unit_tokens']} in the unit",
         "made again": None if row["is_current"] else "no: the newest run did not make it",
     }
-    children = [_source(source, row["corpus"]) for source in sources]
-    made_by = {
-        "generator": row["generator_fingerprint"],
-        "distiller": row["distiller"],
-        "written by": _WRITTEN_BY.get(row["written_by"]),
-        "prompt version": row["prompt_version"],
-        "encoder": row["encoder"],
-        "method": row["method"],
-        "gates": ", ".join(f"{name} {one_line(value)}" for name, value in json.loads(row["gates"]).items()),
-        "variant": row["variant"],
-        "recorded": recorded_time(row),
-    }
-    children.append(Node(f"made by run {row['run_id']}", made_by))
+    children = [*(_source(source, row["corpus"]) for source in sources), _made_by(row)]
     if decision:
         children.append(decision)
-    children.extend(
-        Node(
-            f"in release {release['release']}",
-            {
-                "units": release["units"],
-                "manifest sha256": release["manifest_sha256"],
-                "run": release["run_id"],
-                "recorded": recorded_time(release),
-            },
-        )
-        for release in releases
-    )
+    children.extend(_in_release(release) for release in releases)
     if questions:
-        tested = tuple(
-            Node(
-                f"test question {question['question_id']}: {question['question']}",
-                {
-                    "release": question["release"],
-                    "variant": question["tried_under"] if question["tried_under"] != row["variant"] else None,
-                    "rank of the unit": question["rank"],
-                    "score": effect(question),
-                },
-            )
-            for question in questions
-        )
+        tested = tuple(_tested(question, row["variant"]) for question in questions)
         children.append(Node(f"retrieved for {count_of(len(tested), 'test question')}", {}, tested))
     children.extend(decision_node(decision) for decision in refreshed)
     return Node(f"unit {row['unit_id']}", facts, tuple(children))
+
+
+def _made_by(row: LineageRow) -> Node:
+    return Node(
+        f"made by run {row['run_id']}",
+        {
+            "generator": row["generator_fingerprint"],
+            "distiller": row["distiller"],
+            "written by": _WRITTEN_BY.get(row["written_by"]),
+            "prompt version": row["prompt_version"],
+            "encoder": row["encoder"],
+            "method": row["method"],
+            "gates": ", ".join(f"{name} {one_line(value)}" for name, value in json.loads(row["gates"]).items()),
+            "variant": row["variant"],
+            "recorded": recorded_time(row),
+        },
+    )
+
+
+def _in_release(release: LineageRow) -> Node:
+    return Node(
+        f"in release {release['release']}",
+        {
+            "units": release["units"],
+            "manifest sha256": release["manifest_sha256"],
+            "run": release["run_id"],
+            "recorded": recorded_time(release),
+        },
+    )
+
+
+def _tested(question: LineageRow, made_under: str) -> Node:
+    """A test question that got a unit; its variant is told where it is not the one that the unit was made under."""
+    tried = question["tried_under"]
+    return Node(
+        f"test question {question['question_id']}: {question['question']}",
+        {
+            "release": question["release"],
+            "variant": tried if tried != made_under else None,
+            "rank of the unit": question["rank"],
+            "score": effect(question),
+        },
+    )
 
 
 def _source(source: LineageRow, corpus: str) -> Node:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.errors import InputError, MissingPartError
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.library_shapes import TEXT_NAMES, llama_index_node
 from wbrag_pipeline.publishing.published_rows import (
     BENCHMARK,
@@ -28,6 +28,7 @@ from wbrag_pipeline.publishing.published_rows import (
 )
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
+from wbrag_pipeline.store_address import load_lancedb
 
 _AT_ONCE = 500
 
@@ -41,10 +42,7 @@ class LanceTarget:
     )
 
     def __init__(self, address: TargetAddress, columns: TargetColumns) -> None:
-        try:
-            import lancedb  # noqa: F401
-        except ImportError as error:
-            raise MissingPartError("lancedb, which lancedb: needs,", "pip install 'wbrag-pipeline[lancedb]'") from error
+        load_lancedb()
         self._address, self._given, self._name = address, columns, address.name
         # Connecting makes the folder.
         missing = address.folder is not None and not address.folder.is_dir()
@@ -107,9 +105,7 @@ class LanceTarget:
         """Nothing is held open."""
 
     def _connected(self) -> Any:
-        import lancedb
-
-        return lancedb.connect(self._address.place)
+        return load_lancedb().connect(self._address.place)
 
     def _opened(self) -> Any:
         try:

@@ -6,13 +6,12 @@ QDRANT_API_KEY.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
 
-from wbrag_pipeline.errors import InputError, MissingPartError
+from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.publishing.library_shapes import LANGCHAIN, LLAMA_INDEX, TEXT_NAMES, llama_index_node
 from wbrag_pipeline.publishing.published_rows import (
     BENCHMARK,
@@ -26,9 +25,9 @@ from wbrag_pipeline.publishing.published_rows import (
 )
 from wbrag_pipeline.publishing.target_address import TargetAddress
 from wbrag_pipeline.publishing.target_columns import TargetColumns
+from wbrag_pipeline.store_address import connect_qdrant, load_qdrant
 
 _AT_ONCE = 256
-_SECONDS = 60
 # Where a point of another making is looked for, to see what a payload looks like.
 _LOOKED_AT = 16
 
@@ -39,24 +38,18 @@ class QdrantTarget:
     keeps = "the points are deleted; Qdrant frees their space when it next optimises, and its snapshots keep them"
 
     def __init__(self, address: TargetAddress, columns: TargetColumns) -> None:
-        try:
-            from qdrant_client import models
-        except ImportError as error:
-            raise MissingPartError(
-                "qdrant-client, which qdrant: needs,", "pip install 'wbrag-pipeline[qdrant]'"
-            ) from error
         if columns.id or columns.title:
             raise InputError(
                 "a point has no columns id and title", field="--columns", hint="text=, vector= or metadata="
             )
-        self._models, self._address, self._given = models, address, columns
+        self._models, self._address, self._given = load_qdrant().models, address, columns
         self._collection, self.there = address.name, False
         self._client: Any = None
         self._vector, self._dimension = "", 0
         self._library, self._text, self._metadata = "", columns.text or "text", columns.metadata
         if address.folder is not None and not address.folder.is_dir():
             return  # the client would make the folder
-        self._client = self._connect()
+        self._client = connect_qdrant(address)
         try:
             self.there = bool(self._client.collection_exists(self._collection))
             if self.there:
@@ -82,7 +75,7 @@ class QdrantTarget:
     def make(self, rows: UnitRows) -> None:
         """A collection of one vector a point, compared by the cosine."""
         if self._client is None:
-            self._client = self._connect()
+            self._client = connect_qdrant(self._address)
         space = self._models.VectorParams(size=rows.dimension, distance=self._models.Distance.COSINE)
         vectors = {self._given.vector: space} if self._given.vector else space
         self._client.create_collection(self._collection, vectors_config=vectors)
@@ -123,16 +116,6 @@ class QdrantTarget:
         """Let go of the server, or of the folder's lock."""
         if self._client is not None:
             self._client.close()
-
-    def _connect(self) -> Any:
-        from qdrant_client import QdrantClient
-
-        folder = self._address.folder
-        if folder is None:
-            key = os.environ.get("QDRANT_API_KEY", "").strip() or None
-            place = self._address.place
-            return QdrantClient(url=place, api_key=key, timeout=_SECONDS, check_compatibility=False)
-        return QdrantClient(path=str(folder))
 
     def _payload(self, row: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
         text = passage_text(row["title"], row["text"])

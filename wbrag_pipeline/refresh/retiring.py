@@ -14,13 +14,12 @@ from wbrag_pipeline.errors import IntegrityError, NotBuiltError
 from wbrag_pipeline.home import path_name
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.refresh.source_validity import revalidate_units
-from wbrag_pipeline.releases.pointer import moves_of
+from wbrag_pipeline.releases.release_lineage import record_served
 from wbrag_pipeline.releases.store import Release, build_release, current, promote
 from wbrag_pipeline.retrieval.corpus import CURRENT_STATE, current_state
 from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.retrieval.stores.collections import Collections
 from wbrag_pipeline.settings import Settings
-from wbrag_pipeline.storage import sha256_of_file
 
 
 def served_releases(settings: Settings, benchmarks: Sequence[str]) -> Iterator[tuple[str, str, Path]]:
@@ -128,15 +127,6 @@ def record_releases(lineage: Lineage, settings: Settings, benchmarks: Sequence[s
     for variant, benchmark, folder in served_releases(settings, benchmarks):
         with suppress(NotBuiltError, IntegrityError):
             record_served(lineage, folder, run_id, variant, benchmark)
-
-
-def record_served(lineage: Lineage, folder: Path, run_id: str, variant: str, benchmark: str) -> None:
-    """Record what the served release of a folder holds, and the moves of its pointer."""
-    release = current(folder)
-    units = release.units()["unit_id"].to_list()
-    manifest = sha256_of_file(release.folder / "release.json")
-    lineage.record_release(run_id, variant, benchmark, release.name, units, manifest)
-    lineage.record_release_decisions(run_id, variant, benchmark, moves_of(folder))
 
 
 def _table(made: list[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:

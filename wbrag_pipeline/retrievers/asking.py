@@ -14,7 +14,7 @@ import polars as pl
 
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.corpus_entry import Corpus
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.errors import InputError, IntegrityError, RetrieverError
 from wbrag_pipeline.progress import progress_bar

@@ -6,7 +6,7 @@ No gold answer is in reach here: GATED_DOCS and PASSAGES carry none, and the dis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, islice
 from typing import Protocol
 
 import polars as pl
@@ -70,12 +70,7 @@ def distil(
     )
     source_hashes = [[hashes[p.passage_id] for p in row] for row in sources]
     if forgotten.evidence:
-        texts = [text_hashes(pl.Series([p.text for p in row], dtype=pl.String)) for row in sources]
-        asked = kept.select("question", "question_id").iter_rows()
-        allowed = [
-            forgotten.evidence.isdisjoint(evidence_hashes(benchmark, question, contents, told, question_id))
-            for (question, question_id), contents, told in zip(asked, source_hashes, texts, strict=True)
-        ]
+        allowed = _not_forgotten(kept, sources, source_hashes, benchmark, forgotten)
         kept = kept.filter(pl.Series(allowed, dtype=pl.Boolean))
         sources, source_hashes = list(compress(sources, allowed)), list(compress(source_hashes, allowed))
     made = generator.distill(kept["question"].to_list(), sources)
@@ -84,43 +79,46 @@ def distil(
         .group_by("question_id")
         .agg(pl.col("labels").list.explode(keep_nulls=False, empty_as_null=False).unique().sort())
     )
-    frame = (
+    # Counted as a unit is, or one that is all of its source would be a token longer than it.
+    tokens = iter(generator.count_tokens([f"{p.title}\n{p.text}" for row in sources for p in row]))
+    columns = {
+        "unit_id": [
+            "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
+            for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
+        ],
+        "title": [unit.title for unit in made],
+        "text": [unit.text for unit in made],
+        "source_hashes": source_hashes,
+        "source_tokens": [sum(islice(tokens, len(row))) for row in sources],
+        "unit_tokens": generator.count_tokens([f"{unit.title}\n{unit.text}" for unit in made]),
+        "written_by": [unit.written_by for unit in made],
+        "distiller": ["extractive" if unit.written_by == "extractive_fallback" else generator.name for unit in made],
+    }
+    schema = tables.KNOWLEDGE_UNITS.schema
+    units = (
         kept.join(labels, on="question_id", how="left", maintain_order="left")
-        .with_columns(
-            pl.lit(benchmark).alias("benchmark"),
-            pl.Series("title", [unit.title for unit in made], pl.String),
-            pl.Series("text", [unit.text for unit in made], pl.String),
-            pl.Series("source_hashes", source_hashes, pl.List(pl.String)),
-            pl.Series(
-                "source_tokens",
-                _sums(
-                    # Counted as a unit is, or one that is all of its source would be a token longer than it.
-                    generator.count_tokens([f"{p.title}\n{p.text}" for row in sources for p in row]),
-                    [len(row) for row in sources],
-                ),
-                pl.Int32,
-            ),
-            pl.Series("unit_tokens", generator.count_tokens([f"{u.title}\n{u.text}" for u in made]), pl.Int32),
-            pl.Series(
-                "unit_id",
-                [
-                    "u_" + sha256_of_text(benchmark, question_id, *row, unit.title, unit.text)[:16]
-                    for question_id, row, unit in zip(kept["question_id"], source_hashes, made, strict=True)
-                ],
-                pl.String,
-            ),
-            pl.Series("written_by", [unit.written_by for unit in made], pl.String),
-            pl.Series(
-                "distiller",
-                ["extractive" if unit.written_by == "extractive_fallback" else generator.name for unit in made],
-                pl.String,
-            ),
-            pl.lit(generator.prompt_version).alias("prompt_version"),
-        )
+        .hstack(pl.DataFrame(columns, schema={name: schema[name] for name in columns}))
+        .with_columns(benchmark=pl.lit(benchmark), prompt_version=pl.lit(generator.prompt_version))
         .filter(pl.col("text").str.strip_chars() != "")
+        .select(list(schema))
     )
-    units = tables.KNOWLEDGE_UNITS.check(frame.select(list(tables.KNOWLEDGE_UNITS.schema)))
-    return forgotten.without_forgotten_units(units)
+    return forgotten.without_forgotten_units(tables.KNOWLEDGE_UNITS.check(units))
+
+
+def _not_forgotten(
+    kept: pl.DataFrame,
+    sources: Sequence[Sequence[Passage]],
+    source_hashes: Sequence[Sequence[str]],
+    benchmark: str,
+    forgotten: Tombstones,
+) -> list[bool]:
+    """Of each kept question whether a unit may be made of its evidence."""
+    texts = [text_hashes(pl.Series([p.text for p in row], dtype=pl.String)) for row in sources]
+    asked = kept.select("question", "question_id").iter_rows()
+    return [
+        forgotten.evidence.isdisjoint(evidence_hashes(benchmark, question, contents, told, question_id))
+        for (question, question_id), contents, told in zip(asked, source_hashes, texts, strict=True)
+    ]
 
 
 def of_one_label_set(retained: pl.DataFrame, passages: pl.DataFrame) -> pl.DataFrame:
@@ -139,12 +137,3 @@ def of_one_label_set(retained: pl.DataFrame, passages: pl.DataFrame) -> pl.DataF
     )
     keys = ["question_id", "labels"]
     return marked.join(chosen, on=keys, how="semi", maintain_order="left").drop("labels")
-
-
-def _sums(values: list[int], sizes: list[int]) -> list[int]:
-    """Sums of consecutive runs of ``sizes`` values."""
-    totals, at = [], 0
-    for size in sizes:
-        totals.append(sum(values[at : at + size]))
-        at += size
-    return totals

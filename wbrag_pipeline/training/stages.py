@@ -21,7 +21,7 @@ import polars as pl
 from wbrag_pipeline import tables
 from wbrag_pipeline.curation.curate import curate, published, uncurated, unfit
 from wbrag_pipeline.curation.unit import PUBLISHED, STATES
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions
 from wbrag_pipeline.datasets.validation_split import split_validation
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.plugins import plugins_of

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 
+import polars as pl
+
 from wbrag_pipeline import tables
 from wbrag_pipeline.lineage import Lineage
+from wbrag_pipeline.releases.release_lineage import record_release
 from wbrag_pipeline.releases.store import Release
 from wbrag_pipeline.tables import Table
 from wbrag_pipeline.training import stages
 from wbrag_pipeline.training.context import StageContext
-from wbrag_pipeline.training.recording import record_release, record_units
 from wbrag_pipeline.training.stages import StageResult
 
 
@@ -46,5 +48,22 @@ def train_candidate(context: StageContext) -> Release:
     lineage.record_curation(context.run, settings.variant, benchmark.name, curated.table)
     stored(tables.CURATED_UNITS, curated)
     release = stages.candidate_release(context, curated.table)
-    record_release(context, lineage, release)
+    record_release(lineage, release, context.run, settings.variant, benchmark.name)
     return release
+
+
+def record_units(context: StageContext, lineage: Lineage, gated_docs: pl.DataFrame, units: pl.DataFrame) -> None:
+    """Record where KNOWLEDGE_UNITS came from: GATED_DOCS, the engines and the thresholds."""
+    settings = context.settings
+    lineage.record_units(
+        context.run,
+        settings.variant,
+        context.benchmark.name,
+        context.benchmark.corpus,
+        units=units,
+        gated_docs=gated_docs,
+        generator_fingerprint=context.generator.fingerprint,
+        encoder=settings.encoder,
+        method=settings.method,
+        gates=settings.thresholds,
+    )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wbrag_pipeline.evaluation.experiments.markdown import methods_table, sentence
 from wbrag_pipeline.evaluation.experiments.method_comparison import mean_interval, methods_compared
+from wbrag_pipeline.evaluation.experiments.result_sections import methods_table, sentence
 from wbrag_pipeline.evaluation.experiments.results import MATRIX
 from wbrag_pipeline.evaluation.statistics import bootstrap_interval
 
@@ -39,8 +39,11 @@ def test_a_method_of_ones_own_is_compared_with_naive_question_by_question() -> N
         assert (with_units["difference"], with_units["better"], with_units["worse"]) == (0.0, 1, 1)
         expected = bootstrap_interval(np.array([1.0, 1.0, 0.0, -1.0]))
         assert (alone["ci_low"], alone["ci_high"]) == (100 * expected[0], 100 * expected[1])
-    assert methods_compared(matrix(NAIVE)).is_empty() and methods_table(matrix(NAIVE)) == ""
-    assert "| nq | reader | mine | naive | corpus alone | 75.00 | +25.00 |" in methods_table(matrix(NAIVE, MINE))
+    assert methods_compared(matrix(NAIVE)).is_empty() and not methods_table(matrix(NAIVE)).tables
+    assert (
+        "| nq | reader | mine | naive | corpus alone | 75.00 | +25.00 |"
+        in methods_table(matrix(NAIVE, MINE)).as_markdown()
+    )
 
 
 def test_over_several_benchmarks_there_is_a_mean_with_an_interval() -> None:

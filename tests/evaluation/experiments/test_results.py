@@ -20,8 +20,8 @@ from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.evaluation.experiments import results, transfer
 from wbrag_pipeline.evaluation.experiments.ablation import grids_of
 from wbrag_pipeline.evaluation.experiments.conduct import Study, cells, conduct
-from wbrag_pipeline.evaluation.experiments.markdown import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.provenance import settings_facts
+from wbrag_pipeline.evaluation.experiments.result_sections import results_as_markdown
 from wbrag_pipeline.evaluation.experiments.results import ABLATION, LABELS, MATRIX, ORACLE, SPLITS, TRANSFER, Results
 from wbrag_pipeline.evaluation.experiments.sampling import resplit, with_labels
 from wbrag_pipeline.settings import Settings
@@ -61,11 +61,11 @@ def test_a_study_knows_its_own_rows_among_those_of_others(world: World) -> None:
         conduct(list(cells(world.open(), each, ("matrix", "transfer", "oracle"))), lambda line: None)
 
     def methods(kind: Any) -> list[str]:
-        return study.own_rows(found(world, kind))["method"].unique(maintain_order=True).to_list()
+        return study.own_rows(kind, found(world, kind))["method"].unique(maintain_order=True).to_list()
 
     assert sorted(found(world, ORACLE)["method"].unique()) == ["naive", "replug"]
     assert methods(MATRIX) == ["replug", "naive"] and methods(ORACLE) == ["naive"]
-    pairs = study.own_rows(found(world, TRANSFER)).select("method", "made_by").rows()
+    pairs = study.own_rows(TRANSFER, found(world, TRANSFER)).select("method", "made_by").rows()
     assert sorted(pairs) == sorted(transfer.pairs(("naive", "replug")))
 
 
@@ -116,19 +116,6 @@ def test_scores_of_single_questions_give_the_figures(world: World) -> None:
     row = found(world).row(0, named=True)
     assert len(row["scores_without"]) == len(row["scores_with"]) == len(TEST)
     assert 100 * sum(row["scores_with"]) / len(TEST) == row["score_with"]
-
-
-def test_rows_of_an_earlier_version_can_be_read_and_are_not_mixed_with_new_ones(world: World) -> None:
-    find(world, "naive", "replug")
-    path = Results(world.settings, "scripted").path(MATRIX, "compass")
-    added = ["scores_without", "scores_with", "seed", "settings", "version", "data"]
-    before = pl.read_parquet(path)
-    before.drop(added).write_parquet(path)
-    earlier = found(world)
-    assert earlier.drop(added).equals(before.drop(added)) and earlier.select(added).null_count().sum_horizontal()[0] > 0
-    assert "Every setting" in results_as_markdown({"matrix": earlier})
-    find(world, "naive")
-    assert found(world)["method"].to_list() == ["naive"] and found(world)["seed"].to_list() == [0]
 
 
 def test_numbers_of_labels_that_there_are_not_are_told(world: World) -> None:

@@ -103,7 +103,7 @@ def test_a_learning_curve(world: World) -> None:
     whole = bench.evaluation(world.trial, bench.published(world.trial))
     assert rows[1]["score_with"] == pytest.approx(100 * whole["score_with"].mean())  # type: ignore[operator]
     assert rows[0]["units"] <= rows[1]["units"] and rows[0]["kept"] <= rows[1]["kept"]
-    assert "| compass | gold | 3 |" in labels_table(pl.DataFrame(rows, schema=LABELS.schema))
+    assert "| compass | gold | 3 |" in labels_table(pl.DataFrame(rows, schema=LABELS.schema)).as_markdown()
 
 
 def test_variants_on_drawn_splits(world: World) -> None:
@@ -118,7 +118,7 @@ def test_variants_on_drawn_splits(world: World) -> None:
     ours = told[0]
     assert (ours["behind"], ours["behind_low"], ours["behind_high"]) == (0.0, 0.0, 0.0)
     assert ours["gain"] == pytest.approx(np.mean(ours["by_split"]))
-    assert set(drawn_splits.VARIANT_MEANINGS) >= set(names) and "| no rescue |" in splits_table(frame)
+    assert set(drawn_splits.VARIANT_MEANINGS) >= set(names) and "| no rescue |" in splits_table(frame).as_markdown()
 
 
 def test_the_mean_over_benchmarks_counts_each_once() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.evaluation.experiments.conftest import World
 from tests.evaluation.experiments.test_retrievers import unit_vectors
 from wbrag_pipeline.evaluation.experiments import second_keys, unit_keys, written_keys
+from wbrag_pipeline.evaluation.experiments.built_retriever import megabytes
 from wbrag_pipeline.evaluation.experiments.retrievers import WRITTEN, retrievers_for
 from wbrag_pipeline.evaluation.experiments.rivals import RIVAL_MEANINGS, rivals_for
 from wbrag_pipeline.evaluation.experiments.second_keys import search_with_keys
@@ -55,7 +56,7 @@ def test_units_as_keys_lead_to_what_they_were_made_of(world: World) -> None:
     units, test = bench.published(world.trial), bench.questions(world.trial, "test")
     built = unit_keys.units_as_keys(bench, world.trial)
     found = built.find(test)
-    assert built.read is None and built.vectors == units.height and set(found["origin"]) == {CORPUS}
+    assert built.megabytes == megabytes(bench, world.trial, units.height) and set(found["origin"]) == {CORPUS}
     # Both units lie at 10 degrees and are made of a: question 6, between both, finds a at 4 degrees and not at 6.
     first = found.filter((pl.col("query") == 1) & (pl.col("rank") == 1))
     assert first["passage_id"].to_list() == ["a"]
@@ -69,8 +70,9 @@ def test_a_unit_is_found_by_its_question_too(world: World) -> None:
     test = bench.questions(world.trial, "test")
     built = unit_keys.units_with_two_keys(bench, world.trial)
     found = built.find(test)
-    assert built.read is not None and built.vectors == 2 * built.read.height
-    asked = [float(question) for question in built.read["question"]]
+    units = bench.published(world.trial)
+    assert built.megabytes == megabytes(bench, world.trial, 2 * units.height)
+    asked = [float(question) for question in units["question"]]
     best = min(abs(1.0 - angle) for angle in (*asked, 10.0))
     unit = found.filter((pl.col("query") == 0) & (pl.col("origin") == WRITEBACK))["score"].max()
     assert unit == pytest.approx(np.cos(np.radians(best)), abs=1e-5)

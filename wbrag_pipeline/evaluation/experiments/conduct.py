@@ -73,13 +73,13 @@ class Study:
     splits_drawn: int = drawn_splits.SPLITS_DRAWN
     rivals: Sequence[str] = ()
 
-    def own_rows(self, found: pl.DataFrame) -> pl.DataFrame:
+    def own_rows(self, table: Table, found: pl.DataFrame) -> pl.DataFrame:
         """Of a table of results the rows that this study makes, without those of other methods that stand there too."""
-        if "made_by" in found.columns:  # TRANSFER
+        if table == TRANSFER:
             makers = (transfer.NONE, *self.crossed)
             return found.filter(pl.col("method").is_in(self.crossed) & pl.col("made_by").is_in(makers))
-        every = {"question_table", "stage"} & set(found.columns)  # MATRIX, COST
-        return found.filter(pl.col("method").is_in(self.methods if every else self.methods[:1]))
+        methods = self.methods if table in (MATRIX, COST) else self.methods[:1]
+        return found.filter(pl.col("method").is_in(methods))
 
 
 @dataclass(frozen=True)

@@ -16,26 +16,21 @@ from wbrag_pipeline.evaluation.evaluate import ANSWERED, join_sides
 from wbrag_pipeline.evaluation.evidence import UnitView, units_for_page
 from wbrag_pipeline.evaluation.experiments import paper, pictures
 from wbrag_pipeline.evaluation.experiments.artifact_cache import ArtifactCache
-from wbrag_pipeline.evaluation.experiments.drawn_splits import VARIANT_MEANINGS
-from wbrag_pipeline.evaluation.experiments.gain_sources import GROUPINGS
-from wbrag_pipeline.evaluation.experiments.label_kinds import KIND_MEANINGS
-from wbrag_pipeline.evaluation.experiments.markdown import (
-    beyond_chance,
-    cost_by_setting,
-    interval_in_words,
-    results_as_markdown,
-    transfer_in_words,
-)
 from wbrag_pipeline.evaluation.experiments.matrix import headline, means
 from wbrag_pipeline.evaluation.experiments.method_comparison import methods_compared
 from wbrag_pipeline.evaluation.experiments.oracle import CEILINGS
 from wbrag_pipeline.evaluation.experiments.panels import names_in_order
 from wbrag_pipeline.evaluation.experiments.provenance import made_with_in_words
 from wbrag_pipeline.evaluation.experiments.result_files import write_result_files
+from wbrag_pipeline.evaluation.experiments.result_sections import (
+    beyond_chance,
+    interval_in_words,
+    results_as_markdown,
+    sections_of,
+    transfer_in_words,
+)
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
-from wbrag_pipeline.evaluation.experiments.rival_tables import likeness
-from wbrag_pipeline.evaluation.experiments.rivals import OURS, PLAIN, meanings_of_rivals
-from wbrag_pipeline.evaluation.experiments.sampling_tables import splits_by_setting
+from wbrag_pipeline.evaluation.experiments.rivals import PLAIN
 from wbrag_pipeline.evaluation.experiments.transfer import NONE
 from wbrag_pipeline.evaluation.pages import figure, render_page
 from wbrag_pipeline.settings import Settings
@@ -151,7 +146,7 @@ def page(findings: Findings) -> str:
         group: [figure(chart, f"{group}-{name}", width=_WIDTH, height=height) for name, chart, height in several]
         for group, several in drawn.items()
     }
-    ablation, labels, splits = (findings.tables[name] for name in ("ablation", "labels", "splits"))
+    ablation, tables = findings.tables["ablation"], sections_of(findings.tables)
     # Heading, id in the page, and whether there is anything to show.
     sections = [
         ("Gain", "gain", matrix.height),
@@ -160,8 +155,8 @@ def page(findings: Findings) -> str:
         ("Transfer", "transfer", shown["transfer"]),
         ("Thresholds", "ablation", shown["ablation"]),
         ("Rivals", "rivals", shown["rivals"]),
-        ("Labels", "labels", labels.height),
-        ("Splits", "splits", splits.height),
+        ("Labels", "labels", "labels" in tables),
+        ("Splits", "splits", "splits" in tables),
         ("Construction", "construction", matrix.height),
         ("Cost", "cost", matrix.height),
         ("Units", "units", matrix.height),
@@ -172,9 +167,9 @@ def page(findings: Findings) -> str:
         head=headline(matrix),
         between=interval_in_words(headline(matrix)),
         verdict=beyond_chance(headline(matrix)),
-        compared=methods_compared(matrix).to_dicts(),
         paper=paper,
-        matrix=matrix.to_dicts(),
+        matrix=matrix.height,
+        tables=tables,
         benchmarks=names_in_order(matrix, "benchmark"),
         methods=names_in_order(matrix, "method"),
         generators=names_in_order(matrix, "generator"),
@@ -185,18 +180,6 @@ def page(findings: Findings) -> str:
         ceilings=CEILINGS,
         transferred=transfer_in_words(findings.tables["transfer"]),
         scoring_sent=int(ablation.filter(pl.col("parameter") != "top_k")["scoring_sent"].sum()),
-        rivals=findings.tables["rivals"].to_dicts(),
-        meanings=meanings_of_rivals(),
-        stacked=findings.tables["on_top"].to_dicts(),
-        groups=findings.tables["gain_sources"].to_dicts(),
-        groupings=GROUPINGS,
-        likeness=likeness,
-        labels=labels.to_dicts(),
-        kinds={kind: KIND_MEANINGS[kind] for kind in names_in_order(labels, "kind")},
-        splits=splits_by_setting(splits),
-        ours=OURS,
-        variants={name: VARIANT_MEANINGS[name] for name in names_in_order(splits, "variant")},
-        costs=cost_by_setting(findings.tables["cost"]).to_dicts(),
         units=units,
         made_with=_made_with(findings.tables),
     )

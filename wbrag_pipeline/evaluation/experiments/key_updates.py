@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from wbrag_pipeline.evaluation.experiments.second_keys import nearest_by_key
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, HITS, merge_by_score
 from wbrag_pipeline.retrieval.protocols import Vectors
 
@@ -49,16 +50,6 @@ def search_moved(search: SearchToDepth, queries: Vectors, ids: pl.Series, keys: 
         if full or found.height < depth * len(queries):  # enough, or the index has no more
             break
         depth *= 4
-    scores = queries @ keys.T
-    most = min(top_k, len(ids))
-    places = np.argsort(-scores, axis=1, kind="stable")[:, :most]
-    moved = pl.DataFrame(
-        {
-            "query": np.repeat(np.arange(len(queries), dtype=np.int32), most),
-            "origin": pl.repeat(CORPUS, places.size, dtype=pl.String, eager=True),
-            "passage_id": ids.gather(places.ravel()),
-            "score": np.take_along_axis(scores, places, axis=1).ravel(),
-        },
-        schema_overrides={"query": pl.Int32, "score": pl.Float32},
-    )
+    entries = pl.select(pl.repeat(CORPUS, len(ids)).alias("origin"), pl.Series("passage_id", ids))
+    moved = nearest_by_key(queries, keys, entries, top_k)
     return merge_by_score(pl.concat([moved, stayed.select(moved.columns)]), top_k).cast(HITS)

@@ -33,10 +33,10 @@ def bars(
     base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=list(order), axis=names_axis()))
     return picture(
         [
-            base.mark_bar(size=14, cornerRadius=2, opacity=0.75).encode(x=x, color=as_is("colour")),
+            base.mark_bar(size=14, cornerRadius=2, opacity=0.75).encode(x=x, color=own_colour()),
             base.mark_rule(strokeWidth=1.4, color=INK).encode(x="low:Q", x2="high:Q"),
             base.mark_text(align="left", dx=6)
-            .encode(x=alt.X("beyond:Q"), text="text:N", color=as_is("colour"))
+            .encode(x=alt.X("beyond:Q"), text="text:N", color=own_colour())
             .transform_calculate(beyond="max(0, datum.high)"),
             zero_line(),
         ],
@@ -88,14 +88,14 @@ def series(names: Sequence[str]) -> tuple[alt.Color, alt.Shape]:
     )
 
 
-def reaching(values: Sequence[float], field: str, title: str) -> alt.X:
-    """A scale over the values and zero, with room for a figure at both ends."""
+def reaching(gains: Sequence[float], title: str) -> alt.X:
+    """A scale over the gains and zero, with room for a figure at both ends."""
     import altair as alt
 
-    low, high = min([0.0, *values]), max([0.0, *values])
+    low, high = min([0.0, *gains]), max([0.0, *gains])
     room = 0.2 * max(high - low, 0.5)
     domain = [low - (room if low < 0 else 0.1 * room), high + room]
-    return alt.X(field, title=title, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
+    return alt.X("gain:Q", title=title, scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
 
 
 def names_in_order(frame: pl.DataFrame, column: str) -> list[str]:
@@ -109,11 +109,11 @@ def zero_line() -> alt.Chart:
     return line
 
 
-def as_is(field: str) -> alt.Color:
-    """A field that holds colours."""
+def own_colour() -> alt.Color:
+    """The colour that a row has in its field ``colour``."""
     import altair as alt
 
-    return alt.Color(f"{field}:N", scale=None)
+    return alt.Color("colour:N", scale=None)
 
 
 def names_axis(**more: Any) -> alt.Axis:

@@ -26,11 +26,11 @@ from wbrag_pipeline.evaluation.experiments.ablation import SYMBOLS
 from wbrag_pipeline.evaluation.experiments.oracle import ALONE
 from wbrag_pipeline.evaluation.experiments.panels import (
     SHAPES,
-    as_is,
     bars,
     curves,
     names_axis,
     names_in_order,
+    own_colour,
     reaching,
     series,
     zero_line,
@@ -64,7 +64,7 @@ def heat_map(matrix: pl.DataFrame) -> alt.LayerChart:
         y=alt.Y("benchmark:N", sort=benchmarks, scale=gap, axis=names_axis()).title(None),
     )
     strength = alt.Opacity("strength:Q", scale=None)
-    cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=as_is("colour"), opacity=strength)
+    cells = base.mark_rect(cornerRadius=4, strokeWidth=0).encode(color=own_colour(), opacity=strength)
     return picture(
         [
             cells,
@@ -94,12 +94,12 @@ def mean_gains(means: pl.DataFrame, theirs: Mapping[str, float], title: str) -> 
         | {"right": right(row["gain"], theirs.get(row["name"], row["gain"]))}
         for row in means.iter_rows(named=True)
     ]
-    x = reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "gain:Q", "mean gain, points")
+    x = reaching([row["gain"] for row in rows] + [row["paper"] or 0.0 for row in rows], "mean gain, points")
     base = chart_of(rows).encode(y=alt.Y("name:N", title=None, sort=None, axis=names_axis()))
     known = any(row["paper"] is not None for row in rows)
     return picture(
         [
-            base.mark_bar(size=14, cornerRadius=2).encode(x=x, color=as_is("colour")),
+            base.mark_bar(size=14, cornerRadius=2).encode(x=x, color=own_colour()),
             base.transform_filter("datum.paper != null")
             .mark_tick(color=INK, thickness=2, size=20)
             .encode(x=alt.X("paper:Q")),
@@ -211,7 +211,7 @@ def cost_bars(costs: pl.DataFrame) -> alt.LayerChart:
     )
     return picture(
         [
-            base.mark_bar(cornerRadius=2).encode(color=as_is("colour")),
+            base.mark_bar(cornerRadius=2).encode(color=own_colour()),
             base.mark_text(align="left", dx=4, fontSize=9, color=MUTED).encode(text="text:N"),
         ],
         "Generator calls of training",
@@ -236,7 +236,7 @@ def ceiling_dots(part: pl.DataFrame) -> alt.LayerChart:
     ends = [{"benchmark": name, "gain": max(r["gain"] for r in rows if r["benchmark"] == name)} for name in benchmarks]
     ends = [end | {"text": signed(float(str(end["gain"]))), "zero": 0} for end in ends]
     y = alt.Y("benchmark:N", title=None, sort=benchmarks, axis=names_axis())
-    x = reaching([row["gain"] for row in rows], "gain:Q", "points over the corpus alone")
+    x = reaching([row["gain"] for row in rows], "points over the corpus alone")
     colours = [GAIN, SERIES[2], SERIES[4], BEFORE]
     color = alt.Color("series:N", sort=names, scale=alt.Scale(domain=names, range=colours[: len(names)]))
     shape = alt.Shape("series:N", sort=names, scale=alt.Scale(domain=names, range=list(SHAPES[: len(names)])))

@@ -56,7 +56,7 @@ def trained_adapter(
             order = draws.permutation(train)
             for start in range(0, len(order), BATCH):
                 optimizer.zero_grad()
-                loss(weights, order[start : start + BATCH]).backward()  # type: ignore[no-untyped-call]
+                loss(weights, order[start : start + BATCH]).backward()
                 optimizer.step()
             if (now := checked(weights)) < least:
                 best, least = weights.detach().numpy().copy(), now

@@ -307,22 +307,11 @@ class Results:
     def _read(self, kind: Table, benchmark: str) -> pl.DataFrame:
         path = self.path(kind, benchmark)
         try:
-            return _of_any_version(kind, path)
+            return kind.read(path)
         except IntegrityError as error:
             experiment = MADE_WITH.get(kind.name, kind.name)
             again = f"make it again with: wbrag experiment {experiment} {benchmark}"
             raise IntegrityError(path, f"is damaged; {again}") from error
-
-
-def _of_any_version(kind: Table, path: Path) -> pl.DataFrame:
-    """The stored table; columns that an earlier version did not have are null."""
-    try:
-        there = pl.read_parquet_schema(path)
-    except (OSError, pl.exceptions.PolarsError):
-        return kind.read(path)  # which says what is wrong with it
-    lacking = {name: dtype for name, dtype in kind.schema.items() if name not in {*there, *kind.key}}
-    known = Table(kind.name, pl.Schema({n: d for n, d in kind.schema.items() if n not in lacking}), kind.key)
-    return kind.check(known.read(path).with_columns(pl.lit(None, dtype).alias(n) for n, dtype in lacking.items()))
 
 
 def put_beside(kind: Table, earlier: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Rivals, retrievers and the groups of questions as Markdown tables."""
+"""Rivals, retrievers and the groups of questions as tables of text."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     UNITS_COLUMN,
     Columns,
     MarkdownRow,
+    Section,
     changed,
     interval,
-    meanings,
     rows_table,
 )
 from wbrag_pipeline.evaluation.formatting import bare_p, duration, percent, signed
 from wbrag_pipeline.evaluation.statistics import holm
 
 
-def rivals_table(table: pl.DataFrame) -> str:
+def rivals_table(table: pl.DataFrame) -> Section:
     """Write-back beside what it has to beat, a table a benchmark."""
     columns: Columns = {
         "rival": lambda row: row["rival"],
@@ -40,13 +40,13 @@ def rivals_table(table: pl.DataFrame) -> str:
         "calls to build": lambda row: f"{row['calls']:,}",
         "in top K": lambda row: f"{row['entries_in_top_k']:.2f}",
         "questions changed": lambda row: percent(row["changed_share"]),
-        "threshold": lambda row: likeness(row["threshold"]),
+        "threshold": lambda row: _likeness(row["threshold"]),
         "megabytes": lambda row: f"{row['megabytes']:.1f}",
         "training": lambda row: "–" if row["train_seconds"] is None else duration(row["train_seconds"]),
         "search": lambda row: "–" if row["search_ms"] is None else f"{row['search_ms']:.1f} ms",
         "calls a question": lambda row: f"{row['calls_a_question']:,}",
     }
-    parts = ["## Rivals"]
+    tables = []
     for (generator, benchmark, method), part in table.partition_by(
         ["generator", "benchmark", "method"], as_dict=True, maintain_order=True
     ).items():
@@ -55,11 +55,11 @@ def rivals_table(table: pl.DataFrame) -> str:
         adjusted = iter(holm(part.filter(tested)["p"].to_list()))
         part = part.with_columns(corrected=pl.Series([next(adjusted) if asked else 1.0 for asked in tested]))
         measured = f"{head['metric']}, {head['questions']:,} questions, K = {head['top_k']}"
-        parts += [f"### {benchmark}\n\n{method}, {generator}, {measured}.", rows_table(part, columns)]
-    return "\n\n".join([*parts, meanings(meanings_of_rivals())])
+        tables.append(rows_table(part, columns, title=benchmark, said=f"{method}, {generator}, {measured}."))
+    return Section("Rivals", tables, meanings=meanings_of_rivals())
 
 
-def on_top_table(table: pl.DataFrame) -> str:
+def on_top_table(table: pl.DataFrame) -> Section:
     """Retrievers without and with the same units."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -67,10 +67,10 @@ def on_top_table(table: pl.DataFrame) -> str:
         "units trained with": lambda row: row["units_of"],
         **SCORE_COLUMNS | P_COLUMN | CHANGED_COLUMN | RECALL_COLUMNS | UNITS_COLUMN,
     }
-    return f"## Write-back on top of retrievers\n\n{rows_table(table, columns)}\n\n{meanings(RETRIEVER_MEANINGS)}"
+    return Section("Write-back on top of retrievers", [rows_table(table, columns)], meanings=RETRIEVER_MEANINGS)
 
 
-def gain_sources_table(table: pl.DataFrame) -> str:
+def gain_sources_table(table: pl.DataFrame) -> Section:
     """Test questions in groups, without and with write-back."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -79,10 +79,10 @@ def gain_sources_table(table: pl.DataFrame) -> str:
         "questions": lambda row: f"{row['questions']:,}",
         **SCORE_COLUMNS | CHANGED_COLUMN | UNITS_COLUMN,
     }
-    return f"## Where the gain comes from\n\n{rows_table(table, columns)}\n\n{meanings(GROUPINGS)}"
+    return Section("Where the gain comes from", [rows_table(table, columns)], meanings=GROUPINGS)
 
 
-def likeness(threshold: float | None) -> str:
+def _likeness(threshold: float | None) -> str:
     """The threshold of a query cache: a number, never, or a dash where the rival has none."""
     return "–" if threshold is None else f"{threshold:.2f}" if threshold < float("inf") else "never used"
 

@@ -48,7 +48,7 @@ from wbrag_pipeline.evaluation.experiments.rival_entries import (
     random_passages,
 )
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
-from wbrag_pipeline.evaluation.experiments.unit_keys import KeyedUnits, units_as_keys, units_with_two_keys
+from wbrag_pipeline.evaluation.experiments.unit_keys import units_as_keys, units_with_two_keys
 from wbrag_pipeline.evaluation.statistics import summarise
 from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.plugins import RIVALS_GROUP, ExtensionPoint
@@ -238,18 +238,6 @@ def _gated_passages(bench: Workbench, trial: Trial) -> Rival:
     return second_index(bench, trial, joined.unique(["title", "text"], maintain_order=True), gated_by(bench, trial))
 
 
-def _units_with_keys(bench: Workbench, trial: Trial, *, keyed: Callable[[Workbench, Trial], KeyedUnits]) -> Rival:
-    built, units = keyed(bench, trial), bench.published(trial)
-
-    def answer(asked: pl.DataFrame) -> pl.DataFrame:
-        hits = scored(bench, trial, asked, built.find(asked), built.read)
-        return bench.answered(trial, asked, units=built.read, hits=hits).read()
-
-    made = (*gated_by(bench, trial), bench.units(trial), bench.curated(trial))
-    tokens, size = int(units["unit_tokens"].sum()), megabytes(bench, trial, built.vectors)
-    return Rival(answer, built.find, units.height, tokens, size, made)
-
-
 def _units_of_one_subject(bench: Workbench, trial: Trial) -> Rival:
     gated, most = bench.gated_docs(trial), trial.settings.top_k
 
@@ -289,8 +277,8 @@ _BUILT_IN: dict[str, Callable[[Workbench, Trial], Rival]] = {
     "query cache, answers": _cached_answers,
     "query cache, passages": _cached_passages,
     "gated passages": _gated_passages,
-    "units as keys": partial(_units_with_keys, keyed=units_as_keys),
-    "units with two keys": partial(_units_with_keys, keyed=units_with_two_keys),
+    "units as keys": units_as_keys,
+    "units with two keys": units_with_two_keys,
     "units of one subject": _units_of_one_subject,
     "random sentences": _random_sentences,
     "random kept sets": _random_kept_sets,

@@ -1,8 +1,6 @@
-"""Learning curves and gains over several splits as Markdown tables."""
+"""Learning curves and gains over several splits as tables of text."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import polars as pl
 
@@ -14,13 +12,15 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     SCORE_COLUMNS,
     Columns,
     MarkdownRow,
-    meanings,
+    Section,
+    TextTable,
+    colour_of,
     rows_table,
 )
-from wbrag_pipeline.evaluation.formatting import markdown_table, signed
+from wbrag_pipeline.evaluation.formatting import signed
 
 
-def labels_table(table: pl.DataFrame) -> str:
+def labels_table(table: pl.DataFrame) -> Section:
     """A line a kind of label and number of training questions."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -33,31 +33,26 @@ def labels_table(table: pl.DataFrame) -> str:
         "units": lambda row: f"{row['units']:,.0f}",
         "calls": lambda row: f"{row['calls']:,.0f}",
     }
-    told = meanings({kind: KIND_MEANINGS[kind] for kind in table["kind"].unique(maintain_order=True)})
-    return f"## Gain by the number of training questions\n\n{rows_table(table, columns)}\n\n{told}"
+    kinds = {kind: KIND_MEANINGS[kind] for kind in table["kind"].unique(maintain_order=True)}
+    return Section("Gain by the number of training questions", [rows_table(table, columns)], meanings=kinds)
 
 
-def splits_table(table: pl.DataFrame) -> str:
+def splits_table(table: pl.DataFrame) -> Section:
     """A line a benchmark and variant, and the mean over benchmarks."""
-    parts = ["## Several splits"]
-    for generator, method, over in splits_by_setting(table):
-        head = ["benchmark", "variant", "gain", "95 % interval", "split by split", "write-back is ahead by"]
+    head = ["benchmark", "variant", "gain", "95 % interval", "split by split", "write-back is ahead by"]
+    tables = []
+    for (generator, method), part in table.partition_by(
+        ["generator", "method"], as_dict=True, maintain_order=True
+    ).items():
+        over = over_splits(part, seed=part["seed"][0] or 0)
         rows = [
             [row["benchmark"], row["variant"], signed(row["gain"]), _between(row, "gain"), _each(row), _behind(row)]
             for row in over
         ]
-        parts += [f"{method}, {generator}.", markdown_table(head, rows)]
-    return "\n\n".join(
-        [*parts, meanings({name: VARIANT_MEANINGS[name] for name in table["variant"].unique(maintain_order=True)})]
-    )
-
-
-def splits_by_setting(table: pl.DataFrame) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """SPLITS to (generator, method, rows of ``over_splits``)."""
-    parts = table.partition_by(["generator", "method"], as_dict=True, maintain_order=True)
-    return [
-        (generator, method, over_splits(part, seed=part["seed"][0] or 0)) for (generator, method), part in parts.items()
-    ]
+        colours = [colour_of(row["gain_low"], row["gain_high"]) for row in over]
+        tables.append(TextTable(head, rows, colours, said=f"{method}, {generator}."))
+    variants = {name: VARIANT_MEANINGS[name] for name in table["variant"].unique(maintain_order=True)}
+    return Section("Several splits", tables, meanings=variants)
 
 
 def _each(row: MarkdownRow) -> str:

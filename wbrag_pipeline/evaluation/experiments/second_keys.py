@@ -5,11 +5,12 @@ An entry's score is that of its best key. Nothing about the entry changes, so wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
 
+from wbrag_pipeline.rag.system import RagSystem
 from wbrag_pipeline.retrieval.knowledge_base import HITS, merge_by_score
 from wbrag_pipeline.retrieval.protocols import Vectors
 
@@ -31,23 +32,37 @@ def search_with_keys(
     if not len(keys):
         return found
     several = int(entries.group_by("origin", "passage_id").len()["len"].max())  # type: ignore[arg-type]
-    most = min(len(keys), top_k * several)  # the keys of K entries at least
-    parts = [_nearest(queries[start : start + _ROWS], keys, most, start) for start in range(0, len(queries), _ROWS)]
-    by_key = pl.concat(parts).with_columns(entries["origin", "passage_id"][pl.concat(parts)["place"].to_list()])
-    both = pl.concat([found.select(*_ENTRY, "score"), by_key.select(*_ENTRY, "score")])
+    by_key = nearest_by_key(queries, keys, entries, top_k * several)  # the keys of K entries at least
+    both = pl.concat([found.select(by_key.columns), by_key])
     best = both.group_by(_ENTRY, maintain_order=True).agg(pl.col("score").max())
     return merge_by_score(best, top_k).cast(HITS)
 
 
-def _nearest(queries: Vectors, keys: Vectors, most: int, first: int) -> pl.DataFrame:
-    """query, place (of the key) and score of the nearest keys; of equal scores the key that comes first."""
-    scores = queries @ keys.T
-    places = np.argsort(-scores, axis=1, kind="stable")[:, :most]
-    return pl.DataFrame(
-        {
-            "query": np.repeat(np.arange(first, first + len(queries), dtype=np.int32), most),
-            "place": places.ravel(),
-            "score": np.take_along_axis(scores, places, axis=1).ravel(),
-        },
-        schema_overrides={"score": pl.Float32},
+def found_with_keys(system: RagSystem, questions: Sequence[str], keys: Vectors, entries: pl.DataFrame) -> pl.DataFrame:
+    """HITS: the system's own search, with further keys as for ``search_with_keys``."""
+    queries = system.query_vectors(questions)
+
+    def search(depth: int) -> pl.DataFrame:
+        return system.retrieve(questions, top_k=depth, vectors=queries)
+
+    return search_with_keys(search, queries, keys, entries, system.top_k)
+
+
+def nearest_by_key(queries: Vectors, keys: Vectors, entries: pl.DataFrame, most: int) -> pl.DataFrame:
+    """query, origin, passage_id and score of at most so many keys a query, as ``entries`` names what each leads to.
+
+    Of equal scores the key that comes first.
+    """
+    most = min(most, len(keys))
+    places, told = [], []
+    for start in range(0, max(1, len(queries)), _ROWS):
+        scores = queries[start : start + _ROWS] @ keys.T
+        places.append(np.argsort(-scores, axis=1, kind="stable")[:, :most])
+        told.append(np.take_along_axis(scores, places[-1], axis=1))
+    found = entries["origin", "passage_id"][np.concatenate(places).ravel()]
+    return found.select(
+        pl.Series("query", np.repeat(np.arange(len(queries)), most), pl.Int32),
+        "origin",
+        "passage_id",
+        pl.Series("score", np.concatenate(told).ravel(), pl.Float32),
     )

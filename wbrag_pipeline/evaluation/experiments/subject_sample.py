@@ -11,8 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from wbrag_pipeline.datasets.hash_draws import first_by_hash
-from wbrag_pipeline.datasets.question_sample import drawn_questions
+from wbrag_pipeline.datasets.hash_draws import drawn_questions, first_by_hash
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.retrieval.knowledge_base import KnowledgeBase
 from wbrag_pipeline.storage import replacing_directory

@@ -2,58 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import polars as pl
 
-from wbrag_pipeline.evaluation.experiments.second_keys import search_with_keys
+from wbrag_pipeline.evaluation.experiments.built_retriever import gated_by, megabytes, scored
+from wbrag_pipeline.evaluation.experiments.built_rival import Rival
+from wbrag_pipeline.evaluation.experiments.second_keys import found_with_keys
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS, WRITEBACK
 from wbrag_pipeline.retrieval.protocols import Vectors
 
 
-@dataclass(frozen=True)
-class KeyedUnits:
-    """How questions find entries. find: SPLIT to HITS, the top K. read: the units among them, or None where there are
-    none. vectors: how many are kept beside the corpus.
-    """
-
-    find: Callable[[pl.DataFrame], pl.DataFrame]
-    read: pl.DataFrame | None
-    vectors: int
-
-
-def units_as_keys(bench: Workbench, trial: Trial) -> KeyedUnits:
+def units_as_keys(bench: Workbench, trial: Trial) -> Rival:
     """From small to big: a unit's vector points to the passages that the unit was made of."""
     units = bench.published(trial).sort("unit_id")
     vectors = bench.encoder(trial.settings).encode_passages(units["title"].to_list(), units["text"].to_list())
     pointing = units.select(passage_id="source_passage_ids").with_row_index("unit").explode("passage_id")
     entries = pointing.select(pl.lit(CORPUS).alias("origin"), "passage_id")
-    return _keyed(bench, trial, None, vectors[pointing["unit"].to_numpy()], entries, len(vectors))
+    return _keyed(bench, trial, units, None, vectors[pointing["unit"].to_numpy()], entries, units.height)
 
 
-def units_with_two_keys(bench: Workbench, trial: Trial) -> KeyedUnits:
+def units_with_two_keys(bench: Workbench, trial: Trial) -> Rival:
     """A unit is found by its own vector, and by that of the question that it was written for."""
     units = bench.published(trial).sort("unit_id")
     keys = bench.encoder(trial.settings).encode_queries(units["question"].to_list())
     entries = units.select(pl.lit(WRITEBACK).alias("origin"), passage_id="unit_id")
-    return _keyed(bench, trial, units, keys, entries, 2 * units.height)
+    return _keyed(bench, trial, units, units, keys, entries, 2 * units.height)
 
 
 def _keyed(
-    bench: Workbench, trial: Trial, read: pl.DataFrame | None, keys: Vectors, entries: pl.DataFrame, vectors: int
-) -> KeyedUnits:
+    bench: Workbench,
+    trial: Trial,
+    units: pl.DataFrame,
+    read: pl.DataFrame | None,
+    keys: Vectors,
+    entries: pl.DataFrame,
+    vectors: int,
+) -> Rival:
+    """read: the units that are read themselves. vectors: how many are kept beside the corpus."""
     system = cache(lambda: bench.system(trial, read))  # built once, when it is first searched
 
     def find(asked: pl.DataFrame) -> pl.DataFrame:
-        questions = asked["question"].to_list()
-        queries = system().query_vectors(questions)
+        return found_with_keys(system(), asked["question"].to_list(), keys, entries)
 
-        def search(depth: int) -> pl.DataFrame:
-            return system().retrieve(questions, top_k=depth, vectors=queries)
+    def answer(asked: pl.DataFrame) -> pl.DataFrame:
+        return bench.answered(trial, asked, units=read, hits=scored(bench, trial, asked, find(asked), read)).read()
 
-        return search_with_keys(search, queries, keys, entries, trial.settings.top_k)
-
-    return KeyedUnits(find, read, vectors)
+    made = (*gated_by(bench, trial), bench.units(trial), bench.curated(trial))
+    return Rival(answer, find, units.height, int(units["unit_tokens"].sum()), megabytes(bench, trial, vectors), made)

@@ -15,7 +15,7 @@ from wbrag_pipeline.datasets.written_questions import WRITTEN_QUESTIONS
 from wbrag_pipeline.evaluation.experiments.artifact_cache import Artifact
 from wbrag_pipeline.evaluation.experiments.built_retriever import BuiltRetriever, gated_by, megabytes
 from wbrag_pipeline.evaluation.experiments.construction import usage_of
-from wbrag_pipeline.evaluation.experiments.second_keys import search_with_keys
+from wbrag_pipeline.evaluation.experiments.second_keys import found_with_keys
 from wbrag_pipeline.evaluation.experiments.trials import Trial, Workbench
 from wbrag_pipeline.generation.accounts.ledger import costs
 from wbrag_pipeline.retrieval.knowledge_base import CORPUS
@@ -74,13 +74,7 @@ def hype(bench: Workbench, trial: Trial) -> BuiltRetriever:
     entries = asked.select(pl.lit(CORPUS).alias("origin"), "passage_id")
 
     def find(asked_now: pl.DataFrame, units: pl.DataFrame | None) -> pl.DataFrame:
-        system, questions = bench.system(trial, units), asked_now["question"].to_list()
-        vectors = system.query_vectors(questions)
-
-        def search(depth: int) -> pl.DataFrame:
-            return system.retrieve(questions, top_k=depth, vectors=vectors)
-
-        return search_with_keys(search, vectors, keys, entries, trial.settings.top_k)
+        return found_with_keys(bench.system(trial, units), asked_now["question"].to_list(), keys, entries)
 
     return BuiltRetriever(
         find,

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from wbrag_pipeline.errors import IntegrityError, MissingPartError
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.access import Visible
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
 from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
 from wbrag_pipeline.retrieval.stores.written import Written
-from wbrag_pipeline.store_address import StoreAddress
+from wbrag_pipeline.store_address import StoreAddress, load_lancedb
 
 # The table's name where it is the only one.
 _ALONE = "vectors"
@@ -37,11 +37,7 @@ class LanceBackend:
     keeps = "the table's files are removed; an object store with versions keeps them"
 
     def __init__(self, address: StoreAddress) -> None:
-        try:
-            import lancedb
-        except ImportError as error:
-            raise MissingPartError("lancedb", "pip install 'wbrag-pipeline[lancedb]'") from error
-        self._lancedb, self._address = lancedb, address
+        self._lancedb, self._address = load_lancedb(), address
 
     def check(self) -> None:
         """As the protocol says."""

@@ -6,7 +6,6 @@ at a time and which keeps everything in memory. Source: python-client.qdrant.tec
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -16,17 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from wbrag_pipeline.errors import IntegrityError, MissingPartError
+from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.retrieval.access import Visible
 from wbrag_pipeline.retrieval.protocols import Positions, Vectors
 from wbrag_pipeline.retrieval.stores.exact_scores import candidate_arrays, in_order
 from wbrag_pipeline.retrieval.stores.index_kinds import known_kind
 from wbrag_pipeline.retrieval.stores.store_errors import in_words_of
 from wbrag_pipeline.retrieval.stores.written import Written
-from wbrag_pipeline.store_address import StoreAddress
+from wbrag_pipeline.store_address import StoreAddress, connect_qdrant, load_qdrant
 
 _LABEL_SET = "label_set"
-_SECONDS = 60
 _MOST_EXACT = 100_000
 # Nodes of the graph that an approximate search looks at.
 _NODES = 256
@@ -39,13 +37,7 @@ class QdrantBackend:
     keeps = "the collection is dropped; snapshots of it may keep the vectors"
 
     def __init__(self, address: StoreAddress) -> None:
-        try:
-            from qdrant_client import models
-        except ImportError as error:
-            raise MissingPartError(
-                "qdrant-client, which qdrant: needs,", "pip install 'wbrag-pipeline[qdrant]'"
-            ) from error
-        self.models = models
+        self.models = load_qdrant().models
         self._address = address
         self._client: Any = None
         self._opening = threading.Lock()
@@ -104,17 +96,9 @@ class QdrantBackend:
 
     def client(self) -> Any:
         """The client; the folder of the local mode is locked for as long as it is open."""
-        from qdrant_client import QdrantClient
-
         with self._opening:
             if self._client is None:
-                if (folder := self._address.folder) is not None:
-                    self._client = QdrantClient(path=str(folder))
-                else:
-                    key = os.environ.get("QDRANT_API_KEY") or None
-                    self._client = QdrantClient(
-                        url=self._address.place, api_key=key, timeout=_SECONDS, check_compatibility=False
-                    )
+                self._client = connect_qdrant(self._address)
             return self._client
 
 

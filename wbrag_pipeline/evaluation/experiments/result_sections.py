@@ -1,8 +1,8 @@
-"""The results as Markdown tables: for the terminal, for the report's twin, for people who paste into papers."""
+"""The results as tables of text, in sections: those of the report, and of its Markdown twin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -22,37 +22,44 @@ from wbrag_pipeline.evaluation.experiments.table_cells import (
     UNITS_COLUMN,
     Columns,
     MarkdownRow,
+    Section,
+    TextTable,
     changed,
     interval,
     mean_gain,
-    meanings,
     rows_table,
     score_change,
 )
 from wbrag_pipeline.evaluation.experiments.transfer import NONE, own_against_other
-from wbrag_pipeline.evaluation.formatting import bare_p, duration, escape_markdown, markdown_table, percent, signed
+from wbrag_pipeline.evaluation.formatting import bare_p, duration, escape_markdown, percent, signed
+
+
+def sections_of(found: Mapping[str, pl.DataFrame]) -> dict[str, Section]:
+    """Tables of ``results.RESULT_TABLES`` by name to sections by name; what was not found out has none."""
+    writers: dict[str, tuple[str, Callable[[pl.DataFrame], Section]]] = {
+        "gain": ("matrix", gains_table),
+        "settings": ("matrix", every_setting),
+        "methods": ("matrix", methods_table),
+        "construction": ("matrix", construction_table),
+        "cost": ("cost", cost_table),
+        "transfer": ("transfer", transfer_table),
+        "ablation": ("ablation", ablation_table),
+        "ceilings": ("oracle", ceilings_table),
+        "rivals": ("rivals", rivals_table),
+        "on_top": ("on_top", on_top_table),
+        "gain_sources": ("gain_sources", gain_sources_table),
+        "labels": ("labels", labels_table),
+        "splits": ("splits", splits_table),
+    }
+    written = {name: write(found[kind]) for name, (kind, write) in writers.items() if len(found.get(kind, ()))}
+    return {name: section for name, section in written.items() if section.tables}
 
 
 def results_as_markdown(found: Mapping[str, pl.DataFrame]) -> str:
-    """Tables of ``results.RESULT_TABLES`` by name to Markdown sections; what was not found out has none.
-
-    The last line says what they were made with.
-    """
-    writers = {
-        "matrix": (gains_table, every_setting, methods_table, construction_table),
-        "cost": (cost_table,),
-        "transfer": (transfer,),
-        "ablation": (ablation,),
-        "oracle": (ceilings_table,),
-        "rivals": (rivals_table,),
-        "on_top": (on_top_table,),
-        "gain_sources": (gain_sources_table,),
-        "labels": (labels_table,),
-        "splits": (splits_table,),
-    }
-    there = {kind: found[kind] for kind in writers if len(found.get(kind, ()))}
-    sections = [write(table) for kind, table in there.items() for write in writers[kind]]
-    return "\n\n".join(filter(None, [*sections, escape_markdown(made_with_in_words(there.values()))]))
+    """The sections as Markdown. The last line says what they were made with."""
+    parts = [section.as_markdown() for section in sections_of(found).values()]
+    there = [table for table in found.values() if len(table)]
+    return "\n\n".join(filter(None, [*parts, escape_markdown(made_with_in_words(there))]))
 
 
 def sentence(matrix: pl.DataFrame) -> str:
@@ -80,10 +87,9 @@ def beyond_chance(h: Headline) -> str:
     return f"{changed} The interval leaves out zero for {verb(h.better, 'improve')} and {verb(h.worse, 'get')} worse."
 
 
-def gains_table(matrix: pl.DataFrame) -> str:
+def gains_table(matrix: pl.DataFrame) -> Section:
     """Benchmarks by methods: without → with (gain), and the means beside the paper's."""
-    parts = [f"## Gain\n\n{sentence(matrix)}"]
-    several = matrix["generator"].n_unique() > 1
+    tables, several = [], matrix["generator"].n_unique() > 1
     for (generator,), part in matrix.partition_by("generator", as_dict=True, maintain_order=True).items():
         methods = part["method"].unique(maintain_order=True).to_list()
         rows = []
@@ -97,9 +103,9 @@ def gains_table(matrix: pl.DataFrame) -> str:
         papers = paper.gain_by_method(methods)
         shown = [signed(papers[m]) if m in papers else "–" for m in methods]
         rows.append(["paper's", *shown, signed(paper.MEAN_GAIN), ""])
-        parts += [f"### {generator}"] if several else []
-        parts.append(markdown_table(["benchmark", *methods, "mean gain", "paper's"], rows))
-    return "\n\n".join(parts)
+        head = ["benchmark", *methods, "mean gain", "paper's"]
+        tables.append(TextTable(head, rows, title=generator if several else ""))
+    return Section("Gain", tables, sentence(matrix))
 
 
 def _mean_with_interval(rows: pl.DataFrame) -> str:
@@ -108,8 +114,8 @@ def _mean_with_interval(rows: pl.DataFrame) -> str:
     return mean if between is None else f"{mean} ({signed(between[0])} to {signed(between[1])})"
 
 
-def methods_table(matrix: pl.DataFrame) -> str:
-    """Each method against the usual one, question by question; "" where there is one method."""
+def methods_table(matrix: pl.DataFrame) -> Section:
+    """Each method against the usual one, question by question; no table where there is one method."""
     compared = methods_compared(matrix)
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -123,10 +129,10 @@ def methods_table(matrix: pl.DataFrame) -> str:
         "p": lambda row: "–" if row["p"] is None else bare_p(row["p"]),
         "better / worse": lambda row: f"{row['better']} / {row['worse']}",
     }
-    return f"## Methods beside each other\n\n{rows_table(compared, columns)}" if len(compared) else ""
+    return Section("Methods beside each other", [rows_table(compared, columns)] if len(compared) else [])
 
 
-def every_setting(matrix: pl.DataFrame) -> str:
+def every_setting(matrix: pl.DataFrame) -> Section:
     """One line a setting with all that is known of its gain."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -136,10 +142,10 @@ def every_setting(matrix: pl.DataFrame) -> str:
         "questions": lambda row: f"{row['questions']:,}",
         **SCORE_COLUMNS | P_COLUMN | CHANGED_COLUMN | RECALL_COLUMNS | UNITS_COLUMN,
     }
-    return f"## Every setting\n\n{rows_table(matrix, columns)}"
+    return Section("Every setting", [rows_table(matrix, columns)])
 
 
-def construction_table(matrix: pl.DataFrame) -> str:
+def construction_table(matrix: pl.DataFrame) -> Section:
     """How the units came about."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -155,10 +161,10 @@ def construction_table(matrix: pl.DataFrame) -> str:
         "compression": lambda row: f"{row['compression']:.2f}×",
         "extractive": lambda row: percent(row["extractive_share"]),
     }
-    return f"## Construction\n\n{rows_table(matrix, columns)}"
+    return Section("Construction", [rows_table(matrix, columns)])
 
 
-def cost_table(table: pl.DataFrame) -> str:
+def cost_table(table: pl.DataFrame) -> Section:
     """Generator calls by setting: the paper's formula, and what was asked, found in the cache and sent."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -172,10 +178,10 @@ def cost_table(table: pl.DataFrame) -> str:
         "waiting": lambda row: duration(row["seconds"]),
         "sent to answer the test": lambda row: f"{row['answering'] or 0:,}",
     }
-    return f"## Cost of training\n\n{rows_table(cost_by_setting(table), columns)}"
+    return Section("Cost of training", [rows_table(_cost_by_setting(table), columns)])
 
 
-def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
+def _cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
     """COST to a row a setting: the training stages' sums, and ``answering``, what the test questions took."""
     keys = ["generator", "benchmark", "method"]
     names = ["plain", "asked", "cached", "sent", "failed", "prompt_tokens", "completion_tokens", "seconds"]
@@ -184,7 +190,7 @@ def cost_by_setting(table: pl.DataFrame) -> pl.DataFrame:
     return trained.join(answered, on=keys, how="left", maintain_order="left")
 
 
-def transfer(table: pl.DataFrame) -> str:
+def transfer_table(table: pl.DataFrame) -> Section:
     """None, own, other: scores of each method with each one's units."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -196,8 +202,7 @@ def transfer(table: pl.DataFrame) -> str:
         "helped / hurt": lambda row: "–" if row["made_by"] == NONE else changed(row),
         "more than own": lambda row: "–" if row["over_own"] is None else _over_own(row),
     }
-    said = transfer_in_words(table)
-    return f"## Transfer\n\n{said + chr(10) * 2 if said else ''}{rows_table(table, columns)}"
+    return Section("Transfer", [rows_table(table, columns)], transfer_in_words(table))
 
 
 def _over_own(row: MarkdownRow) -> str:
@@ -215,7 +220,7 @@ def transfer_in_words(table: pl.DataFrame) -> str:
     )
 
 
-def ablation(table: pl.DataFrame) -> str:
+def ablation_table(table: pl.DataFrame) -> Section:
     """One setting a block; the calls are those that the default had not made."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -227,10 +232,10 @@ def ablation(table: pl.DataFrame) -> str:
         "scoring calls sent": lambda row: f"{row['scoring_sent']:,}",
         "distilling calls sent": lambda row: f"{row['distilling_sent']:,}",
     }
-    return f"## Ablation\n\n{rows_table(table, columns)}"
+    return Section("Ablation", [rows_table(table, columns)])
 
 
-def ceilings_table(table: pl.DataFrame) -> str:
+def ceilings_table(table: pl.DataFrame) -> Section:
     """What better choices could reach."""
     columns: Columns = {
         "benchmark": lambda row: row["benchmark"],
@@ -241,4 +246,4 @@ def ceilings_table(table: pl.DataFrame) -> str:
         "95 % interval": lambda row: "–" if row["gain"] is None or row["ceiling"] == ALONE else interval(row),
         "units": lambda row: f"{row['units']:,}",
     }
-    return f"## Ceilings\n\n{rows_table(table, columns)}\n\n{meanings(CEILINGS)}"
+    return Section("Ceilings", [rows_table(table, columns)], meanings=CEILINGS)
