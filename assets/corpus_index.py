@@ -7,6 +7,7 @@ from assets.freshness import REFRESHED_NIGHTLY
 from assets.partitions import CORPORA
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.retrieval.corpus import build_corpus_index
 from wbrag_pipeline.retrieval.encoding.reading_limit import TokenLimit, unread
@@ -32,14 +33,17 @@ NEAREST_FOUND = "nearest_passages_found"
     ],
     freshness_policy=REFRESHED_NIGHTLY.policy,
 )
-def corpus_index(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.MaterializeResult:
+def corpus_index(
+    context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource
+) -> dg.MaterializeResult:
     """Vectors of all passages and an index over them; only passages that are new in what they say are encoded.
 
     Where the search is not dense, an index of their words too.
     """
     stage = Stage(context, deployment)
     settings = stage.settings
-    manifest, encoded = build_corpus_index(settings, stage.partition, stage.encoder)
+    loaded = encoder.load(settings)
+    manifest, encoded = build_corpus_index(settings, stage.partition, loaded)
     figures: dict[str, int | float | str] = {
         "encoded": encoded,
         "dimension": manifest.dimension,
@@ -49,8 +53,8 @@ def corpus_index(context: dg.AssetExecutionContext, deployment: Deployment) -> d
         "search": settings.search,
         "recall": manifest.recall,
     }
-    if isinstance(stage.encoder, TokenLimit):
-        found = unread(PASSAGES.read(settings.table("passages", stage.partition)), stage.encoder)
+    if isinstance(loaded, TokenLimit):
+        found = unread(PASSAGES.read(settings.table("passages", stage.partition)), loaded)
         figures |= {"longer_than_read": found.passages, "share_not_embedded": found.share}
         if found.passages:
             context.log.warning(str(found))

@@ -8,6 +8,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 
@@ -34,12 +35,14 @@ FIT_TO_SEARCH = "published_units_are_fit_to_search"
 def curated_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
     knowledge_units: pl.DataFrame,
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
     """Unsupported sentences cut, duplicates merged, contradictions resolved, what must not be searched kept out."""
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, encoder, generator)
     known_from = stage.lineage.known_from(stage.settings.variant, stage.partition)
     made = stages.curated_units(stage.context, knowledge_units, gated_docs, passages, known_from)
     stage.lineage.record_curation(stage.run_id, stage.settings.variant, stage.partition, made.table)

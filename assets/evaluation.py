@@ -9,6 +9,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation import charts
 from wbrag_pipeline.evaluation.diagnosis import diagnose_evaluation
@@ -38,6 +39,8 @@ from wbrag_pipeline.evaluation.statistics import changed_questions, summarise
 def evaluation(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
     questions: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
@@ -45,7 +48,7 @@ def evaluation(
 
     "With" is the release that this run built, served or held back; without one, the release that was built last.
     """
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, encoder, generator)
     release = stage.built_release()
     made = evaluate_release(stage.context, questions, release, passages)
     stage.lineage.record_evaluation(

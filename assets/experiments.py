@@ -13,6 +13,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.drawing import chart_markdown
@@ -27,9 +28,7 @@ from wbrag_pipeline.evaluation.experiments.matrix import headline
 from wbrag_pipeline.evaluation.experiments.results import RESULT_TABLES, Results
 from wbrag_pipeline.evaluation.experiments.transfer import own_against_other
 from wbrag_pipeline.evaluation.experiments.trials import Workbench
-from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.rag.methods import method_named
-from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 
 Figures = Callable[[pl.DataFrame], Mapping[str, float | int]]
 Pictures = Callable[[pl.DataFrame], Mapping[str, str]]
@@ -62,12 +61,14 @@ def _experiment(kind: str, description: str, figures: Figures, draw: Pictures) -
         context: dg.AssetExecutionContext,
         config: Methods,
         deployment: Deployment,
+        encoder: EncoderResource,
+        generator: GeneratorResource,
     ) -> dg.MaterializeResult:
         stage = Stage(context, deployment)
         settings = stage.settings
         methods = tuple(method_named(name).name for name in config.methods)
         study = Study(settings, (stage.partition,), (settings.generator,), methods, methods[:2])
-        bench = Workbench(settings, stage.registry, deployed_encoder, deployed_generator)
+        bench = Workbench(settings, stage.registry, encoder.load, generator.load)
         conduct(list(cells(bench, study, (kind,))), context.log.info)
         table = RESULT_TABLES[kind]
         rows = study.own_rows(table, Results(settings, settings.generator).read(table, study.benchmarks))

@@ -8,6 +8,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
+from resources.engines import GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline import tables
 from wbrag_pipeline.datasets.registry import Registry
@@ -54,11 +55,12 @@ MOST_EXTRACTIVE = 0.2
 def knowledge_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    generator: GeneratorResource,
     gated_docs: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult:
     """One unit a kept question: a title and a paragraph, made from its retained passages and never from an answer."""
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, generator=generator)
     made = stages.knowledge_units(stage.context, gated_docs, passages)
     record_units(stage.context, stage.lineage, gated_docs, made.table)
     extractive = float(made.figures["extractive_share"])

@@ -8,6 +8,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.evaluation.promotion import record_decision, validate_candidate
 from wbrag_pipeline.remote.pushing import push_if_set
@@ -33,10 +34,12 @@ SERVES_THE_NEWEST = "newest_release_is_served"
 def release(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
     questions: pl.DataFrame,
 ) -> dg.MaterializeResult:
     """Swaps the pointer to the candidate unless it does worse on the validation part of the training questions."""
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, encoder, generator)
     decision = validate_candidate(stage.context, questions, f"run {stage.run_id}", stage.built_release())
     record_decision(stage.context, stage.lineage, decision, actor=f"run {stage.run_id}")
     push_if_set(stage.settings, stage.partition)

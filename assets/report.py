@@ -6,6 +6,7 @@ import polars as pl
 from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.errors import IntegrityError
 from wbrag_pipeline.evaluation import charts
@@ -13,6 +14,7 @@ from wbrag_pipeline.evaluation.benchmark_report import write_report
 from wbrag_pipeline.evaluation.drawing import chart_markdown
 from wbrag_pipeline.evaluation.experiments.provenance import settings_facts
 from wbrag_pipeline.evaluation.statistics import summarise
+from wbrag_pipeline.settings import Settings
 from wbrag_pipeline.training.scoring import select_passages
 from wbrag_pipeline.usage.recorded_queries import RecordedQueries
 from wbrag_pipeline.usage.usage_reading import read_usage
@@ -28,6 +30,7 @@ from wbrag_pipeline.usage.usage_reading import read_usage
 def report(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
     utility_scores: pl.DataFrame,
     gated_docs: pl.DataFrame,
     knowledge_units: pl.DataFrame,
@@ -50,7 +53,7 @@ def report(
         passages=select_passages(passages, gated_docs),
         stage_seconds=_seconds(stage),
         units_file=settings.table("knowledge_units", stage.partition),
-        usage=_usage(stage),
+        usage=_usage(settings, stage.partition, encoder),
     )
     return stage.result(
         rows=evaluation.height,
@@ -59,11 +62,11 @@ def report(
     )
 
 
-def _usage(stage: Stage) -> list[tuple[str, str]]:
+def _usage(settings: Settings, benchmark: str, encoder: EncoderResource) -> list[tuple[str, str]]:
     """What served queries tell, where some were recorded."""
-    if not RecordedQueries(stage.settings.usage(stage.partition)).segments():
+    if not RecordedQueries(settings.usage(benchmark)).segments():
         return []
-    return read_usage(stage.settings, stage.partition, stage.encoder).lines()
+    return read_usage(settings, benchmark, encoder.load(settings)).lines()
 
 
 def _seconds(stage: Stage) -> dict[str, float]:

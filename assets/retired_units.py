@@ -8,6 +8,7 @@ from assets.partitions import CORPORA
 from assets.retrying import retried_on_the_network
 from assets.stage import TABLE, Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.refresh import corpus_stages
 from wbrag_pipeline.refresh.retiring import damaged_releases, other_encoders
@@ -37,6 +38,7 @@ SERVED_ARE_WHOLE = "served_releases_are_whole"
 def retired_units(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
     corpus_changes: pl.DataFrame,
 ) -> dg.MaterializeResult:
     """Units of all benchmarks over the corpus whose sources changed, and what became of them, before any training."""
@@ -46,7 +48,9 @@ def retired_units(
     damaged = damaged_releases(settings, stage.registry.benchmarks_of(corpus))
     for problem in damaged:
         context.log.warning(f"passed over: {problem}")
-    frame = corpus_stages.retire_units(settings, stage.registry, corpus, corpus_changes, stage.encoder, stage.run_id)
+    frame = corpus_stages.retire_units(
+        settings, stage.registry, corpus, corpus_changes, encoder.load(settings), stage.run_id
+    )
     decided = frame["decision"].value_counts().rows()
     return stage.result(
         frame,

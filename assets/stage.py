@@ -15,15 +15,13 @@ import polars as pl
 
 from resources.corpus import open_corpus
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.run_tags import RELEASE, tag_run
 from wbrag_pipeline.datasets.benchmark_entry import Benchmark
 from wbrag_pipeline.datasets.registry import Registry
 from wbrag_pipeline.evaluation.formatting import markdown_table, unlinked
-from wbrag_pipeline.generation.engines import deployed_generator
 from wbrag_pipeline.lineage import Lineage
 from wbrag_pipeline.releases.store import Release, candidate, open_release
-from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
-from wbrag_pipeline.retrieval.protocols import Encoder
 from wbrag_pipeline.training.context import StageContext
 
 # A checked asset's result carries no type of its own, and Dagster wants one object for one type.
@@ -43,12 +41,19 @@ _LOOKED_AT = 20  # materializations of one partition, newest first: more than ru
 class Stage:
     """Times a stage and writes its result: ``stage = Stage(context, deployment)`` first, ``stage.result(...)`` last."""
 
-    def __init__(self, context: dg.AssetExecutionContext, deployment: Deployment) -> None:
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        deployment: Deployment,
+        encoder: EncoderResource | None = None,
+        generator: GeneratorResource | None = None,
+    ) -> None:
         self.dagster, self.settings = context, deployment.settings
         self.run_id = context.run.run_id
         self.asset, self.partition = context.asset_key.path[-1], context.partition_key
         self.registry = Registry.load(self.settings.home)
         self.lineage = Lineage(self.settings.layout.lineage)
+        self._encoder, self._generator = encoder or EncoderResource(), generator or GeneratorResource()
         self._started = time.perf_counter()
         if records := os.environ.get("DAGSTER_HOME"):
             self.settings.layout.note_dagster(Path(records))
@@ -58,11 +63,6 @@ class Stage:
         """The benchmark of this partition."""
         return self.registry.benchmark(self.partition)
 
-    @property
-    def encoder(self) -> Encoder:
-        """The deployment's encoder, loaded once a process."""
-        return deployed_encoder(self.settings)
-
     @cached_property
     def context(self) -> StageContext:
         """What the package's stage functions work with; the corpus is opened, and verified, once a run."""
@@ -71,9 +71,9 @@ class Stage:
             settings,
             self.registry,
             self.benchmark,
-            deployed_encoder,
-            deployed_generator,
-            lambda: open_corpus(settings, corpus, self.encoder, self.run_id),
+            self._encoder.load,
+            self._generator.load,
+            lambda: open_corpus(settings, corpus, self._encoder.load(settings), self.run_id),
             run=self.run_id,
         )
 

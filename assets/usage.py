@@ -7,6 +7,7 @@ from assets.checks import warn_unless, warning_check
 from assets.partitions import BENCHMARKS
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource
 from resources.pools import ENCODER
 from wbrag_pipeline.usage.usage_reading import read_usage
 
@@ -27,10 +28,10 @@ NOT_YET = "training_again_is_not_worth_it_yet"
         )
     ],
 )
-def usage(context: dg.AssetExecutionContext, deployment: Deployment) -> dg.MaterializeResult:
+def usage(context: dg.AssetExecutionContext, deployment: Deployment, encoder: EncoderResource) -> dg.MaterializeResult:
     """Whether units are retrieved, which questions find nothing good, and how far the questions have moved."""
-    stage = Stage(context, deployment)
-    found = read_usage(stage.settings, stage.partition, stage.encoder)
+    stage = Stage(context, deployment, encoder)
+    found = read_usage(stage.settings, stage.partition, encoder.load(stage.settings))
     figures: dict[str, float | int | str] = {
         "served": found.served,
         "with_units": found.with_units,

@@ -7,6 +7,7 @@ from assets.partitions import BENCHMARKS, CORPUS_OF_BENCHMARK
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.training import stages
 
@@ -23,11 +24,13 @@ from wbrag_pipeline.training import stages
 def utility_scores(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
     questions: pl.DataFrame,
     retrievals: pl.DataFrame,
     passages: pl.LazyFrame,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Scores s_nr and s_rag of each training question. Scores only: the thresholds are applied downstream."""
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, encoder, generator)
     made = stages.utility_scores(stage.context, questions, retrievals, passages)
     return stage.result(made.table, figures=made.figures, preview=made.table)

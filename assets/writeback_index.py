@@ -9,6 +9,7 @@ from assets.partitions import BENCHMARKS
 from assets.retrying import retried_on_the_network
 from assets.stage import Stage
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.pools import GENERATOR
 from wbrag_pipeline.releases.release_lineage import record_release
 from wbrag_pipeline.training import stages
@@ -34,10 +35,12 @@ UNITS_AND_INDEX_AGREE = "units_and_index_agree"
 def writeback_index(
     context: dg.AssetExecutionContext,
     deployment: Deployment,
+    encoder: EncoderResource,
+    generator: GeneratorResource,
     curated_units: pl.DataFrame,
 ) -> dg.MaterializeResult:
     """An immutable release of the published units; `release` decides whether it is served."""
-    stage = Stage(context, deployment)
+    stage = Stage(context, deployment, encoder, generator)
     release = stages.candidate_release(stage.context, curated_units)
     stage.tag_release(release)
     record_release(stage.lineage, release, stage.run_id, stage.settings.variant, stage.partition)

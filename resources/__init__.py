@@ -1,1 +1,1 @@
-"""Dagster resources: the deployment's settings, and the storage of its tables. No method logic lives here."""
+"""Dagster resources: configuration and lifetime of the engines. No method logic lives here."""

@@ -94,11 +94,7 @@ def fields_of_settings() -> dict[str, Any]:
 
 
 Deployment: Any = create_model("Deployment", __base__=_Deployment, **fields_of_settings())
-Deployment.__doc__ = (
-    "What this deployment runs with: the encoder, the generator with its engine's arguments, the method, and all other "
-    "settings. What is left out is the environment's value or the default. A server's keys are read from WBRAG_API_KEY "
-    "or OPENAI_API_KEY and never from here: this is shown in the UI."
-)
+Deployment.__doc__ = "What this deployment runs with. What is left out is the environment's value or the default."
 
 
 def run_config(settings: Settings) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from assets.usage import usage
 from assets.utility_scores import utility_scores
 from assets.writeback_index import writeback_index
 from resources.deployment import Deployment
+from resources.engines import EncoderResource, GeneratorResource
 from resources.run_log import run_log
 from resources.table_io import table_io_manager
 from wbrag_pipeline.settings import Settings
@@ -109,6 +110,8 @@ defs = dg.Definitions(
     sensors=[corpus_files, training_sensor([train_knowledge_base, train_without_test]), ages_by_partition, killed_runs],
     resources={
         "deployment": Deployment(),
+        "encoder": EncoderResource(),
+        "generator": GeneratorResource(),
         "tables": table_io_manager,
     },
     # One process a run: the models are loaded once, where the multiprocess executor would load them at every step.

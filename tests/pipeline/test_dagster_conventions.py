@@ -16,7 +16,6 @@ import pytest
 from tests.pipeline.conftest import Place
 from wbrag_pipeline.errors import EndpointError, InputError, TooManyFailedError
 from wbrag_pipeline.releases.pointer import served_name
-from wbrag_pipeline.retrieval.encoding.cluster_encoder import deployed_encoder
 from wbrag_pipeline.settings import Settings
 
 
@@ -78,12 +77,12 @@ def test_owners_are_those_of_the_setting(place: Place, loaded_again: Any, monkey
 
 def test_what_loads_a_model_is_in_a_pool_and_nothing_else_is(place: Place) -> None:
     for asset in assets_of(place):
-        name, pool = asset.key.to_user_string(), asset.op.pool if isinstance(asset.op, dg.OpDefinition) else None
-        if name in ("passages", "corpus_changes", "questions", "experiments_report"):
-            assert pool is None, name
+        resources = asset.required_resource_keys
+        pool = asset.op.pool if isinstance(asset.op, dg.OpDefinition) else None
+        if "generator" in resources:
+            assert pool == "generator" or (asset.key.to_user_string() == "retrievals" and pool == "encoder")
         else:
-            with_encoder = name in ("corpus_index", "retired_units", "retrievals", "report", "usage")
-            assert pool == ("encoder" if with_encoder else "generator"), name
+            assert pool == ("encoder" if "encoder" in resources else None), asset.key
 
 
 def test_a_training_counts_in_both_pools_and_a_refresh_in_the_encoders(place: Place) -> None:
@@ -220,7 +219,7 @@ def test_only_a_server_that_failed_a_launched_run_is_asked_again(error: Exceptio
 
 
 def test_every_asset_with_a_generator_is_asked_again(place: Place) -> None:
-    asked = [a for a in assets_of(place) if a.op.pool == "generator" or a.key == dg.AssetKey("retrievals")]
+    asked = [a for a in assets_of(place) if "generator" in a.required_resource_keys]
     assert len(asked) > 10
     for asset in asked:
         function = asset.op.compute_fn.decorated_fn  # type: ignore[union-attr]
@@ -269,7 +268,7 @@ def test_the_job_rolls_back_and_the_asset_and_the_run_say_to_what(
     units = moving_by_hand.store.current(folder).units()
     second = moving_by_hand.store.build_release(
         units.head(1),
-        deployed_encoder(place.settings),
+        place.definitions.EncoderResource().load(place.settings),
         folder,
         dict(moving_by_hand.store.current(folder).made),
     )
