@@ -123,6 +123,22 @@ def test_a_unit_goes_and_its_sources_stay(trained: Trained) -> None:
     assert unit["unit_id"] not in ids and set(unit["source_passage_ids"]) <= set(ids)
 
 
+def test_a_dry_run_lists_what_goes_and_changes_nothing(trained: Trained) -> None:
+    def files() -> dict[str, bytes]:
+        return {str(file): file.read_bytes() for file in trained.settings.home.rglob("*") if file.is_file()}
+
+    before = files()
+    told = CliRunner().invoke(app, ["forget", "passage", "0", "--dry-run"])
+    assert told.exit_code == 0 and files() == before
+    made = trained.table("knowledge_units").filter(pl.col("source_passage_ids").list.contains("0"))["unit_id"]
+    assert len(made) and all(unit in told.output for unit in made)
+    assert "towns:0 " in told.output and "completion cache" in told.output
+    certificate = forget(trained.settings, "passage", ["0"])
+    listed = [line for line in certificate.lines() if line.startswith(("  passage", "  unit", "  question"))]
+    assert [line for line in told.output.splitlines() if line.startswith("  ")] == listed
+    assert isinstance(CliRunner().invoke(app, ["forget", "--resume", "--dry-run"]).exception, InputError)
+
+
 def test_a_merged_recording_of_forgotten_units_alone_is_still_the_newest(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:

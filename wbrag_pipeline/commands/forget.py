@@ -28,6 +28,7 @@ def forget(
     split: Annotated[
         str | None, typer.Option("--split", help="train or test: whose question, where both have the id.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")] = False,
     json: Annotated[Path | None, typer.Option("--json", help="Write the certificate to this file too.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish one that was killed or found traces.")] = False,
     wait: Annotated[
@@ -41,10 +42,11 @@ def forget(
     It goes from tables, indexes, all releases, caches, lineage, reports, Dagster's records, the collections that wbrag
     publish wrote to and the remote that releases are shared by, and a search of the whole home proves it. Your own
     files are not changed, but nothing forgotten is read from them again. It waits for runs that are at work; runs that
-    begin meanwhile wait for it. This cannot be undone.
+    begin meanwhile wait for it. This cannot be undone: --dry-run shows before what would go.
 
     Example: wbrag forget passage 1041 --corpus handbook --json certificate.json
     """
+    from wbrag_pipeline.forgetting.forget import find_named
     from wbrag_pipeline.forgetting.forget import forget as forget_now
     from wbrag_pipeline.forgetting.forget import resume as resume_now
     from wbrag_pipeline.forgetting.question_splits import QUESTION_SPLITS
@@ -53,6 +55,8 @@ def forget(
     if resume:
         if kind or ids:
             raise InputError("--resume takes no ids", hint="wbrag forget --resume")
+        if dry_run:
+            raise InputError("--dry-run says what would begin, and --resume finishes", hint="give one of the two")
         certificate = resume_now(settings, wait=wait, tell=note)
     else:
         found = next((known for known in SUBJECT_KINDS if known == kind), None)
@@ -65,6 +69,13 @@ def forget(
             raise InputError(f"{split!r} is no split of questions", field="--split", hint="question ID --split train")
         if not ids:
             raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
+        if dry_run:
+            subject = find_named(settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split)
+            say("To be forgotten, with everything that was made of it:")
+            for line in subject.lines():
+                say(" ".join(line.splitlines()))
+            say("The completion cache will be emptied. Nothing was changed.")
+            return
         certificate = forget_now(
             settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split, wait=wait, tell=note
         )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wbrag_pipeline.forgetting.subject import Subject
+from wbrag_pipeline.forgetting.subject import Subject, lines_of
 from wbrag_pipeline.storage import write_text
 
 
@@ -53,14 +53,11 @@ class Certificate:
 
     def lines(self) -> list[str]:
         """For people."""
-        removed = [
-            *(f"  passage  {p['corpus']}:{p['passage_id']}  sha256 {p['content_sha256']}" for p in self.passages),
-            *(f"  unit     {u['unit_id']}  sha256 {u['sha256']}" for u in self.units),
-            *(
-                f"  question {q['benchmark']}:{q['split'] or 'train or test'}:{q['question_id']}"
-                for q in self.questions
-            ),
-        ]
+        removed = lines_of(
+            ((passage["corpus"], passage["passage_id"], passage["content_sha256"]) for passage in self.passages),
+            ((unit["unit_id"], unit["sha256"]) for unit in self.units),
+            ((asked["benchmark"], asked["split"], asked["question_id"]) for asked in self.questions),
+        )
         places = [f"  {count:>7}  {place}" for place, count in self.places.items()]
         yours = [f"  {path}" for path in self.yours]
         return [

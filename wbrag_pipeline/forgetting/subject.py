@@ -6,7 +6,7 @@ with it go the units that were made of it. A unit goes with every unit that says
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
@@ -70,6 +70,10 @@ class Subject:
         """Content hashes of the passages, each once."""
         return sorted({content for _, _, content in self.passages})
 
+    def lines(self) -> list[str]:
+        """What goes, for people: ids, and hashes of what they say."""
+        return lines_of(self.passages, self.units, self.questions)
+
     def to_json(self) -> dict[str, Any]:
         """For the journal."""
         found = asdict(self)
@@ -88,6 +92,19 @@ class Subject:
             asked=tuple(found["asked"]),
             **{name: tuple(map(tuple, found[name])) for name in names},
         )
+
+
+def lines_of(
+    passages: Iterable[tuple[str, str, str]],
+    units: Iterable[tuple[str, str]],
+    questions: Iterable[tuple[str, str, str]],
+) -> list[str]:
+    """A line for each passage, unit and question, which are those of ``Subject``."""
+    return [
+        *(f"  passage  {corpus}:{passage}  sha256 {content}" for corpus, passage, content in passages),
+        *(f"  unit     {unit}  sha256 {sha256}" for unit, sha256 in units),
+        *(f"  question {name}:{split or 'train or test'}:{asked}" for name, split, asked in questions),
+    ]
 
 
 def find_subject(
