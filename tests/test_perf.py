@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from perf import backfill, curation, encode, generate, load, peer, read, refresh, scale, serve, store_refresh
+from perf import backfill, curation, encode, generate, load, peer, read, refresh, scale, serve, store_refresh, verdicts
 from reader_training import choose_passage, held_back, train_reader
 from reader_training.examples import FILES
 from reader_training.examples import held_back as is_held_back
@@ -90,6 +90,12 @@ def test_read(run: Run) -> None:
     assert re.search("embedded reader, (bfloat16|float32), 8 pairs", shown)
     assert re.search(rf"one thread{NUMBER} pairs a second", shown)
     assert re.search(rf"ratio{NUMBER}, 0 of 8 answers differ", shown)
+
+
+def test_verdicts(run: Run) -> None:
+    shown = run(verdicts, "reader", "--sentences", 2)
+    for kind in ("of the passage", "of another passage", "a number changed", "negated"):
+        assert re.search(rf"{kind} +2 sentences: +[0-2] stated, +[0-2] contradicted", shown)
 
 
 def test_curation(run: Run) -> None:
