@@ -13,7 +13,6 @@ from wbrag_pipeline import tables
 from wbrag_pipeline.cli import app
 from wbrag_pipeline.errors import InputError
 from wbrag_pipeline.forgetting.forget import forget
-from wbrag_pipeline.forgetting.subject import Subject
 from wbrag_pipeline.table_files import write_parquet
 
 
@@ -89,22 +88,6 @@ def test_what_goes_of_another_benchmark_that_asks_the_same_is_named(written: Wri
     assert [unit["unit_id"] for unit in certificate.units] == ["u_" + "a" * 16, "u_" + "b" * 16]
     assert [question["benchmark"] for question in certificate.questions] == ["a", "b"]
     assert tables.KNOWLEDGE_UNITS.load(written.settings, "b").is_empty()
-
-
-def test_a_journal_without_splits_means_either() -> None:
-    of_earlier = {
-        "kind": "question",
-        "ids": ["1"],
-        "passages": [],
-        "units": [],
-        "questions": [["a", "1"]],
-        "touched": [["a", "2"]],
-        "tombstones": {"passages": [], "questions": [], "evidence": []},
-        "phrases": {"phrases": []},
-    }
-    subject = Subject.from_json(of_earlier)
-    assert subject.questions == (("a", "", "1"),) and subject.touched == (("a", "", "2"),)
-    assert Subject.from_json(subject.to_json()) == subject
 
 
 def test_a_split_is_of_questions_alone(written: Written) -> None:
