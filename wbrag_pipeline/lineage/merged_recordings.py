@@ -7,7 +7,7 @@ file takes their place, 64 of those one of the next level, and so on::
     20261122T120000.000000Z-merged-<unique>.1.<kind>.parquet    64 of them, and of level 2 some four thousand
 
 A merged file names in its metadata what it replaces. Readers that have listed the folder may still open those, so they
-go some minutes later; until then the views take each recording from one file. A kill at any moment leaves rows twice on
+go two minutes later; until then the views take each recording from one file. A kill at any moment leaves rows twice on
 disk, and never a recording that is missing or seen twice.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import time
 import uuid
@@ -32,7 +33,7 @@ TOGETHER = 64
 # What is larger is left as it is, so that merging needs little memory.
 _MOST_BYTES = 32 << 20
 # Longer than a reader needs from listing the files to reading them.
-_GRACE_SECONDS = 300.0
+_GRACE_SECONDS = 120.0
 _REPLACES = "wbrag_replaces"
 _LEVEL = re.compile(r"\.(\d+)\.\w+\.parquet$")
 
@@ -43,7 +44,11 @@ def merge_recordings(events: Path, kind: str, schema: pl.Schema, *, now: float |
     schema: of the kind; files with other columns, which another version wrote, are left alone, as are damaged ones.
     now: seconds since the epoch. Does nothing while somebody else merges, or forgets something (``storage.locked``).
     """
-    if max((len(files) for files in _by_level(events, kind).values()), default=0) < TOGETHER:
+    # At every 64th recording, since looking costs more than recording.
+    suffix = f".{kind}.parquet"
+    names = [name for name in os.listdir(events) if name.endswith(suffix) and name[0] not in ".0"]
+    single = sum(not _LEVEL.search(name) for name in names)
+    if not single or single % TOGETHER:
         return
     with storage.locked(events, wait=False) as held:
         if not held:
