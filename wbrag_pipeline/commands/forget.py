@@ -46,11 +46,12 @@ def forget(
 
     Example: wbrag forget passage 1041 --corpus handbook --json certificate.json
     """
-    from wbrag_pipeline.forgetting.forget import find_named
+    from wbrag_pipeline.datasets.registry import Registry
     from wbrag_pipeline.forgetting.forget import forget as forget_now
     from wbrag_pipeline.forgetting.forget import resume as resume_now
     from wbrag_pipeline.forgetting.question_splits import QUESTION_SPLITS
-    from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS
+    from wbrag_pipeline.forgetting.stored_files import StoredFiles
+    from wbrag_pipeline.forgetting.subject import SUBJECT_KINDS, find_subject
 
     if resume:
         if kind or ids:
@@ -70,7 +71,8 @@ def forget(
         if not ids:
             raise InputError("no id is given", field="ids", hint=f"wbrag forget {found} ID")
         if dry_run:
-            subject = find_named(settings, found, ids, corpus=corpus, benchmark=benchmark, split=of_split)
+            home = StoredFiles(settings, Registry.load(settings.home))
+            subject = find_subject(home, found, ids, corpus, benchmark, of_split)
             say("To be forgotten, with everything that was made of it:")
             for line in subject.lines():
                 say(" ".join(line.splitlines()))

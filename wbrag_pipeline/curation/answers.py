@@ -8,15 +8,16 @@ other step (paper, section 3.4).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from wbrag_pipeline.curation.screening import objection
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.support import points_back
 from wbrag_pipeline.curation.unit import Unit
 from wbrag_pipeline.datasets.tasks import Task
-from wbrag_pipeline.generation.generator import Generator, Passage, Usage
+from wbrag_pipeline.generation.generator import Generator, Usage
 from wbrag_pipeline.generation.writing.source_words import SourceText, content_words
 from wbrag_pipeline.sentences import is_fragment, split_sentences
 
@@ -43,7 +44,7 @@ def add_missing_answers(
     asked = [(unit, there) for unit in units if unit.published and (there := present_sources(unit, sources))]
     answers = generator.answer(
         [unit.question for unit, _ in asked],
-        [[Passage(source.passage_id, source.title, source.text) for source in there] for _, there in asked],
+        [[source.passage for source in there] for _, there in asked],
         task,
     )
     short, added = replace(task, reduces=True), 0
@@ -59,7 +60,7 @@ def add_missing_answers(
     generator.count_incidents(Usage(answers_added=added))
 
 
-def _telling(answer: str, question: str, sources: Sequence[SourcePassage]) -> Iterator[str]:
+def _telling(answer: str, question: str, sources: Sequence[SourcePassage]) -> list[str]:
     """The sentences of the sources that hold the answer, those first that share most content words with the question.
 
     One that points back ("This …", "He …") comes with the sentence before it, and not at all without one.
@@ -67,14 +68,13 @@ def _telling(answer: str, question: str, sources: Sequence[SourcePassage]) -> It
     asked = content_words(question)
     found: list[tuple[bool, int, str]] = []
     for source in sources:
-        before = ""
-        for sentence in split_sentences(source.text, source.language):
-            whole = f"{before} {sentence}" if (pointing := points_back(sentence, source.language)) else sentence
-            if _holds(sentence, answer) and not (pointing and not before):
-                shared = len(asked & content_words(f"{source.title} {whole}"))
-                found.append((is_fragment(whole), -shared, whole))
-            before = sentence
-    yield from (whole for _, _, whole in sorted(found, key=lambda one: one[:2]))
+        for before, sentence in pairwise(["", *split_sentences(source.text, source.language)]):
+            pointing = points_back(sentence, source.language)
+            if not _holds(sentence, answer) or (pointing and not before):
+                continue
+            whole = f"{before} {sentence}" if pointing else sentence
+            found.append((is_fragment(whole), -len(asked & content_words(f"{source.title} {whole}")), whole))
+    return [whole for _, _, whole in sorted(found, key=lambda one: one[:2])]
 
 
 def _holds(text: str, answer: str) -> bool:

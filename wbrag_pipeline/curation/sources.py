@@ -14,6 +14,7 @@ from wbrag_pipeline.curation.known_languages import words_of_language
 from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.curation.same_words import NormalizedSentence, normalized_sentences
 from wbrag_pipeline.curation.unit import Unit
+from wbrag_pipeline.generation.generator import Passage
 from wbrag_pipeline.generation.writing.source_words import SourceText
 from wbrag_pipeline.languages import ENGLISH
 
@@ -30,6 +31,11 @@ class SourcePassage:
     document: str
     said_at: datetime | None = None
     language: str = ENGLISH
+
+    @property
+    def passage(self) -> Passage:
+        """As a generator is given it."""
+        return Passage(self.passage_id, self.title, self.text)
 
     # Each is found once, however many sentences are held against the passage.
 

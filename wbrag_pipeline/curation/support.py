@@ -15,7 +15,7 @@ from wbrag_pipeline.curation.language_words import LanguageWords
 from wbrag_pipeline.curation.same_words import normalized_sentence
 from wbrag_pipeline.curation.sources import SourcePassage, present_sources
 from wbrag_pipeline.curation.unit import REJECTED, Unit
-from wbrag_pipeline.generation.generator import Generator, Passage
+from wbrag_pipeline.generation.generator import Generator
 from wbrag_pipeline.languages import ENGLISH
 from wbrag_pipeline.lineage.node import count_of
 from wbrag_pipeline.sentences import split_sentences
@@ -64,7 +64,7 @@ def supported(asked: Sequence[tuple[str, tuple[SourcePassage, ...]]], generator:
     unclear = [place for place, verdict in enumerate(decided) if verdict is None]
     verdicts = generator.verify(
         [asked[place][0] for place in unclear],
-        [[Passage(s.passage_id, s.title, s.text) for s in asked[place][1]] for place in unclear],
+        [[source.passage for source in asked[place][1]] for place in unclear],
     )
     given = {
         place: not verdict.failed and verdict.supports >= LEAST_SUPPORT

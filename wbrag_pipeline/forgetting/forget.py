@@ -91,19 +91,6 @@ def forget(
     return certificate
 
 
-def find_named(
-    settings: Settings,
-    kind: SubjectKind,
-    ids: Sequence[str],
-    *,
-    corpus: str | None = None,
-    benchmark: str | None = None,
-    split: QuestionSplit | None = None,
-) -> Subject:
-    """What ``forget`` would forget; nothing is changed. Raises InputError for ids that name nothing."""
-    return find_subject(StoredFiles(settings, Registry.load(settings.home)), kind, ids, corpus, benchmark, split)
-
-
 def resume(settings: Settings, *, wait: bool = True, tell: Callable[[str], object] = _log.warning) -> Certificate:
     """Finish what was begun: in the home, or where units are published that could not be withdrawn.
 

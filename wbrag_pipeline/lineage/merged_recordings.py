@@ -45,9 +45,7 @@ def merge_recordings(events: Path, kind: str, schema: pl.Schema, *, now: float |
     now: seconds since the epoch. Does nothing while somebody else merges, or forgets something (``storage.locked``).
     """
     # At every 64th recording, since looking costs more than recording.
-    suffix = f".{kind}.parquet"
-    names = [name for name in os.listdir(events) if name.endswith(suffix) and name[0] not in ".0"]
-    single = sum(not _LEVEL.search(name) for name in names)
+    single = sum(not _level(name) for name in _names(events, kind))
     if not single or single % TOGETHER:
         return
     with storage.locked(events, wait=False) as held:
@@ -73,13 +71,22 @@ def _merge(events: Path, kind: str, schema: pl.Schema, now: float) -> None:
 
 
 def _by_level(events: Path, kind: str) -> defaultdict[int, list[Path]]:
-    """The files of a kind by level, oldest first; without those that only tell the columns."""
+    """The files of a kind by level, oldest first."""
     found: defaultdict[int, list[Path]] = defaultdict(list)
-    for file in sorted(events.glob(f"[!.]*.{kind}.parquet")):
-        if not file.name.startswith("00000000T"):
-            level = _LEVEL.search(file.name)
-            found[int(level[1]) if level else 0].append(file)
+    for name in sorted(_names(events, kind)):
+        found[_level(name)].append(events / name)
     return found
+
+
+def _names(events: Path, kind: str) -> list[str]:
+    """Names of the files of a kind, without temporary ones and those that only tell the columns."""
+    suffix = f".{kind}.parquet"
+    return [name for name in os.listdir(events) if name.endswith(suffix) and not name.startswith((".", "00000000T"))]
+
+
+def _level(name: str) -> int:
+    found = _LEVEL.search(name)
+    return int(found[1]) if found else 0
 
 
 def _replaced_by(merged: Sequence[Path]) -> dict[str, float]:
